@@ -1,0 +1,282 @@
+"""The public functions: image to network, network to image, and both to and from files."""
+
+from __future__ import annotations
+
+import builtins
+import time
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from imgnet.codestream import pack
+from imgnet.container import STREAM, Encoded, Report, from_bytes, looks_encoded, to_bytes
+from imgnet.errors import InputError, TargetError, UsageError
+from imgnet.geometry import Crop, Size
+from imgnet.metrics import psnr_db
+from imgnet.pixels import read_image, read_mask, write_atomically, write_image
+from imgnet.presets import preset
+from imgnet.progress import Progress
+from imgnet.rate import Request, Shape
+from imgnet.render import render
+from imgnet.spec import Spec
+
+if TYPE_CHECKING:
+    from imgnet.fit import Result
+
+Pixels = NDArray[np.uint8]
+Picture = str | Path | Image.Image | Pixels
+Mask = str | Path | NDArray[np.bool_]
+
+MODES = {1: "L", 2: "LA", 3: "RGB", 4: "RGBA"}
+
+
+def encode(
+    image: Picture,
+    *,
+    model: str = "gated",
+    quality: float = 75,
+    target_bpp: float | None = None,
+    target_size: int | None = None,
+    effort: int = 3,
+    dim_axis: int | None = None,
+    dim_hidden: int | None = None,
+    num_layers: int | None = None,
+    weights: str = "coded",
+    time_limit: float | None = None,
+    seed: int = 0,
+    device: str = "auto",
+    mask: Mask | None = None,
+    keep: float | None = None,
+    on_progress: Callable[[Progress], None] | None = None,
+    snapshot: tuple[int, Path] | None = None,
+) -> Encoded:
+    """Fit a network to an image.
+
+    Args:
+        image: Path, Pillow image or (H, W, C) uint8 array.
+        model: "gated" or "mlp".
+        quality: 0..100; sets the file size where no target does.
+        target_bpp: File bits a pixel, never exceeded.
+        target_size: File bytes, never exceeded.
+        effort: 1..9; higher is slower and better.
+        dim_axis: Units of each axis branch of `gated`; with the next two sets the network by hand.
+        dim_hidden: Units of the other layers; published are 100 for `gated` and 64 for `mlp`.
+        num_layers: ReZero blocks of `gated`, hidden layers of `mlp`.
+        weights: "coded" for the small file; "float16" or "float32" for plain named tensors.
+        time_limit: Seconds in which the fit must end.
+        seed: Of the fit; the same seed, machine and version give the same file.
+        device: "auto", "cpu", "cuda" or "mps".
+        mask: Image or (H, W) bool array; the fit sees only its white pixels.
+        keep: Fraction of the pixels that the fit sees, chosen at random; instead of `mask`.
+        on_progress: Called a few times a second.
+        snapshot: (N, folder): write a preview there every N steps.
+
+    Returns:
+        The encoded image; its `report` holds what the fit measured.
+
+    Raises:
+        UsageError: An option makes no sense.
+        InputError: The image or the mask cannot be read.
+        TargetError: No network is as small as the target.
+    """
+    from imgnet.fit import Options, fit
+
+    started = time.monotonic()
+    pixels, mode = _load(image)
+    seen = _seen(pixels, mask, keep, seed)
+    shape = Shape(dim_axis, dim_hidden, num_layers)
+    request = Request(model, weights, quality, target_bpp, target_size, shape)
+    spec = request.spec((pixels.shape[1], pixels.shape[0]), pixels.shape[2])
+    options = Options(
+        preset=preset(effort),
+        budget_bytes=_weight_bytes(request, spec, mode),
+        time_limit_s=time_limit,
+        seed=seed,
+        device=device,
+        on_progress=on_progress,
+        snapshot_every=snapshot[0] if snapshot else 0,
+        on_snapshot=_previews(spec, snapshot[1]) if snapshot else None,
+    )
+    result = fit(spec, pixels, options, seen)
+    encoded = Encoded(spec, mode, _tensors(spec, result, weights))
+    return replace(encoded, report=_report(encoded, pixels, seen, result, started))
+
+
+def decode(
+    source: Encoded | str | Path | bytes, *, size: Size | None = None, crop: Crop | None = None
+) -> Pixels:
+    """Draw an encoded image.
+
+    Args:
+        source: What `encode` returns, or an .inr file as a path or as bytes.
+        size: "1024" or 1024 (long side), "800x600" or (800, 600), "50%"; None for native.
+        crop: Part to draw, in native pixels; the size is then that of the part.
+
+    Returns:
+        (height, width, channels) pixels, 0..255.
+
+    Raises:
+        UsageError: The size or the crop makes no sense.
+        InputError: The file cannot be read.
+        FormatError: It is not an .inr file, is damaged, or is newer than this version.
+    """
+    encoded = _encoded(source)
+    return render(encoded.spec, encoded.parameters(), size=size, crop=crop)
+
+
+def open(path: str | Path) -> Encoded:  # noqa: A001  (read as imgnet.open)
+    """Read an .inr file.
+
+    Raises:
+        InputError: The file cannot be read.
+        FormatError: It is not an .inr file, is damaged, or is newer than this version.
+    """
+    try:
+        with builtins.open(path, "rb") as file:
+            return from_bytes(file.read(), str(path))
+    except OSError as error:
+        raise InputError(f"{path}: {error.strerror}") from error
+
+
+def resample(
+    source: Encoded | Picture,
+    *,
+    size: Size | None = None,
+    scale: float | None = None,
+    **encode_options: Any,
+) -> Pixels:
+    """Draw an image at another size; one that is no network yet is fitted first.
+
+    Args:
+        source: Encoded image, .inr file, or any image that `encode` takes.
+        size: As for `decode`.
+        scale: Factor on both sides, instead of `size`.
+        encode_options: Of `encode`, for a source that is no network.
+
+    Raises:
+        UsageError: Neither or both of size and scale are given, or an option makes no sense.
+        InputError: The source cannot be read.
+        FormatError: The source is a damaged or newer .inr file.
+    """
+    if (size is None) == (scale is None):
+        raise UsageError("give either a size or a scale to resample to")
+    if isinstance(source, str | Path) and is_container(source):
+        source = open(source)
+    encoded = source if isinstance(source, Encoded) else encode(source, **encode_options)
+    return decode(encoded, size=f"{100 * scale:.6f}%" if scale is not None else size)
+
+
+def is_container(path: str | Path) -> bool:
+    """Tell from its first bytes whether a file is a safetensors file and so may be an .inr.
+
+    Raises:
+        InputError: The file cannot be read.
+    """
+    try:
+        with builtins.open(path, "rb") as file:
+            return looks_encoded(file.read(16))
+    except OSError as error:
+        raise InputError(f"{path}: {error.strerror}") from error
+
+
+def save(encoded: Encoded, path: str | Path) -> None:
+    """Write an .inr file; an existing one is replaced in one piece.
+
+    Raises:
+        OutputError: It cannot be written.
+    """
+    write_atomically(Path(path), to_bytes(encoded))
+
+
+def _encoded(source: Encoded | str | Path | bytes) -> Encoded:
+    if isinstance(source, Encoded):
+        return source
+    return from_bytes(source) if isinstance(source, bytes) else open(source)
+
+
+def _load(image: Picture) -> tuple[Pixels, str]:
+    if isinstance(image, np.ndarray):
+        if image.ndim != 3 or image.shape[2] not in MODES or image.dtype != np.uint8:
+            raise UsageError(
+                f"an array of shape {image.shape} and type {image.dtype} is no image; "
+                "expected (height, width, 1..4) of uint8"
+            )
+        return image, MODES[image.shape[2]]
+    pixels, profile = read_image(image)
+    return pixels, profile.mode
+
+
+def _seen(
+    pixels: Pixels, mask: Mask | None, keep: float | None, seed: int
+) -> NDArray[np.bool_] | None:
+    """Return the (H, W) pixels that the fit may look at, or None for all."""
+    height, width, _ = pixels.shape
+    if mask is not None and keep is not None:
+        raise UsageError("--mask and --keep both choose the pixels to fit; give one of them")
+    if isinstance(mask, np.ndarray):
+        return mask
+    if mask is not None:
+        return read_mask(mask, (width, height))
+    if keep is None:
+        return None
+    if not 0 < keep <= 1:
+        raise UsageError(f"keep {keep:g} is not a fraction above 0 and at most 1")
+    chosen = np.random.default_rng(seed).permutation(height * width)
+    return (chosen < max(1, round(keep * height * width))).reshape(height, width)
+
+
+def _weight_bytes(request: Request, spec: Spec, mode: str) -> int | None:
+    """Return the most bytes for the packed weights; None where they stay real.
+
+    Raises:
+        TargetError: The target leaves less than any network needs.
+    """
+    target = request.target_bytes(spec.width * spec.height)
+    empty = Encoded(spec, mode, {STREAM: np.zeros(target or 0, np.uint8)})
+    # The checksum of the real weights may have some digits more.
+    overhead = len(to_bytes(empty)) - (target or 0) + 8
+    budget = request.weight_bytes(spec, overhead)
+    least = 2 * len(spec.shapes()) + 16
+    if budget is not None and budget < least:
+        raise TargetError(
+            f"a target of {target} bytes is too small for a picture of "
+            f"{spec.width}x{spec.height} pixels; the least is {overhead + least} bytes"
+        )
+    return budget
+
+
+def _previews(spec: Spec, folder: Path) -> Callable[[int, dict[str, NDArray[np.float32]]], None]:
+    def write(step: int, parameters: dict[str, NDArray[np.float32]]) -> None:
+        write_image(render(spec, parameters), folder / f"{step:06d}.png")
+
+    folder.mkdir(parents=True, exist_ok=True)
+    return write
+
+
+def _tensors(spec: Spec, result: Result, weights: str) -> dict[str, NDArray[Any]]:
+    if weights == "coded":
+        assert result.quantized is not None
+        return {STREAM: np.frombuffer(pack(spec, result.quantized), np.uint8)}
+    return {name: array.astype(weights) for name, array in result.parameters.items()}
+
+
+def _report(
+    encoded: Encoded,
+    pixels: Pixels,
+    seen: NDArray[np.bool_] | None,
+    result: Result,
+    started: float,
+) -> Report:
+    decoded = decode(encoded)
+    return Report(
+        psnr_db=psnr_db(pixels, decoded, seen),
+        psnr_unseen_db=None if seen is None or seen.all() else psnr_db(pixels, decoded, ~seen),
+        seconds=time.monotonic() - started,
+        steps=result.steps,
+        device=result.device,
+    )

@@ -1,0 +1,93 @@
+"""The `imgnet` program: its commands, and one line and one exit code for every way to fail."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from typing import Annotated
+
+import typer
+
+from imgnet import __version__
+from imgnet.cli.bench import bench
+from imgnet.cli.decode import decode
+from imgnet.cli.encode import encode
+from imgnet.cli.info import info
+from imgnet.cli.resample import resample
+from imgnet.cli.terminal import complain
+from imgnet.errors import ImgnetError, UsageError
+
+INTERRUPTED = 130
+
+OVERVIEW = """Store a photo as a small neural network that decodes at any size.
+
+\b
+  imgnet encode photo.png -o photo.inr
+  imgnet decode photo.inr -o photo.png --size 1024
+  imgnet info photo.inr
+"""
+
+app = typer.Typer(
+    help=OVERVIEW,
+    # Plain help and plain errors: rich would double the time that --help takes.
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 80},
+)
+for command in (encode, decode, resample, info, bench):
+    app.command()(command)
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"imgnet {__version__}")
+        raise typer.Exit
+
+
+@app.callback(invoke_without_command=True)
+def start(
+    context: typer.Context,
+    _version: Annotated[
+        bool,
+        # Eager, so that it ends the program before Typer loads what checks the other options.
+        typer.Option(
+            "--version", help="Print the version.", callback=_print_version, is_eager=True
+        ),
+    ] = False,
+) -> None:
+    """Refuse to run without a command."""
+    if context.invoked_subcommand is None:
+        raise UsageError(f"no command given\n\n{context.get_help()}")
+
+
+def run(arguments: Sequence[str] | None = None) -> int:
+    """Run one command line and return its exit code.
+
+    Args:
+        arguments: What follows the program's name; `sys.argv` when None.
+
+    >>> run(["--version"])  # doctest: +ELLIPSIS
+    imgnet ...
+    0
+    """
+    try:
+        code = app(arguments, prog_name="imgnet", standalone_mode=False)
+    except ImgnetError as error:
+        complain(error)
+        return error.exit_code
+    except typer.TyperException as error:
+        complain(f"{error.format_message()} (see {_command_path(error)} --help)")
+        return error.exit_code
+    if code == INTERRUPTED:
+        complain("interrupted")
+    return code or 0
+
+
+def _command_path(error: typer.TyperException) -> str:
+    context = getattr(error, "ctx", None)
+    return context.command_path if context else "imgnet"
+
+
+def main() -> None:
+    """Run the command line of this process and leave with its exit code."""
+    sys.exit(run())

@@ -1,0 +1,35 @@
+"""`imgnet decode`: draw the picture that a file holds."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from imgnet.cli import options
+from imgnet.cli.inputs import load_encoded
+from imgnet.cli.outputs import resolve_picture, write_picture
+
+
+def decode(
+    source: Annotated[str, typer.Argument(metavar="FILE", help="Made by encode; - for stdin.")],
+    output: options.Output = None,
+    size: options.Size = None,
+    crop: Annotated[
+        str | None,
+        typer.Option(metavar="X,Y,W,H", help="Draw this part only, in native pixels."),
+    ] = None,
+    image_format: options.ImageFormat = None,
+    force: options.Force = False,
+) -> int:
+    """Draw an .inr file as an image of any size.
+
+    Without -o the image goes beside the file, under the same name with the format's extension.
+    """
+    from imgnet import api
+    from imgnet.geometry import Crop
+
+    area = None if crop is None else Crop.parse(crop)
+    path = resolve_picture(source, output, image_format, force=force)
+    write_picture(api.decode(load_encoded(source), size=size, crop=area), path, image_format)
+    return 0

@@ -1,0 +1,134 @@
+"""Input: files one after the other, stdin, images and .inr files told apart by their content."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable, Sequence
+from io import BytesIO
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from imgnet.cli.terminal import complain
+from imgnet.errors import ImgnetError, InputError, UsageError
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from imgnet.container import Encoded
+
+STDIO = "-"
+SOME_FAILED = 1
+
+
+class NamedBytes(BytesIO):
+    """A file in memory that messages call by the name of the real one."""
+
+    def __init__(self, data: bytes, name: str) -> None:
+        super().__init__(data)
+        self.name = name
+
+
+def for_each(
+    sources: Sequence[str],
+    work: Callable[[str], None],
+    failed: Callable[[str, ImgnetError], None] = lambda _source, _error: None,
+) -> int:
+    """Do some work for every input; one that fails does not stop the others.
+
+    Args:
+        sources: Input files.
+        work: What to do with each.
+        failed: What to do, after the complaint, with an input that failed.
+
+    Returns:
+        The exit code: 0, that of the fault of a single input, or 1 when some of several failed.
+    """
+    codes = []
+    for source in sources:
+        try:
+            work(source)
+        except ImgnetError as error:
+            complain(error)
+            failed(source, error)
+            codes.append(error.exit_code)
+    if codes and len(sources) > 1:
+        return SOME_FAILED
+    return codes[0] if codes else 0
+
+
+def name_of(source: str) -> str:
+    """Return what messages call an input."""
+    return "<stdin>" if source == STDIO else source
+
+
+def read_bytes(source: str) -> bytes:
+    """Return the content of a file, or of stdin for "-".
+
+    Raises:
+        UsageError: Stdin is a terminal, where nobody can type an image.
+        InputError: Reading fails.
+    """
+    if source == STDIO and sys.stdin.isatty():
+        raise UsageError("<stdin>: is a terminal; pipe a file into imgnet or name one")
+    try:
+        return sys.stdin.buffer.read() if source == STDIO else Path(source).read_bytes()
+    except OSError as error:
+        raise InputError(f"{name_of(source)}: cannot be read ({error.strerror})") from error
+
+
+def check_input(source: str) -> None:
+    """Refuse an input file that does not exist.
+
+    Raises:
+        InputError: There is no such file.
+    """
+    try:
+        if source != STDIO:
+            os.stat(source)
+    except OSError as error:
+        raise InputError(f"{source}: cannot be read ({error.strerror})") from error
+
+
+def load_encoded(source: str) -> Encoded:
+    """Read an .inr file, or stdin for "-".
+
+    Raises:
+        InputError: Reading fails.
+        FormatError: It is no .inr file.
+    """
+    from imgnet.container import from_bytes
+
+    return from_bytes(read_bytes(source), name_of(source))
+
+
+def load_image(source: str) -> Path | NDArray[np.uint8]:
+    """Return an image file for the API to read, or the pixels of the image on stdin for "-".
+
+    Raises:
+        InputError: Stdin holds no image.
+    """
+    return Path(source) if source != STDIO else _read_pixels(read_bytes(source))
+
+
+def load_either(source: str) -> Path | Encoded | NDArray[np.uint8]:
+    """Return a file for the API to tell apart, or what stdin holds for "-": an .inr or an image.
+
+    Raises:
+        InputError: Stdin holds neither.
+        FormatError: It holds a damaged .inr file.
+    """
+    if source != STDIO:
+        return Path(source)
+    from imgnet.container import from_bytes, looks_encoded
+
+    data = read_bytes(source)
+    return from_bytes(data, name_of(source)) if looks_encoded(data) else _read_pixels(data)
+
+
+def _read_pixels(data: bytes) -> NDArray[np.uint8]:
+    from imgnet.pixels import read_image
+
+    pixels, _profile = read_image(NamedBytes(data, name_of(STDIO)))
+    return pixels

@@ -1,0 +1,77 @@
+"""Options that several commands share, each declared once."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Annotated, Literal
+
+import typer
+
+from imgnet.errors import UsageError
+
+UNIT_BYTES = {"": 1, "k": 1_000, "m": 1_000_000}
+
+
+def parse_bytes(text: str) -> int:
+    """Read a file size such as 20000, 20k or 1.5M, in bytes; k is 1000, M a million.
+
+    Raises:
+        UsageError: The text is not of that form, or less than one byte.
+
+    >>> parse_bytes("20k"), parse_bytes("1.5M"), parse_bytes("900")
+    (20000, 1500000, 900)
+    """
+    match = re.fullmatch(r"(\d{1,12}(?:\.\d{1,6})?)([km]?)", text.strip().lower())
+    size = round(float(match[1]) * UNIT_BYTES[match[2]]) if match else 0
+    if size < 1:
+        raise UsageError(f"--target-size {text!r} is not of the form 20000, 20k or 1.5M (bytes)")
+    return size
+
+
+# What to fit, and how hard.
+Model = Annotated[Literal["gated", "mlp"], typer.Option(help="Network family.")]
+Quality = Annotated[
+    int,
+    typer.Option(
+        "-q", "--quality", metavar="N", min=0, max=100, help="0 smallest file, 100 best picture."
+    ),
+]
+Effort = Annotated[
+    int,
+    typer.Option(
+        "-e", "--effort", metavar="N", min=1, max=9, help="1 fastest fit, 9 best picture."
+    ),
+]
+TimeLimit = Annotated[
+    float | None,
+    typer.Option(metavar="SECONDS", help="End the fit of each image after this time."),
+]
+Seed = Annotated[int, typer.Option(metavar="N", help="Start of the random numbers of the fit.")]
+Device = Annotated[Literal["auto", "cpu", "cuda", "mps"], typer.Option(help="Where to fit.")]
+
+# Which pixels to draw.
+Size = Annotated[
+    str | None,
+    typer.Option(metavar="SIZE", help="1024 (long side), 800x600 or 50%; default: native size."),
+]
+ImageFormat = Annotated[
+    str | None,
+    typer.Option(
+        "--format", metavar="NAME", help="png, jpeg, webp, ...; default: by extension, else png."
+    ),
+]
+
+# Where the result goes, and what is said about it.
+Output = Annotated[
+    str | None,
+    typer.Option("-o", "--output", metavar="OUT", help="File or folder/ to write; - for stdout."),
+]
+Force = Annotated[bool, typer.Option("--force", help="Replace a file that -o did not name.")]
+Quiet = Annotated[bool, typer.Option("--quiet", help="Print nothing but errors.")]
+Json = Annotated[bool, typer.Option("--json", help="Print one line of JSON a file to stdout.")]
+
+Mask = Annotated[
+    Path | None,
+    typer.Option(metavar="FILE", help="Fit the white pixels of this picture only."),
+]

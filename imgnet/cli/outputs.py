@@ -1,0 +1,179 @@
+"""Output: names derived from the input, what must not be overwritten, stdout."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from imgnet.cli.inputs import STDIO, NamedBytes, check_input
+from imgnet.errors import OutputError, UsageError
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+DEFAULT_FORMAT = "png"
+
+
+def check_shared(output: str | None) -> None:
+    """Refuse an output that cannot take the results of several inputs.
+
+    Raises:
+        UsageError: It is stdout or a file.
+    """
+    if output == STDIO:
+        raise UsageError("<stdout>: takes one result; name a folder with -o to write several")
+    if output is not None and not _is_folder(output):
+        raise UsageError(f"{output}: several inputs need a folder; write -o {output}/")
+
+
+def resolve_output(
+    source: str, output: str | None, suffix: str, *, force: bool = False
+) -> Path | None:
+    """Decide which file the result of `source` goes to, before any work is done for it.
+
+    Args:
+        source: Input file, or "-" for stdin.
+        output: What -o says: a file, a folder, "-" for stdout, or None for a name beside `source`.
+        suffix: Extension of a derived name, with its dot.
+        force: Let a derived name replace an existing file.
+
+    Returns:
+        The file, or None for stdout.
+
+    Raises:
+        UsageError: Binary data would go to a terminal, or the output is the input.
+        InputError: There is no such input; said here so that nobody is told about its output.
+        OutputError: The file cannot be created there, or its name was derived and is taken.
+    """
+    check_input(source)
+    if output == STDIO or (output is None and source == STDIO):
+        _check_stdout()
+        return None
+    if output is None or _is_folder(output):
+        path = _folder(source, output) / _derived_name(source, suffix)
+        taken = path.exists() and not force
+    else:
+        path, taken = Path(output), False
+    if _same_file(source, path):
+        raise UsageError(f"{path}: is the input as well; name another output with -o")
+    if taken:
+        raise OutputError(f"{path}: exists; replace it with --force or name another with -o")
+    _check_folder(path)
+    return path
+
+
+def resolve_picture(
+    source: str, output: str | None, image_format: str | None, *, force: bool = False
+) -> Path | None:
+    """Decide where a picture goes, as `resolve_output` does, and that its format is known.
+
+    Raises:
+        UsageError: Also when the format or the extension is unknown.
+        InputError: There is no such input.
+        OutputError: The file cannot be created, or its name was derived and is taken.
+    """
+    suffix = f".{image_format or DEFAULT_FORMAT}".lower()
+    path = resolve_output(source, output, suffix, force=force)
+    _try_format(path, image_format)
+    return path
+
+
+def _try_format(path: Path | None, image_format: str | None) -> None:
+    """Write one pixel into memory, so that nobody waits for a picture that has no format."""
+    import numpy as np
+
+    from imgnet.pixels import write_image
+
+    write_image(np.zeros((1, 1, 3), np.uint8), _memory(path), _format(path, image_format))
+
+
+def _memory(path: Path | None) -> NamedBytes:
+    return NamedBytes(b"", "<stdout>" if path is None else str(path))
+
+
+def _format(path: Path | None, image_format: str | None) -> str:
+    return image_format or (DEFAULT_FORMAT if path is None else path.suffix)
+
+
+def _check_stdout() -> None:
+    if sys.stdout.isatty():
+        raise UsageError("<stdout>: is a terminal; name a file with -o or redirect the output")
+
+
+def _is_folder(output: str) -> bool:
+    return output.endswith(("/", os.sep)) or Path(output).is_dir()
+
+
+def _folder(source: str, output: str | None) -> Path:
+    if output is None:
+        return Path(source).parent
+    try:
+        Path(output).mkdir(exist_ok=True)
+    except OSError as error:
+        raise OutputError(f"{output}: cannot create this folder ({error.strerror})") from error
+    return Path(output)
+
+
+def _derived_name(source: str, suffix: str) -> str:
+    if source == STDIO:
+        raise UsageError("<stdin>: has no name to derive one from; name a file with -o")
+    return Path(source).stem + suffix
+
+
+def _same_file(source: str, path: Path) -> bool:
+    try:
+        return source != STDIO and os.path.samefile(source, path)
+    except OSError:  # one of them does not exist, or its folder is a file
+        return False
+
+
+def _check_folder(path: Path) -> None:
+    folder = path.parent
+    if not folder.is_dir():
+        raise OutputError(f"{path}: {folder} is not a folder; create it or name another with -o")
+    if not os.access(folder, os.W_OK):
+        raise OutputError(f"{path}: the folder {folder} is not writable; name another with -o")
+
+
+def write_bytes(data: bytes, path: Path | None) -> None:
+    """Write a file at once and whole, or to stdout when `path` is None.
+
+    Raises:
+        OutputError: Writing fails, other than by a reader that closed the pipe.
+    """
+    if path is None:
+        _write_stdout(data)
+        return
+    from imgnet.pixels import write_atomically
+
+    write_atomically(path, data)
+
+
+def write_picture(picture: NDArray[np.uint8], path: Path | None, image_format: str | None) -> None:
+    """Write (height, width, channel) pixels to a file, or to stdout when `path` is None.
+
+    Raises:
+        UsageError: The format is unknown.
+        OutputError: Writing fails.
+    """
+    from imgnet.pixels import write_image
+
+    if path is not None:
+        write_image(picture, path, image_format)
+        return
+    memory = _memory(path)  # some formats seek while they are written, which stdout cannot
+    write_image(picture, memory, _format(path, image_format))
+    _write_stdout(memory.getvalue())
+
+
+def _write_stdout(data: bytes) -> None:
+    try:
+        sys.stdout.buffer.write(data)
+        sys.stdout.buffer.flush()
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        raise OutputError(f"<stdout>: cannot be written ({error.strerror})") from error

@@ -1,0 +1,57 @@
+"""`imgnet resample`: draw an image of any kind at another size."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from imgnet.cli import options
+from imgnet.cli.inputs import load_either, name_of
+from imgnet.cli.outputs import resolve_picture, write_picture
+from imgnet.cli.terminal import watch
+
+
+def resample(
+    source: Annotated[
+        str, typer.Argument(metavar="IN", help="An .inr file or any image; - for stdin.")
+    ],
+    output: options.Output = None,
+    size: options.Size = None,
+    scale: Annotated[
+        float | None, typer.Option(metavar="FACTOR", help="Times the native size, such as 4.")
+    ] = None,
+    image_format: options.ImageFormat = None,
+    model: options.Model = "gated",
+    quality: options.Quality = 75,
+    effort: options.Effort = 3,
+    time_limit: options.TimeLimit = None,
+    seed: options.Seed = 0,
+    device: options.Device = "auto",
+    force: options.Force = False,
+    quiet: options.Quiet = False,
+) -> int:
+    """Draw an .inr file or an image at another size.
+
+    An image gets a network fitted to it first, with the options of encode. Without -o the result
+    goes beside the input, under the same name with the format's extension.
+    """
+    from imgnet import api
+
+    path = resolve_picture(source, output, image_format, force=force)
+    image = load_either(source)
+    with watch(name_of(source), quiet=quiet) as on_progress:
+        pixels = api.resample(
+            image,
+            size=size,
+            scale=scale,
+            model=model,
+            quality=quality,
+            effort=effort,
+            time_limit=time_limit,
+            seed=seed,
+            device=device,
+            on_progress=on_progress,
+        )
+    write_picture(pixels, path, image_format)
+    return 0

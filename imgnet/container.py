@@ -1,0 +1,285 @@
+"""An encoded image and its file: a safetensors file whose metadata says what the network draws.
+
+A safetensors file is an 8-byte little-endian length, a JSON header of that length, and the tensors
+one behind the other. The metadata has one key, "inr", whose text is itself JSON:
+
+    crc    CRC-32 of this JSON without `crc`, continued over the bytes of all tensors
+    mode   "L", "LA", "RGB" or "RGBA"; absent for "RGB"
+    model  family of the network
+    net    [dim_axis, dim_hidden, num_layers]
+    size   [width, height] of the image in pixels
+    v      version of this format
+
+The tensors are either one `U8` tensor "weights", the stream of `codestream.py`, or all parameters
+under their own names, all `F16` or all `F32`, in the order of the names. Nothing else is allowed.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from math import prod
+from typing import Any
+from zlib import crc32
+
+import numpy as np
+from numpy.typing import NDArray
+
+from imgnet.codestream import unpack
+from imgnet.errors import FormatError
+from imgnet.geometry import MAX_PIXELS, MAX_SIDE
+from imgnet.spec import FAMILIES, Spec
+
+VERSION = 1
+MAX_DIM = 4096
+MAX_LAYERS = 64
+MODES = {"L": 1, "LA": 2, "RGB": 3, "RGBA": 4}  # channels of each
+
+STREAM = "weights"  # name of the coded tensor
+
+_USUAL_MODE = "RGB"
+_METADATA = "__metadata__"
+_KEY = "inr"
+_PREFIX_BYTES = 8
+_MAX_HEADER_BYTES = 1 << 20
+_DTYPE_NAMES = {np.dtype("u1"): "U8", np.dtype("<f2"): "F16", np.dtype("<f4"): "F32"}
+_GET_AGAIN = "get the file again"
+_DAMAGED = f"damaged; {_GET_AGAIN}"
+
+Tensors = dict[str, NDArray[Any]]
+Json = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Report:
+    """What a fit measured.
+
+    Attributes:
+        psnr_db: PSNR of the decoded image over the pixels that were fitted, in dB.
+        psnr_unseen_db: The same over the pixels that a mask left out; None when there are none.
+        seconds: Duration of the fit.
+        steps: Steps of the optimiser.
+        device: Where it ran.
+    """
+
+    psnr_db: float
+    psnr_unseen_db: float | None
+    seconds: float
+    steps: int
+    device: str
+
+
+@dataclass(frozen=True, eq=False)
+class Encoded:
+    """An image as a network. Two are equal when their files are.
+
+    Attributes:
+        spec: Shape of the network.
+        mode: "L", "LA", "RGB" or "RGBA".
+        tensors: {"weights": stream of `codestream.pack`}, or all parameters by name in float16 or
+            float32.
+        report: What the fit measured; not in the file, so None after reading one.
+    """
+
+    spec: Spec
+    mode: str
+    tensors: Tensors
+    report: Report | None = None
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Encoded) and to_bytes(self) == to_bytes(other)
+
+    @property
+    def weights(self) -> str:
+        """How the parameters are stored: "coded", "float16" or "float32"."""
+        if STREAM in self.tensors:
+            return "coded"
+        return next(iter(self.tensors.values())).dtype.name
+
+    def parameters(self) -> dict[str, NDArray[np.float32]]:
+        """Return every parameter tensor by name.
+
+        Raises:
+            FormatError: The coded stream is damaged.
+        """
+        if STREAM in self.tensors:
+            stream = unpack(self.spec, self.tensors[STREAM].tobytes())
+            return {name: tensor.dequantize() for name, tensor in stream.items()}
+        return {name: tensor.astype(np.float32) for name, tensor in self.tensors.items()}
+
+
+def to_bytes(encoded: Encoded) -> bytes:
+    """Write an encoded image; equal images give equal bytes.
+
+    >>> spec = Spec("mlp", 8, 8, 0, 1, 1)
+    >>> picture = Encoded(spec, "RGB", {"weights": np.zeros(8, np.uint8)})
+    >>> from_bytes(to_bytes(picture)) == picture
+    True
+    """
+    dtype = next(iter(encoded.tensors.values())).dtype.newbyteorder("<")
+    tensors = {name: tensor.astype(dtype, copy=False) for name, tensor in encoded.tensors.items()}
+    entries = _entries({name: tensor.shape for name, tensor in tensors.items()}, dtype)
+    body = b"".join(tensors[name].tobytes() for name in entries)
+    metadata = _metadata(encoded)
+    metadata["crc"] = _checksum(metadata, body)
+    header = _dump({_METADATA: {_KEY: _dump(metadata).decode()}, **entries})
+    # Programs that map the file into memory want numbers aligned; single bytes need no padding.
+    header += b" " * (-len(header) % dtype.itemsize)
+    return len(header).to_bytes(_PREFIX_BYTES, "little") + header + body
+
+
+def from_bytes(data: bytes, name: str = "<bytes>") -> Encoded:
+    """Read an encoded image; every claim of the file is checked before memory is spent on it.
+
+    Args:
+        data: Content of an .inr file.
+        name: What messages call it.
+
+    Raises:
+        FormatError: It is not an .inr file, is damaged, or is newer than this version.
+    """
+    try:
+        return _read(data)
+    except FormatError as error:
+        raise FormatError(f"{name}: {error}") from None
+
+
+def looks_encoded(head: bytes) -> bool:
+    """Tell from its first nine bytes whether a file is a safetensors file, as every .inr is.
+
+    >>> looks_encoded(bytes(8) + b"{"), looks_encoded(b"GIF89a")
+    (True, False)
+    """
+    return head[_PREFIX_BYTES : _PREFIX_BYTES + 1] == b"{"
+
+
+def _metadata(encoded: Encoded) -> Json:
+    spec = encoded.spec
+    metadata: Json = {
+        "model": spec.family,
+        "net": [spec.dim_axis, spec.dim_hidden, spec.num_layers],
+        "size": [spec.width, spec.height],
+        "v": VERSION,
+    }
+    return metadata if encoded.mode == _USUAL_MODE else {**metadata, "mode": encoded.mode}
+
+
+def _entries(shapes: Mapping[str, tuple[int, ...]], dtype: np.dtype[Any]) -> Json:
+    """Describe tensors that lie one behind the other, in the order of their names."""
+    entries, end = {}, 0
+    for name, shape in sorted(shapes.items()):
+        begin, end = end, end + prod(shape) * dtype.itemsize
+        entries[name] = {
+            "data_offsets": [begin, end],
+            "dtype": _DTYPE_NAMES[dtype],
+            "shape": list(shape),
+        }
+    return entries
+
+
+def _checksum(metadata: Json, body: bytes) -> int:
+    rest = {key: value for key, value in metadata.items() if key != "crc"}
+    return crc32(body, crc32(_dump(rest)))
+
+
+def _dump(value: Json) -> bytes:
+    return json.dumps(value, separators=(",", ":"), sort_keys=True).encode()
+
+
+def _load(text: bytes) -> Json:
+    try:
+        value = json.loads(text.decode())
+    except (ValueError, RecursionError):
+        raise FormatError(_DAMAGED) from None
+    if not isinstance(value, dict):
+        raise FormatError(_DAMAGED)
+    return value
+
+
+def _read(data: bytes) -> Encoded:
+    header, body = _split(data)
+    entries = _load(header)
+    metadata = _inr_metadata(entries.pop(_METADATA, None))
+    _check_version(metadata)
+    spec, mode = _read_spec(metadata)
+    tensors = _read_tensors(spec, entries, body)
+    if _checksum(metadata, body) != metadata["crc"]:
+        raise FormatError(f"{_DAMAGED} (its checksum is wrong)")
+    return Encoded(spec, mode, tensors)
+
+
+def _split(data: bytes) -> tuple[bytes, bytes]:
+    """Cut a file into its header and its body."""
+    length = int.from_bytes(data[:_PREFIX_BYTES], "little")
+    if not looks_encoded(data) or length > _MAX_HEADER_BYTES:
+        raise FormatError("not an .inr file; `imgnet encode` makes one from an image")
+    header_end = _PREFIX_BYTES + length
+    if len(data) < header_end:
+        raise FormatError(f"cut short after {len(data)} bytes; {_GET_AGAIN}")
+    return data[_PREFIX_BYTES:header_end], data[header_end:]
+
+
+def _inr_metadata(metadata: Any) -> Json:
+    if not isinstance(metadata, dict) or not isinstance(metadata.get(_KEY), str):
+        raise FormatError("a safetensors file, but not one of imgnet's")
+    return _load(metadata[_KEY].encode(errors="replace"))
+
+
+def _check_version(metadata: Json) -> None:
+    (version,) = _integers([metadata.get("v")], [range(1, 1 << 31)])
+    if version > VERSION:
+        raise FormatError(
+            f"written in format {version}, this imgnet reads up to {VERSION}; "
+            "upgrade it with `pip install --upgrade imgnet`"
+        )
+    if set(metadata) - {"mode"} != {"crc", "model", "net", "size", "v"}:
+        raise FormatError(_DAMAGED)
+
+
+def _read_spec(metadata: Json) -> tuple[Spec, str]:
+    family, mode = metadata["model"], metadata.get("mode", _USUAL_MODE)
+    if family not in FAMILIES or not isinstance(mode, str) or mode not in MODES:
+        raise FormatError(_DAMAGED)
+    side, dim, layers = range(1, MAX_SIDE + 1), range(1, MAX_DIM + 1), range(1, MAX_LAYERS + 1)
+    width, height = _integers(metadata["size"], [side, side])
+    if width * height > MAX_PIXELS:
+        raise FormatError(f"{width}x{height} pixels are more than the limit of {MAX_PIXELS}")
+    ranges = [dim, dim, range(MAX_LAYERS + 1)] if family == "gated" else [range(1), dim, layers]
+    dim_axis, dim_hidden, num_layers = _integers(metadata["net"], ranges)
+    return Spec(family, width, height, dim_axis, dim_hidden, num_layers, MODES[mode]), mode
+
+
+def _integers(values: Any, ranges: list[range]) -> list[int]:
+    """Return a list from the header after a check of its length, types and values."""
+    if not isinstance(values, list) or len(values) != len(ranges):
+        raise FormatError(_DAMAGED)
+    if not all(type(v) is int and v in known for v, known in zip(values, ranges, strict=True)):
+        raise FormatError(_DAMAGED)
+    return values
+
+
+def _read_tensors(spec: Spec, entries: Json, body: bytes) -> Tensors:
+    _check_length(entries, len(body))
+    coded = set(entries) == {STREAM}
+    shapes = {STREAM: (len(body),)} if coded else spec.shapes()
+    for dtype in map(np.dtype, ["u1"] if coded else ["<f2", "<f4"]):
+        expected = _entries(shapes, dtype)
+        if entries == expected:
+            return {name: _tensor(body, dtype, entry) for name, entry in expected.items()}
+    raise FormatError(f"{_DAMAGED} (its tensors are not those of its network)")
+
+
+def _tensor(body: bytes, dtype: np.dtype[Any], entry: Json) -> NDArray[Any]:
+    begin, end = entry["data_offsets"]
+    return np.frombuffer(body[begin:end], dtype).reshape(entry["shape"])
+
+
+def _check_length(entries: Json, body_bytes: int) -> None:
+    try:
+        promised = max(entry["data_offsets"][1] for entry in entries.values())
+    except (LookupError, TypeError, ValueError):
+        raise FormatError(_DAMAGED) from None
+    if promised != body_bytes:
+        fault = f"{body_bytes} bytes of tensors where its header promises {promised}"
+        raise FormatError(f"cut short or changed, {fault}; {_GET_AGAIN}")

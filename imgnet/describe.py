@@ -1,0 +1,172 @@
+"""What a file holds, as numbers, as a text table and as a graph."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from math import prod
+from typing import Any
+
+from imgnet.container import Encoded
+from imgnet.metrics import bpp
+from imgnet.spec import Spec
+
+
+@dataclass(frozen=True)
+class Description:
+    """Describe one encoded image.
+
+    Attributes:
+        model: Network family.
+        width: Image width in pixels.
+        height: Image height in pixels.
+        mode: Pillow's name of the channels, such as "RGB".
+        weights: How the file stores parameters: "coded", "float16" or "float32".
+        bytes: Size of the file.
+        bpp: File bits a pixel.
+        ratio: Raw 8-bit samples over file, both in bytes.
+        parameters: Number of scalars in the network.
+        layers: Number of scalars of each layer, in the order of the file.
+    """
+
+    model: str
+    width: int
+    height: int
+    mode: str
+    weights: str
+    bytes: int
+    bpp: float
+    ratio: float
+    parameters: int
+    layers: dict[str, int]
+
+    def as_json(self) -> dict[str, Any]:
+        """Return the fields as JSON values."""
+        return asdict(self)
+
+    def as_text(self) -> str:
+        """Return a table for people, one line a fact, then one line a layer."""
+        bits = 8 * self.bytes / self.parameters
+        facts = {
+            "model": self.model,
+            "size": f"{self.width}x{self.height} {self.mode}",
+            "file": f"{self.bytes:,} bytes, {self.bpp:.3f} bpp, 1/{self.ratio:.1f} of raw",
+            "weights": f"{self.weights}, {bits:.2f} bits a parameter",
+            "parameters": f"{self.parameters:,}",
+        }
+        lines = [f"{name:<12}{fact}" for name, fact in facts.items()]
+        return "\n".join(lines + [f"  {name:<12}{n:>10,}" for name, n in self.layers.items()])
+
+
+def describe(encoded: Encoded, num_bytes: int) -> Description:
+    """Describe an encoded image whose file has `num_bytes` bytes.
+
+    >>> import numpy as np
+    >>> from imgnet.container import Encoded
+    >>> picture = Encoded(Spec("mlp", 40, 30, 0, 8, 1), "RGB", {"weights": np.zeros(1, np.uint8)})
+    >>> description = describe(picture, 150)
+    >>> description.bpp, description.ratio, description.layers
+    (1.0, 24.0, {'layers.0': 520, 'output': 27})
+    """
+    spec = encoded.spec
+    return Description(
+        model=spec.family,
+        width=spec.width,
+        height=spec.height,
+        mode=encoded.mode,
+        weights=encoded.weights,
+        bytes=num_bytes,
+        bpp=bpp(num_bytes, spec.width, spec.height),
+        ratio=spec.width * spec.height * spec.dim_out / num_bytes,
+        parameters=spec.num_parameters,
+        layers=count_layers(spec),
+    )
+
+
+def count_layers(spec: Spec) -> dict[str, int]:
+    """Count the scalars of each layer, in the order of the file.
+
+    >>> count_layers(Spec("mlp", 512, 512, 0, 64, 3))
+    {'layers.0': 4160, 'layers.1': 4160, 'layers.2': 4160, 'output': 195}
+    """
+    counts: dict[str, int] = {}
+    for name, shape in spec.shapes().items():
+        layer = name.rpartition(".")[0]
+        counts[layer] = counts.get(layer, 0) + prod(shape)
+    return counts
+
+
+def to_dot(spec: Spec) -> str:
+    r"""Draw the network as a Graphviz graph in the DOT language.
+
+    >>> print(to_dot(Spec("mlp", 512, 512, 0, 64, 1)))
+    digraph imgnet {
+      rankdir=LR; node [shape=box];
+      "x, y" [shape=plaintext];
+      "encoding" [label="encoding\nsin, cos"];
+      "layers.0" [label="layers.0\nlinear 64 to 64, LeakyReLU\n4160 parameters"];
+      "output" [label="output\nlinear 64 to 3\n195 parameters"];
+      "colour" [shape=plaintext];
+      "x, y" -> "encoding" -> "layers.0" -> "output" -> "colour";
+    }
+    """
+    draw = _gated_graph if spec.family == "gated" else _mlp_graph
+    body = "\n".join(f"  {line}" for line in draw(spec))
+    return f"digraph imgnet {{\n  rankdir=LR; node [shape=box];\n{body}\n}}"
+
+
+def _mlp_graph(spec: Spec) -> Iterator[str]:
+    layers = [f"layers.{i}" for i in range(spec.num_layers)]
+    yield _end("x, y")
+    yield _box("encoding", "sin, cos")
+    for layer in layers:
+        yield _layer(spec, layer, "linear", ", LeakyReLU")
+    yield _layer(spec, "output", "linear")
+    yield _end("colour")
+    yield _chain("x, y", "encoding", *layers, "output", "colour")
+
+
+def _gated_graph(spec: Spec) -> Iterator[str]:
+    for axis in "xy":
+        yield _end(axis)
+        yield _box(f"encoding_{axis}", "sin")
+        yield _layer(spec, f"axis_{axis}", "gated")
+        yield _chain(axis, f"encoding_{axis}", f"axis_{axis}", "joint")
+    yield _layer(spec, "joint", "gated")
+    before = "joint"
+    for i in range(spec.num_layers):
+        yield from _block(spec, f"blocks.{i}", before)
+        before = f"blocks.{i}"
+    yield _layer(spec, "output", "linear")
+    yield _end("colour")
+    yield _chain(before, "output", "colour")
+
+
+def _block(spec: Spec, name: str, before: str) -> Iterator[str]:
+    first, second = f"{name}.0", f"{name}.1"
+    yield _layer(spec, first, "gated")
+    yield _layer(spec, second, "gated")
+    yield _box(name, "x + alpha G(G(x))", "1 parameter")
+    yield _chain(before, first, second, name)
+    yield f'{_chain(before, name)[:-1]} [style=dashed, label="shortcut"];'
+
+
+def _layer(spec: Spec, name: str, kind: str, after: str = "") -> str:
+    dim_out, dim_in = spec.shapes()[f"{name}.weight"]
+    if kind == "gated":
+        dim_out //= 3  # query, key and value
+    count = count_layers(spec)[name]
+    return _box(name, f"{kind} {dim_in} to {dim_out}{after}", f"{count} parameters")
+
+
+def _box(name: str, *lines: str) -> str:
+    label = r"\n".join((name, *lines))
+    return f'"{name}" [label="{label}"];'
+
+
+def _end(name: str) -> str:
+    return f'"{name}" [shape=plaintext];'
+
+
+def _chain(*names: str) -> str:
+    return " -> ".join(f'"{name}"' for name in names) + ";"

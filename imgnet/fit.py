@@ -1,0 +1,303 @@
+"""Overfit one network to one image.
+
+A fit has two parts under one cosine schedule. First the weights are real. Then steps are chosen that
+bring the coded size to the budget, and training goes on through rounded weights, so that what is
+stored is what was optimised. The best network that keeps to the budget is returned, never the last.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass, replace
+from math import ceil, cos, inf, log10, pi
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from imgnet.codestream import Quantized, pack
+from imgnet.errors import UsageError
+from imgnet.model import Network, build, fastest_dtype
+from imgnet.optimizer import SOAP
+from imgnet.presets import Preset
+from imgnet.progress import Progress
+from imgnet.quantize import Steps, choose_steps, curvatures, quantize, rounded
+from imgnet.sampling import Batch, LatticeSampler
+from imgnet.spec import Spec
+
+Arrays = dict[str, NDArray[np.float32]]
+
+CHUNK = 8192  # crossings of a batch: few enough for the cache, many enough to hide the calls
+WARM_UP = 50  # steps
+MATRIX_LR = 1e-2
+VECTOR_LR = 3e-3
+CHECKS = 12  # looks at the whole image, evenly over the last part of the fit
+SETTLED = 0.9  # part of the fit after which the steps of the weights stay as they are
+SLACK = 0.99  # part of the budget that chosen steps aim at; training moves the size a little
+REPORT_S = 0.1
+
+
+@dataclass(frozen=True)
+class Options:
+    """What a fit is asked for besides the network's shape.
+
+    Attributes:
+        preset: Schedule.
+        budget_bytes: Most bytes of the packed weights; None leaves the weights real.
+        time_limit_s: Seconds in which the schedule must end; None for no limit.
+        seed: Of the first weights and the order of the pixels.
+        device: "cpu", "cuda", "mps" or "auto".
+        on_progress: Called a few times a second.
+        snapshot_every: Steps between two calls of `on_snapshot`; 0 for none.
+        on_snapshot: Called with the step and the parameters as they would be stored.
+    """
+
+    preset: Preset
+    budget_bytes: int | None = None
+    time_limit_s: float | None = None
+    seed: int = 0
+    device: str = "auto"
+    on_progress: Callable[[Progress], None] | None = None
+    snapshot_every: int = 0
+    on_snapshot: Callable[[int, Arrays], None] | None = None
+
+
+@dataclass(frozen=True)
+class Result:
+    """A fitted network.
+
+    Attributes:
+        parameters: The real parameters, or what the integers stand for.
+        quantized: The integers, where there was a budget.
+        steps: Steps taken.
+        device: Where they were taken.
+    """
+
+    parameters: Arrays
+    quantized: dict[str, Quantized] | None
+    steps: int
+    device: str
+
+
+def fit(
+    spec: Spec,
+    pixels: NDArray[np.uint8],
+    options: Options,
+    seen: NDArray[np.bool_] | None = None,
+) -> Result:
+    """Overfit a network of shape `spec` to `pixels` (H, W, C).
+
+    Args:
+        spec: Shape of the network; its size is the image's.
+        pixels: 8-bit colours.
+        options: Schedule, budget, device and who is told.
+        seen: (H, W) True where the fit may look; None for everywhere.
+
+    Raises:
+        UsageError: No such device.
+    """
+    num_threads = torch.get_num_threads()
+    # One thread a batch: threads that share each small operation wait for one another at every one,
+    # which costs a little on an idle machine and everything on a busy one.
+    torch.set_num_threads(1)
+    try:
+        with ThreadPoolExecutor(num_threads) as workers:
+            return _Fit(spec, pixels, options, seen, workers, num_threads).run()
+    finally:
+        torch.set_num_threads(num_threads)
+
+
+def pick_device(name: str) -> torch.device:
+    """Return the device of that name; "auto" prefers CUDA, then MPS, then the CPU.
+
+    Raises:
+        UsageError: The name is unknown or the machine has no such device.
+
+    >>> pick_device("cpu")
+    device(type='cpu')
+    """
+    available = {
+        "cuda": torch.cuda.is_available,
+        "mps": torch.backends.mps.is_available,
+        "cpu": lambda: True,
+    }
+    if name == "auto":
+        name = next(candidate for candidate, present in available.items() if present())
+    if name not in available:
+        raise UsageError(f"unknown device {name!r}; known are auto, {', '.join(available)}")
+    if not available[name]():
+        raise UsageError(f"no {name} device on this machine; --device cpu works everywhere")
+    return torch.device(name)
+
+
+class _Fit:
+    """The state of one fit: network, optimiser, place in the schedule, best network so far."""
+
+    def __init__(
+        self,
+        spec: Spec,
+        pixels: NDArray[np.uint8],
+        options: Options,
+        seen: NDArray[np.bool_] | None,
+        workers: ThreadPoolExecutor,
+        num_workers: int,
+    ) -> None:
+        self.options, self.workers = options, workers
+        self.device = pick_device(options.device)
+        torch.manual_seed(options.seed)
+        order = torch.Generator().manual_seed(options.seed)
+        picture = torch.from_numpy(pixels).to(self.device).permute(2, 0, 1).float().div_(255)
+        mask = None if seen is None else torch.from_numpy(seen).to(self.device)
+        pixels_per_step = options.preset.pixels_per_step
+        chunk = min(CHUNK, ceil(pixels_per_step / num_workers))
+        self.sampler = LatticeSampler(picture, mask, pixels_per_step, chunk, order)
+        self.spec = spec
+        self.network = self._fresh_network(picture if mask is None else picture[:, mask])
+        self.parameters = dict(self.network.named_parameters())
+        self.optimizer = _optimizer(list(self.parameters.values()))
+        self.steps: Steps | None = None
+        self.curvature: dict[str, float] = {}
+        self.best_error = inf
+        self.best: Result | None = None
+        self.bytes = options.budget_bytes or 4 * spec.num_parameters
+        self.step = 0
+        self.started = self.reported = time.monotonic()
+
+    def _fresh_network(self, colours: Tensor) -> Network:
+        network = build(self.spec).to(self.device)
+        network.set_product_dtype(fastest_dtype(self.device))
+        with torch.no_grad():
+            network.output.bias.copy_(torch.logit(colours.flatten(1).mean(1).clamp(0.01, 0.99)))
+        batch = next(self.sampler.lattice())
+        network.normalize(batch.x, batch.y)
+        return network
+
+    def run(self) -> Result:
+        """Go through the schedule and return the best network."""
+        checks = [1 - self.options.preset.quantized * i / CHECKS for i in range(CHECKS + 1)]
+        while (done := self._done()) < 1:
+            if done >= checks[-1]:
+                checks.pop()
+                self._check(done)
+            self._set_learning_rate(done)
+            self._take_step()
+            self._tell()
+        self._check(1.0)
+        return self._kept()
+
+    def _done(self) -> float:
+        """Return the part of the schedule that lies behind, by steps or by time."""
+        done = self.step / self.options.preset.steps
+        if self.options.time_limit_s:
+            done = max(done, (time.monotonic() - self.started) / self.options.time_limit_s)
+        return done
+
+    def _set_learning_rate(self, done: float) -> None:
+        factor = min(1.0, (self.step + 1) / WARM_UP) * (1 + cos(pi * done)) / 2
+        for group in self.optimizer.param_groups:
+            group["lr"] = group["peak_lr"] * factor
+
+    def _take_step(self) -> None:
+        self.optimizer.zero_grad()
+        with self._as_stored():
+            self.error = self._accumulate_gradients()
+        self.optimizer.step()
+        self.step += 1
+
+    def _as_stored(self) -> AbstractContextManager[None]:
+        return rounded(self.parameters, self.steps) if self.steps else nullcontext()
+
+    def _accumulate_gradients(self) -> float:
+        """Leave the gradients of the next lattice's mean squared error; return that error."""
+        total, count = 0.0, 0
+        for error, samples, gradients in self.workers.map(self._gradients, self.sampler.lattice()):
+            total, count = total + error, count + samples
+            for parameter, gradient in zip(self.parameters.values(), gradients, strict=True):
+                parameter.grad = gradient if parameter.grad is None else parameter.grad + gradient
+        for parameter in self.parameters.values():
+            parameter.grad = None if parameter.grad is None else parameter.grad / count
+        return total / max(count, 1)
+
+    def _gradients(self, batch: Batch) -> tuple[float, int, tuple[Tensor, ...]]:
+        loss = self._squared_error(batch)
+        gradients = torch.autograd.grad(loss, list(self.parameters.values()))
+        return loss.item(), batch.target.numel(), gradients
+
+    def _squared_error(self, batch: Batch) -> Tensor:
+        return (self.network(batch.x, batch.y, batch.keep) - batch.target).square_().sum()
+
+    def _check(self, done: float) -> None:
+        """Keep the network if it is the best so far; bring its size back to the budget."""
+        if self.options.budget_bytes is not None and (self.steps is None or done < SETTLED):
+            self._choose_steps(self.options.budget_bytes * SLACK)
+        with torch.no_grad(), self._as_stored():
+            errors = self.workers.map(self._squared_error, self.sampler.everything())
+            error = sum(e.item() for e in errors)
+        result = self._result()
+        if error < self.best_error and self._fits(result):
+            self.best_error, self.best = error, result
+
+    def _choose_steps(self, num_bytes: float) -> None:
+        batch = next(self.sampler.lattice())
+        self.curvature = self.curvature or curvatures(
+            self.parameters, lambda: self.network(batch.x, batch.y, batch.keep)
+        )
+        self.steps = choose_steps(self.parameters, self.curvature, num_bytes)
+
+    def _result(self) -> Result:
+        quantized = None if self.steps is None else quantize(self.parameters, self.steps)
+        if quantized is None:
+            real = {n: p.detach().cpu().numpy().copy() for n, p in self.parameters.items()}
+            return Result(real, None, self.step, self.device.type)
+        stored = {name: tensor.dequantize() for name, tensor in quantized.items()}
+        return Result(stored, quantized, self.step, self.device.type)
+
+    def _fits(self, result: Result) -> bool:
+        if self.options.budget_bytes is None or result.quantized is None:
+            return True
+        self.bytes = len(pack(self.spec, result.quantized))
+        return self.bytes <= self.options.budget_bytes
+
+    def _kept(self) -> Result:
+        """Return the best network; where none kept to the budget, the last one coarsened."""
+        slack = SLACK
+        while self.best is None and self.options.budget_bytes is not None:
+            slack -= 0.02
+            self._choose_steps(self.options.budget_bytes * slack)
+            result = self._result()
+            self.best = result if self._fits(result) else None
+        assert self.best is not None  # without a budget every network is kept
+        return replace(self.best, steps=self.step)
+
+    def _tell(self) -> None:
+        options, now = self.options, time.monotonic()
+        if options.on_snapshot and self.step % options.snapshot_every == 0:
+            options.on_snapshot(self.step, self._result().parameters)
+        if options.on_progress and now - self.reported > REPORT_S:
+            self.reported = now
+            options.on_progress(self._progress(now - self.started))
+
+    def _progress(self, elapsed: float) -> Progress:
+        done = self._done()
+        return Progress(
+            step=self.step,
+            steps=max(self.step, round(self.step / done)),
+            psnr_db=-10 * log10(max(self.error, 1e-12)),
+            bpp=8 * self.bytes / (self.spec.width * self.spec.height),
+            elapsed_s=elapsed,
+            remaining_s=elapsed / done - elapsed,
+        )
+
+
+def _optimizer(parameters: list[torch.nn.Parameter]) -> SOAP:
+    matrices = [p for p in parameters if p.ndim == 2]
+    vectors = [p for p in parameters if p.ndim == 1]
+    groups = [
+        {"params": matrices, "peak_lr": MATRIX_LR},
+        {"params": vectors, "peak_lr": VECTOR_LR},
+    ]
+    return SOAP(groups, lr=MATRIX_LR)

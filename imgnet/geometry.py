@@ -1,0 +1,93 @@
+"""Sizes, crops and sample positions: how big a picture is drawn and which part of it."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+from imgnet.errors import UsageError
+
+MAX_SIDE = 1 << 16
+MAX_PIXELS = 1 << 28
+
+Size = str | int | tuple[int, int]
+
+
+def resolve_size(native: tuple[int, int], size: Size | None) -> tuple[int, int]:
+    """Turn what a user asks for into a (width, height) in pixels.
+
+    Args:
+        native: Width and height of the whole picture or of the crop that is drawn.
+        size: "1024" or 1024 (long side, aspect ratio kept), "800x600" or (800, 600), "50%", or
+            None for the native size.
+
+    Raises:
+        UsageError: The text has none of these forms, or the result is empty or too large.
+
+    >>> resolve_size((768, 512), "1024"), resolve_size((768, 512), "50%")
+    ((1024, 683), (384, 256))
+    """
+    width, height = _requested(native, size)
+    if min(width, height) < 1 or max(width, height) > MAX_SIDE or width * height > MAX_PIXELS:
+        raise UsageError(
+            f"size {size} asks for {width}x{height} pixels; "
+            f"sides go from 1 to {MAX_SIDE}, at most {MAX_PIXELS} pixels in all"
+        )
+    return width, height
+
+
+def _requested(native: tuple[int, int], size: Size | None) -> tuple[int, int]:
+    if size is None:
+        return native
+    if isinstance(size, tuple):
+        return size
+    text = str(size).strip()
+    if match := re.fullmatch(r"(\d{1,9})", text):
+        return _scaled(native, int(match[1]) / max(native))
+    if match := re.fullmatch(r"(\d{1,9})x(\d{1,9})", text):
+        return int(match[1]), int(match[2])
+    if match := re.fullmatch(r"(\d{1,6}(?:\.\d{1,6})?)%", text):
+        return _scaled(native, float(match[1]) / 100)
+    raise UsageError(f"size {size!r} is not of the form 1024 (long side), 800x600 or 50%")
+
+
+def _scaled(native: tuple[int, int], scale: float) -> tuple[int, int]:
+    if scale == 0:
+        return 0, 0
+    return max(1, round(native[0] * scale)), max(1, round(native[1] * scale))
+
+
+@dataclass(frozen=True)
+class Crop:
+    """A rectangle in native pixels: its left top corner and its size."""
+
+    x: int
+    y: int
+    width: int
+    height: int
+
+    @classmethod
+    def parse(cls, text: str) -> Crop:
+        """Read "X,Y,W,H".
+
+        Raises:
+            UsageError: The text is not four whole numbers.
+
+        >>> Crop.parse("10,20,300,200")
+        Crop(x=10, y=20, width=300, height=200)
+        """
+        match = re.fullmatch(r"\s*(\d{1,9})\s*,\s*(\d{1,9})\s*,\s*(\d{1,9})\s*,\s*(\d{1,9})\s*", text)
+        if not match:
+            raise UsageError(f"crop {text!r} is not of the form X,Y,W,H in native pixels")
+        return cls(*(int(number) for number in match.groups()))
+
+    def check(self, width: int, height: int) -> None:
+        """Refuse a crop that is empty or leaves the picture.
+
+        Raises:
+            UsageError: It does.
+        """
+        inside = self.x + self.width <= width and self.y + self.height <= height
+        if not inside or min(self.width, self.height) < 1:
+            wanted = f"{self.x},{self.y},{self.width},{self.height}"
+            raise UsageError(f"crop {wanted} is not inside the picture of {width}x{height} pixels")

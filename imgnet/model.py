@@ -1,0 +1,275 @@
+"""The networks: positional encoding, gated layers and ReZero shortcuts, assembled from a Spec.
+
+A network is called on the coordinates of a lattice, all crossings of some columns and some rows. What
+depends on one axis alone (the encoding, the axis branches, and each axis' half of the first joint
+product) costs O(columns + rows); only what follows costs O(columns * rows).
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable
+from itertools import pairwise
+from math import pi, sqrt
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from imgnet.kernels import Affine, Gate
+from imgnet.spec import MLP_BANDS, Spec, num_bands
+
+AXIS_GAIN = 2.0  # axis functions must vary over a few pixels from the start
+
+
+class PositionalEncoding(nn.Module):
+    """Fourier features of one axis of `length` pixels, at positions in pixels.
+
+    Args:
+        family: "gated" for sin(pos * 2^(1 - j)), j = 0..log2(length) + 1, the highest band nearly
+            alternating from pixel to pixel; "mlp" for sine and cosine of pos * 2^(i + 1) * pi / length,
+            i = 0..15.
+        length: Pixels of the axis.
+    """
+
+    frequency: Tensor
+    phase: Tensor
+
+    def __init__(self, family: str, length: int) -> None:
+        super().__init__()
+        if family == "gated":
+            frequency = 2.0 ** (1 - torch.arange(num_bands(length)))
+            phase = torch.zeros(num_bands(length))
+        else:
+            octaves = 2.0 ** (torch.arange(MLP_BANDS, dtype=torch.float64) + 1) * pi / length
+            frequency = torch.cat([octaves, octaves])
+            phase = torch.tensor([0.0, pi / 2], dtype=torch.float64).repeat_interleave(MLP_BANDS)
+        self.register_buffer("frequency", frequency.double()[:, None], persistent=False)
+        self.register_buffer("phase", phase.double()[:, None], persistent=False)
+
+    def forward(self, positions: Tensor) -> Tensor:
+        """Encode (N,) positions as (bands, N) features.
+
+        The product is taken in float64: the highest bands of `mlp` turn thousands of times.
+        """
+        return torch.sin(positions.double() * self.frequency + self.phase).float()
+
+
+class Linear(nn.Module):
+    """weight @ x + bias, channel first; `dtype` is that of the product."""
+
+    def __init__(self, dim_in: int, dim_out: int) -> None:
+        super().__init__()
+        self.weight = nn.Parameter(torch.empty(dim_out, dim_in).uniform_(-1, 1) * sqrt(3 / dim_in))
+        self.bias = nn.Parameter(torch.zeros(dim_out))
+        self.dtype = torch.float32
+
+    def project(self, x: Tensor) -> Tensor:
+        """Map (C, N) to (D, N)."""
+        output: Tensor = Affine.apply(x, self.weight, self.bias, self.dtype)
+        return output
+
+    def project_lattice(self, x: Tensor, y: Tensor) -> Tensor:
+        """Map features of columns (Cx, W) and rows (Cy, H) to (D, H, W): one sum a pixel."""
+        weight_x, weight_y = self.weight.split([len(x), len(y)], dim=1)
+        rows = torch.addmm(self.bias[:, None], weight_y, y)
+        return rows[:, :, None] + (weight_x @ x)[:, None, :]
+
+
+class GatedLayer(Linear):
+    """gelu(norm(tanh(Q x * K x) * V x)), Q, K and V stacked in one matrix.
+
+    The batch normalisation acts once, on the first batch, and is folded at once: its scale into V, its
+    offset into `shift`. From then on the layer is the affine form that the file holds.
+    """
+
+    def __init__(self, dim_in: int, dim_out: int, gain: float = 1.0) -> None:
+        super().__init__(dim_in, 3 * dim_out)
+        self.shift = nn.Parameter(torch.zeros(dim_out))
+        with torch.no_grad():
+            # Gates start near tanh(1), so that a fresh layer is almost linear in V x.
+            gates = 2 * dim_out
+            self.weight.mul_(gain)
+            self.weight[:gates] *= 0.5
+            self.bias[:gates] = 1.0
+
+    def activate(self, stacked: Tensor) -> Tensor:
+        """Map (3 D, N) to (D, N)."""
+        output: Tensor = Gate.apply(stacked, self.shift)
+        return output
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Map (C, N) to (D, N)."""
+        return self.activate(self.project(x))
+
+    @torch.no_grad()
+    def normalize(self, stacked: Tensor) -> Tensor:
+        """Fold the batch norm of this (3 D, N) batch into V and shift; return the (D, N) output."""
+        q, k, v = stacked.chunk(3)
+        gated = torch.tanh(q * k) * v
+        std, mean = torch.std_mean(gated, dim=1, correction=0)
+        scale = torch.where(std > 1e-4, 1 / std.clamp(min=1e-4), 1.0)
+        d = len(scale)
+        self.weight[2 * d :] *= scale[:, None]
+        self.bias[2 * d :] *= scale
+        self.shift.copy_(-mean * scale)
+        return self.activate(torch.cat([q, k, v * scale[:, None]]))
+
+
+class LeakyLayer(Linear):
+    """A linear layer and LeakyReLU with slope 0.1."""
+
+    def activate(self, x: Tensor) -> Tensor:
+        """Map (D, N) to (D, N)."""
+        return functional.leaky_relu(x, 0.1)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Map (C, N) to (D, N)."""
+        return self.activate(self.project(x))
+
+
+class ReZero(nn.Sequential):
+    """x + alpha * f(x), alpha learned.
+
+    Source: Bachlechner et al., "ReZero is all you need", 2020.
+    """
+
+    def __init__(self, *layers: nn.Module) -> None:
+        super().__init__(*layers)
+        self.alpha = nn.Parameter(torch.ones(1))
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Map (C, N) to (C, N)."""
+        return torch.addcmul(x, self.alpha, super().forward(x))
+
+
+class Network(nn.Module):
+    """A function from coordinates to colours in 0..1; its parameters are those of the Spec.
+
+    A family adds its branches, its first layer (in which the axes meet) and its trunk.
+    """
+
+    def __init__(self, spec: Spec) -> None:
+        super().__init__()
+        self.encoding_x = PositionalEncoding(spec.family, spec.width)
+        self.encoding_y = PositionalEncoding(spec.family, spec.height)
+        self.output = Linear(spec.dim_hidden, spec.dim_out)
+        with torch.no_grad():
+            self.output.weight.mul_(0.1)
+
+    def branches(self, x: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
+        """Map positions of columns (W,) and rows (H,) to features (C, W) and (C, H)."""
+        return self.encoding_x(x), self.encoding_y(y)
+
+    def first_layer(self) -> GatedLayer | LeakyLayer:
+        """Return the layer in which the axes meet."""
+        raise NotImplementedError
+
+    def trunk(self) -> Iterable[nn.Module]:
+        """Return the layers between the first and the output, each (D, N) to (D, N)."""
+        raise NotImplementedError
+
+    def forward(self, x: Tensor, y: Tensor, keep: Tensor | None = None) -> Tensor:
+        """Draw the crossings of columns and rows.
+
+        Args:
+            x: (W,) positions of the columns in pixels; centres are whole numbers.
+            y: (H,) positions of the rows.
+            keep: Indices into the H * W crossings; None draws all.
+
+        Returns:
+            (dim_out, H * W) or (dim_out, len(keep)).
+        """
+        first = self.first_layer()
+        stacked = first.project_lattice(*self.branches(x, y)).flatten(1)
+        hidden = first.activate(stacked if keep is None else stacked[:, keep])
+        for layer in self.trunk():
+            hidden = layer(hidden)
+        return self.output.project(hidden).sigmoid()
+
+    def normalize(self, x: Tensor, y: Tensor) -> None:
+        """Fold the normalisation of every layer that has one, as measured on one lattice."""
+
+    def set_product_dtype(self, dtype: torch.dtype) -> None:
+        """Choose the precision of the products over whole lattices."""
+        for module in self.modules():
+            if isinstance(module, Linear):
+                module.dtype = dtype
+
+
+class Gated(Network):
+    """One gated branch an axis, a joint gated layer, ReZero blocks of two gated layers each."""
+
+    def __init__(self, spec: Spec) -> None:
+        super().__init__(spec)
+        d = spec.dim_hidden
+        self.axis_x = GatedLayer(num_bands(spec.width), spec.dim_axis, gain=AXIS_GAIN)
+        self.axis_y = GatedLayer(num_bands(spec.height), spec.dim_axis, gain=AXIS_GAIN)
+        self.joint = GatedLayer(2 * spec.dim_axis, d)
+        blocks = (ReZero(GatedLayer(d, d), GatedLayer(d, d)) for _ in range(spec.num_layers))
+        self.blocks = nn.ModuleList(blocks)
+
+    def branches(self, x: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
+        """Map positions to features (dim_axis, W) and (dim_axis, H)."""
+        return self.axis_x(self.encoding_x(x)), self.axis_y(self.encoding_y(y))
+
+    def first_layer(self) -> GatedLayer:
+        """Return the joint layer."""
+        return self.joint
+
+    def trunk(self) -> Iterable[nn.Module]:
+        """Return the ReZero blocks."""
+        return self.blocks
+
+    @torch.no_grad()
+    def normalize(self, x: Tensor, y: Tensor) -> None:
+        """Fold every gated layer's normalisation, from the encoding to the last block."""
+        columns = self.axis_x.normalize(self.axis_x.project(self.encoding_x(x)))
+        rows = self.axis_y.normalize(self.axis_y.project(self.encoding_y(y)))
+        hidden = self.joint.normalize(self.joint.project_lattice(columns, rows).flatten(1))
+        for block in self.blocks:
+            residual = hidden
+            for layer in block:
+                residual = layer.normalize(layer.project(residual))
+            hidden = torch.addcmul(hidden, block.alpha, residual)
+
+
+class MLP(Network):
+    """Hidden layers with LeakyReLU on sines and cosines of both axes."""
+
+    def __init__(self, spec: Spec) -> None:
+        super().__init__(spec)
+        dims = [4 * MLP_BANDS] + [spec.dim_hidden] * spec.num_layers
+        self.layers = nn.ModuleList(LeakyLayer(a, b) for a, b in pairwise(dims))
+
+    def first_layer(self) -> LeakyLayer:
+        """Return the first hidden layer."""
+        return self.layers[0]
+
+    def trunk(self) -> Iterable[nn.Module]:
+        """Return the other hidden layers."""
+        return self.layers[1:]
+
+
+def build(spec: Spec) -> Network:
+    """Assemble the network of a Spec, with fresh weights."""
+    return Gated(spec) if spec.family == "gated" else MLP(spec)
+
+
+def fastest_dtype(device: torch.device) -> torch.dtype:
+    """Return the precision in which a CPU multiplies fastest: bfloat16 where it has units for it."""
+    if device.type != "cpu":
+        return torch.float32
+    times = {dtype: _product_seconds(dtype) for dtype in (torch.float32, torch.bfloat16)}
+    # A clear gain only: rounding is not free, and the choice should not depend on a busy moment.
+    return torch.bfloat16 if 1.5 * times[torch.bfloat16] < times[torch.float32] else torch.float32
+
+
+def _product_seconds(dtype: torch.dtype) -> float:
+    weight, x = torch.ones(144, 48, dtype=dtype), torch.ones(48, 4096, dtype=dtype)
+    seconds = []
+    for _ in range(8):
+        started = time.perf_counter()
+        _ = weight @ x
+        seconds.append(time.perf_counter() - started)
+    return min(seconds)

@@ -1,0 +1,89 @@
+"""SOAP: Adam in the eigenbasis of Shampoo's preconditioner.
+
+Source: Vyas et al., "SOAP: Improving and Stabilizing Shampoo using Adam", 2024, algorithm 3.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.optim import Optimizer
+
+
+class SOAP(Optimizer):
+    """Rotate each matrix gradient into its running eigenbasis and take an Adam step there.
+
+    Vectors, scalars and matrices with a side of one get plain Adam: their basis is the identity.
+
+    Args:
+        params: Tensors to optimise.
+        lr: Step size.
+        betas: Decay of the running mean and of the running squares and covariances.
+        eps: Added to the root of the squares.
+        refresh_every: Steps between two updates of the eigenbasis by one QR iteration.
+    """
+
+    def __init__(
+        self,
+        params: Iterable[Tensor],
+        lr: float,
+        betas: tuple[float, float] = (0.95, 0.95),
+        eps: float = 1e-8,
+        refresh_every: int = 10,
+    ) -> None:
+        defaults = {"lr": lr, "betas": betas, "eps": eps, "refresh_every": refresh_every}
+        super().__init__(params, defaults)
+
+    @torch.no_grad()
+    def step(self, closure: Callable[[], float] | None = None) -> None:  # type: ignore[override]
+        """Move every parameter that has a gradient by one step."""
+        for group in self.param_groups:
+            for parameter in group["params"]:
+                if parameter.grad is not None:
+                    self._update(parameter, parameter.grad, group)
+
+    def _update(self, parameter: Tensor, gradient: Tensor, group: dict[str, Any]) -> None:
+        state = self.state[parameter]
+        if not state:
+            _initialize(state, gradient)
+        state["step"] += 1
+        beta1, beta2 = group["betas"]
+        rotated = _rotate(gradient, state["bases"])
+        state["mean"].lerp_(gradient, 1 - beta1)
+        state["square"].mul_(beta2).addcmul_(rotated, rotated, value=1 - beta2)
+        mean = _rotate(state["mean"], state["bases"]) / (1 - beta1 ** state["step"])
+        root = (state["square"] / (1 - beta2 ** state["step"])).sqrt_().add_(group["eps"])
+        update = _rotate_back(mean.div_(root), state["bases"])
+        parameter.add_(update, alpha=-group["lr"])
+        _track(state, gradient, beta2, state["step"] % group["refresh_every"] == 0)
+
+
+def _initialize(state: dict[str, Any], gradient: Tensor) -> None:
+    state["step"] = 0
+    state["mean"] = torch.zeros_like(gradient)
+    state["square"] = torch.zeros_like(gradient)
+    is_matrix = gradient.ndim == 2 and min(gradient.shape) > 1
+    state["covariances"] = [gradient @ gradient.T, gradient.T @ gradient] if is_matrix else []
+    state["bases"] = [torch.linalg.eigh(c).eigenvectors for c in state["covariances"]]
+
+
+def _rotate(matrix: Tensor, bases: list[Tensor]) -> Tensor:
+    return bases[0].T @ matrix @ bases[1] if bases else matrix.clone()
+
+
+def _rotate_back(matrix: Tensor, bases: list[Tensor]) -> Tensor:
+    return bases[0] @ matrix @ bases[1].T if bases else matrix
+
+
+def _track(state: dict[str, Any], gradient: Tensor, beta: float, refresh: bool) -> None:
+    if not state["bases"]:
+        return
+    left, right = state["covariances"]
+    left.lerp_(gradient @ gradient.T, 1 - beta)
+    right.lerp_(gradient.T @ gradient, 1 - beta)
+    if refresh:
+        pairs = zip(state["covariances"], state["bases"], strict=True)
+        state["bases"] = [torch.linalg.qr(covariance @ basis).Q for covariance, basis in pairs]

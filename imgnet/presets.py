@@ -1,0 +1,49 @@
+"""Effort 1..9: how long a fit runs and how many pixels each of its steps sees."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from imgnet.errors import UsageError
+
+
+@dataclass(frozen=True)
+class Preset:
+    """The schedule of one fit.
+
+    Attributes:
+        steps: Optimiser steps in all.
+        pixels_per_step: Pixels that one step sees.
+        quantized: Last part of the steps, 0..1, that is taken on rounded weights.
+    """
+
+    steps: int
+    pixels_per_step: int
+    quantized: float = 0.3
+
+
+PRESETS = {
+    1: Preset(steps=600, pixels_per_step=4096),
+    2: Preset(steps=1500, pixels_per_step=4096),
+    3: Preset(steps=3000, pixels_per_step=6144),
+    4: Preset(steps=6000, pixels_per_step=6144),
+    5: Preset(steps=12000, pixels_per_step=6144),
+    6: Preset(steps=20000, pixels_per_step=8192),
+    7: Preset(steps=40000, pixels_per_step=8192),
+    8: Preset(steps=80000, pixels_per_step=12288),
+    9: Preset(steps=160000, pixels_per_step=16384),
+}
+
+
+def preset(effort: int) -> Preset:
+    """Return the schedule of an effort.
+
+    Raises:
+        UsageError: The effort is not in 1..9.
+
+    >>> preset(1).steps < preset(9).steps
+    True
+    """
+    if effort not in PRESETS:
+        raise UsageError(f"effort {effort} is not in 1..{max(PRESETS)}")
+    return PRESETS[effort]

@@ -1,0 +1,106 @@
+"""From real weights to the integers of the file: steps by sensitivity, straight-through rounding.
+
+At a given size the distortion that rounding adds is least when every tensor's step is inversely
+proportional to the root of its curvature, for then one more bit buys the same anywhere. The
+curvature is the diagonal of the Gauss-Newton matrix of the squared error, averaged over the tensor.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from math import inf, log2
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from imgnet.codestream import Quantized, step_index, step_size
+from imgnet.entropy import cheapest_law, cost_bits
+
+Parameters = Mapping[str, Tensor]
+Steps = dict[str, int]
+
+
+def curvatures(
+    parameters: Parameters, draw: Callable[[], Tensor], probes: int = 8
+) -> dict[str, float]:
+    """Estimate the mean Gauss-Newton curvature of each tensor.
+
+    Args:
+        parameters: Tensors that `draw` depends on; their gradients are cleared.
+        draw: Returns the network's output on some sample of pixels, with its graph.
+        probes: Random sign vectors; Hutchinson's estimator averages over them.
+    """
+    totals = dict.fromkeys(parameters, 0.0)
+    for _ in range(probes):
+        output = draw()
+        output.backward(torch.randint_like(output, 2).mul_(2).sub_(1))  # type: ignore[no-untyped-call]
+        for name, parameter in parameters.items():
+            assert parameter.grad is not None
+            totals[name] += parameter.grad.square().mean().item() / probes
+            parameter.grad = None
+    return totals
+
+
+def choose_steps(parameters: Parameters, curvature: Mapping[str, float], num_bytes: float) -> Steps:
+    """Find the finest steps whose packed size is at most about `num_bytes`."""
+    low, high = -30.0, 10.0  # log2 of the common factor: `low` is too fine, `high` fits
+    while high - low > 0.01:
+        middle = (low + high) / 2
+        fits = stream_bytes(quantize(parameters, _steps(curvature, middle))) <= num_bytes
+        low, high = (low, middle) if fits else (middle, high)
+    return _steps(curvature, high)
+
+
+def _steps(curvature: Mapping[str, float], log2_factor: float) -> Steps:
+    floor = 1e-6 * max(curvature.values())
+    return {
+        name: step_index(2.0 ** (log2_factor - log2(max(value, floor, 1e-30)) / 2))
+        for name, value in curvature.items()
+    }
+
+
+def quantize(parameters: Parameters, steps: Mapping[str, int]) -> dict[str, Quantized]:
+    """Round every tensor to whole multiples of its step."""
+    return {
+        name: Quantized(_levels(parameter, steps[name]).int().cpu().numpy(), steps[name])
+        for name, parameter in parameters.items()
+    }
+
+
+def _levels(parameter: Tensor, step: int) -> Tensor:
+    return torch.round(parameter.detach() / step_size(step))
+
+
+def stream_bytes(quantized: Mapping[str, Quantized]) -> float:
+    """Estimate the length of the packed stream without coding it; inf where no law reaches."""
+    bits = sum(_tensor_bits(tensor.values.ravel()) for tensor in quantized.values())
+    return bits / 8 + 2 * len(quantized) + 4
+
+
+def _tensor_bits(values: NDArray[np.int32]) -> float:
+    try:
+        return cost_bits(values, cheapest_law(values))
+    except ValueError:
+        return inf
+
+
+@contextmanager
+def rounded(parameters: Parameters, steps: Mapping[str, int]) -> Iterator[None]:
+    """Within the block every parameter holds its rounded value; behind it, its own again.
+
+    Gradients taken inside are those at the rounded point and act on the real weights outside: the
+    straight-through estimator (Bengio et al., 2013).
+    """
+    originals = {name: parameter.detach().clone() for name, parameter in parameters.items()}
+    with torch.no_grad():
+        for name, parameter in parameters.items():
+            parameter.copy_(_levels(parameter, steps[name]) * step_size(steps[name]))
+    try:
+        yield
+    finally:
+        with torch.no_grad():
+            for name, parameter in parameters.items():
+                parameter.copy_(originals[name])

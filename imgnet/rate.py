@@ -1,0 +1,140 @@
+"""From what a user asks for to a number of bytes, and from bytes to the shape of a network."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from imgnet.errors import UsageError
+from imgnet.spec import Spec
+
+# Bits to count on for a weight. Coded, measured: fewer cost more than the wider network gains.
+BITS_PER_WEIGHT = {"coded": 5.2, "float16": 16.0, "float32": 32.0}
+HAND_MADE_BITS = 6.0  # coded bits a weight where the user set the network but no size
+USUAL_OVERHEAD = 224  # bytes of a file that are not weights
+LEAST_WEIGHT_BYTES = 256  # where only a quality was asked for: tiny pictures still get a network
+
+# (dim_axis, dim_hidden, num_layers) in growing order. Measured: one ReZero block, and branches a little
+# wider than the trunk, give the best PSNR for the bytes. Wider networks than these take hours.
+_LADDER = {
+    "gated": [(d + d // 7, d, 1) for d in range(2, 513)],
+    "mlp": [(0, d, 3) for d in range(2, 513)],
+}
+
+
+@dataclass(frozen=True)
+class Shape:
+    """The sizes of a network that a user may set by hand; None leaves them to the byte budget."""
+
+    dim_axis: int | None = None
+    dim_hidden: int | None = None
+    num_layers: int | None = None
+
+    def spec(self, family: str, size: tuple[int, int], dim_out: int) -> Spec:
+        """Complete the shape with the published sizes.
+
+        >>> Shape(dim_hidden=32).spec("gated", (8, 8), 3).num_layers
+        2
+        """
+        published = _PUBLISHED[family]
+        dim_hidden = published.dim_hidden if self.dim_hidden is None else self.dim_hidden
+        num_layers = published.num_layers if self.num_layers is None else self.num_layers
+        dim_axis = dim_hidden if self.dim_axis is None else self.dim_axis
+        assert dim_hidden is not None and num_layers is not None and dim_axis is not None
+        return Spec(family, *size, dim_axis if family == "gated" else 0, dim_hidden, num_layers, dim_out)
+
+
+BY_BUDGET = Shape()
+_PUBLISHED = {"gated": Shape(100, 100, 2), "mlp": Shape(0, 64, 3)}
+
+
+@dataclass(frozen=True)
+class Request:
+    """What a user asks of a file.
+
+    Attributes:
+        model: "gated" or "mlp".
+        weights: "coded", "float16" or "float32".
+        quality: 0..100, used where there is no target.
+        target_bpp: File bits a pixel, or None.
+        target_size: File bytes, or None.
+        shape: Sizes set by hand.
+
+    Raises:
+        UsageError: A value is out of range, or two contradict each other.
+    """
+
+    model: str
+    weights: str = "coded"
+    quality: float = 75
+    target_bpp: float | None = None
+    target_size: float | None = None
+    shape: Shape = BY_BUDGET
+
+    def __post_init__(self) -> None:
+        if self.model not in _LADDER:
+            raise UsageError(f"unknown model {self.model!r}; known are {', '.join(_LADDER)}")
+        if self.weights not in BITS_PER_WEIGHT:
+            known = ", ".join(BITS_PER_WEIGHT)
+            raise UsageError(f"unknown weights {self.weights!r}; known are {known}")
+        if not 0 <= self.quality <= 100:
+            raise UsageError(f"quality {self.quality:g} is not in 0..100")
+        if self.target_bpp is not None and self.target_size is not None:
+            raise UsageError("a target bpp and a target size contradict each other; give one")
+        for number in (self.target_bpp, self.target_size):
+            if number is not None and not number > 0:
+                raise UsageError(f"a target of {number:g} is not above 0")
+
+    def target_bytes(self, num_pixels: int) -> int | None:
+        """Return the file size never to exceed, or None where there is no target.
+
+        >>> Request("gated", target_bpp=0.5).target_bytes(768 * 512)
+        24576
+        """
+        if self.target_size is not None:
+            return int(self.target_size)
+        return None if self.target_bpp is None else int(num_pixels * self.target_bpp / 8)
+
+    def spec(self, size: tuple[int, int], dim_out: int) -> Spec:
+        """Return the network: as set by hand, else the largest for the bytes.
+
+        >>> Request("gated", target_bpp=0.61).spec((768, 512), 3).dim_hidden
+        56
+        """
+        if self.shape != BY_BUDGET:
+            return self.shape.spec(self.model, size, dim_out)
+        num_pixels = size[0] * size[1]
+        weight_bytes = (self.target_bytes(num_pixels) or 0) - USUAL_OVERHEAD
+        if self.target_bytes(num_pixels) is None:
+            weight_bytes = self._quality_bytes(num_pixels)
+        specs = [Spec(self.model, *size, *dims, dim_out) for dims in _LADDER[self.model]]
+        bits = BITS_PER_WEIGHT[self.weights]
+        fitting = [s for s in specs if s.num_parameters * bits <= 8 * weight_bytes]
+        return fitting[-1] if fitting else specs[0]
+
+    def weight_bytes(self, spec: Spec, overhead: int) -> int | None:
+        """Return the most bytes for the packed weights; None where they stay real.
+
+        Args:
+            spec: The network.
+            overhead: Bytes of the file that are not weights.
+        """
+        if self.weights != "coded":
+            return None
+        target = self.target_bytes(spec.width * spec.height)
+        if target is not None:
+            return target - overhead
+        if self.shape != BY_BUDGET:
+            return int(spec.num_parameters * HAND_MADE_BITS / 8)
+        return self._quality_bytes(spec.width * spec.height)
+
+    def _quality_bytes(self, num_pixels: int) -> int:
+        return max(LEAST_WEIGHT_BYTES, int(num_pixels * quality_bpp(self.quality) / 8))
+
+
+def quality_bpp(quality: float) -> float:
+    """Return the bits a pixel that a quality 0..100 stands for: 20 points double them.
+
+    >>> round(quality_bpp(75), 3)
+    0.605
+    """
+    return float(0.045 * 2 ** (quality / 20))

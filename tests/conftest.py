@@ -1,0 +1,54 @@
+"""Fixtures: a tiny photo, its .inr file, and the command line in and out of this process."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+FAST = ("--effort", "1", "--time-limit", "4")
+
+Shell = Callable[..., "subprocess.CompletedProcess[bytes]"]
+
+
+@pytest.fixture(scope="session")
+def shell() -> Shell:
+    """Run `imgnet` in a process of its own."""
+
+    def run(*arguments: object, **options: object) -> subprocess.CompletedProcess[bytes]:
+        command = [sys.executable, "-m", "imgnet", *map(str, arguments)]
+        return subprocess.run(command, check=False, capture_output=True, timeout=120, **options)  # type: ignore[call-overload,no-any-return]
+
+    return run
+
+
+@pytest.fixture(scope="session")
+def _originals(tmp_path_factory: pytest.TempPathFactory, shell: Shell) -> Path:
+    folder = tmp_path_factory.mktemp("originals")
+    y, x = np.mgrid[0:16, 0:24]
+    pixels = np.stack([x * 10, y * 15, 128 + 100 * np.sin(x / 4)], axis=2).astype(np.uint8)
+    Image.fromarray(pixels).save(folder / "photo.png")
+    done = shell("encode", folder / "photo.png", *FAST)
+    assert done.returncode == 0, done.stderr
+    return folder
+
+
+@pytest.fixture
+def photo(tmp_path: Path, _originals: Path) -> Path:
+    """A 24x16 PNG in a folder of its own."""
+    path = tmp_path / "photo.png"
+    path.write_bytes((_originals / "photo.png").read_bytes())
+    return path
+
+
+@pytest.fixture
+def encoded_file(tmp_path: Path, _originals: Path) -> Path:
+    """An .inr file made of `photo`, named so that nothing derived from it meets `photo`."""
+    path = tmp_path / "encoded.inr"
+    path.write_bytes((_originals / "photo.inr").read_bytes())
+    return path

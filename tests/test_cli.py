@@ -1,0 +1,350 @@
+"""The command line from outside: results, exit codes, messages, and what it must leave alone."""
+
+from __future__ import annotations
+
+import json
+import os
+import pty
+import signal
+import subprocess
+import sys
+import time
+from io import BytesIO
+from pathlib import Path
+
+import numpy as np
+import pytest
+from conftest import FAST, Shell
+from numpy.typing import NDArray
+from PIL import Image
+from safetensors.numpy import save_file
+
+from imgnet import __version__
+from imgnet.cli.app import run
+from imgnet.container import from_bytes
+
+Capture = pytest.CaptureFixture[str]
+
+
+def size_of(image: Path | bytes) -> tuple[int, int]:
+    with Image.open(BytesIO(image) if isinstance(image, bytes) else image) as opened:
+        return opened.size
+
+
+def format_of(image: Path | bytes) -> str | None:
+    with Image.open(BytesIO(image) if isinstance(image, bytes) else image) as opened:
+        return opened.format
+
+
+def pixels_of(image: Path) -> NDArray[np.float64]:
+    with Image.open(image) as opened:
+        return np.asarray(opened).astype(float)
+
+
+def spoil(folder: Path) -> None:
+    """Write one file of every kind that imgnet must refuse."""
+    (folder / "text.png").write_text("This is no picture.\n")
+    (folder / "void.png").touch()
+    (folder / "empty.inr").touch()
+    (folder / "half.png").write_bytes((folder / "photo.png").read_bytes()[:-40])
+    (folder / "cut.inr").write_bytes((folder / "encoded.inr").read_bytes()[:-5])
+    save_file({"weights": np.zeros(4, np.float32)}, folder / "foreign.inr")
+
+
+BAD_INPUT = [
+    ("encode missing.png", 3, "missing.png"),
+    ("encode text.png", 3, "text.png"),
+    ("encode half.png", 3, "half.png"),
+    ("encode void.png", 3, "void.png"),
+    ("encode .", 3, "."),
+    ("decode missing.inr", 3, "missing.inr"),
+    ("decode photo.png -o x.png", 4, "photo.png"),
+    ("decode cut.inr -o x.png", 4, "cut.inr"),
+    ("decode empty.inr -o x.png", 4, "empty.inr"),
+    ("decode foreign.inr", 4, "safetensors"),
+    ("info cut.inr", 4, "cut.inr"),
+    ("info missing.inr", 3, "missing.inr"),
+    ("resample text.png -o x.png --scale 2", 3, "text.png"),
+    ("resample photo.png -o x.png", 2, "scale"),
+    ("resample photo.png -o x.unknown --scale 2", 2, "x.unknown"),
+    ("decode encoded.inr --format gif", 2, "gif"),
+    ("resample foreign.inr -o x.png --scale 2", 4, "safetensors"),
+    ("decode encoded.inr -o x.png --size 0", 2, "size 0"),
+    ("decode encoded.inr -o x.png --size 1e9", 2, "1e9"),
+    ("decode encoded.inr -o x.png --size 999999999", 2, "999999999"),
+    ("decode encoded.inr -o x.png --crop 20,0,9,9", 2, "20,0,9,9"),
+    ("decode encoded.inr -o x.png --crop all", 2, "all"),
+    ("decode encoded.inr -o x.unknown", 2, "x.unknown"),
+    ("decode encoded.inr -o photo.png/x.png", 6, "photo.png"),
+    ("decode encoded.inr -o missing/x.png", 6, "missing"),
+    ("decode encoded.inr -o /proc/x.png", 6, "/proc"),
+    ("encode photo.png -o /proc/new/", 6, "/proc/new"),
+    ("encode photo.png -o missing/x.inr", 6, "missing"),
+    ("encode photo.png -o photo.png", 2, "photo.png"),
+    ("encode photo.png encoded.inr -o x.inr", 2, "x.inr/"),
+    ("encode photo.png --target-size many", 2, "many"),
+    ("encode photo.png --effort 12", 2, "--effort"),
+    ("encode photo.png --json -o -", 2, "stdout"),
+    ("encode photo.png --device tpu", 2, "--device"),
+    ("encode", 2, "IMAGE"),
+    ("encoed photo.png", 2, "'encode'"),
+]
+
+
+@pytest.mark.parametrize(("line", "code", "clue"), BAD_INPUT)
+def test_fault_is_one_line_and_leaves_nothing(
+    line: str,
+    code: int,
+    clue: str,
+    photo: Path,
+    encoded_file: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capfd: Capture,
+) -> None:
+    spoil(photo.parent)
+    monkeypatch.chdir(photo.parent)
+    before = {path: path.read_bytes() for path in photo.parent.iterdir()}
+    assert encoded_file in before
+    assert run(line.split()) == code
+    out, err = capfd.readouterr()
+    assert out == ""
+    assert err.startswith("imgnet: ")
+    assert err.count("\n") == 1
+    assert clue in err
+    assert before == {path: path.read_bytes() for path in photo.parent.iterdir()}
+
+
+@pytest.mark.parametrize("line", ["decode missing.inr", "encode text.png", "decode cut.inr"])
+def test_fault_ends_the_process_with_its_code(
+    line: str, photo: Path, encoded_file: Path, shell: Shell
+) -> None:
+    assert encoded_file.parent == photo.parent
+    spoil(photo.parent)
+    done = shell(*line.split(), cwd=photo.parent)
+    assert done.returncode == (4 if "cut" in line else 3)
+    assert done.stdout == b""
+    assert done.stderr.count(b"\n") == 1
+
+
+def test_no_command_shows_the_help(capsys: Capture) -> None:
+    assert run([]) == 2
+    assert "imgnet encode photo.png" in capsys.readouterr().err
+
+
+def test_version(shell: Shell) -> None:
+    assert shell("--version").stdout.decode() == f"imgnet {__version__}\n"
+
+
+def test_installed_script_is_the_same_program() -> None:
+    script = Path(sys.executable).with_name("imgnet")
+    if not script.exists():
+        pytest.skip("imgnet is not installed in this environment")
+    done = subprocess.run([script, "--version"], capture_output=True, text=True, check=True)
+    assert done.stdout == f"imgnet {__version__}\n"
+
+
+def test_encode_writes_the_file_and_speaks_on_stderr(photo: Path, shell: Shell) -> None:
+    target = photo.with_name("named.inr")
+    done = shell("encode", photo, "-o", target, *FAST)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout == b""
+    assert b" dB" in done.stderr
+    assert f"{target.stat().st_size:,} bytes" in done.stderr.decode()
+    spec = from_bytes(target.read_bytes()).spec
+    assert (spec.family, spec.width, spec.height) == ("gated", 24, 16)
+
+
+def test_fault_on_stdin_is_called_so(shell: Shell) -> None:
+    for command in (["encode", "-"], ["resample", "-", "--scale", "2"], ["info", "-"]):
+        done = shell(*command, input=b"no picture")
+        assert done.returncode == (4 if command[0] == "info" else 3)
+        assert done.stderr.startswith(b"imgnet: <stdin>: ")
+        assert done.stdout == b""
+
+
+def test_quiet_says_nothing(photo: Path, capfd: Capture) -> None:
+    assert run(["encode", str(photo), "--quiet", *FAST]) == 0
+    assert capfd.readouterr() == ("", "")
+    assert photo.with_suffix(".inr").exists()
+
+
+def test_json_line(photo: Path, capfd: Capture) -> None:
+    assert run(["encode", str(photo), "--json", "--keep", "0.5", *FAST]) == 0
+    record = json.loads(capfd.readouterr().out)
+    num_bytes = photo.with_suffix(".inr").stat().st_size
+    assert record["input"] == str(photo)
+    assert record["output"] == str(photo.with_suffix(".inr"))
+    assert (record["bytes"], record["bpp"]) == (num_bytes, round(8 * num_bytes / (24 * 16), 4))
+    assert (record["status"], record["error"]) == ("done", None)
+    assert (record["model"], record["effort"]) == ("gated", 1)
+    assert record["psnr_db"] > 10
+    assert record["psnr_unseen_db"] > 5
+    assert record["steps"] > 0
+
+
+def test_a_failing_input_does_not_stop_the_others(photo: Path, capfd: Capture) -> None:
+    folder = photo.parent / "out"
+    inputs = ["missing.png", str(photo)]
+    assert run(["encode", *inputs, "-o", f"{folder}/", "--json", *FAST]) == 1
+    out, err = capfd.readouterr()
+    failed, done = map(json.loads, out.splitlines())
+    assert (failed["input"], failed["status"], failed["bytes"]) == ("missing.png", "failed", None)
+    assert "missing.png" in failed["error"]
+    assert (done["status"], done["output"]) == ("done", str(folder / "photo.inr"))
+    assert err.startswith("imgnet: missing.png")
+
+
+def test_options_reach_the_fit(photo: Path, capfd: Capture) -> None:
+    target = photo.with_name("net.inr")
+    shape = ["--dim-hidden", "12", "--num-layers", "2", "--weights", "float32"]
+    line = ["encode", str(photo), "-o", str(target), "--model", "mlp", *shape, *FAST]
+    assert run(line) == 0, capfd.readouterr().err
+    encoded = from_bytes(target.read_bytes())
+    assert encoded.spec.family == "mlp"
+    assert (encoded.spec.dim_hidden, encoded.spec.num_layers) == (12, 2)
+    assert encoded.weights == "float32"
+
+
+def test_target_size_is_never_exceeded(photo: Path, capfd: Capture) -> None:
+    target = photo.with_name("small.inr")
+    line = ["encode", str(photo), "-o", str(target), "--target-size", "0.9k", *FAST]
+    assert run(line) == 0, capfd.readouterr().err
+    assert target.stat().st_size <= 900
+
+
+def test_mask_and_snapshots(photo: Path, capfd: Capture) -> None:
+    mask = photo.with_name("mask.png")
+    stripes = np.tile(np.array([0, 255, 255], np.uint8), (16, 8))
+    Image.fromarray(stripes).save(mask)
+    previews = photo.with_name("previews")
+    line = ["encode", str(photo), "--mask", str(mask), "--snapshot-every", "5", str(previews)]
+    assert run([*line, "--json", *FAST]) == 0, capfd.readouterr().err
+    assert json.loads(capfd.readouterr().out)["psnr_unseen_db"] is not None
+    assert {size_of(preview) for preview in previews.iterdir()} == {(24, 16)}
+
+
+def test_derived_name_never_replaces_a_file(photo: Path, capfd: Capture) -> None:
+    taken = photo.with_suffix(".inr")
+    taken.write_text("precious")
+    assert run(["encode", str(photo), *FAST]) == 6
+    assert "--force" in capfd.readouterr().err
+    assert taken.read_text() == "precious"
+    assert run(["encode", str(photo), "--force", *FAST]) == 0
+    assert from_bytes(taken.read_bytes()).spec.width == 24
+
+
+def test_decode_never_destroys_the_original(
+    photo: Path, encoded_file: Path, capfd: Capture
+) -> None:
+    original = photo.read_bytes()
+    beside = encoded_file.rename(photo.with_suffix(".inr"))
+    assert run(["decode", str(beside)]) == 6
+    assert run(["decode", str(beside), "-o", str(photo.parent)]) == 6
+    assert "--force" in capfd.readouterr().err
+    assert photo.read_bytes() == original
+    assert run(["decode", str(beside), "-o", str(photo), "--size", "5x4"]) == 0
+    assert size_of(photo) == (5, 4)
+
+
+@pytest.mark.parametrize(
+    ("options", "size"),
+    [
+        ([], (24, 16)),
+        (["--size", "48"], (48, 32)),
+        (["--size", "7x9"], (7, 9)),
+        (["--size", "50%"], (12, 8)),
+        (["--crop", "3,4,10,5"], (10, 5)),
+    ],
+)
+def test_decode_size(options: list[str], size: tuple[int, int], encoded_file: Path) -> None:
+    target = encoded_file.with_name("drawn.png")
+    assert run(["decode", str(encoded_file), "-o", str(target), *options]) == 0
+    assert size_of(target) == size
+
+
+def test_decoded_picture_looks_like_the_photo(photo: Path, encoded_file: Path) -> None:
+    target = photo.with_name("drawn.png")
+    assert run(["decode", str(encoded_file), "-o", str(target)]) == 0
+    assert np.abs(pixels_of(target) - pixels_of(photo)).mean() < 25  # a flat picture is 62 away
+
+
+def test_format_by_extension_and_by_option(encoded_file: Path) -> None:
+    by_name, by_option = (encoded_file.with_name(name) for name in ("a.jpg", "encoded.webp"))
+    assert run(["decode", str(encoded_file), "-o", str(by_name)]) == 0
+    assert run(["decode", str(encoded_file), "--format", "webp"]) == 0
+    assert format_of(by_name) == "JPEG"
+    assert format_of(by_option) == "WEBP"
+
+
+def test_pipes_in_both_directions(photo: Path, shell: Shell) -> None:
+    encoded = shell("encode", "-", *FAST, input=photo.read_bytes())
+    assert encoded.returncode == 0, encoded.stderr
+    decoded = shell("decode", "-", "-o", "-", "--format", "bmp", input=encoded.stdout)
+    assert decoded.returncode == 0, decoded.stderr
+    assert format_of(decoded.stdout) == "BMP"
+    assert size_of(decoded.stdout) == (24, 16)
+    assert b"24x16 RGB" in shell("info", "-", input=encoded.stdout).stdout
+
+
+def test_resample_goes_by_content(photo: Path, encoded_file: Path, capfd: Capture) -> None:
+    misnamed = encoded_file.rename(photo.with_name("misnamed.png"))
+    scaled, fitted = photo.with_name("scaled.png"), photo.with_name("fitted.png")
+    assert run(["resample", str(misnamed), "-o", str(scaled), "--scale", "4"]) == 0
+    assert size_of(scaled) == (96, 64)
+    line = ["resample", str(photo), "-o", str(fitted), "--size", "10x10", "--model", "mlp"]
+    assert run([*line, *FAST]) == 0, capfd.readouterr().err
+    assert size_of(fitted) == (10, 10)
+
+
+def test_info_forms(encoded_file: Path, capfd: Capture) -> None:
+    assert run(["info", str(encoded_file)]) == 0
+    assert "24x16 RGB" in capfd.readouterr().out
+    assert run(["info", "--json", str(encoded_file), str(encoded_file)]) == 0
+    first, second = map(json.loads, capfd.readouterr().out.splitlines())
+    assert first == second
+    assert (first["bytes"], first["model"]) == (encoded_file.stat().st_size, "gated")
+    assert run(["info", "--dot", str(encoded_file)]) == 0
+    assert capfd.readouterr().out.startswith("digraph")
+
+
+def test_terminals(photo: Path, encoded_file: Path) -> None:
+    """Binary data never goes to a terminal, and progress goes nowhere else."""
+    terminal, far_end = pty.openpty()
+    command: list[str | Path] = [sys.executable, "-m", "imgnet"]
+    refused = subprocess.run(
+        [*command, "decode", encoded_file, "-o", "-"],
+        stdout=far_end, stderr=subprocess.PIPE, check=False,
+    )  # fmt: skip
+    assert refused.returncode == 2
+    assert b"terminal" in refused.stderr
+    environment = os.environ | {"NO_COLOR": "1", "TERM": "xterm", "COLUMNS": "100"}
+    watched = subprocess.Popen([*command, "encode", photo, *FAST], stderr=far_end, env=environment)
+    os.close(far_end)
+    shown = b""
+    try:
+        while piece := os.read(terminal, 65536):
+            shown += piece
+    except OSError:  # how Linux reports that the far end is closed
+        pass
+    assert watched.wait() == 0
+    assert b" left" in shown
+    assert b"[3" not in shown  # a colour
+
+
+def test_interrupt_leaves_nothing(photo: Path) -> None:
+    previews = photo.with_name("previews")
+    target = photo.with_suffix(".inr")
+    command = [sys.executable, "-m", "imgnet", "encode", photo, "-o", target, "--effort", "9"]
+    running = subprocess.Popen(
+        [*command, "--snapshot-every", "1", previews], stderr=subprocess.PIPE
+    )
+    deadline = time.monotonic() + 60
+    while not (previews.is_dir() and any(previews.iterdir())):
+        assert running.poll() is None, running.communicate()
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+    running.send_signal(signal.SIGINT)
+    _, err = running.communicate(timeout=30)
+    assert running.returncode == 130
+    assert err == b"imgnet: interrupted\n"
+    assert {path.name for path in photo.parent.iterdir()} == {"photo.png", "previews"}

@@ -1,0 +1,320 @@
+from __future__ import annotations
+
+import json
+import struct
+from dataclasses import replace
+from typing import Any
+from zlib import crc32
+
+import numpy as np
+import pytest
+import safetensors.numpy
+
+from imgnet.codestream import Quantized, pack
+from imgnet.container import (
+    STREAM,
+    Encoded,
+    Report,
+    from_bytes,
+    looks_encoded,
+    to_bytes,
+)
+from imgnet.errors import FormatError
+from imgnet.spec import Spec
+
+SPECS = [Spec("gated", 20, 13, 3, 4, 1), Spec("mlp", 20, 13, 0, 5, 2)]
+
+
+def coded(spec: Spec = SPECS[0], mode: str = "RGB") -> Encoded:
+    rng = np.random.default_rng(7)
+    tensors = {
+        name: Quantized(rng.integers(-3, 4, shape, np.int32), 128)
+        for name, shape in spec.shapes().items()
+    }
+    return Encoded(spec, mode, {STREAM: np.frombuffer(pack(spec, tensors), np.uint8)})
+
+
+def plain(dtype: str, spec: Spec = SPECS[0]) -> Encoded:
+    rng = np.random.default_rng(7)
+    tensors = {name: rng.normal(size=shape).astype(dtype) for name, shape in spec.shapes().items()}
+    return Encoded(spec, "RGB", tensors)
+
+
+ALL = [*map(coded, SPECS), plain("float16"), plain("float32"), plain("float32", SPECS[1])]
+ALL += [
+    coded(replace(SPECS[0], dim_out=channels), mode)
+    for channels, mode in [(1, "L"), (2, "LA"), (4, "RGBA")]
+]
+
+
+def parts(data: bytes) -> tuple[dict[str, Any], dict[str, Any], bytes]:
+    """Return the header, the metadata and the bodies of the tensors of a file."""
+    (length,) = struct.unpack("<Q", data[:8])
+    header = json.loads(data[8 : 8 + length])
+    return header, json.loads(header["__metadata__"]["inr"]), data[8 + length :]
+
+
+def assemble(header: object, body: bytes = b"") -> bytes:
+    text = header if isinstance(header, bytes) else json.dumps(header).encode()
+    return struct.pack("<Q", len(text)) + text + body
+
+
+def rebuild(data: bytes, **changes: object) -> bytes:
+    """Change the metadata of a file, checksum included: what a forger would do."""
+    header, metadata, body = parts(data)
+    metadata = {k: v for k, v in (metadata | changes).items() if v is not None and k != "crc"}
+    text = json.dumps(metadata, separators=(",", ":"), sort_keys=True).encode()
+    metadata["crc"] = changes.get("crc", crc32(body, crc32(text)))
+    header["__metadata__"]["inr"] = json.dumps(metadata)
+    return assemble(header, body)
+
+
+@pytest.mark.parametrize("encoded", ALL)
+def test_round_trip(encoded: Encoded) -> None:
+    read = from_bytes(to_bytes(encoded))
+    assert read.spec == encoded.spec
+    assert read.mode == encoded.mode
+    assert read.weights == encoded.weights
+    assert read == encoded
+    parameters, original = read.parameters(), encoded.parameters()
+    assert {name: array.shape for name, array in parameters.items()} == encoded.spec.shapes()
+    for name, array in parameters.items():
+        assert array.dtype == np.float32
+        assert np.array_equal(array, original[name])
+
+
+def test_weights_names_what_the_file_holds() -> None:
+    kinds = [from_bytes(to_bytes(encoded)).weights for encoded in ALL[:4]]
+    assert kinds == ["coded", "coded", "float16", "float32"]
+
+
+def test_report_is_no_part_of_the_file_nor_of_equality() -> None:
+    report = Report(psnr_db=30.0, psnr_unseen_db=None, seconds=1.0, steps=2, device="cpu")
+    measured = replace(coded(), report=report)
+    assert measured == coded()
+    assert from_bytes(to_bytes(measured)).report is None
+
+
+def test_images_differ_when_anything_in_the_file_differs() -> None:
+    others = [*ALL[1:], coded(replace(SPECS[0], width=21)), "not an image"]
+    assert all(other != ALL[0] for other in others)
+
+
+@pytest.mark.parametrize("encoded", ALL[:4])
+def test_safetensors_reads_the_file(encoded: Encoded) -> None:
+    data = to_bytes(encoded)
+    read = safetensors.numpy.load(data)
+    assert set(read) == set(encoded.tensors)
+    for name, tensor in encoded.tensors.items():
+        assert read[name].dtype == tensor.dtype
+        assert np.array_equal(read[name], tensor)
+    body_start = 8 + int.from_bytes(data[:8], "little")
+    assert body_start % tensor.itemsize == 0
+
+
+@pytest.mark.parametrize("encoded", ALL[:4])
+def test_a_file_that_safetensors_wrote_is_read(encoded: Encoded) -> None:
+    header, _, _ = parts(to_bytes(encoded))
+    data = safetensors.numpy.save(encoded.tensors, metadata=header["__metadata__"])
+    assert from_bytes(data) == encoded
+
+
+def test_bytes_do_not_depend_on_the_order_of_tensors() -> None:
+    encoded = plain("float16")
+    turned = replace(encoded, tensors=dict(reversed(encoded.tensors.items())))
+    assert to_bytes(turned) == to_bytes(encoded)
+
+
+def test_big_endian_tensors_give_the_same_file() -> None:
+    encoded = plain("float32")
+    swapped = {name: tensor.astype(">f4") for name, tensor in encoded.tensors.items()}
+    assert to_bytes(replace(encoded, tensors=swapped)) == to_bytes(encoded)
+
+
+def test_file_never_changes() -> None:
+    spec = replace(SPECS[0], dim_out=4)
+    picture = Encoded(spec, "RGBA", {STREAM: np.arange(4, dtype=np.uint8)})
+    header = (
+        r'{"__metadata__":{"inr":"{\"crc\":910056903,\"mode\":\"RGBA\",\"model\":\"gated\",'
+        r'\"net\":[3,4,1],\"size\":[20,13],\"v\":1}"},'
+        r'"weights":{"data_offsets":[0,4],"dtype":"U8","shape":[4]}}'
+    )
+    assert to_bytes(picture) == b"\xb7" + bytes(7) + header.encode() + b"\0\1\2\3"
+
+
+def test_header_is_small() -> None:
+    stream = np.zeros(8000, np.uint8)
+    encoded = Encoded(Spec("gated", 768, 512, 34, 30, 1), "RGB", {STREAM: stream})
+    assert len(to_bytes(encoded)) - 8000 <= 200
+
+
+def test_every_cut_is_noticed() -> None:
+    for data in (to_bytes(coded()), to_bytes(plain("float16", Spec("mlp", 9, 9, 0, 1, 1)))):
+        for length in range(len(data)):
+            with pytest.raises(FormatError, match=r"^cut\.inr: "):
+                from_bytes(data[:length], "cut.inr")
+
+
+def test_a_byte_more_is_noticed() -> None:
+    with pytest.raises(FormatError, match="promises"):
+        from_bytes(to_bytes(coded()) + b"\0")
+
+
+def test_every_flipped_bit_is_noticed() -> None:
+    for data in (to_bytes(coded(mode="RGB")), to_bytes(ALL[-1])):
+        for position in range(len(data)):
+            for bit in range(8):
+                flipped = bytearray(data)
+                flipped[position] ^= 1 << bit
+                with pytest.raises(FormatError, match=r"^flip\.inr: "):
+                    from_bytes(bytes(flipped), "flip.inr")
+
+
+@pytest.mark.parametrize(
+    "data",
+    [b"", b"GIF89a", b"\x89PNG\r\n\x1a\n" + bytes(99), b"a text file, not short", bytes(2000)],
+)
+def test_other_files_are_named_for_what_they_are(data: bytes) -> None:
+    with pytest.raises(FormatError, match=r"^a\.png: not an \.inr file"):
+        from_bytes(data, "a.png")
+    assert not looks_encoded(data)
+
+
+@pytest.mark.parametrize("metadata", [None, {}, {"format": "pt"}, {"inr": ""}])
+def test_foreign_safetensors(metadata: dict[str, str] | None) -> None:
+    data = safetensors.numpy.save({"a": np.zeros(3, np.float32)}, metadata=metadata)
+    assert looks_encoded(data)
+    expected = "damaged" if metadata and "inr" in metadata else "not one of imgnet's"
+    with pytest.raises(FormatError, match=expected):
+        from_bytes(data)
+
+
+@pytest.mark.parametrize(
+    "header",
+    [
+        b"{",
+        b"{]",
+        b"{}",
+        b'{"\xff":1}',
+        b'{"a":' * 50_000,
+        b'{"a":' + b"[" * 50_000,
+        b'{"__metadata__":' + b"9" * 5000 + b"}",
+        b'{"__metadata__":{"inr":"[]"}}',
+        b'{"__metadata__":{"inr":"{}"}}',
+        b'{"__metadata__":{"inr":"\\ud800"}}',
+        b'{"__metadata__":{"inr":7}}',
+        b'{"__metadata__":[]}',
+    ],
+)
+def test_a_strange_header_is_refused(header: bytes) -> None:
+    with pytest.raises(FormatError):
+        from_bytes(assemble(header))
+
+
+def test_a_huge_header_is_refused_unread() -> None:
+    with pytest.raises(FormatError, match=r"not an \.inr file"):
+        from_bytes(struct.pack("<Q", 1 << 40) + b"{}")
+
+
+def test_a_newer_format_asks_for_an_upgrade() -> None:
+    for changes in ({"v": 2}, {"v": 2, "model": "grid", "net": None}):
+        with pytest.raises(FormatError, match="format 2.*upgrade"):
+            from_bytes(rebuild(to_bytes(coded()), **changes))
+
+
+def test_rebuilding_unchanged_is_read() -> None:
+    assert from_bytes(rebuild(to_bytes(coded()))) == coded()
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"v": 0},
+        {"v": True},
+        {"v": "1"},
+        {"v": None},
+        {"model": "transformer"},
+        {"model": []},
+        {"model": "mlp"},
+        {"mode": "CMYK"},
+        {"mode": ["RGB"]},
+        {"mode": "L"},
+        {"extra": 1},
+        {"size": None},
+        {"size": [20]},
+        {"size": [20, 0]},
+        {"size": [20, -13]},
+        {"size": [20.0, 13]},
+        {"size": [True, 13]},
+        {"size": ["20", 13]},
+        {"size": [65537, 1]},
+        {"size": [65536, 65536]},
+        {"size": {"0": 20, "1": 13}},
+        {"net": [3, 4]},
+        {"net": [0, 4, 1]},
+        {"net": [3, 0, 1]},
+        {"net": [3, 4, -1]},
+        {"net": [3, 4, 65]},
+        {"net": [4097, 4, 1]},
+        {"net": [3, 10**30, 1]},
+        {"crc": 1},
+        {"crc": "1"},
+    ],
+)
+def test_forged_metadata_is_refused(changes: dict[str, object]) -> None:
+    with pytest.raises(FormatError):
+        # A wrong network of a coded file shows when the stream is read.
+        from_bytes(rebuild(to_bytes(coded()), **changes)).parameters()
+
+
+@pytest.mark.parametrize(
+    "entry",
+    [
+        7,
+        {},
+        {"data_offsets": [0, 24]},
+        {"dtype": "I32"},
+        {"dtype": ["F32"]},
+        {"shape": [4, 3]},
+        {"shape": [12]},
+        {"shape": [1 << 40, 1 << 40]},
+        {"data_offsets": [-4, 0]},
+        {"data_offsets": [0]},
+        {"data_offsets": "ab"},
+        {"data_offsets": [0, 1e300]},
+        {"data_offsets": [0, None]},
+        {"data_offsets": {}},
+    ],
+)
+def test_forged_tensors_are_refused(entry: object) -> None:
+    data = to_bytes(plain("float32"))
+    header, _, body = parts(data)
+    whole = isinstance(entry, int) or not entry
+    header["output.weight"] = entry if whole else header["output.weight"] | entry
+    with pytest.raises(FormatError):
+        from_bytes(assemble(header, body))
+
+
+def test_missing_extra_and_mixed_tensors_are_refused() -> None:
+    encoded = plain("float32")
+    header, _, body = parts(to_bytes(encoded))
+    names = sorted(encoded.tensors)
+    missing = {key: value for key, value in header.items() if key != names[0]}
+    extra = header | {"zzz": header[names[-1]]}
+    mixed = header | {names[0]: header[names[0]] | {"dtype": "F16"}}
+    both = header | {STREAM: header[names[0]] | {"dtype": "U8"}}
+    swapped = header | {names[0]: header[names[1]], names[1]: header[names[0]]}
+    for wrong in (missing, extra, mixed, both, swapped, {"__metadata__": header["__metadata__"]}):
+        with pytest.raises(FormatError):
+            from_bytes(assemble(wrong, body))
+
+
+def test_numbers_that_only_compare_equal_do_no_harm() -> None:
+    header, _, body = parts(to_bytes(coded()))
+    header[STREAM]["data_offsets"] = [0.0, float(len(body))]
+    assert from_bytes(assemble(header, body)) == coded()
+
+
+def test_tensors_are_the_same_on_every_machine() -> None:
+    read = from_bytes(to_bytes(plain("float16")))
+    assert all(tensor.dtype.str == "<f2" for tensor in read.tensors.values())

@@ -1,0 +1,97 @@
+"""Floors: a module imports only from its own floor or a lower one, and torch stays asleep."""
+
+from __future__ import annotations
+
+import ast
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+import imgnet
+
+PACKAGE = Path(imgnet.__file__).parent
+
+FLOORS = {
+    0: {"errors", "geometry", "presets", "progress", "rate", "spec"},
+    1: {"codestream", "container", "entropy", "metrics", "pixels", "render"},
+    2: {"fit", "kernels", "model", "optimizer", "quantize", "sampling"},
+    3: {"api", "describe"},
+    4: {"__init__", "__main__", "bench", "cli"},
+}
+FLOOR_OF = {module: floor for floor, modules in FLOORS.items() for module in modules}
+ALLOWED = {0: set(), 1: {"numpy", "PIL", "safetensors"}}
+HEAVY = {"numpy", "PIL", "rich", "safetensors", "torch"}
+
+
+def _imported(path: Path) -> Iterator[str]:
+    """Yield the full name of everything that a file imports, also inside functions."""
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            yield from (name.name for name in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{path.name} imports relatively"
+            yield from (f"{node.module}.{name.name}" for name in node.names)
+
+
+def _module(name: str) -> str:
+    return name.removeprefix("imgnet.").partition(".")[0]
+
+
+FILES = sorted(PACKAGE.rglob("*.py"))
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(PACKAGE)))
+def test_imports_go_down(path: Path) -> None:
+    module = path.relative_to(PACKAGE).with_suffix("").parts[0]
+    assert module in FLOOR_OF, f"give {module} a floor in this test"
+    floor = FLOOR_OF[module]
+    for name in _imported(path):
+        if name.startswith("imgnet."):
+            above = FLOOR_OF.get(_module(name), 0) - floor
+            assert above <= 0, f"{module} (floor {floor}) imports {name}"
+        elif floor in ALLOWED:
+            package = name.partition(".")[0]
+            assert package in ALLOWED[floor] | sys.stdlib_module_names, f"{module}: {name}"
+
+
+def _loaded_by(*arguments: str) -> set[str]:
+    """Run the command line in a new process; return the packages that it loaded."""
+    code = (
+        "import sys; from imgnet.cli.app import run; code = run(sys.argv[1:]);"
+        "print('', *{name.partition('.')[0] for name in sys.modules}, sep='\\n', file=sys.stderr);"
+        "sys.exit(code)"
+    )
+    command = [sys.executable, "-c", code, *arguments]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    return set(done.stderr.split())
+
+
+def test_this_file_sees_what_is_loaded() -> None:
+    assert {"sys", "imgnet", "typer"} <= _loaded_by("--version")
+
+
+@pytest.mark.parametrize("arguments", [["--version"], ["--help"], ["encode", "--help"]])
+def test_help_loads_nothing_heavy(arguments: list[str]) -> None:
+    assert not _loaded_by(*arguments) & HEAVY
+
+
+@pytest.mark.parametrize(
+    "command",
+    [["info"], ["info", "--dot"], ["decode", "-o", "drawn.png"], ["resample", "--scale", "2"]],
+)
+def test_reading_a_file_never_loads_torch(
+    command: list[str], encoded_file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(encoded_file.parent)
+    loaded = _loaded_by(*command, str(encoded_file))
+    assert "numpy" in loaded
+    assert not loaded & {"torch", "rich"}
+
+
+def test_importing_the_package_loads_nothing_heavy() -> None:
+    code = "import imgnet, sys; print(*sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert not set(done.stdout.split()) & HEAVY
