@@ -14,8 +14,8 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from imgnet.codestream import pack
-from imgnet.container import STREAM, Encoded, Report, from_bytes, looks_encoded, to_bytes
-from imgnet.errors import InputError, TargetError, UsageError
+from imgnet.container import MODES, STREAM, Encoded, Report, from_bytes, looks_encoded, to_bytes
+from imgnet.errors import InputError, OutputError, TargetError, UsageError
 from imgnet.geometry import Crop, Size
 from imgnet.metrics import psnr_db
 from imgnet.pixels import read_image, read_mask, write_atomically, write_image
@@ -32,7 +32,8 @@ Pixels = NDArray[np.uint8]
 Picture = str | Path | Image.Image | Pixels
 Mask = str | Path | NDArray[np.bool_]
 
-MODES = {1: "L", 2: "LA", 3: "RGB", 4: "RGBA"}
+MODE_OF_CHANNELS = {channels: mode for mode, channels in MODES.items()}
+CRC_DIGITS = 8  # that the checksum of the real weights may have more than that of zeros
 
 
 def encode(
@@ -84,23 +85,25 @@ def encode(
         InputError: The image or the mask cannot be read.
         TargetError: No network is as small as the target.
     """
-    from imgnet.fit import Options, fit
-
     started = time.monotonic()
     pixels, mode = _load(image)
     seen = _seen(pixels, mask, keep, seed)
     shape = Shape(dim_axis, dim_hidden, num_layers)
     request = Request(model, weights, quality, target_bpp, target_size, shape)
     spec = request.spec((pixels.shape[1], pixels.shape[0]), pixels.shape[2])
+    budget = _weight_bytes(request, spec, mode)
+    previews = None if snapshot is None else _previews(spec, *snapshot)
+    from imgnet.fit import Options, fit  # not before the request is known to make sense
+
     options = Options(
         preset=preset(effort),
-        budget_bytes=_weight_bytes(request, spec, mode),
+        budget_bytes=budget,
         time_limit_s=time_limit,
         seed=seed,
         device=device,
         on_progress=on_progress,
         snapshot_every=snapshot[0] if snapshot else 0,
-        on_snapshot=_previews(spec, snapshot[1]) if snapshot else None,
+        on_snapshot=previews,
     )
     result = fit(spec, pixels, options, seen)
     encoded = Encoded(spec, mode, _tensors(spec, result, weights))
@@ -129,7 +132,7 @@ def decode(
     return render(encoded.spec, encoded.parameters(), size=size, crop=crop)
 
 
-def open(path: str | Path) -> Encoded:  # noqa: A001  (read as imgnet.open)
+def open(path: str | Path) -> Encoded:  # read as imgnet.open
     """Read an .inr file.
 
     Raises:
@@ -201,12 +204,12 @@ def _encoded(source: Encoded | str | Path | bytes) -> Encoded:
 
 def _load(image: Picture) -> tuple[Pixels, str]:
     if isinstance(image, np.ndarray):
-        if image.ndim != 3 or image.shape[2] not in MODES or image.dtype != np.uint8:
+        if image.ndim != 3 or image.shape[2] not in MODE_OF_CHANNELS or image.dtype != np.uint8:
             raise UsageError(
                 f"an array of shape {image.shape} and type {image.dtype} is no image; "
                 "expected (height, width, 1..4) of uint8"
             )
-        return image, MODES[image.shape[2]]
+        return image, MODE_OF_CHANNELS[image.shape[2]]
     pixels, profile = read_image(image)
     return pixels, profile.mode
 
@@ -227,7 +230,8 @@ def _seen(
     if not 0 < keep <= 1:
         raise UsageError(f"keep {keep:g} is not a fraction above 0 and at most 1")
     chosen = np.random.default_rng(seed).permutation(height * width)
-    return (chosen < max(1, round(keep * height * width))).reshape(height, width)
+    seen: NDArray[np.bool_] = chosen < max(1, round(keep * height * width))
+    return seen.reshape(height, width)
 
 
 def _weight_bytes(request: Request, spec: Spec, mode: str) -> int | None:
@@ -237,24 +241,35 @@ def _weight_bytes(request: Request, spec: Spec, mode: str) -> int | None:
         TargetError: The target leaves less than any network needs.
     """
     target = request.target_bytes(spec.width * spec.height)
-    empty = Encoded(spec, mode, {STREAM: np.zeros(target or 0, np.uint8)})
-    # The checksum of the real weights may have some digits more.
-    overhead = len(to_bytes(empty)) - (target or 0) + 8
-    budget = request.weight_bytes(spec, overhead)
-    least = 2 * len(spec.shapes()) + 16
-    if budget is not None and budget < least:
+    if request.weights != "coded":
+        zeros = {n: np.zeros(shape, request.weights) for n, shape in spec.shapes().items()}
+        least = len(to_bytes(Encoded(spec, mode, zeros))) + CRC_DIGITS
+        budget = None
+    else:
+        stream = np.zeros(target or 0, np.uint8)
+        overhead = len(to_bytes(Encoded(spec, mode, {STREAM: stream}))) + CRC_DIGITS - len(stream)
+        least = overhead + 2 * len(spec.shapes()) + 16
+        budget = request.weight_bytes(spec, overhead)
+    if target is not None and target < least:
         raise TargetError(
             f"a target of {target} bytes is too small for a picture of "
-            f"{spec.width}x{spec.height} pixels; the least is {overhead + least} bytes"
+            f"{spec.width}x{spec.height} pixels; the least is {least} bytes"
         )
     return budget
 
 
-def _previews(spec: Spec, folder: Path) -> Callable[[int, dict[str, NDArray[np.float32]]], None]:
+def _previews(
+    spec: Spec, every: int, folder: Path
+) -> Callable[[int, dict[str, NDArray[np.float32]]], None]:
     def write(step: int, parameters: dict[str, NDArray[np.float32]]) -> None:
         write_image(render(spec, parameters), folder / f"{step:06d}.png")
 
-    folder.mkdir(parents=True, exist_ok=True)
+    if every < 1:
+        raise UsageError(f"a snapshot every {every} steps; the least is 1")
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise OutputError(f"{folder}: cannot be made a folder ({error.strerror})") from None
     return write
 
 

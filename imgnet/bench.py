@@ -1,7 +1,8 @@
 """Measure the codec: rate and distortion per image, and whole-process times and memory.
 
-A result is one JSON document that begins with the command that made it. Sizes are those of the file,
-PSNR is of the pixels that `decode` gives, seconds run from reading the image to the last measurement.
+A result is one JSON document that begins with the command that made it. Sizes are those of the
+file, PSNR is of the pixels that `decode` gives, seconds run from reading the image to the last
+measurement.
 """
 
 from __future__ import annotations
@@ -162,8 +163,9 @@ def _run(command: Sequence[str]) -> tuple[float, float]:
     process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     _, status, usage = os.wait4(process.pid, 0)
     seconds = time.perf_counter() - started
+    process.returncode = os.waitstatus_to_exitcode(status)
     if status:
-        raise subprocess.CalledProcessError(os.waitstatus_to_exitcode(status), command)
+        raise subprocess.CalledProcessError(process.returncode, command)
     unit = 1e6 if sys.platform == "darwin" else 1e3  # macOS counts bytes, Linux kilobytes
     return seconds, usage.ru_maxrss / unit
 

@@ -72,10 +72,10 @@ def pack(spec: Spec, quantized: Mapping[str, Quantized]) -> bytes:
     Raises:
         ValueError: An integer is too large for every law.
 
-    >>> spec = Spec("mlp", 8, 8, 0, 1, 0)
+    >>> spec = Spec("mlp", 8, 8, 0, 1, 1)
     >>> zeros = {k: Quantized(np.zeros(s, np.int32), 160) for k, s in spec.shapes().items()}
     >>> len(pack(spec, zeros))
-    8
+    12
     """
     header, values, laws = bytearray(), list[int](), list[int]()
     for name in spec.shapes():
@@ -112,7 +112,7 @@ def _check_header(spec: Spec, laws: list[int], stream_bytes: int) -> None:
     if len(laws) < len(spec.shapes()):
         raise FormatError("the coded stream is cut short")
     if max(laws) >= NUM_LAWS:
-        raise FormatError("the coded stream is damaged")
+        raise FormatError(f"the coded stream is damaged: there is no law {max(laws)}")
     if spec.num_parameters > MAX_SYMBOLS_PER_BYTE * stream_bytes:
         raise FormatError(
             f"{stream_bytes} coded bytes cannot hold the {spec.num_parameters} parameters "

@@ -29,11 +29,9 @@ from numpy.typing import NDArray
 from imgnet.codestream import unpack
 from imgnet.errors import FormatError
 from imgnet.geometry import MAX_PIXELS, MAX_SIDE
-from imgnet.spec import FAMILIES, Spec
+from imgnet.spec import FAMILIES, MAX_DIM, MAX_LAYERS, Spec
 
 VERSION = 1
-MAX_DIM = 4096
-MAX_LAYERS = 64
 MODES = {"L": 1, "LA": 2, "RGB": 3, "RGBA": 4}  # channels of each
 
 STREAM = "weights"  # name of the coded tensor

@@ -123,7 +123,10 @@ def cost_bits(values: NDArray[np.integer], law: int) -> float:
     >>> round(cost_bits(np.array([0, 0, 1, -1]), 8), 2)
     6.98
     """
-    return _histogram_bits(np.bincount(np.abs(values).ravel()), law)
+    magnitudes = np.abs(values).ravel()
+    if magnitudes.max(initial=0) > support(law):
+        return inf
+    return _histogram_bits(np.bincount(magnitudes), law)
 
 
 def cheapest_law(values: NDArray[np.integer]) -> int:
@@ -135,8 +138,9 @@ def cheapest_law(values: NDArray[np.integer]) -> int:
     >>> cheapest_law(np.array([0, 0, 1, -1]))
     13
     """
-    counts = np.bincount(np.abs(values).ravel())
-    first = _narrowest_law(len(counts) - 1)
+    magnitudes = np.abs(values).ravel()
+    first = _narrowest_law(int(magnitudes.max(initial=0)))
+    counts = np.bincount(magnitudes)
     # Five octaves above, the scale is twice the largest value: wider laws only cost more.
     candidates = range(first, min(first + 5 * LAWS_PER_OCTAVE, NUM_LAWS))
     return min(candidates, key=lambda law: _histogram_bits(counts, law))
@@ -151,8 +155,7 @@ def _narrowest_law(largest: int) -> int:
 
 def _histogram_bits(counts: NDArray[np.integer], law: int) -> float:
     """Cost of `counts[k]` values of magnitude k; the laws are symmetric."""
-    costs = _costs(law)
-    return float(counts @ costs[: len(counts)]) if len(counts) <= len(costs) else inf
+    return float(counts @ _costs(law)[: len(counts)])
 
 
 @lru_cache(maxsize=NUM_LAWS)

@@ -1,8 +1,9 @@
 """Overfit one network to one image.
 
-A fit has two parts under one cosine schedule. First the weights are real. Then steps are chosen that
-bring the coded size to the budget, and training goes on through rounded weights, so that what is
-stored is what was optimised. The best network that keeps to the budget is returned, never the last.
+A fit has two parts under one cosine schedule. First the weights are real. Then steps are chosen
+that bring the coded size to the budget, and training goes on through rounded weights, so that what
+is stored is what was optimised. The best network that keeps to the budget is returned, which need
+not be the last.
 """
 
 from __future__ import annotations
@@ -20,8 +21,8 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from imgnet.codestream import Quantized, pack
-from imgnet.errors import UsageError
-from imgnet.model import Network, build, fastest_dtype
+from imgnet.device import fastest_dtype, pick_device
+from imgnet.model import Network, build
 from imgnet.optimizer import SOAP
 from imgnet.presets import Preset
 from imgnet.progress import Progress
@@ -33,11 +34,11 @@ Arrays = dict[str, NDArray[np.float32]]
 
 CHUNK = 8192  # crossings of a batch: few enough for the cache, many enough to hide the calls
 WARM_UP = 50  # steps
-MATRIX_LR = 1e-2
+MATRIX_LR = 1.5e-2
 VECTOR_LR = 3e-3
 CHECKS = 12  # looks at the whole image, evenly over the last part of the fit
 SETTLED = 0.9  # part of the fit after which the steps of the weights stay as they are
-SLACK = 0.99  # part of the budget that chosen steps aim at; training moves the size a little
+SLACK = 0.993  # part of the budget that chosen steps aim at; training moves the size a little
 REPORT_S = 0.1
 
 
@@ -109,29 +110,6 @@ def fit(
             return _Fit(spec, pixels, options, seen, workers, num_threads).run()
     finally:
         torch.set_num_threads(num_threads)
-
-
-def pick_device(name: str) -> torch.device:
-    """Return the device of that name; "auto" prefers CUDA, then MPS, then the CPU.
-
-    Raises:
-        UsageError: The name is unknown or the machine has no such device.
-
-    >>> pick_device("cpu")
-    device(type='cpu')
-    """
-    available = {
-        "cuda": torch.cuda.is_available,
-        "mps": torch.backends.mps.is_available,
-        "cpu": lambda: True,
-    }
-    if name == "auto":
-        name = next(candidate for candidate, present in available.items() if present())
-    if name not in available:
-        raise UsageError(f"unknown device {name!r}; known are auto, {', '.join(available)}")
-    if not available[name]():
-        raise UsageError(f"no {name} device on this machine; --device cpu works everywhere")
-    return torch.device(name)
 
 
 class _Fit:
@@ -228,7 +206,8 @@ class _Fit:
         return loss.item(), batch.target.numel(), gradients
 
     def _squared_error(self, batch: Batch) -> Tensor:
-        return (self.network(batch.x, batch.y, batch.keep) - batch.target).square_().sum()
+        drawn: Tensor = self.network(batch.x, batch.y, batch.keep)
+        return (drawn - batch.target).square_().sum()
 
     def _check(self, done: float) -> None:
         """Keep the network if it is the best so far; bring its size back to the budget."""
@@ -294,10 +273,8 @@ class _Fit:
 
 
 def _optimizer(parameters: list[torch.nn.Parameter]) -> SOAP:
-    matrices = [p for p in parameters if p.ndim == 2]
-    vectors = [p for p in parameters if p.ndim == 1]
-    groups = [
-        {"params": matrices, "peak_lr": MATRIX_LR},
-        {"params": vectors, "peak_lr": VECTOR_LR},
-    ]
-    return SOAP(groups, lr=MATRIX_LR)
+    optimizer = SOAP([p for p in parameters if p.ndim == 2], lr=MATRIX_LR)
+    optimizer.add_param_group({"params": [p for p in parameters if p.ndim == 1], "lr": VECTOR_LR})
+    for group in optimizer.param_groups:
+        group["peak_lr"] = group["lr"]
+    return optimizer

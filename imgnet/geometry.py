@@ -76,10 +76,10 @@ class Crop:
         >>> Crop.parse("10,20,300,200")
         Crop(x=10, y=20, width=300, height=200)
         """
-        match = re.fullmatch(r"\s*(\d{1,9})\s*,\s*(\d{1,9})\s*,\s*(\d{1,9})\s*,\s*(\d{1,9})\s*", text)
-        if not match:
+        numbers = text.split(",")
+        if len(numbers) != 4 or not all(re.fullmatch(r" *\d{1,9} *", n) for n in numbers):
             raise UsageError(f"crop {text!r} is not of the form X,Y,W,H in native pixels")
-        return cls(*(int(number) for number in match.groups()))
+        return cls(*map(int, numbers))
 
     def check(self, width: int, height: int) -> None:
         """Refuse a crop that is empty or leaves the picture.

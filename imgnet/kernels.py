@@ -2,8 +2,8 @@
 
 Written by hand because autograd would keep and pass over about twice as many full arrays. Tensors
 are channel first, (C, N), so that the query, key and value of a layer are contiguous slices of one
-product. `tanh` and the GELU are written with `sigmoid`, which PyTorch evaluates several times faster
-on a CPU: tanh(z) = 2 sigmoid(2 z) - 1, and GELU's tanh form equals h * sigmoid(C0 h + C1 h^3).
+product. `tanh` and the GELU are written with `sigmoid`, which PyTorch evaluates several times
+faster on a CPU: tanh(z) = 2 sigmoid(2 z) - 1, and GELU's tanh form is h sigmoid(C0 h + C1 h^3).
 """
 
 from __future__ import annotations
@@ -19,9 +19,27 @@ C0 = 2 * sqrt(2 / pi)
 C1 = C0 * 0.044715
 
 
-class Affine(Function):
-    """weight @ x + bias, with both products of the backward pass in `dtype`."""
+def affine(x: Tensor, weight: Tensor, bias: Tensor, dtype: torch.dtype) -> Tensor:
+    """Return weight @ x + bias, (C, N) to (D, N), with all products taken in `dtype`.
 
+    >>> affine(torch.ones(2, 1), torch.ones(1, 2), torch.ones(1), torch.float32).tolist()
+    [[3.0]]
+    """
+    output: Tensor = _Affine.apply(x, weight, bias, dtype)  # type: ignore[no-untyped-call]
+    return output
+
+
+def gate(stacked: Tensor, shift: Tensor) -> Tensor:
+    """Return gelu(tanh(q * k) * v + shift), (3 D, N) to (D, N), of q, k and v in one tensor.
+
+    >>> gate(torch.zeros(3, 1), torch.zeros(1)).tolist()
+    [[0.0]]
+    """
+    output: Tensor = _Gate.apply(stacked, shift)  # type: ignore[no-untyped-call]
+    return output
+
+
+class _Affine(Function):
     @staticmethod
     def forward(ctx: Any, x: Tensor, weight: Tensor, bias: Tensor, dtype: torch.dtype) -> Tensor:
         """Map (C, N) to (D, N)."""
@@ -39,9 +57,7 @@ class Affine(Function):
         return to_x, (low @ x_low.T).to(gradient.dtype), gradient.sum(1), None
 
 
-class Gate(Function):
-    """gelu(tanh(q * k) * v + shift), with q, k and v stacked in one tensor."""
-
+class _Gate(Function):
     @staticmethod
     def forward(ctx: Any, stacked: Tensor, shift: Tensor) -> Tensor:
         """Map (3 D, N) to (D, N)."""

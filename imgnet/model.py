@@ -1,13 +1,12 @@
 """The networks: positional encoding, gated layers and ReZero shortcuts, assembled from a Spec.
 
-A network is called on the coordinates of a lattice, all crossings of some columns and some rows. What
-depends on one axis alone (the encoding, the axis branches, and each axis' half of the first joint
-product) costs O(columns + rows); only what follows costs O(columns * rows).
+A network is called on the coordinates of a lattice, all crossings of some columns and some rows.
+What depends on one axis alone (the encoding, the axis branches, and each axis' half of the first
+joint product) costs O(columns + rows); only what follows costs O(columns * rows).
 """
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterable
 from itertools import pairwise
 from math import pi, sqrt
@@ -16,7 +15,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from imgnet.kernels import Affine, Gate
+from imgnet.kernels import affine, gate
 from imgnet.spec import MLP_BANDS, Spec, num_bands
 
 AXIS_GAIN = 2.0  # axis functions must vary over a few pixels from the start
@@ -27,8 +26,8 @@ class PositionalEncoding(nn.Module):
 
     Args:
         family: "gated" for sin(pos * 2^(1 - j)), j = 0..log2(length) + 1, the highest band nearly
-            alternating from pixel to pixel; "mlp" for sine and cosine of pos * 2^(i + 1) * pi / length,
-            i = 0..15.
+            alternating from pixel to pixel; "mlp" for sine and cosine of
+            pos * 2^(i + 1) * pi / length, i = 0..15.
         length: Pixels of the axis.
     """
 
@@ -66,21 +65,20 @@ class Linear(nn.Module):
 
     def project(self, x: Tensor) -> Tensor:
         """Map (C, N) to (D, N)."""
-        output: Tensor = Affine.apply(x, self.weight, self.bias, self.dtype)
-        return output
+        return affine(x, self.weight, self.bias, self.dtype)
 
     def project_lattice(self, x: Tensor, y: Tensor) -> Tensor:
         """Map features of columns (Cx, W) and rows (Cy, H) to (D, H, W): one sum a pixel."""
-        weight_x, weight_y = self.weight.split([len(x), len(y)], dim=1)
-        rows = torch.addmm(self.bias[:, None], weight_y, y)
-        return rows[:, :, None] + (weight_x @ x)[:, None, :]
+        columns = self.weight[:, : len(x)] @ x
+        rows = torch.addmm(self.bias[:, None], self.weight[:, len(x) :], y)
+        return rows[:, :, None] + columns[:, None, :]
 
 
 class GatedLayer(Linear):
     """gelu(norm(tanh(Q x * K x) * V x)), Q, K and V stacked in one matrix.
 
-    The batch normalisation acts once, on the first batch, and is folded at once: its scale into V, its
-    offset into `shift`. From then on the layer is the affine form that the file holds.
+    The batch normalisation acts once, on the first batch, and is folded at once: its scale into V,
+    its offset into `shift`. From then on the layer is the affine form that the file holds.
     """
 
     def __init__(self, dim_in: int, dim_out: int, gain: float = 1.0) -> None:
@@ -95,8 +93,7 @@ class GatedLayer(Linear):
 
     def activate(self, stacked: Tensor) -> Tensor:
         """Map (3 D, N) to (D, N)."""
-        output: Tensor = Gate.apply(stacked, self.shift)
-        return output
+        return gate(stacked, self.shift)
 
     def forward(self, x: Tensor) -> Tensor:
         """Map (C, N) to (D, N)."""
@@ -134,13 +131,24 @@ class ReZero(nn.Sequential):
     Source: Bachlechner et al., "ReZero is all you need", 2020.
     """
 
-    def __init__(self, *layers: nn.Module) -> None:
+    def __init__(self, *layers: GatedLayer) -> None:
         super().__init__(*layers)
         self.alpha = nn.Parameter(torch.ones(1))
 
     def forward(self, x: Tensor) -> Tensor:
         """Map (C, N) to (C, N)."""
-        return torch.addcmul(x, self.alpha, super().forward(x))
+        residual = x
+        for layer in self:
+            residual = layer(residual)
+        return torch.addcmul(x, self.alpha, residual)
+
+    def normalize(self, x: Tensor) -> Tensor:
+        """Fold the normalisation of every layer, as measured on x (C, N); return the output."""
+        residual = x
+        for layer in self:
+            assert isinstance(layer, GatedLayer)
+            residual = layer.normalize(layer.project(residual))
+        return torch.addcmul(x, self.alpha, residual)
 
 
 class Network(nn.Module):
@@ -228,10 +236,8 @@ class Gated(Network):
         rows = self.axis_y.normalize(self.axis_y.project(self.encoding_y(y)))
         hidden = self.joint.normalize(self.joint.project_lattice(columns, rows).flatten(1))
         for block in self.blocks:
-            residual = hidden
-            for layer in block:
-                residual = layer.normalize(layer.project(residual))
-            hidden = torch.addcmul(hidden, block.alpha, residual)
+            assert isinstance(block, ReZero)
+            hidden = block.normalize(hidden)
 
 
 class MLP(Network):
@@ -244,7 +250,9 @@ class MLP(Network):
 
     def first_layer(self) -> LeakyLayer:
         """Return the first hidden layer."""
-        return self.layers[0]
+        first = self.layers[0]
+        assert isinstance(first, LeakyLayer)
+        return first
 
     def trunk(self) -> Iterable[nn.Module]:
         """Return the other hidden layers."""
@@ -254,22 +262,3 @@ class MLP(Network):
 def build(spec: Spec) -> Network:
     """Assemble the network of a Spec, with fresh weights."""
     return Gated(spec) if spec.family == "gated" else MLP(spec)
-
-
-def fastest_dtype(device: torch.device) -> torch.dtype:
-    """Return the precision in which a CPU multiplies fastest: bfloat16 where it has units for it."""
-    if device.type != "cpu":
-        return torch.float32
-    times = {dtype: _product_seconds(dtype) for dtype in (torch.float32, torch.bfloat16)}
-    # A clear gain only: rounding is not free, and the choice should not depend on a busy moment.
-    return torch.bfloat16 if 1.5 * times[torch.bfloat16] < times[torch.float32] else torch.float32
-
-
-def _product_seconds(dtype: torch.dtype) -> float:
-    weight, x = torch.ones(144, 48, dtype=dtype), torch.ones(48, 4096, dtype=dtype)
-    seconds = []
-    for _ in range(8):
-        started = time.perf_counter()
-        _ = weight @ x
-        seconds.append(time.perf_counter() - started)
-    return min(seconds)

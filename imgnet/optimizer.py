@@ -39,7 +39,13 @@ class SOAP(Optimizer):
 
     @torch.no_grad()
     def step(self, closure: Callable[[], float] | None = None) -> None:  # type: ignore[override]
-        """Move every parameter that has a gradient by one step."""
+        """Move every parameter that has a gradient by one step.
+
+        Raises:
+            ValueError: A closure is given; nothing here evaluates the loss again.
+        """
+        if closure is not None:
+            raise ValueError("SOAP takes no closure")
         for group in self.param_groups:
             for parameter in group["params"]:
                 if parameter.grad is not None:

@@ -14,7 +14,9 @@ from typing import Any, BinaryIO
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, ImageOps, UnidentifiedImageError
+from PIL import Image, UnidentifiedImageError
+from PIL.ExifTags import Base
+from PIL.Image import Transpose
 
 from imgnet.errors import InputError, OutputError, UsageError
 from imgnet.geometry import MAX_PIXELS, MAX_SIDE
@@ -24,6 +26,16 @@ Source = str | Path | BinaryIO | Image.Image
 
 WHITE = 128  # pixels of a mask from here on are white
 
+# By the EXIF orientation. `ImageOps.exif_transpose` would fail on oddities in other fields as well.
+_TURNS = {
+    2: Transpose.FLIP_LEFT_RIGHT,
+    3: Transpose.ROTATE_180,
+    4: Transpose.FLIP_TOP_BOTTOM,
+    5: Transpose.TRANSPOSE,
+    6: Transpose.ROTATE_270,
+    7: Transpose.TRANSVERSE,
+    8: Transpose.ROTATE_90,
+}
 _GREY_MODES = {"1", "F", "L", "LA", "La"}
 
 
@@ -83,7 +95,7 @@ def read_image(source: Source) -> tuple[Pixels, Profile]:
     with _reading(_name_of(source)):
         image = source if isinstance(source, Image.Image) else _open(source)
         _check_size(image)
-        image.load()  # first: some formats have their EXIF behind the pixels
+        image.load()  # here, or a cut file might pass for one with unreadable EXIF
         image = _to_8_bits(_upright(image))
     pixels = np.array(image).reshape(image.height, image.width, -1)
     if image.mode.endswith("A") and pixels[..., -1].min() == 255:
@@ -220,9 +232,10 @@ def _check_size(image: Image.Image) -> None:
 
 def _upright(image: Image.Image) -> Image.Image:
     try:
-        return ImageOps.exif_transpose(image)
+        turn = _TURNS.get(image.getexif().get(Base.Orientation, 1))
     except Exception:  # EXIF that cannot be read tells no orientation
         return image
+    return image if turn is None else image.transpose(turn)
 
 
 def _to_8_bits(image: Image.Image) -> Image.Image:

@@ -19,7 +19,7 @@ class Preset:
 
     steps: int
     pixels_per_step: int
-    quantized: float = 0.3
+    quantized: float = 0.2
 
 
 PRESETS = {

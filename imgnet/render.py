@@ -1,8 +1,8 @@
 """Draw a network on a pixel grid of any size, in NumPy alone.
 
 The arithmetic is that of `model.py` in float32. What depends on one axis is computed once for all
-columns and all rows; what depends on both is computed tile by tile, so memory does not grow with the
-picture. Below native size every pixel is the mean of evenly spaced samples of its area.
+columns and all rows; what depends on both is computed tile by tile, so memory does not grow with
+the picture. Below native size every pixel is the mean of evenly spaced samples of its area.
 """
 
 from __future__ import annotations
@@ -63,7 +63,8 @@ def _positions(start: int, length: int, count: int) -> tuple[NDArray[np.float64]
     """Place samples in `count` equal cells of start..start + length; centres are whole numbers."""
     samples = max(1, ceil(length / count))
     step = length / (count * samples)
-    return start + (np.arange(count * samples) + 0.5) * step - 0.5, samples
+    centres = (np.arange(count * samples) + 0.5) * step - 0.5
+    return (start + centres).astype(np.float64), samples
 
 
 def _tiles(
@@ -81,9 +82,7 @@ def _tiles(
 def _to_pixels(drawn: Array, samples_x: int, samples_y: int) -> NDArray[np.uint8]:
     """Average the samples of each pixel, (C, H sy, W sx) in 0..1 to (H, W, C) in 0..255."""
     channels, height, width = drawn.shape
-    cells = drawn.reshape(
-        channels, height // samples_y, samples_y, width // samples_x, samples_x
-    )
+    cells = drawn.reshape(channels, height // samples_y, samples_y, width // samples_x, samples_x)
     mean = cells.mean(axis=(2, 4)) if samples_x * samples_y > 1 else cells[:, :, 0, :, 0]
     return np.rint(mean * 255).astype(np.uint8).transpose(1, 2, 0)
 
@@ -176,4 +175,5 @@ def _gate(stacked: Array, shift: Array) -> Array:
 
 
 def _leaky_relu(x: Array) -> Array:
-    return np.maximum(x, np.float32(0.1) * x, out=x)
+    np.maximum(x, np.float32(0.1) * x, out=x)
+    return x

@@ -1,7 +1,7 @@
 """Which pixels a step sees: strided lattices that visit every pixel once an epoch.
 
-A lattice (each sx-th column, each sy-th row) is as separable as the whole picture and covers it evenly,
-so its gradient is less noisy than that of as many random pixels.
+A lattice (each sx-th column, each sy-th row) is as separable as the whole picture and covers it
+evenly, so its gradient is less noisy than that of as many random pixels.
 """
 
 from __future__ import annotations
@@ -74,7 +74,7 @@ class LatticeSampler:
         _, height, width = self.picture.shape
         x = torch.arange(x0, width, stride_x, device=self.picture.device)
         y = torch.arange(y0, height, stride_y, device=self.picture.device)
-        for rows in y.split(max(1, self.chunk // len(x))):
+        for rows in torch.split(y, max(1, self.chunk // len(x))):
             batch = self._batch(x, rows)
             if batch.target.numel():
                 yield batch

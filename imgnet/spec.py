@@ -13,6 +13,8 @@ from imgnet.errors import UsageError
 
 FAMILIES = ("gated", "mlp")
 MLP_BANDS = 16
+MAX_DIM = 4096  # of a layer
+MAX_LAYERS = 64
 
 Shapes = dict[str, tuple[int, ...]]
 
@@ -43,6 +45,11 @@ class Spec:
         if self.family not in FAMILIES:
             known = ", ".join(FAMILIES)
             raise UsageError(f"unknown model family {self.family!r}; known are {known}")
+        least_axis, least_layers = (1, 0) if self.family == "gated" else (0, 1)
+        if not least_axis <= self.dim_axis <= MAX_DIM or not 1 <= self.dim_hidden <= MAX_DIM:
+            raise UsageError(f"a layer has 1..{MAX_DIM} units")
+        if not least_layers <= self.num_layers <= MAX_LAYERS:
+            raise UsageError(f"{self.family} has {least_layers}..{MAX_LAYERS} layers")
 
     @property
     def num_parameters(self) -> int:

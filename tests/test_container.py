@@ -218,7 +218,7 @@ def test_a_huge_header_is_refused_unread() -> None:
 
 def test_a_newer_format_asks_for_an_upgrade() -> None:
     for changes in ({"v": 2}, {"v": 2, "model": "grid", "net": None}):
-        with pytest.raises(FormatError, match="format 2.*upgrade"):
+        with pytest.raises(FormatError, match=r"format 2.*upgrade"):
             from_bytes(rebuild(to_bytes(coded()), **changes))
 
 
@@ -265,6 +265,11 @@ def test_forged_metadata_is_refused(changes: dict[str, object]) -> None:
     with pytest.raises(FormatError):
         # A wrong network of a coded file shows when the stream is read.
         from_bytes(rebuild(to_bytes(coded()), **changes)).parameters()
+
+
+def test_an_image_of_too_many_pixels_is_refused() -> None:
+    with pytest.raises(FormatError, match="65536x4097 pixels are more"):
+        from_bytes(rebuild(to_bytes(coded(SPECS[1])), size=[65536, 4097]))
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,7 @@ import typer
 
 from imgnet.cli import options
 from imgnet.cli.inputs import STDIO, for_each, load_image, name_of
-from imgnet.cli.outputs import check_shared, resolve_output, write_bytes
+from imgnet.cli.outputs import check_shared, check_snapshots, resolve_output, write_bytes
 from imgnet.cli.terminal import say, watch
 from imgnet.errors import ImgnetError, UsageError
 
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from imgnet.container import Encoded
 
 SUFFIX = ".inr"
+MAX_DIM, MAX_LAYERS = 4096, 64  # limits of the file format
 
 
 def encode(
@@ -28,7 +29,8 @@ def encode(
     model: options.Model = "gated",
     quality: options.Quality = 75,
     target_bpp: Annotated[
-        float | None, typer.Option(metavar="BPP", help="Aim at this many file bits a pixel.")
+        float | None,
+        typer.Option(metavar="BPP", max=1000, help="Aim at this many file bits a pixel."),
     ] = None,
     target_size: Annotated[
         int | None,
@@ -43,15 +45,26 @@ def encode(
         float | None, typer.Option(metavar="FRACTION", help="Fit this random part of the pixels.")
     ] = None,
     dim_axis: Annotated[
-        int | None, typer.Option(metavar="N", help="Units of each axis branch of gated.")
+        int | None,
+        typer.Option(metavar="N", min=1, max=MAX_DIM, help="Units of each axis branch of gated."),
     ] = None,
     dim_hidden: Annotated[
         int | None,
-        typer.Option(metavar="N", help="Units a layer; published: 100 with gated, 64 with mlp."),
+        typer.Option(
+            metavar="N",
+            min=1,
+            max=MAX_DIM,
+            help="Units a layer; published: 100 with gated, 64 with mlp.",
+        ),
     ] = None,
     num_layers: Annotated[
         int | None,
-        typer.Option(metavar="N", help="Depth; published: 2 blocks of gated, 3 layers of mlp."),
+        typer.Option(
+            metavar="N",
+            min=1,
+            max=MAX_LAYERS,
+            help="Depth; published: 2 blocks of gated, 3 layers of mlp.",
+        ),
     ] = None,
     weights: Annotated[
         Literal["coded", "float16", "float32"],
@@ -77,6 +90,8 @@ def encode(
         raise UsageError("--json and -o - both want stdout; choose one of them")
     if len(inputs) > 1:
         check_shared(output)
+    if snapshot_every is not None:
+        check_snapshots(*snapshot_every)
     fit_options: dict[str, Any] = {
         "model": model,
         "quality": quality,

@@ -45,9 +45,12 @@ Effort = Annotated[
 ]
 TimeLimit = Annotated[
     float | None,
-    typer.Option(metavar="SECONDS", help="End the fit of each image after this time."),
+    typer.Option(metavar="SECONDS", min=0.1, help="End the fit of each image after this time."),
 ]
-Seed = Annotated[int, typer.Option(metavar="N", help="Start of the random numbers of the fit.")]
+Seed = Annotated[
+    int,
+    typer.Option(metavar="N", min=0, max=2**32 - 1, help="Start of the random numbers of the fit."),
+]
 Device = Annotated[Literal["auto", "cpu", "cuda", "mps"], typer.Option(help="Where to fit.")]
 
 # Which pixels to draw.

@@ -29,6 +29,18 @@ def check_shared(output: str | None) -> None:
         raise UsageError(f"{output}: several inputs need a folder; write -o {output}/")
 
 
+def check_snapshots(steps: int, folder: Path) -> None:
+    """Make the folder that previews of a fit go to, and refuse an interval that is none.
+
+    Raises:
+        UsageError: The interval is below one step.
+        OutputError: The folder cannot be created.
+    """
+    if steps < 1:
+        raise UsageError(f"--snapshot-every {steps} {folder}: the interval is at least 1 step")
+    _make_folder(folder)
+
+
 def resolve_output(
     source: str, output: str | None, suffix: str, *, force: bool = False
 ) -> Path | None:
@@ -108,13 +120,15 @@ def _is_folder(output: str) -> bool:
 
 
 def _folder(source: str, output: str | None) -> Path:
-    if output is None:
-        return Path(source).parent
+    return Path(source).parent if output is None else _make_folder(Path(output))
+
+
+def _make_folder(folder: Path) -> Path:
     try:
-        Path(output).mkdir(exist_ok=True)
+        folder.mkdir(exist_ok=True)
     except OSError as error:
-        raise OutputError(f"{output}: cannot create this folder ({error.strerror})") from error
-    return Path(output)
+        raise OutputError(f"{folder}: cannot create this folder ({error.strerror})") from error
+    return folder
 
 
 def _derived_name(source: str, suffix: str) -> str:

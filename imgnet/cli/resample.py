@@ -19,7 +19,10 @@ def resample(
     output: options.Output = None,
     size: options.Size = None,
     scale: Annotated[
-        float | None, typer.Option(metavar="FACTOR", help="Times the native size, such as 4.")
+        float | None,
+        typer.Option(
+            metavar="FACTOR", min=0.001, max=1000, help="Times the native size, such as 4."
+        ),
     ] = None,
     image_format: options.ImageFormat = None,
     model: options.Model = "gated",
@@ -37,7 +40,9 @@ def resample(
     goes beside the input, under the same name with the format's extension.
     """
     from imgnet import api
+    from imgnet.geometry import resolve_size
 
+    resolve_size((1, 1), size)  # what no picture can have is not worth a fit
     path = resolve_picture(source, output, image_format, force=force)
     image = load_either(source)
     with watch(name_of(source), quiet=quiet) as on_progress:
