@@ -222,6 +222,8 @@ def _seen(
     if mask is not None and keep is not None:
         raise UsageError("--mask and --keep both choose the pixels to fit; give one of them")
     if isinstance(mask, np.ndarray):
+        if mask.shape != (height, width) or mask.dtype != bool or not mask.any():
+            raise UsageError(f"a mask is a bool array of shape {(height, width)} that is not empty")
         return mask
     if mask is not None:
         return read_mask(mask, (width, height))

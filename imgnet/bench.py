@@ -133,7 +133,7 @@ def means(points: Sequence[Point]) -> list[dict[str, float | str]]:
 def process_costs(encoded: Path) -> list[ProcessCost]:
     """Time the commands that people start most, on one .inr file."""
     with tempfile.TemporaryDirectory() as folder:
-        drawn = ["-o", str(Path(folder, "out.ppm")), "--quiet", "--force"]
+        drawn = ["-o", str(Path(folder, "out.ppm"))]
         decode = ["decode", str(encoded), *drawn]
         return [
             process_cost(["--version"]),

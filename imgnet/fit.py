@@ -13,7 +13,7 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, replace
-from math import ceil, cos, inf, log10, pi
+from math import ceil, cos, inf, isfinite, log10, pi
 
 import numpy as np
 import torch
@@ -101,13 +101,15 @@ def fit(
     Raises:
         UsageError: No such device.
     """
+    device = pick_device(options.device)
     num_threads = torch.get_num_threads()
+    num_workers = num_threads if device.type == "cpu" else 1
     # One thread a batch: threads that share each small operation wait for one another at every one,
     # which costs a little on an idle machine and everything on a busy one.
     torch.set_num_threads(1)
     try:
-        with ThreadPoolExecutor(num_threads) as workers:
-            return _Fit(spec, pixels, options, seen, workers, num_threads).run()
+        with ThreadPoolExecutor(num_workers) as workers:
+            return _Fit(spec, pixels, options, seen, device, workers, num_workers).run()
     finally:
         torch.set_num_threads(num_threads)
 
@@ -121,11 +123,11 @@ class _Fit:
         pixels: NDArray[np.uint8],
         options: Options,
         seen: NDArray[np.bool_] | None,
+        device: torch.device,
         workers: ThreadPoolExecutor,
         num_workers: int,
     ) -> None:
-        self.options, self.workers = options, workers
-        self.device = pick_device(options.device)
+        self.options, self.device, self.workers = options, device, workers
         torch.manual_seed(options.seed)
         order = torch.Generator().manual_seed(options.seed)
         picture = torch.from_numpy(pixels).to(self.device).permute(2, 0, 1).float().div_(255)
@@ -150,7 +152,7 @@ class _Fit:
         network.set_product_dtype(fastest_dtype(self.device))
         with torch.no_grad():
             network.output.bias.copy_(torch.logit(colours.flatten(1).mean(1).clamp(0.01, 0.99)))
-        batch = next(self.sampler.lattice())
+        batch = self.sampler.lattice()[0]
         network.normalize(batch.x, batch.y)
         return network
 
@@ -183,7 +185,8 @@ class _Fit:
         self.optimizer.zero_grad()
         with self._as_stored():
             self.error = self._accumulate_gradients()
-        self.optimizer.step()
+        if isfinite(self.error):
+            self.optimizer.step()
         self.step += 1
 
     def _as_stored(self) -> AbstractContextManager[None]:
@@ -197,8 +200,9 @@ class _Fit:
             for parameter, gradient in zip(self.parameters.values(), gradients, strict=True):
                 parameter.grad = gradient if parameter.grad is None else parameter.grad + gradient
         for parameter in self.parameters.values():
-            parameter.grad = None if parameter.grad is None else parameter.grad / count
-        return total / max(count, 1)
+            if parameter.grad is not None:
+                parameter.grad /= count
+        return total / count
 
     def _gradients(self, batch: Batch) -> tuple[float, int, tuple[Tensor, ...]]:
         loss = self._squared_error(batch)
@@ -209,22 +213,26 @@ class _Fit:
         drawn: Tensor = self.network(batch.x, batch.y, batch.keep)
         return (drawn - batch.target).square_().sum()
 
+    @torch.no_grad()  # which holds in one thread only, so it belongs to what the workers run
+    def _error(self, batch: Batch) -> float:
+        return self._squared_error(batch).item()
+
     def _check(self, done: float) -> None:
         """Keep the network if it is the best so far; bring its size back to the budget."""
         if self.options.budget_bytes is not None and (self.steps is None or done < SETTLED):
             self._choose_steps(self.options.budget_bytes * SLACK)
-        with torch.no_grad(), self._as_stored():
-            errors = self.workers.map(self._squared_error, self.sampler.everything())
-            error = sum(e.item() for e in errors)
+        with self._as_stored():
+            error = sum(self.workers.map(self._error, self.sampler.everything()))
         result = self._result()
         if error < self.best_error and self._fits(result):
             self.best_error, self.best = error, result
 
     def _choose_steps(self, num_bytes: float) -> None:
-        batch = next(self.sampler.lattice())
-        self.curvature = self.curvature or curvatures(
-            self.parameters, lambda: self.network(batch.x, batch.y, batch.keep)
-        )
+        if not self.curvature:
+            batch = self.sampler.lattice()[0]
+            self.curvature = curvatures(
+                self.parameters, lambda: self.network(batch.x, batch.y, batch.keep)
+            )
         self.steps = choose_steps(self.parameters, self.curvature, num_bytes)
 
     def _result(self) -> Result:

@@ -31,9 +31,6 @@ class PositionalEncoding(nn.Module):
         length: Pixels of the axis.
     """
 
-    frequency: Tensor
-    phase: Tensor
-
     def __init__(self, family: str, length: int) -> None:
         super().__init__()
         if family == "gated":
@@ -43,15 +40,16 @@ class PositionalEncoding(nn.Module):
             octaves = 2.0 ** (torch.arange(MLP_BANDS, dtype=torch.float64) + 1) * pi / length
             frequency = torch.cat([octaves, octaves])
             phase = torch.tensor([0.0, pi / 2], dtype=torch.float64).repeat_interleave(MLP_BANDS)
-        self.register_buffer("frequency", frequency.double()[:, None], persistent=False)
-        self.register_buffer("phase", phase.double()[:, None], persistent=False)
+        self.frequency, self.phase = frequency.double()[:, None], phase.double()[:, None]
 
     def forward(self, positions: Tensor) -> Tensor:
         """Encode (N,) positions as (bands, N) features.
 
-        The product is taken in float64: the highest bands of `mlp` turn thousands of times.
+        The product is taken in float64, for the highest bands of `mlp` turn thousands of times, and
+        on the CPU, for some devices have no float64.
         """
-        return torch.sin(positions.double() * self.frequency + self.phase).float()
+        angles = positions.cpu().double() * self.frequency + self.phase
+        return torch.sin(angles).float().to(positions.device)
 
 
 class Linear(nn.Module):

@@ -122,10 +122,10 @@ def _draw_tile(spec: Spec, parameters: Parameters, columns: Array, rows: Array) 
     stacked = (rows[:, :, None] + columns[:, None, :]).reshape(len(rows), -1)
     hidden = (_gated_trunk if spec.family == "gated" else _mlp_trunk)(spec, parameters, stacked)
     output = _affine(parameters, "output", hidden)
-    np.negative(output, out=output)
-    np.exp(output, out=output)
+    output *= 0.5  # sigmoid(x) = (tanh(x / 2) + 1) / 2, which cannot overflow
+    np.tanh(output, out=output)
     output += 1
-    np.reciprocal(output, out=output)
+    output *= 0.5
     return output.reshape(-1, *shape)
 
 

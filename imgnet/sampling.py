@@ -36,7 +36,7 @@ class LatticeSampler:
 
     Args:
         picture: (C, H, W) colours in 0..1.
-        seen: (H, W) True where the fit may look; None for everywhere.
+        seen: (H, W) True where the fit may look, at least once; None for everywhere.
         pixels_per_step: Seen pixels of one lattice.
         chunk: Crossings of one batch; a lattice is handed out in several batches.
         generator: Source of the order.
@@ -58,13 +58,16 @@ class LatticeSampler:
         self.stride_y = max(1, min(height, round(lattices / self.stride_x)))
         self._order: list[int] = []
 
-    def lattice(self) -> Iterator[Batch]:
-        """Yield the batches of the next lattice."""
-        if not self._order:
-            count = self.stride_x * self.stride_y
-            self._order = torch.randperm(count, generator=self.generator).tolist()
-        offset_y, offset_x = divmod(self._order.pop(), self.stride_x)
-        return self._batches(offset_x, offset_y, self.stride_x, self.stride_y)
+    def lattice(self) -> list[Batch]:
+        """Return the batches of the next lattice on which there is a seen pixel."""
+        batches: list[Batch] = []
+        while not batches:
+            if not self._order:
+                count = self.stride_x * self.stride_y
+                self._order = torch.randperm(count, generator=self.generator).tolist()
+            offset_y, offset_x = divmod(self._order.pop(), self.stride_x)
+            batches = list(self._batches(offset_x, offset_y, self.stride_x, self.stride_y))
+        return batches
 
     def everything(self) -> Iterator[Batch]:
         """Yield the batches of the whole picture."""
