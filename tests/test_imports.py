@@ -17,7 +17,7 @@ PACKAGE = Path(imgnet.__file__).parent
 FLOORS = {
     0: {"errors", "geometry", "presets", "progress", "rate", "spec"},
     1: {"codestream", "container", "entropy", "metrics", "pixels", "render"},
-    2: {"device", "fit", "kernels", "model", "optimizer", "quantize", "sampling"},
+    2: {"device", "fit", "kernels", "model", "optimizer", "published", "quantize", "sampling"},
     3: {"api", "describe"},
     4: {"__init__", "__main__", "bench", "cli"},
 }
