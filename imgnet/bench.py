@@ -13,7 +13,6 @@ import os
 import subprocess
 import sys
 import tempfile
-import time
 from collections.abc import Iterable, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import asdict, dataclass
@@ -23,6 +22,7 @@ from statistics import fmean, median
 from imgnet import __version__
 from imgnet.api import encode, save
 from imgnet.metrics import bpp
+from imgnet.pixels import write_atomically
 
 REPEATS = 5
 
@@ -157,17 +157,24 @@ def process_cost(arguments: Sequence[str], repeats: int = REPEATS) -> ProcessCos
     )
 
 
+# A process begins with the memory of the one that forks it, so a small one does.
+_STOPWATCH = """
+import os, subprocess, sys, time
+started = time.perf_counter()
+process = subprocess.Popen(sys.argv[1:], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+_, status, usage = os.wait4(process.pid, 0)
+process.returncode = os.waitstatus_to_exitcode(status)
+print(time.perf_counter() - started, usage.ru_maxrss)
+sys.exit(process.returncode)
+"""
+
+
 def _run(command: Sequence[str]) -> tuple[float, float]:
     """Run a command; return its wall seconds and its peak memory in megabytes."""
-    started = time.perf_counter()
-    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    _, status, usage = os.wait4(process.pid, 0)
-    seconds = time.perf_counter() - started
-    process.returncode = os.waitstatus_to_exitcode(status)
-    if status:
-        raise subprocess.CalledProcessError(process.returncode, command)
-    unit = 1e6 if sys.platform == "darwin" else 1e3  # macOS counts bytes, Linux kilobytes
-    return seconds, usage.ru_maxrss / unit
+    stopwatch = [sys.executable, "-c", _STOPWATCH, *command]
+    printed = subprocess.run(stopwatch, check=True, stdout=subprocess.PIPE, text=True).stdout
+    seconds, peak = map(float, printed.split())
+    return seconds, peak / (1e6 if sys.platform == "darwin" else 1e3)  # bytes there, else kB
 
 
 def document(
@@ -192,6 +199,9 @@ def _rounded(point: Point) -> dict[str, object]:
 
 
 def store(path: Path, content: dict[str, object]) -> None:
-    """Write a document, one point a line, so that changes can be read."""
-    lines = json.dumps(content, indent=1)
-    path.write_text(lines + "\n")
+    """Write a document, one number a line, so that changes can be read.
+
+    Raises:
+        OutputError: It cannot be written.
+    """
+    write_atomically(path, (json.dumps(content, indent=1) + "\n").encode())

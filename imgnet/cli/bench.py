@@ -49,15 +49,16 @@ def bench(
             for target in targets
             for image in images
         ]
+        command = "imgnet " + shlex.join(sys.argv[1:])
         points = []
         for point in measure.run_jobs(jobs, processes):
             points.append(point)
             say(_row(point))
+            if output is not None:  # after every point: a long run that ends early is not lost
+                measure.store(output, measure.document(command, points))
         costs = measure.process_costs(jobs[-1].output)
-    command = "imgnet " + shlex.join(sys.argv[1:])
-    result = measure.document(command, points, costs)
     if output is not None:
-        measure.store(output, result)
+        measure.store(output, measure.document(command, points, costs))
     typer.echo(_table(points))
     for cost in costs:
         typer.echo(f"{cost.seconds:7.3f} s {cost.peak_megabytes:7.0f} MB  {cost.command}")
