@@ -1,16 +1,10 @@
-"""Effort 1..9: how long a fit runs and how many pixels each of its steps sees.
-
-Each effort takes about twice the time of the one below.
-"""
+"""Effort 1..9: how long a fit runs and how many pixels each of its steps sees."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
-from math import sqrt
+from dataclasses import dataclass
 
 from imgnet.errors import UsageError
-
-LARGE = 40_000  # parameters of a network from which on a preset's steps are taken as they are
 
 
 @dataclass(frozen=True)
@@ -18,7 +12,7 @@ class Preset:
     """The schedule of one fit.
 
     Attributes:
-        steps: Optimiser steps in all, for a large network.
+        steps: Optimiser steps in all.
         pixels_per_step: Pixels that one step sees.
         quantized: Last part of the steps, 0..1, that is taken on rounded weights.
     """
@@ -26,15 +20,6 @@ class Preset:
     steps: int
     pixels_per_step: int
     quantized: float = 0.2
-
-    def scaled(self, num_parameters: int) -> Preset:
-        """Give a smaller network up to twice the steps, since each of them takes less time.
-
-        >>> Preset(1000, 4096).scaled(LARGE // 4).steps
-        2000
-        """
-        factor = sqrt(LARGE / min(num_parameters, LARGE))
-        return replace(self, steps=round(self.steps * min(factor, 2.0)))
 
 
 PRESETS = {

@@ -49,9 +49,7 @@ def bench(
             for target in targets
             for image in images
         ]
-        # Without the folders of the images, which differ from machine to machine.
-        words = [Path(word).name if Path(word).is_file() else word for word in sys.argv[1:]]
-        command = f"imgnet {shlex.join(words)}"
+        command = "imgnet " + shlex.join(sys.argv[1:])
         points = []
         for point in measure.run_jobs(jobs, processes):
             points.append(point)
