@@ -49,7 +49,9 @@ def bench(
             for target in targets
             for image in images
         ]
-        command = "imgnet " + shlex.join(sys.argv[1:])
+        # Without the folders of the images, which differ from machine to machine.
+        words = [Path(word).name if Path(word).is_file() else word for word in sys.argv[1:]]
+        command = f"imgnet {shlex.join(words)}"
         points = []
         for point in measure.run_jobs(jobs, processes):
             points.append(point)
