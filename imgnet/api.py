@@ -14,11 +14,11 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from imgnet.codestream import pack
-from imgnet.container import MODES, STREAM, Encoded, Report, from_bytes, looks_encoded, to_bytes
+from imgnet.container import STREAM, Encoded, Report, from_bytes, looks_encoded, to_bytes
 from imgnet.errors import InputError, OutputError, TargetError, UsageError
 from imgnet.geometry import Crop, Size
 from imgnet.metrics import psnr_db
-from imgnet.pixels import read_image, read_mask, write_atomically, write_image
+from imgnet.pixels import profile_of, read_image, read_mask, write_atomically, write_image
 from imgnet.presets import preset
 from imgnet.progress import Progress
 from imgnet.rate import Request, Shape
@@ -32,7 +32,7 @@ Pixels = NDArray[np.uint8]
 Picture = str | Path | Image.Image | Pixels
 Mask = str | Path | NDArray[np.bool_]
 
-MODE_OF_CHANNELS = {channels: mode for mode, channels in MODES.items()}
+ZEROS_PER_BYTE = 128
 CRC_DIGITS = 8  # that the checksum of the real weights may have more than that of zeros
 
 
@@ -70,7 +70,8 @@ def encode(
         num_layers: ReZero blocks of `gated`, hidden layers of `mlp`.
         weights: "coded" for the small file; "float16" or "float32" for plain named tensors.
         time_limit: Seconds in which the fit must end.
-        seed: Of the fit; the same seed, machine and version give the same file.
+        seed: Of the fit. The same seed gives the same file on the same machine, as long as the
+            timing by which the precision of the fit is chosen comes out the same.
         device: "auto", "cpu", "cuda" or "mps".
         mask: Image or (H, W) bool array; the fit sees only its white pixels.
         keep: Fraction of the pixels that the fit sees, chosen at random; instead of `mask`.
@@ -86,6 +87,10 @@ def encode(
         TargetError: No network is as small as the target.
     """
     started = time.monotonic()
+    if seed < 0:
+        raise UsageError(f"seed {seed} is below 0")
+    if time_limit is not None and not time_limit > 0:
+        raise UsageError(f"a time limit of {time_limit:g} seconds is not above 0")
     pixels, mode = _load(image)
     seen = _seen(pixels, mask, keep, seed)
     shape = Shape(dim_axis, dim_hidden, num_layers)
@@ -204,12 +209,7 @@ def _encoded(source: Encoded | str | Path | bytes) -> Encoded:
 
 def _load(image: Picture) -> tuple[Pixels, str]:
     if isinstance(image, np.ndarray):
-        if image.ndim != 3 or image.shape[2] not in MODE_OF_CHANNELS or image.dtype != np.uint8:
-            raise UsageError(
-                f"an array of shape {image.shape} and type {image.dtype} is no image; "
-                "expected (height, width, 1..4) of uint8"
-            )
-        return image, MODE_OF_CHANNELS[image.shape[2]]
+        return image, profile_of(image).mode
     pixels, profile = read_image(image)
     return pixels, profile.mode
 
@@ -250,7 +250,8 @@ def _weight_bytes(request: Request, spec: Spec, mode: str) -> int | None:
     else:
         stream = np.zeros(target or 0, np.uint8)
         overhead = len(to_bytes(Encoded(spec, mode, {STREAM: stream}))) + CRC_DIGITS - len(stream)
-        least = overhead + 2 * len(spec.shapes()) + 16
+        # Steps, laws and state; and zeros are not free.
+        least = overhead + 2 * len(spec.shapes()) + 16 + spec.num_parameters // ZEROS_PER_BYTE
         budget = request.weight_bytes(spec, overhead)
     if target is not None and target < least:
         raise TargetError(

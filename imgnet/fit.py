@@ -107,8 +107,10 @@ def fit(
     # One thread a batch: threads that share each small operation wait for one another at every one,
     # which costs a little on an idle machine and everything on a busy one.
     torch.set_num_threads(1)
+    # Said again in every worker: a thread that has not heard it lets MKL use all cores.
+    pool = ThreadPoolExecutor(num_workers, initializer=torch.set_num_threads, initargs=(1,))
     try:
-        with ThreadPoolExecutor(num_workers) as workers:
+        with pool as workers:
             return _Fit(spec, pixels, options, seen, device, workers, num_workers).run()
     finally:
         torch.set_num_threads(num_threads)
@@ -152,8 +154,8 @@ class _Fit:
         network.set_product_dtype(fastest_dtype(self.device))
         with torch.no_grad():
             network.output.bias.copy_(torch.logit(colours.flatten(1).mean(1).clamp(0.01, 0.99)))
-        batch = self.sampler.lattice()[0]
-        network.normalize(batch.x, batch.y)
+        whole = self.sampler.whole_lattice()
+        network.normalize(whole.x, whole.y)
         return network
 
     def run(self) -> Result:
@@ -229,9 +231,9 @@ class _Fit:
 
     def _choose_steps(self, num_bytes: float) -> None:
         if not self.curvature:
-            batch = self.sampler.lattice()[0]
+            whole = self.sampler.whole_lattice()
             self.curvature = curvatures(
-                self.parameters, lambda: self.network(batch.x, batch.y, batch.keep)
+                self.parameters, lambda: self.network(whole.x, whole.y, whole.keep)
             )
         self.steps = choose_steps(self.parameters, self.curvature, num_bytes)
 

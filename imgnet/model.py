@@ -27,7 +27,7 @@ class PositionalEncoding(nn.Module):
     Args:
         family: "gated" for sin(pos * 2^(1 - j)), j = 0..log2(length) + 1, the highest band nearly
             alternating from pixel to pixel; "mlp" for sine and cosine of
-            pos * 2^(i + 1) * pi / length, i = 0..15.
+            pos * 2^(i + 1) * pi / length, i = 0..15; of bands above Nyquist, their alias below.
         length: Pixels of the axis.
     """
 
@@ -38,6 +38,8 @@ class PositionalEncoding(nn.Module):
             phase = torch.zeros(num_bands(length))
         else:
             octaves = 2.0 ** (torch.arange(MLP_BANDS, dtype=torch.float64) + 1) * pi / length
+            # The alias below Nyquist: equal at pixel centres, and smooth between them.
+            octaves -= 2 * pi * torch.round(octaves / (2 * pi))
             frequency = torch.cat([octaves, octaves])
             phase = torch.tensor([0.0, pi / 2], dtype=torch.float64).repeat_interleave(MLP_BANDS)
         self.frequency, self.phase = frequency.double()[:, None], phase.double()[:, None]
@@ -45,8 +47,8 @@ class PositionalEncoding(nn.Module):
     def forward(self, positions: Tensor) -> Tensor:
         """Encode (N,) positions as (bands, N) features.
 
-        The product is taken in float64, for the highest bands of `mlp` turn thousands of times, and
-        on the CPU, for some devices have no float64.
+        The product is taken in float64, so that features agree with `render.py`, and on the CPU,
+        for some devices have no float64.
         """
         angles = positions.cpu().double() * self.frequency + self.phase
         return torch.sin(angles).float().to(positions.device)

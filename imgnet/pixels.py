@@ -19,7 +19,7 @@ from PIL.ExifTags import Base
 from PIL.Image import Transpose
 
 from imgnet.errors import InputError, OutputError, UsageError
-from imgnet.geometry import MAX_PIXELS, MAX_SIDE
+from imgnet.geometry import MAX_PIXELS, MAX_SIDE, resolve_size
 
 Pixels = NDArray[np.uint8]
 Source = str | Path | BinaryIO | Image.Image
@@ -48,6 +48,24 @@ class Profile:
     """
 
     mode: str
+
+
+def profile_of(pixels: Pixels) -> Profile:
+    """Return the profile of an array that did not come from a file.
+
+    Raises:
+        UsageError: It is not of the form of an image, or too large for one.
+
+    >>> profile_of(np.zeros((5, 7, 3), np.uint8)).mode
+    'RGB'
+    """
+    if pixels.ndim != 3 or not 1 <= pixels.shape[2] <= 4 or pixels.dtype != np.uint8:
+        raise UsageError(
+            f"an array of shape {pixels.shape} and type {pixels.dtype} is no image; "
+            "expected (height, width, 1..4) of uint8"
+        )
+    resolve_size((pixels.shape[1], pixels.shape[0]), None)
+    return Profile(("L", "LA", "RGB", "RGBA")[pixels.shape[2] - 1])
 
 
 @dataclass(frozen=True)

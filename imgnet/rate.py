@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from math import inf
 
 from imgnet.errors import UsageError
 from imgnet.spec import Spec
@@ -82,8 +83,8 @@ class Request:
         if self.target_bpp is not None and self.target_size is not None:
             raise UsageError("a target bpp and a target size contradict each other; give one")
         for number in (self.target_bpp, self.target_size):
-            if number is not None and not number > 0:
-                raise UsageError(f"a target of {number:g} is not above 0")
+            if number is not None and not 0 < number < inf:
+                raise UsageError(f"a target of {number:g} is not a number above 0")
 
     def target_bytes(self, num_pixels: int) -> int | None:
         """Return the file size never to exceed, or None where there is no target.

@@ -20,6 +20,7 @@ Array = NDArray[np.float32]
 Parameters = Mapping[str, Array]
 
 TILE = 16384  # samples of a tile: large enough for a fast product, small enough for the cache
+MOST_SAMPLES = 64  # an axis and pixel: their square still fits into a tile
 C0 = np.float32(sqrt(2 / pi))
 C1 = np.float32(sqrt(2 / pi) * 0.044715)
 
@@ -61,7 +62,7 @@ def render(
 
 def _positions(start: int, length: int, count: int) -> tuple[NDArray[np.float64], int]:
     """Place samples in `count` equal cells of start..start + length; centres are whole numbers."""
-    samples = max(1, ceil(length / count))
+    samples = min(max(1, ceil(length / count)), MOST_SAMPLES)
     step = length / (count * samples)
     centres = (np.arange(count * samples) + 0.5) * step - 0.5
     return (start + centres).astype(np.float64), samples
@@ -96,10 +97,22 @@ def encode_positions(family: str, length: int, positions: NDArray[np.float64]) -
     if family == "gated":
         angles = positions * 2.0 ** (1 - np.arange(num_bands(length)))[:, None]
     else:
-        octaves = 2.0 ** (np.arange(MLP_BANDS) + 1) * pi / length
+        octaves = below_nyquist(2.0 ** (np.arange(MLP_BANDS) + 1) * pi / length)
         angles = np.concatenate([octaves, octaves])[:, None] * positions
         angles[MLP_BANDS:] += pi / 2
     return np.sin(angles).astype(np.float32)
+
+
+def below_nyquist(frequency: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return the alias within -pi..pi of frequencies in radians a pixel.
+
+    It has the same values at all pixel centres, but does not swing between them.
+
+    >>> below_nyquist(np.array([1.0, 2 * np.pi + 1.0])).round(6).tolist()
+    [1.0, 1.0]
+    """
+    alias: NDArray[np.float64] = frequency - 2 * pi * np.rint(frequency / (2 * pi))
+    return alias
 
 
 def _project_axes(

@@ -60,24 +60,34 @@ class LatticeSampler:
 
     def lattice(self) -> list[Batch]:
         """Return the batches of the next lattice on which there is a seen pixel."""
+        return self._next(self.chunk)
+
+    def whole_lattice(self) -> Batch:
+        """Return that lattice as one batch."""
+        return self._next(self.picture.numel())[0]
+
+    def _next(self, chunk: int) -> list[Batch]:
         batches: list[Batch] = []
         while not batches:
             if not self._order:
                 count = self.stride_x * self.stride_y
                 self._order = torch.randperm(count, generator=self.generator).tolist()
             offset_y, offset_x = divmod(self._order.pop(), self.stride_x)
-            batches = list(self._batches(offset_x, offset_y, self.stride_x, self.stride_y))
+            offsets = offset_x, offset_y
+            batches = list(self._batches(*offsets, self.stride_x, self.stride_y, chunk))
         return batches
 
     def everything(self) -> Iterator[Batch]:
         """Yield the batches of the whole picture."""
-        return self._batches(0, 0, 1, 1)
+        return self._batches(0, 0, 1, 1, self.chunk)
 
-    def _batches(self, x0: int, y0: int, stride_x: int, stride_y: int) -> Iterator[Batch]:
+    def _batches(
+        self, x0: int, y0: int, stride_x: int, stride_y: int, chunk: int
+    ) -> Iterator[Batch]:
         _, height, width = self.picture.shape
         x = torch.arange(x0, width, stride_x, device=self.picture.device)
         y = torch.arange(y0, height, stride_y, device=self.picture.device)
-        for rows in torch.split(y, max(1, self.chunk // len(x))):
+        for rows in torch.split(y, max(1, chunk // len(x))):
             batch = self._batch(x, rows)
             if batch.target.numel():
                 yield batch

@@ -1,0 +1,294 @@
+from __future__ import annotations
+
+from collections.abc import Iterator
+from itertools import count
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from numpy.typing import NDArray
+from PIL import Image
+
+import imgnet
+from imgnet import api
+from imgnet import fit as fit_module
+from imgnet.container import to_bytes
+from imgnet.metrics import psnr_db
+from imgnet.presets import Preset
+from imgnet.progress import Progress
+from imgnet.quantize import choose_steps
+
+Pixels = NDArray[np.uint8]
+
+
+@pytest.fixture(autouse=True)
+def _quick(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Make every effort a short fit that gives the same bytes each time."""
+    monkeypatch.setattr(fit_module, "fastest_dtype", lambda _device: torch.float32)
+    monkeypatch.setattr(api, "preset", lambda _effort: Preset(100, 256))
+    num_threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(num_threads)
+
+
+def picture(width: int = 32, height: int = 24, channels: int = 3) -> Pixels:
+    y, x = np.mgrid[0:height, 0:width]
+    planes = [220 * x / width, 215 * y / height, 128 + 90 * np.sin(x / 4 + y / 7), 255 - y]
+    return np.stack(planes[:channels], axis=2).round().astype(np.uint8)
+
+
+def encode(image: Any = None, **options: Any) -> imgnet.Encoded:
+    return imgnet.encode(picture() if image is None else image, device="cpu", **options)
+
+
+def test_there_and_back_through_a_file(tmp_path: Path) -> None:
+    encoded = encode(target_size=1000)
+    imgnet.save(encoded, tmp_path / "photo.inr")
+    opened = imgnet.open(tmp_path / "photo.inr")
+    assert opened == encoded
+    assert opened.report is None
+    drawn = imgnet.decode(opened)
+    assert drawn.shape == picture().shape
+    assert drawn.dtype == np.uint8
+    assert psnr_db(picture(), drawn) > 16
+
+
+def test_every_form_of_an_encoded_image_decodes_alike(tmp_path: Path) -> None:
+    encoded = encode()
+    path = tmp_path / "photo.inr"
+    imgnet.save(encoded, path)
+    wanted = imgnet.decode(encoded, size="50%", crop=imgnet.Crop(4, 2, 20, 10))
+    assert wanted.shape == (5, 10, 3)
+    for source in (path, str(path), path.read_bytes()):
+        drawn = imgnet.decode(source, size="50%", crop=imgnet.Crop(4, 2, 20, 10))
+        assert np.array_equal(drawn, wanted)
+
+
+def test_every_form_of_an_image_encodes_alike(tmp_path: Path) -> None:
+    path = tmp_path / "photo.png"
+    image = Image.fromarray(picture())
+    image.save(path)
+    wanted = encode()
+    assert all(encode(source) == wanted for source in (path, str(path), image))
+
+
+def test_the_report_is_what_a_reader_would_measure() -> None:
+    encoded = encode()
+    report = encoded.report
+    assert report is not None
+    assert report.psnr_db == pytest.approx(psnr_db(picture(), imgnet.decode(encoded)))
+    assert report.psnr_unseen_db is None
+    assert report.device == "cpu"
+    assert report.steps >= 100
+    assert report.seconds > 0
+
+
+@pytest.mark.parametrize("model", ["gated", "mlp"])
+@pytest.mark.parametrize("size", [(1, 1), (1, 9), (7, 1), (5, 3)])
+@pytest.mark.parametrize("channels", [1, 2, 3, 4])
+def test_pictures_of_any_shape(model: str, size: tuple[int, int], channels: int) -> None:
+    pixels = picture(*size, channels)
+    encoded = encode(pixels, model=model)
+    assert encoded.mode == {1: "L", 2: "LA", 3: "RGB", 4: "RGBA"}[channels]
+    drawn = imgnet.decode(to_bytes(encoded))
+    assert drawn.shape == pixels.shape
+    assert np.abs(drawn.astype(int) - pixels).mean() < 40  # far from noise
+    assert imgnet.decode(encoded, size="300%").shape == (3 * size[1], 3 * size[0], channels)
+
+
+@pytest.mark.parametrize("model", ["gated", "mlp"])
+@pytest.mark.parametrize("target", [350, 700, 2000])
+def test_a_target_size_is_never_exceeded(model: str, target: int) -> None:
+    if model == "mlp" and target == 350:
+        target = 400
+    assert 0.75 * target < len(to_bytes(encode(model=model, target_size=target))) <= target
+
+
+def test_a_target_bpp_is_never_exceeded() -> None:
+    assert 8 * len(to_bytes(encode(target_bpp=7.5))) / (32 * 24) <= 7.5
+
+
+@pytest.mark.parametrize("weights", ["float16", "float32"])
+@pytest.mark.parametrize("model", ["gated", "mlp"])
+def test_a_target_size_holds_for_plain_weights_too(model: str, weights: str) -> None:
+    encoded = encode(model=model, weights=weights, target_size=6000)
+    assert encoded.weights == weights
+    assert 2000 < len(to_bytes(encoded)) <= 6000
+
+
+@pytest.mark.parametrize("weights", ["coded", "float16", "float32"])
+@pytest.mark.parametrize("options", [{"target_size": 100}, {"target_bpp": 0.1}])
+def test_a_target_out_of_reach_is_an_error(weights: str, options: dict[str, float]) -> None:
+    with pytest.raises(imgnet.TargetError) as error:
+        encode(weights=weights, **options)
+    assert "\n" not in str(error.value)
+    assert "too small" in str(error.value)
+
+
+def test_a_target_too_small_for_a_network_set_by_hand_is_an_error(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    searches = count()
+
+    def search(*arguments: Any) -> Any:
+        assert next(searches) < 20, "the search for coarser steps does not end"
+        return choose_steps(*arguments)
+
+    monkeypatch.setattr(fit_module, "choose_steps", search)
+    with pytest.raises(imgnet.TargetError):
+        encode(dim_hidden=200, target_size=600)
+
+
+def test_quality_sets_the_size() -> None:
+    sizes = [len(to_bytes(encode(picture(80, 60), quality=q))) for q in (70, 85, 100)]
+    assert sizes == sorted(sizes)
+    assert sizes[2] > 1.5 * sizes[0]
+
+
+def test_sizes_set_by_hand() -> None:
+    spec = encode(dim_axis=3, dim_hidden=5, num_layers=2).spec
+    assert (spec.dim_axis, spec.dim_hidden, spec.num_layers) == (3, 5, 2)
+
+
+@pytest.mark.parametrize("weights", ["float16", "float32"])
+def test_plain_weights_are_named_tensors(weights: str) -> None:
+    encoded = encode(weights=weights, dim_hidden=5)
+    assert {n: t.shape for n, t in encoded.tensors.items()} == encoded.spec.shapes()
+    assert {str(t.dtype) for t in encoded.tensors.values()} == {weights}
+
+
+def test_the_seed_decides() -> None:
+    assert encode(seed=1) == encode(seed=1)
+    assert encode(seed=1) != encode(seed=2)
+
+
+@pytest.mark.parametrize("form", ["array", "file", "keep"])
+def test_a_mask_hides_pixels_and_reports_on_them(form: str, tmp_path: Path) -> None:
+    seen = np.random.default_rng(0).random((24, 32)) < 0.5
+    Image.fromarray(np.where(seen, 255, 0).astype(np.uint8)).save(tmp_path / "mask.png")
+    options: dict[str, Any] = {"array": {"mask": seen}, "file": {"mask": tmp_path / "mask.png"}}
+    encoded = encode(**options.get(form, {"keep": 0.5}))
+    report = encoded.report
+    assert report is not None
+    assert report.psnr_unseen_db is not None
+    drawn = imgnet.decode(encoded)
+    if form == "keep":
+        total = psnr_db(picture(), drawn)
+        assert min(report.psnr_db, report.psnr_unseen_db) < total
+        assert total < max(report.psnr_db, report.psnr_unseen_db)
+    else:
+        assert report.psnr_db == pytest.approx(psnr_db(picture(), drawn, seen))
+        assert report.psnr_unseen_db == pytest.approx(psnr_db(picture(), drawn, ~seen))
+        assert encoded == encode(mask=seen)
+
+
+def test_keep_follows_the_seed_and_takes_its_fraction() -> None:
+    seen = [api._seen(picture(), None, 0.1, seed) for seed in (0, 0, 1)]
+    assert all(s is not None and s.sum() == 77 for s in seen)
+    assert np.array_equal(seen[0], seen[1])  # type: ignore[arg-type]
+    assert not np.array_equal(seen[0], seen[2])  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"quality": 101},
+        {"model": "cubic"},
+        {"weights": "int3"},
+        {"keep": 0.0},
+        {"keep": 1.5},
+        {"keep": 0.5, "mask": np.ones((24, 32), bool)},
+        {"mask": np.ones((5, 5), bool)},
+        {"mask": np.zeros((24, 32), bool)},
+        {"mask": np.full((24, 32), 255, np.uint8)},
+        {"target_size": 900, "target_bpp": 2.0},
+        {"time_limit": 0},
+        {"time_limit": -1.0},
+        {"snapshot": (0, Path("nowhere"))},
+        {"dim_hidden": 0},
+        {"seed": -1, "keep": 0.5},
+    ],
+    ids=str,
+)
+def test_options_that_make_no_sense(options: dict[str, Any]) -> None:
+    with pytest.raises((imgnet.UsageError, imgnet.InputError)) as error:
+        encode(**options)
+    assert "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize("effort", [0, 10])
+def test_effort_has_limits(effort: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.undo()
+    with pytest.raises(imgnet.UsageError, match="effort"):
+        encode(effort=effort)
+
+
+@pytest.mark.parametrize(
+    "array",
+    [
+        np.zeros((4, 4), np.uint8),
+        np.zeros((4, 4, 5), np.uint8),
+        np.zeros((4, 4, 3), np.float32),
+        np.zeros((0, 4, 3), np.uint8),
+    ],
+)
+def test_arrays_that_are_no_image(array: NDArray[Any]) -> None:
+    with pytest.raises(imgnet.UsageError):
+        encode(array)
+
+
+def test_files_that_cannot_be_read(tmp_path: Path) -> None:
+    (tmp_path / "text.png").write_text("not an image")
+    for name in ("missing.png", "text.png", ""):
+        with pytest.raises(imgnet.InputError):
+            encode(tmp_path / name)
+    with pytest.raises(imgnet.InputError, match=r"missing\.inr"):
+        imgnet.open(tmp_path / "missing.inr")
+    with pytest.raises(imgnet.FormatError, match=r"text\.png"):
+        imgnet.open(tmp_path / "text.png")
+    with pytest.raises(imgnet.OutputError):
+        imgnet.save(encode(), tmp_path / "missing" / "photo.inr")
+
+
+def test_resampling_a_network_draws_it(tmp_path: Path) -> None:
+    encoded = encode()
+    imgnet.save(encoded, tmp_path / "photo.inr")
+    wanted = imgnet.decode(encoded, size="200%")
+    for source in (encoded, tmp_path / "photo.inr", str(tmp_path / "photo.inr")):
+        assert np.array_equal(imgnet.resample(source, scale=2), wanted)
+    assert np.array_equal(imgnet.resample(encoded, size=(64, 48)), wanted)
+
+
+def test_resampling_an_image_fits_it_first(tmp_path: Path) -> None:
+    Image.fromarray(picture()).save(tmp_path / "photo.png")
+    options: dict[str, Any] = {"device": "cpu", "seed": 3}
+    drawn = imgnet.resample(tmp_path / "photo.png", size="40", **options)
+    assert np.array_equal(drawn, imgnet.decode(encode(seed=3), size="40"))
+
+
+@pytest.mark.parametrize("options", [{}, {"size": 8, "scale": 2}, {"scale": -1}, {"scale": 0}])
+def test_resampling_needs_one_size(options: dict[str, Any]) -> None:
+    with pytest.raises(imgnet.UsageError):
+        imgnet.resample(encode(), **options)
+
+
+def test_previews_are_written(tmp_path: Path) -> None:
+    report = encode(snapshot=(25, tmp_path / "previews")).report
+    assert report is not None
+    files = sorted((tmp_path / "previews").iterdir())
+    assert [path.name for path in files] == [
+        f"{n:06d}.png" for n in range(25, report.steps + 1, 25)
+    ]
+    with Image.open(files[0]) as preview:
+        assert preview.size == (32, 24)
+
+
+def test_progress_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(fit_module, "REPORT_S", 0.0)
+    told: list[Progress] = []
+    report = encode(on_progress=told.append).report
+    assert report is not None
+    assert [progress.step for progress in told] == list(range(1, report.steps + 1))

@@ -1,0 +1,228 @@
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from numpy.typing import NDArray
+
+from imgnet import fit as fit_module
+from imgnet.codestream import pack
+from imgnet.errors import UsageError
+from imgnet.fit import Options, Result, fit
+from imgnet.metrics import psnr_db
+from imgnet.presets import Preset
+from imgnet.progress import Progress
+from imgnet.render import render
+from imgnet.spec import Spec
+
+GATED = Spec("gated", 32, 24, 8, 10, 1)
+MLP = Spec("mlp", 32, 24, 0, 10, 2)
+SHORT = Preset(steps=120, pixels_per_step=384, quantized=0.4)
+QUICK = Options(SHORT, device="cpu")
+CODED = replace(QUICK, budget_bytes=700)
+
+
+@pytest.fixture(autouse=True)
+def _one_thread_in_full_precision(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    # Which precision is faster is measured, and so may differ from one fit to the next.
+    monkeypatch.setattr(fit_module, "fastest_dtype", lambda _device: torch.float32)
+    num_threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(num_threads)
+
+
+def picture(spec: Spec = GATED) -> NDArray[np.uint8]:
+    y, x = np.mgrid[0 : spec.height, 0 : spec.width]
+    wave = 128 + 90 * np.sin(x / 4 + y / 7)
+    return np.stack([x * 7, y * 9, wave], axis=2).round().astype(np.uint8)
+
+
+def flat_psnr_db() -> float:
+    mean = picture().mean(axis=(0, 1)).round().astype(np.uint8)
+    return psnr_db(picture(), np.broadcast_to(mean, picture().shape))
+
+
+def drawn_psnr_db(spec: Spec, result: Result) -> float:
+    return psnr_db(picture(), render(spec, result.parameters))
+
+
+def stored(spec: Spec, result: Result) -> bytes:
+    assert result.quantized is not None
+    return pack(spec, result.quantized)
+
+
+def same(a: Result, b: Result) -> bool:
+    return all(np.array_equal(a.parameters[name], b.parameters[name]) for name in a.parameters)
+
+
+@pytest.mark.parametrize("spec", [GATED, MLP], ids=lambda spec: spec.family)
+@pytest.mark.parametrize("options", [QUICK, CODED], ids=["real", "coded"])
+def test_a_short_fit_beats_a_flat_picture(spec: Spec, options: Options) -> None:
+    result = fit(spec, picture(), options)
+    assert drawn_psnr_db(spec, result) > flat_psnr_db() + 4
+    assert {name: array.shape for name, array in result.parameters.items()} == spec.shapes()
+    assert (result.steps, result.device) == (SHORT.steps, "cpu")
+
+
+def test_longer_fits_are_better() -> None:
+    longer = replace(QUICK, preset=replace(SHORT, steps=400))
+    short, long = (drawn_psnr_db(GATED, fit(GATED, picture(), o)) for o in (QUICK, longer))
+    assert long > short + 2
+
+
+@pytest.mark.parametrize("budget", [150, 400, 700])
+def test_the_budget_is_kept_and_used(budget: int) -> None:
+    result = fit(GATED, picture(), replace(QUICK, budget_bytes=budget))
+    assert 0.9 * budget < len(stored(GATED, result)) <= budget
+
+
+def test_the_budget_is_kept_where_training_drifts_above_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(fit_module, "SLACK", 1.05)
+    result = fit(GATED, picture(), CODED)
+    assert 630 < len(stored(GATED, result)) <= 700
+    assert drawn_psnr_db(GATED, result) > flat_psnr_db() + 4
+
+
+def test_what_is_stored_is_what_was_fitted() -> None:
+    result = fit(GATED, picture(), CODED)
+    assert result.quantized is not None
+    for name, tensor in result.quantized.items():
+        np.testing.assert_array_equal(tensor.dequantize(), result.parameters[name])
+
+
+def test_weights_stay_real_without_a_budget() -> None:
+    assert fit(GATED, picture(), QUICK).quantized is None
+
+
+def test_a_fit_keeps_to_its_time() -> None:
+    endless = replace(CODED, preset=replace(SHORT, steps=5000), time_limit_s=0.7)
+    started = time.monotonic()
+    result = fit(GATED, picture(), endless)
+    assert 0.6 < time.monotonic() - started < 2.5
+    assert 0 < result.steps < 5000
+    assert len(stored(GATED, result)) <= 700
+
+
+def test_a_fit_without_time_still_gives_a_network() -> None:
+    result = fit(GATED, picture(), replace(CODED, time_limit_s=1e-6))
+    assert len(stored(GATED, result)) <= 700
+
+
+@pytest.mark.parametrize("threads", [1, 3])
+def test_the_same_seed_gives_the_same_bytes(threads: int) -> None:
+    torch.set_num_threads(threads)
+    first, again, other = (fit(GATED, picture(), replace(CODED, seed=s)) for s in (1, 1, 2))
+    assert stored(GATED, first) == stored(GATED, again)
+    assert stored(GATED, first) != stored(GATED, other)
+    assert torch.get_num_threads() == threads
+
+
+@pytest.mark.parametrize("options", [QUICK, CODED], ids=["real", "coded"])
+def test_the_best_network_is_kept_not_the_last(
+    options: Options, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ordinary = fit_module._Fit._set_learning_rate
+
+    def ruinous(self: Any, done: float) -> None:
+        ordinary(self, done)
+        if done > 0.85:
+            for group in self.optimizer.param_groups:
+                group["lr"] = 3.0
+
+    monkeypatch.setattr(fit_module._Fit, "_set_learning_rate", ruinous)
+    last: dict[int, dict[str, NDArray[np.float32]]] = {}
+    watched = replace(options, snapshot_every=SHORT.steps, on_snapshot=last.__setitem__)
+    result = fit(GATED, picture(), watched)
+    assert psnr_db(picture(), render(GATED, last[SHORT.steps])) < flat_psnr_db() + 1
+    assert drawn_psnr_db(GATED, result) > flat_psnr_db() + 3
+
+
+@pytest.mark.parametrize("regular", [False, True])
+def test_unseen_pixels_have_no_influence(regular: bool) -> None:
+    rng = np.random.default_rng(0)
+    seen = rng.random((24, 32)) < 0.4
+    if regular:
+        seen = np.zeros((24, 32), bool)
+        seen[::3, ::3] = True
+    changed = np.where(seen[:, :, None], picture(), rng.integers(0, 256, (24, 32, 3), np.uint8))
+    options = replace(CODED, preset=replace(SHORT, steps=40, pixels_per_step=16))
+    first, second = (fit(GATED, p, options, seen) for p in (picture(), changed))
+    assert same(first, second)
+    third = fit(GATED, np.where(seen[:, :, None], changed // 2, changed), options, seen)
+    assert not same(first, third)
+
+
+def test_seen_pixels_are_fitted() -> None:
+    seen = np.random.default_rng(0).random((24, 32)) < 0.5
+    noise = np.random.default_rng(1).integers(0, 256, (24, 32, 3), np.uint8)
+    result = fit(GATED, np.where(seen[:, :, None], picture(), noise), QUICK, seen)
+    drawn = render(GATED, result.parameters)
+    assert psnr_db(picture(), drawn, seen) > flat_psnr_db() + 4
+    assert psnr_db(picture(), drawn, ~seen) > flat_psnr_db() + 3  # filled in, not the noise
+
+
+def test_a_single_seen_pixel_is_enough() -> None:
+    seen = np.zeros((24, 32), bool)
+    seen[20, 3] = True
+    result = fit(GATED, picture(), replace(CODED, preset=replace(SHORT, steps=20)), seen)
+    assert len(stored(GATED, result)) <= 700
+
+
+@pytest.mark.parametrize("colour", [(0, 0, 0), (255, 255, 255), (200, 10, 90)])
+def test_flat_pictures_are_drawn_flat(colour: tuple[int, int, int]) -> None:
+    pixels = np.broadcast_to(np.array(colour, np.uint8), (24, 32, 3)).copy()
+    result = fit(GATED, pixels, replace(CODED, preset=replace(SHORT, steps=60)))
+    assert psnr_db(pixels, render(GATED, result.parameters)) > 35
+
+
+def test_snapshots_come_every_n_steps_as_they_would_be_stored() -> None:
+    taken: dict[int, dict[str, NDArray[np.float32]]] = {}
+    fit(GATED, picture(), replace(CODED, snapshot_every=40, on_snapshot=taken.__setitem__))
+    assert list(taken) == [40, 80, 120]
+    early, _, late = (psnr_db(picture(), render(GATED, p)) for p in taken.values())
+    assert late > early
+    levels = np.unique(taken[120]["joint.weight"])
+    assert len(levels) < len(np.unique(taken[40]["joint.weight"])) / 2  # rounded in the last part
+
+
+def test_progress_counts_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(fit_module, "REPORT_S", 0.0)
+    told: list[Progress] = []
+    fit(GATED, picture(), replace(CODED, on_progress=told.append))
+    assert [p.step for p in told] == list(range(1, SHORT.steps + 1))
+    assert all(p.steps == pytest.approx(SHORT.steps, abs=2) for p in told)
+    assert told[-1].psnr_db > told[0].psnr_db + 3
+    assert told[-1].bpp == pytest.approx(8 * 700 / (32 * 24), rel=0.05)
+    assert told[-1].remaining_s < told[0].remaining_s + 1
+    elapsed = [p.elapsed_s for p in told]
+    assert elapsed == sorted(elapsed)
+
+
+def test_an_interrupt_passes_through() -> None:
+    def interrupt(_progress: object, _parameters: object) -> None:
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        fit(GATED, picture(), replace(QUICK, snapshot_every=3, on_snapshot=interrupt))
+    assert torch.get_num_threads() == 1
+
+
+def test_an_unknown_device_is_refused() -> None:
+    with pytest.raises(UsageError, match="abacus"):
+        fit(GATED, picture(), replace(QUICK, device="abacus"))
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs CUDA")
+def test_a_fit_on_cuda_gives_the_same_kind_of_file() -> None:
+    result = fit(GATED, picture(), replace(CODED, device="cuda"))
+    assert result.device == "cuda"
+    assert len(stored(GATED, result)) <= 700
+    assert drawn_psnr_db(GATED, result) > flat_psnr_db() + 4

@@ -1,0 +1,125 @@
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+import torch
+from torch import Tensor
+
+from imgnet.optimizer import SOAP
+
+Loss = Callable[[Tensor], Tensor]
+
+
+def normal(*shape: int, seed: int = 0) -> Tensor:
+    generator = torch.Generator().manual_seed(seed)
+    return torch.randn(shape, generator=generator, dtype=torch.float64)
+
+
+def orthogonal(n: int, seed: int) -> Tensor:
+    basis: Tensor = torch.linalg.qr(normal(n, n, seed=seed)).Q
+    return basis
+
+
+def minimize(
+    loss: Loss, start: Tensor, make: Callable[[list[Tensor]], torch.optim.Optimizer], steps: int
+) -> Tensor:
+    x = start.clone().requires_grad_()
+    optimizer = make([x])
+    for _ in range(steps):
+        optimizer.zero_grad()
+        loss(x).backward()  # type: ignore[no-untyped-call]
+        optimizer.step()
+    return x.detach()
+
+
+@pytest.mark.parametrize("shape", [(5,), (1,), (1, 5), (5, 1), (1, 1), ()])
+def test_adam_where_there_is_no_basis_to_find(shape: tuple[int, ...]) -> None:
+    start = normal(*shape)
+    options = {"lr": 0.03, "betas": (0.9, 0.97), "eps": 1e-6}
+
+    def loss(x: Tensor) -> Tensor:
+        return (x - 2).square().mul(3).sum() + x.pow(4).sum()
+
+    ours = minimize(loss, start, lambda p: SOAP(p, **options), 25)  # type: ignore[arg-type]
+    adam = minimize(loss, start, lambda p: torch.optim.Adam(p, **options), 25)  # type: ignore[arg-type]
+    assert not torch.equal(ours, start)
+    torch.testing.assert_close(ours, adam, rtol=1e-10, atol=1e-10)
+
+
+def test_the_basis_follows_a_rotation_of_the_problem() -> None:
+    """Adam's path depends on the axes of the matrix, SOAP's does not."""
+    left, right, target = orthogonal(4, 1), orthogonal(4, 2), normal(4, 4, seed=3)
+    start = normal(4, 4, seed=4)
+
+    def loss(x: Tensor) -> Tensor:
+        return (x - target).pow(4).sum() + ((x - target) @ target).square().sum()
+
+    def make(p: list[Tensor]) -> SOAP:
+        return SOAP(p, lr=0.05, refresh_every=4)
+
+    straight = minimize(loss, start, make, 15)
+    rotated = minimize(lambda x: loss(left.T @ x @ right), left @ start @ right.T, make, 15)
+    assert (straight - start).abs().mean() > 0.1
+    # The first gradient is diagonal in its own basis: next to its zeros, eps is not small.
+    torch.testing.assert_close(left.T @ rotated @ right, straight, rtol=0.0, atol=1e-4)
+
+
+def test_the_basis_comes_to_be_that_of_the_gradients() -> None:
+    left, right, scales = orthogonal(4, 1), orthogonal(4, 2), torch.tensor([8.0, 4.0, 2.0, 1.0])
+    x = torch.zeros(4, 4, dtype=torch.float64, requires_grad=True)
+    optimizer = SOAP([x], lr=0.0, betas=(0.9, 0.95), refresh_every=5)
+    x.grad = normal(4, 4, seed=3)  # a first basis that has nothing to do with the later one
+    optimizer.step()
+    for seed in range(200):
+        x.grad = left @ torch.diag(scales * normal(4, seed=seed)) @ right.T
+        optimizer.step()
+    for basis, wanted in zip(optimizer.state[x]["bases"], (left, right), strict=True):
+        overlap = (wanted.T @ basis).abs()
+        torch.testing.assert_close(
+            overlap.amax(0), torch.ones(4, dtype=torch.float64), rtol=0, atol=0.02
+        )
+
+
+def test_faster_than_adam_on_an_ill_conditioned_quadratic() -> None:
+    scales = torch.logspace(0, -2, 8, dtype=torch.float64)
+    left = orthogonal(8, 1) * scales @ orthogonal(8, 2)
+    right = orthogonal(8, 3) * scales @ orthogonal(8, 4)
+    start = normal(8, 8, seed=5)
+
+    def loss(x: Tensor) -> Tensor:
+        return (left @ x @ right).square().sum()
+
+    def best(optimizer: Callable[..., torch.optim.Optimizer]) -> float:
+        results = []
+        for lr in (0.003, 0.01, 0.03, 0.1):
+            end = minimize(loss, start, lambda p, lr=lr: optimizer(p, lr=lr, betas=(0.9, 0.9)), 150)  # type: ignore[misc]
+            results.append(loss(end).item())
+        return min(results)
+
+    assert best(SOAP) < 0.1 * best(torch.optim.Adam)
+
+
+def test_parameters_without_a_gradient_stay() -> None:
+    moved, still = normal(3, 3).requires_grad_(), normal(3, 3).requires_grad_()
+    optimizer = SOAP([moved, still], lr=0.1)
+    moved.sum().backward()  # type: ignore[no-untyped-call]
+    before = still.detach().clone()
+    optimizer.step()
+    assert torch.equal(still, before)
+    assert not torch.equal(moved, before)
+
+
+def test_groups_have_their_own_step_size() -> None:
+    slow, fast = torch.zeros(2, requires_grad=True), torch.zeros(2, requires_grad=True)
+    optimizer = SOAP([slow], lr=0.01)
+    optimizer.add_param_group({"params": [fast], "lr": 0.1})
+    (slow.sum() + fast.sum()).backward()  # type: ignore[no-untyped-call]
+    optimizer.step()
+    torch.testing.assert_close(slow, torch.full((2,), -0.01), rtol=1e-4, atol=0.0)
+    torch.testing.assert_close(fast, torch.full((2,), -0.1), rtol=1e-4, atol=0.0)
+
+
+def test_a_closure_is_refused() -> None:
+    with pytest.raises(ValueError, match="closure"):
+        SOAP([torch.zeros(1)], lr=0.1).step(lambda: 0.0)

@@ -1,0 +1,112 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor
+
+from imgnet.codestream import pack, step_size
+from imgnet.quantize import choose_steps, curvatures, quantize, rounded, stream_bytes
+from imgnet.spec import Spec
+
+SPEC = Spec("gated", 20, 13, 6, 12, 1)
+
+
+def parameters(spec: Spec = SPEC, seed: int = 0) -> dict[str, Tensor]:
+    generator = torch.Generator().manual_seed(seed)
+    return {
+        name: torch.randn(shape, generator=generator).requires_grad_()
+        for name, shape in spec.shapes().items()
+    }
+
+
+def some_curvature(spec: Spec = SPEC) -> dict[str, float]:
+    return {name: 10.0 ** -(i % 5) for i, name in enumerate(spec.shapes())}
+
+
+def test_curvature_of_independent_outputs_is_exact() -> None:
+    a, b = torch.ones(6, requires_grad=True), torch.ones(2, 2, requires_grad=True)
+    a.grad = torch.full_like(a, 9.0)  # whatever was there before
+    found = curvatures({"a": a, "b": b}, lambda: torch.cat([3 * a, 0.5 * b.flatten()]), probes=1)
+    a.grad = None
+    found = curvatures({"a": a, "b": b}, lambda: torch.cat([3 * a, 0.5 * b.flatten()]), probes=1)
+    assert found == pytest.approx({"a": 9.0, "b": 0.25})
+    assert a.grad is None
+    assert b.grad is None
+
+
+def test_curvature_of_mixed_outputs_is_estimated() -> None:
+    torch.manual_seed(0)
+    jacobian = torch.randn(40, 5)
+    weight = torch.zeros(5, requires_grad=True)
+    found = curvatures({"w": weight}, lambda: jacobian @ weight, probes=400)
+    assert found["w"] == pytest.approx(jacobian.square().sum(0).mean().item(), rel=0.15)
+
+
+@pytest.mark.parametrize("num_bytes", [250, 500, 900])
+def test_chosen_steps_fill_the_budget(num_bytes: int) -> None:
+    chosen = choose_steps(parameters(), some_curvature(), num_bytes)
+    assert stream_bytes(quantize(parameters(), chosen)) <= num_bytes
+    finer = {name: max(0, step - 1) for name, step in chosen.items()}
+    assert stream_bytes(quantize(parameters(), finer)) > num_bytes
+
+
+def test_sensitive_tensors_get_fine_steps() -> None:
+    curvature = some_curvature()
+    chosen = choose_steps(parameters(), curvature, 600)
+    sensitivity = [step_size(chosen[name]) * curvature[name] ** 0.5 for name in chosen]
+    assert max(sensitivity) / min(sensitivity) < 1.15  # steps lie an eighth of an octave apart
+
+
+def test_a_tensor_without_influence_gets_a_step_all_the_same() -> None:
+    curvature = dict.fromkeys(SPEC.shapes(), 1.0) | {"output.bias": 0.0}
+    chosen = choose_steps(parameters(), curvature, 600)
+    assert chosen["output.bias"] >= max(chosen.values())
+    dead = choose_steps(parameters(), dict.fromkeys(SPEC.shapes(), 0.0), 600)
+    assert stream_bytes(quantize(parameters(), dead)) <= 600
+
+
+def test_rounding_is_to_the_nearest_multiple() -> None:
+    steps = dict.fromkeys(SPEC.shapes(), 137)
+    for name, tensor in quantize(parameters(), steps).items():
+        original = parameters()[name].detach().numpy()
+        assert tensor.values.dtype == np.int32
+        assert tensor.step == 137
+        assert np.abs(tensor.dequantize() - original).max() <= step_size(137) / 2 * (1 + 1e-6)
+
+
+@pytest.mark.parametrize("step", [120, 140, 150, 200])
+def test_the_estimate_is_close_to_the_packed_size(step: int) -> None:
+    quantized = quantize(parameters(), dict.fromkeys(SPEC.shapes(), step))
+    assert stream_bytes(quantized) == pytest.approx(len(pack(SPEC, quantized)), abs=4, rel=0.002)
+
+
+def test_integers_that_no_law_codes_cost_infinitely_much() -> None:
+    quantized = quantize({"w": torch.full((3,), 1e4)}, {"w": 140})
+    assert stream_bytes(quantized) == float("inf")
+
+
+def test_rounded_holds_what_the_file_will_hold_and_puts_back() -> None:
+    real = parameters()
+    before = {name: tensor.detach().clone() for name, tensor in real.items()}
+    steps = dict.fromkeys(real, 141)
+    stored = {name: q.dequantize() for name, q in quantize(real, steps).items()}
+    with rounded(real, steps):
+        for name, tensor in real.items():
+            np.testing.assert_array_equal(tensor.detach().numpy(), stored[name])
+    assert all(torch.equal(real[name], before[name]) for name in real)
+
+
+def test_rounded_puts_back_after_a_failure() -> None:
+    w = torch.tensor([0.3], requires_grad=True)
+    with pytest.raises(KeyboardInterrupt), rounded({"w": w}, {"w": 160}):
+        raise KeyboardInterrupt
+    assert w.item() == pytest.approx(0.3)
+
+
+def test_gradients_go_straight_through() -> None:
+    w = torch.tensor([0.7, 1.4], requires_grad=True)
+    with rounded({"w": w}, {"w": 160}):  # steps of 1
+        w.square().sum().backward()  # type: ignore[no-untyped-call]
+    assert w.grad is not None
+    torch.testing.assert_close(w.grad, torch.tensor([2.0, 2.0]))

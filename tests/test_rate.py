@@ -1,0 +1,114 @@
+from __future__ import annotations
+
+import pytest
+
+from imgnet.errors import UsageError
+from imgnet.rate import BITS_PER_WEIGHT, Request, Shape, quality_bpp
+
+KODAK = (768, 512)
+
+
+def test_twenty_points_of_quality_double_the_bits() -> None:
+    for quality in range(0, 81, 10):
+        assert quality_bpp(quality + 20) == pytest.approx(2 * quality_bpp(quality))
+
+
+def test_targets_in_bytes() -> None:
+    assert Request("gated", target_size=1234).target_bytes(10) == 1234
+    assert Request("gated", target_bpp=0.5).target_bytes(768 * 512) == 24576
+    assert Request("gated", target_bpp=0.9999).target_bytes(8) == 0  # never above the target
+    assert Request("gated").target_bytes(768 * 512) is None
+
+
+@pytest.mark.parametrize("model", ["gated", "mlp"])
+@pytest.mark.parametrize("weights", list(BITS_PER_WEIGHT))
+def test_the_network_grows_with_the_bytes(model: str, weights: str) -> None:
+    sizes = [1000, 4000, 16000, 64000]
+    specs = [Request(model, weights, target_size=size).spec(KODAK, 3) for size in sizes]
+    numbers = [spec.num_parameters for spec in specs]
+    assert numbers == sorted(numbers)
+    assert numbers[0] < numbers[1] < numbers[-1]
+    assert all((spec.width, spec.height, spec.dim_out) == (*KODAK, 3) for spec in specs)
+
+
+@pytest.mark.parametrize("weights", ["float16", "float32"])
+def test_plain_weights_of_the_chosen_network_fit_the_target(weights: str) -> None:
+    for size in (4000, 16000, 64000):
+        spec = Request("gated", weights, target_size=size).spec(KODAK, 3)
+        assert spec.num_parameters * BITS_PER_WEIGHT[weights] / 8 < size
+
+
+def test_the_next_wider_network_would_not_fit() -> None:
+    request = Request("mlp", "float32", target_size=40_000)
+    spec = request.spec(KODAK, 3)
+    wider = Shape(dim_hidden=spec.dim_hidden + 1).spec("mlp", KODAK, 3)
+    assert 4 * wider.num_parameters > 40_000 - 4096  # however long the header is
+
+
+def test_better_quality_means_a_larger_network() -> None:
+    low, high = (Request("gated", quality=q).spec(KODAK, 3) for q in (20, 90))
+    assert low.num_parameters < high.num_parameters / 4
+
+
+def test_a_target_leaves_room_for_the_rest_of_the_file() -> None:
+    request = Request("gated", target_size=5000)
+    spec = request.spec(KODAK, 3)
+    assert request.weight_bytes(spec, overhead=200) == 4800
+
+
+@pytest.mark.parametrize("weights", ["float16", "float32"])
+def test_plain_weights_have_no_coded_budget(weights: str) -> None:
+    request = Request("gated", weights, target_size=50_000)
+    assert request.weight_bytes(request.spec(KODAK, 3), overhead=200) is None
+
+
+def test_a_network_set_by_hand_gets_bytes_for_its_weights() -> None:
+    small, large = (Request("gated", shape=Shape(dim_hidden=d)) for d in (10, 100))
+    budgets = [request.weight_bytes(request.spec(KODAK, 3), 200) for request in (small, large)]
+    assert budgets[0] is not None
+    assert budgets[1] is not None
+    assert 20 * budgets[0] < budgets[1]
+
+
+def test_published_shapes_stay_reachable() -> None:
+    gated = Request("gated", shape=Shape(dim_hidden=100)).spec((512, 512), 3)
+    assert (gated.dim_axis, gated.dim_hidden, gated.num_layers) == (100, 100, 2)
+    mlp = Request("mlp", shape=Shape(num_layers=3)).spec((512, 512), 3)
+    assert (mlp.dim_axis, mlp.dim_hidden, mlp.num_layers) == (0, 64, 3)
+
+
+def test_sizes_set_by_hand_are_kept() -> None:
+    spec = Request("gated", shape=Shape(7, 9, 4)).spec((20, 10), 1)
+    assert (spec.dim_axis, spec.dim_hidden, spec.num_layers, spec.dim_out) == (7, 9, 4, 1)
+    assert Request("mlp", shape=Shape(7, 9, 4)).spec((20, 10), 1).dim_axis == 0
+
+
+@pytest.mark.parametrize(
+    ("options", "word"),
+    [
+        ({"model": "cubic"}, "cubic"),
+        ({"weights": "int3"}, "int3"),
+        ({"quality": -1}, "quality -1"),
+        ({"quality": 100.5}, "quality 100.5"),
+        ({"quality": float("nan")}, "quality nan"),
+        ({"target_bpp": 0.0}, "0"),
+        ({"target_size": -5}, "-5"),
+        ({"target_bpp": 1.0, "target_size": 1000}, "contradict"),
+        ({"target_bpp": float("inf")}, "inf"),
+        ({"target_bpp": float("nan")}, "nan"),
+    ],
+)
+def test_requests_that_make_no_sense(options: dict[str, object], word: str) -> None:
+    with pytest.raises(UsageError, match=word):
+        Request(**({"model": "gated"} | options))  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("sizes", [(0, 8, 1), (8, 0, 1), (8, -2, 1), (8, 8, -1), (8, 10**6, 1)])
+def test_networks_that_no_file_may_hold(sizes: tuple[int, int, int]) -> None:
+    with pytest.raises(UsageError):
+        Request("gated", shape=Shape(*sizes)).spec((20, 10), 3)
+
+
+def test_mlp_needs_a_hidden_layer() -> None:
+    with pytest.raises(UsageError):
+        Request("mlp", shape=Shape(num_layers=0)).spec((20, 10), 3)
