@@ -7,6 +7,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
+from conftest import Shell
 
 from imgnet import bench
 from imgnet.metrics import bpp
@@ -56,3 +57,20 @@ def test_a_document_names_its_command(tmp_path: Path) -> None:
     stored = json.loads((tmp_path / "b.json").read_text())
     assert stored["command"] == "imgnet bench a.png"
     assert stored["points"][0]["psnr_db"] == 30.1235
+
+
+def test_the_command_writes_what_it_prints(photo: Path, tmp_path: Path, shell: Shell) -> None:
+    out = tmp_path / "bench.json"
+    done = shell("bench", photo, "--target-bpp", "10,12", "-e", 1, "-j", 2, "--out", out)
+    assert done.returncode == 0, done.stderr
+    stored = json.loads(out.read_text())
+    assert stored["command"].startswith("imgnet bench photo.png --target-bpp 10,12")
+    assert [point["target_bpp"] for point in stored["points"]] == [10, 12]
+    assert [row["images"] for row in stored["mean"]] == [1, 1]
+    assert b"imgnet decode photo-gated-12.inr" in done.stdout
+
+
+def test_a_list_of_rates_that_is_none(photo: Path, shell: Shell) -> None:
+    done = shell("bench", photo, "--target-bpp", "high")
+    assert done.returncode == 2
+    assert b"0.16,0.31,0.61" in done.stderr

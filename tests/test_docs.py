@@ -7,9 +7,9 @@ import shlex
 from pathlib import Path
 
 import pytest
+from conftest import Shell
 
 from imgnet.cli.app import run
-from tests.conftest import Shell
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text()
