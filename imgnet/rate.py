@@ -8,14 +8,14 @@ from math import inf
 from imgnet.errors import UsageError
 from imgnet.spec import Spec
 
-# Bits to count on for a weight. Coded, measured: fewer cost more than the wider network gains.
+# Bits to count on for a weight. Coded, on one photograph: 5.2 loses 0.07 dB, 4.4 loses 0.4 dB.
 BITS_PER_WEIGHT = {"coded": 5.7, "float16": 16.0, "float32": 32.0}
 HAND_MADE_BITS = 6.0  # coded bits a weight where the user set the network but no size
 USUAL_OVERHEAD = {"coded": 224, "float16": 1800, "float32": 1800}  # bytes that are not weights
 LEAST_WEIGHT_BYTES = 256  # where only a quality was asked for: tiny pictures still get a network
 
-# (dim_axis, dim_hidden, num_layers) in growing order. Measured: one ReZero block, and branches a
-# little narrower than the trunk, give the best PSNR for the bytes. Wider networks take hours.
+# (dim_axis, dim_hidden, num_layers) in growing order. On the two photographs tried, two ReZero
+# blocks are within 0.05 dB of one at equal bytes, and slower; wide branches lose to a wide trunk.
 _LADDER = {
     "gated": [(d - d // 7, d, 1) for d in range(2, 513)],
     "mlp": [(0, d, 3) for d in range(2, 513)],
