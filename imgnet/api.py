@@ -101,7 +101,7 @@ def encode(
     from imgnet.fit import Options, fit  # not before the request is known to make sense
 
     options = Options(
-        preset=preset(effort),
+        preset=preset(effort).scaled(spec.num_parameters),
         budget_bytes=budget,
         time_limit_s=time_limit,
         seed=seed,

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from math import sqrt
 
 from imgnet.errors import UsageError
+
+LARGE = 40_000  # parameters of a network from which on a preset's steps are taken as they are
+MOST = 1.5  # times as many steps for small ones
 
 
 @dataclass(frozen=True)
@@ -12,7 +16,7 @@ class Preset:
     """The schedule of one fit.
 
     Attributes:
-        steps: Optimiser steps in all.
+        steps: Optimiser steps in all, for a large network.
         pixels_per_step: Pixels that one step sees.
         quantized: Last part of the steps, 0..1, that is taken on rounded weights.
     """
@@ -20,6 +24,15 @@ class Preset:
     steps: int
     pixels_per_step: int
     quantized: float = 0.2
+
+    def scaled(self, num_parameters: int) -> Preset:
+        """Give a smaller network more steps, since each of them takes less time.
+
+        >>> Preset(1000, 4096).scaled(LARGE // 4).steps
+        1500
+        """
+        factor = sqrt(LARGE / min(num_parameters, LARGE))
+        return replace(self, steps=round(self.steps * min(factor, MOST)))
 
 
 PRESETS = {
