@@ -4,19 +4,22 @@ from __future__ import annotations
 
 import builtins
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from imgnet.codestream import pack
-from imgnet.container import STREAM, Encoded, Report, from_bytes, looks_encoded, to_bytes
-from imgnet.errors import InputError, OutputError, TargetError, UsageError
+from imgnet.container import Encoded, Report, from_bytes, looks_encoded, to_bytes
+from imgnet.encoding import encode_coordinates, encode_grid
+from imgnet.errors import FormatError, InputError, OutputError, UsageError
+from imgnet.fitting import Options, Result
 from imgnet.geometry import Crop, Size
+from imgnet.grid_render import checksum, fitted, needed_level
 from imgnet.metrics import psnr_db
 from imgnet.pixels import profile_of, read_image, read_mask, write_atomically, write_image
 from imgnet.presets import preset
@@ -24,22 +27,22 @@ from imgnet.progress import Progress
 from imgnet.rate import Request, Shape
 from imgnet.render import render
 from imgnet.spec import Spec
-
-if TYPE_CHECKING:
-    from imgnet.fit import Result
+from imgnet.synthesis import draw
 
 Pixels = NDArray[np.uint8]
 Picture = str | Path | Image.Image | Pixels
 Mask = str | Path | NDArray[np.bool_]
 
-ZEROS_PER_BYTE = 128
-CRC_DIGITS = 8  # that the checksum of the real weights may have more than that of zeros
+WRONG_PIXELS = (
+    "decodes to other pixels than its encoder saw; "
+    "either this machine or a version of imgnet computes wrongly"
+)
 
 
 def encode(
     image: Picture,
     *,
-    model: str = "gated",
+    model: str = "grid",
     quality: float = 75,
     target_bpp: float | None = None,
     target_size: int | None = None,
@@ -60,14 +63,14 @@ def encode(
 
     Args:
         image: Path, Pillow image or (H, W, C) uint8 array.
-        model: "gated" or "mlp".
+        model: "grid", "gated" or "mlp".
         quality: 0..100; sets the file size where no target does.
         target_bpp: File bits a pixel, never exceeded.
         target_size: File bytes, never exceeded.
         effort: 1..9; higher is slower and better.
         dim_axis: Units of each axis branch of `gated`; with the next two sets the network by hand.
         dim_hidden: Units of the other layers; published are 100 for `gated` and 64 for `mlp`.
-        num_layers: ReZero blocks of `gated`, hidden layers of `mlp`.
+        num_layers: 3x3 layers of `grid`, ReZero blocks of `gated`, hidden layers of `mlp`.
         weights: "coded" for the small file; "float16" or "float32" for plain named tensors.
         time_limit: Seconds in which the fit must end.
         seed: Of the fit. The same seed gives the same file on the same machine, as long as the
@@ -96,22 +99,17 @@ def encode(
     shape = Shape(dim_axis, dim_hidden, num_layers)
     request = Request(model, weights, quality, target_bpp, target_size, shape)
     spec = request.spec((pixels.shape[1], pixels.shape[0]), pixels.shape[2])
-    budget = _weight_bytes(request, spec, mode)
-    previews = None if snapshot is None else _previews(spec, *snapshot)
-    from imgnet.fit import Options, fit  # not before the request is known to make sense
-
     options = Options(
-        preset=preset(effort).scaled(spec.num_parameters),
-        budget_bytes=budget,
+        preset=preset(effort, model),
         time_limit_s=time_limit,
         seed=seed,
         device=device,
         on_progress=on_progress,
         snapshot_every=snapshot[0] if snapshot else 0,
-        on_snapshot=previews,
+        on_snapshot=None if snapshot is None else _previews(spec, *snapshot),
     )
-    result = fit(spec, pixels, options, seen)
-    encoded = Encoded(spec, mode, _tensors(spec, result, weights))
+    encoder = encode_grid if model == "grid" else encode_coordinates
+    encoded, result = encoder(request, spec, mode, pixels, seen, options)
     return replace(encoded, report=_report(encoded, pixels, seen, result, started))
 
 
@@ -134,7 +132,37 @@ def decode(
         FormatError: It is not an .inr file, is damaged, or is newer than this version.
     """
     encoded = _encoded(source)
-    return render(encoded.spec, encoded.parameters(), size=size, crop=crop)
+    with _naming(source):
+        return _drawn(encoded, size, crop)
+
+
+def _drawn(encoded: Encoded, size: Size | None, crop: Crop | None) -> Pixels:
+    spec = encoded.spec
+    if spec.family != "grid":
+        return render(spec, encoded.parameters(), size=size, crop=crop)
+    level = needed_level(spec, size, crop)
+    pixels = draw(spec, encoded.parameters(level), level)
+    if level == 0 and encoded.pixels_crc not in (None, checksum(pixels)):
+        raise FormatError(WRONG_PIXELS)
+    return fitted(spec, pixels, size, crop)
+
+
+def verify(source: Encoded | str | Path | bytes) -> bool | None:
+    """Tell whether an encoded image decodes to the very pixels that its encoder saw.
+
+    Returns:
+        None where the file does not say: only coded `grid` files do.
+
+    Raises:
+        InputError: The file cannot be read.
+        FormatError: It is not an .inr file, is damaged, or is newer than this version.
+    """
+    encoded = _encoded(source)
+    with _naming(source):
+        parameters = encoded.parameters()
+    if encoded.pixels_crc is None:
+        return None
+    return checksum(draw(encoded.spec, parameters)) == encoded.pixels_crc
 
 
 def open(path: str | Path) -> Encoded:  # read as imgnet.open
@@ -207,9 +235,21 @@ def _encoded(source: Encoded | str | Path | bytes) -> Encoded:
     return from_bytes(source) if isinstance(source, bytes) else open(source)
 
 
+@contextmanager
+def _naming(source: object) -> Iterator[None]:
+    """Say in the message of a FormatError which file it is about."""
+    try:
+        yield
+    except FormatError as error:
+        if isinstance(source, str | Path):
+            raise FormatError(f"{source}: {error}") from None
+        raise
+
+
 def _load(image: Picture) -> tuple[Pixels, str]:
     if isinstance(image, np.ndarray):
-        return image, profile_of(image).mode
+        mode = profile_of(image).mode
+        return np.array(image, order="C"), mode  # torch takes no read-only nor mirrored views
     pixels, profile = read_image(image)
     return pixels, profile.mode
 
@@ -224,7 +264,7 @@ def _seen(
     if isinstance(mask, np.ndarray):
         if mask.shape != (height, width) or mask.dtype != bool or not mask.any():
             raise UsageError(f"a mask is a bool array of shape {(height, width)} that is not empty")
-        return mask
+        return np.array(mask, order="C")
     if mask is not None:
         return read_mask(mask, (width, height))
     if keep is None:
@@ -236,36 +276,12 @@ def _seen(
     return seen.reshape(height, width)
 
 
-def _weight_bytes(request: Request, spec: Spec, mode: str) -> int | None:
-    """Return the most bytes for the packed weights; None where they stay real.
-
-    Raises:
-        TargetError: The target leaves less than any network needs.
-    """
-    target = request.target_bytes(spec.width * spec.height)
-    if request.weights != "coded":
-        zeros = {n: np.zeros(shape, request.weights) for n, shape in spec.shapes().items()}
-        least = len(to_bytes(Encoded(spec, mode, zeros))) + CRC_DIGITS
-        budget = None
-    else:
-        stream = np.zeros(target or 0, np.uint8)
-        overhead = len(to_bytes(Encoded(spec, mode, {STREAM: stream}))) + CRC_DIGITS - len(stream)
-        # Steps, laws and state; and zeros are not free.
-        least = overhead + 2 * len(spec.shapes()) + 16 + spec.num_parameters // ZEROS_PER_BYTE
-        budget = request.weight_bytes(spec, overhead)
-    if target is not None and target < least:
-        raise TargetError(
-            f"a target of {target} bytes is too small for a picture of "
-            f"{spec.width}x{spec.height} pixels; the least is {least} bytes"
-        )
-    return budget
-
-
 def _previews(
     spec: Spec, every: int, folder: Path
 ) -> Callable[[int, dict[str, NDArray[np.float32]]], None]:
     def write(step: int, parameters: dict[str, NDArray[np.float32]]) -> None:
-        write_image(render(spec, parameters), folder / f"{step:06d}.png")
+        drawn = draw(spec, parameters) if spec.family == "grid" else render(spec, parameters)
+        write_image(drawn, folder / f"{step:06d}.png")
 
     if every < 1:
         raise UsageError(f"a snapshot every {every} steps; the least is 1")
@@ -274,13 +290,6 @@ def _previews(
     except OSError as error:
         raise OutputError(f"{folder}: cannot be made a folder ({error.strerror})") from None
     return write
-
-
-def _tensors(spec: Spec, result: Result, weights: str) -> dict[str, NDArray[Any]]:
-    if weights == "coded":
-        assert result.quantized is not None
-        return {STREAM: np.frombuffer(pack(spec, result.quantized), np.uint8)}
-    return {name: array.astype(weights) for name, array in result.parameters.items()}
 
 
 def _report(

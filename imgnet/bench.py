@@ -1,30 +1,54 @@
-"""Measure the codec: rate and distortion per image, and whole-process times and memory.
+"""Measure the codec: rate, distortion, time and memory of every image at every rate and effort.
 
-A result is one JSON document that begins with the command that made it. Sizes are those of the
-file, PSNR is of the pixels that `decode` gives, seconds run from reading the image to the last
-measurement.
+Sizes are those of the file and PSNR is of the pixels that `decode` gives for it, in RGB. Every fit
+has a process of its own, so seconds are those of `encode` with the loading of torch, and memory is
+that of this fit alone.
 """
 
 from __future__ import annotations
 
-import json
 import multiprocessing
 import os
-import subprocess
-import sys
-import tempfile
-from collections.abc import Iterable, Sequence
+import time
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
-from dataclasses import asdict, dataclass
+from concurrent.futures.process import BrokenProcessPool
+from dataclasses import dataclass
 from pathlib import Path
-from statistics import fmean, median
+from typing import TypeVar
 
-from imgnet import __version__
-from imgnet.api import encode, save
-from imgnet.metrics import bpp
-from imgnet.pixels import write_atomically
+import numpy as np
 
-REPEATS = 5
+from imgnet.api import decode, encode, save
+from imgnet.costs import peak_megabytes
+from imgnet.errors import ImgnetError, UsageError
+from imgnet.metrics import bpp, psnr_db
+from imgnet.pixels import Pixels, read_image, write_image
+
+Outcome = TypeVar("Outcome")
+
+
+@dataclass(frozen=True)
+class Rate:
+    """How large a file may become: a quality, or file bits a pixel; the other one is None.
+
+    >>> str(Rate(quality=20)), str(Rate(target_bpp=0.31))
+    ('q20', '0.31bpp')
+    """
+
+    quality: float | None = None
+    target_bpp: float | None = None
+
+    def __str__(self) -> str:
+        return f"{self.target_bpp:g}bpp" if self.quality is None else f"q{self.quality:g}"
+
+
+@dataclass(frozen=True)
+class Picture:
+    """An image to measure on: the name that it goes by, and the file that holds its pixels."""
+
+    name: str
+    path: Path
 
 
 @dataclass(frozen=True)
@@ -32,176 +56,193 @@ class Job:
     """One image to encode in one way.
 
     Attributes:
-        image: File.
+        picture: Image.
         model: Network family.
-        target_bpp: File bits a pixel, not to be exceeded.
         effort: 1..9.
+        rate: Size of the file.
         folder: Where the .inr file goes.
     """
 
-    image: str
+    picture: Picture
     model: str
-    target_bpp: float
     effort: int
-    folder: str
+    rate: Rate
+    folder: Path
 
     @property
     def output(self) -> Path:
         """The .inr file of this job."""
-        return Path(self.folder, f"{Path(self.image).stem}-{self.model}-{self.target_bpp:g}.inr")
+        stem = Path(self.picture.name).stem
+        return self.folder / f"{stem}-{self.model}-e{self.effort}-{self.rate}.inr"
 
 
 @dataclass(frozen=True)
 class Point:
-    """What one job measured."""
+    """What one job measured.
+
+    Attributes:
+        image: File name.
+        model: Network family.
+        effort: 1..9.
+        quality: As asked for, or None.
+        target_bpp: As asked for, or None.
+        bytes: Size of the file.
+        bpp: File bits a pixel.
+        psnr_db: In RGB; infinite where the image came back unchanged.
+        seconds: Of `encode`.
+        peak_megabytes: Of the process, up to the end of `encode`; None where nobody knows.
+        steps: Of the fit.
+    """
 
     image: str
     model: str
-    target_bpp: float
     effort: int
+    quality: float | None
+    target_bpp: float | None
     bytes: int
     bpp: float
     psnr_db: float
     seconds: float
+    peak_megabytes: float | None
     steps: int
 
+    @property
+    def rate(self) -> Rate:
+        """The rate that was asked for."""
+        return Rate(self.quality, self.target_bpp)
 
-@dataclass(frozen=True)
-class ProcessCost:
-    """Median wall time and largest memory of one command, run as a process of its own."""
 
-    command: str
-    seconds: float
-    peak_megabytes: float
+def prepare(images: Sequence[Path], centre: tuple[int, int] | None, folder: Path) -> list[Picture]:
+    """Check the images; store the pixels to measure on where they are not those of the file.
+
+    Transparency is left out, since not every codec has it.
+
+    Args:
+        images: Files.
+        centre: Width and height of the crop to measure on, or None for all of every image.
+        folder: For those pixels.
+
+    Raises:
+        InputError: An image cannot be read.
+        UsageError: An image is smaller than the crop, or two images have the same name.
+    """
+    stems: dict[str, Path] = {}
+    for image in images:
+        if image.stem in stems:
+            raise UsageError(f"{stems[image.stem]} and {image} have the same name; rename one")
+        stems[image.stem] = image
+    return [_prepare(image, centre, folder) for image in images]
+
+
+def _prepare(image: Path, centre: tuple[int, int] | None, folder: Path) -> Picture:
+    pixels, profile = read_image(image)
+    has_alpha = profile.mode.endswith("A")
+    if centre is None and not has_alpha:
+        return Picture(image.name, image)
+    cropped = pixels if centre is None else crop_centre(pixels, centre, str(image))
+    path = folder / f"{image.stem}.png"
+    write_image(cropped[..., :-1] if has_alpha else cropped, path)
+    return Picture(image.name, path)
+
+
+def crop_centre(pixels: Pixels, size: tuple[int, int], name: str = "the image") -> Pixels:
+    """Cut (width, height) pixels out of the middle, or just left and above of it.
+
+    Raises:
+        UsageError: There are fewer pixels.
+
+    >>> crop_centre(np.arange(20, dtype=np.uint8).reshape(4, 5, 1), (2, 2)).ravel().tolist()
+    [6, 7, 11, 12]
+    """
+    width, height = size
+    top, left = (pixels.shape[0] - height) // 2, (pixels.shape[1] - width) // 2
+    if min(top, left) < 0:
+        raise UsageError(
+            f"{name}: is {pixels.shape[1]}x{pixels.shape[0]}, less than --centre {width}x{height}"
+        )
+    return pixels[top : top + height, left : left + width]
 
 
 def run_job(job: Job) -> Point:
     """Encode, store and measure one image."""
-    encoded = encode(job.image, model=job.model, target_bpp=job.target_bpp, effort=job.effort)
+    started = time.perf_counter()
+    picture, rate = job.picture, job.rate
+    if rate.quality is None:
+        encoded = encode(
+            picture.path, model=job.model, target_bpp=rate.target_bpp, effort=job.effort
+        )
+    else:
+        encoded = encode(picture.path, model=job.model, quality=rate.quality, effort=job.effort)
+    seconds, peak = time.perf_counter() - started, peak_megabytes()
     save(encoded, job.output)
-    report, spec, size = encoded.report, encoded.spec, job.output.stat().st_size
-    assert report is not None  # every fit reports
+    original, _ = read_image(picture.path)
+    size, (height, width, _) = job.output.stat().st_size, original.shape
+    assert encoded.report is not None  # every fit reports
     return Point(
-        image=Path(job.image).name,
+        image=picture.name,
         model=job.model,
-        target_bpp=job.target_bpp,
         effort=job.effort,
+        quality=rate.quality,
+        target_bpp=rate.target_bpp,
         bytes=size,
-        bpp=bpp(size, spec.width, spec.height),
-        psnr_db=report.psnr_db,
-        seconds=report.seconds,
-        steps=report.steps,
+        bpp=round(bpp(size, width, height), 6),
+        psnr_db=round(psnr_db(_rgb(original), _rgb(decode(job.output))), 4),
+        seconds=round(seconds, 2),
+        peak_megabytes=peak,
+        steps=encoded.report.steps,
     )
 
 
-def run_jobs(jobs: Sequence[Job], num_processes: int = 1) -> Iterable[Point]:
-    """Run jobs, in order; with several processes each gets its share of the cores."""
-    if num_processes == 1:
-        yield from map(run_job, jobs)
-        return
-    threads = max(1, (os.cpu_count() or 1) // num_processes)
+def _rgb(pixels: Pixels) -> Pixels:
+    return np.repeat(pixels, 3, axis=2) if pixels.shape[2] == 1 else pixels
+
+
+def run_jobs(jobs: Sequence[Job], num_processes: int = 1) -> Iterator[Point]:
+    """Run jobs, each in a new process, and yield their points in order.
+
+    Args:
+        jobs: What to encode.
+        num_processes: Jobs at the same time; each gets its share of the cores.
+
+    Raises:
+        ImgnetError: A fit fails, or its process dies.
+    """
+    threads = None if num_processes == 1 else max(1, (os.cpu_count() or 1) // num_processes)
+    tasks = [(job, threads) for job in jobs]
+    return run_tasks(_run_alone, tasks, num_processes, tasks_per_process=1)
+
+
+def _run_alone(job: Job, threads: int | None) -> Point:
+    if threads is not None:
+        import torch
+
+        torch.set_num_threads(threads)
+    return run_job(job)
+
+
+def run_tasks(
+    work: Callable[..., Outcome],
+    tasks: Sequence[tuple[object, ...]],
+    num_processes: int,
+    tasks_per_process: int | None = None,
+) -> Iterator[Outcome]:
+    """Do work in other processes and yield what comes of it, in the order of the tasks.
+
+    Args:
+        work: A function of a module.
+        tasks: The arguments of each call.
+        num_processes: At the same time.
+        tasks_per_process: After how many a process ends; None for never.
+
+    Raises:
+        ImgnetError: A process dies, or the work raises it.
+    """
     context = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(num_processes, context, _set_threads, (threads,)) as pool:
-        yield from pool.map(run_job, jobs)
-
-
-def _set_threads(count: int) -> None:
-    import torch
-
-    torch.set_num_threads(count)
-
-
-def means(points: Sequence[Point]) -> list[dict[str, float | str]]:
-    """Average over the images, for every model and target."""
-    groups: dict[tuple[str, float], list[Point]] = {}
-    for point in points:
-        groups.setdefault((point.model, point.target_bpp), []).append(point)
-    return [
-        {
-            "model": model,
-            "target_bpp": target,
-            "images": len(group),
-            "bpp": round(fmean(p.bpp for p in group), 4),
-            "psnr_db": round(fmean(p.psnr_db for p in group), 3),
-            "seconds": round(fmean(p.seconds for p in group), 1),
-            "most_seconds": round(max(p.seconds for p in group), 1),
-        }
-        for (model, target), group in groups.items()
-    ]
-
-
-def process_costs(encoded: Path) -> list[ProcessCost]:
-    """Time the commands that people start most, on one .inr file."""
-    with tempfile.TemporaryDirectory() as folder:
-        drawn = ["-o", str(Path(folder, "out.ppm"))]
-        decode = ["decode", str(encoded), *drawn]
-        return [
-            process_cost(["--version"]),
-            process_cost(["info", str(encoded)]),
-            process_cost(decode),
-            process_cost([*decode, "--size", "400%"]),
-        ]
-
-
-def process_cost(arguments: Sequence[str], repeats: int = REPEATS) -> ProcessCost:
-    """Run `imgnet` with some arguments several times.
-
-    Raises:
-        CalledProcessError: It fails.
-    """
-    runs = [_run([sys.executable, "-m", "imgnet", *arguments]) for _ in range(repeats)]
-    # Without the folders, which differ from machine to machine.
-    shown = " ".join(["imgnet", *(Path(a).name if "/" in a else a for a in arguments)])
-    return ProcessCost(
-        shown, round(median(s for s, _ in runs), 3), round(max(m for _, m in runs), 1)
-    )
-
-
-# A process begins with the memory of the one that forks it, so a small one does.
-_STOPWATCH = """
-import os, subprocess, sys, time
-started = time.perf_counter()
-process = subprocess.Popen(sys.argv[1:], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-_, status, usage = os.wait4(process.pid, 0)
-process.returncode = os.waitstatus_to_exitcode(status)
-print(time.perf_counter() - started, usage.ru_maxrss)
-sys.exit(process.returncode)
-"""
-
-
-def _run(command: Sequence[str]) -> tuple[float, float]:
-    """Run a command; return its wall seconds and its peak memory in megabytes."""
-    stopwatch = [sys.executable, "-c", _STOPWATCH, *command]
-    printed = subprocess.run(stopwatch, check=True, stdout=subprocess.PIPE, text=True).stdout
-    seconds, peak = map(float, printed.split())
-    return seconds, peak / (1e6 if sys.platform == "darwin" else 1e3)  # bytes there, else kB
-
-
-def document(
-    command: str, points: Sequence[Point], costs: Sequence[ProcessCost] = ()
-) -> dict[str, object]:
-    """Put measurements together as they are stored."""
-    return {
-        "command": command,
-        "version": __version__,
-        "cores": os.cpu_count(),
-        "mean": means(points),
-        "points": [_rounded(point) for point in points],
-        "processes": [asdict(cost) for cost in costs],
-    }
-
-
-def _rounded(point: Point) -> dict[str, object]:
-    return {
-        name: round(value, 4) if isinstance(value, float) else value
-        for name, value in asdict(point).items()
-    }
-
-
-def store(path: Path, content: dict[str, object]) -> None:
-    """Write a document, one number a line, so that changes can be read.
-
-    Raises:
-        OutputError: It cannot be written.
-    """
-    write_atomically(path, (json.dumps(content, indent=1) + "\n").encode())
+    with ProcessPoolExecutor(num_processes, context, max_tasks_per_child=tasks_per_process) as pool:
+        try:
+            yield from pool.map(work, *zip(*tasks, strict=True))
+        except BrokenProcessPool:
+            raise ImgnetError(
+                "a process died while it measured, perhaps for lack of memory; try --jobs 1, and "
+                "--resume to keep what is stored"
+            ) from None

@@ -6,12 +6,14 @@ one behind the other. The metadata has one key, "inr", whose text is itself JSON
     crc    CRC-32 of this JSON without `crc`, continued over the bytes of all tensors
     mode   "L", "LA", "RGB" or "RGBA"; absent for "RGB"
     model  family of the network
-    net    [dim_axis, dim_hidden, num_layers]
+    net    sizes of the network: of `grid` [num_levels, finest, colour, dim_context, dim_hidden,
+           num_layers], else [dim_axis, dim_hidden, num_layers]
     size   [width, height] of the image in pixels
     v      version of this format
 
-The tensors are either one `U8` tensor "weights", the stream of `codestream.py`, or all parameters
-under their own names, all `F16` or all `F32`, in the order of the names. Nothing else is allowed.
+The tensors are either one `U8` tensor "weights", the stream of `codestream.py` or, of `grid`, of
+`gridstream.py`, or all parameters under their own names, all `F16` or all `F32`, in the order of
+the names. Nothing else is allowed.
 """
 
 from __future__ import annotations
@@ -26,10 +28,11 @@ from zlib import crc32
 import numpy as np
 from numpy.typing import NDArray
 
+from imgnet import gridstream
 from imgnet.codestream import unpack
-from imgnet.errors import FormatError
+from imgnet.errors import FormatError, UsageError
 from imgnet.geometry import MAX_PIXELS, MAX_SIDE
-from imgnet.spec import FAMILIES, MAX_DIM, MAX_LAYERS, Spec
+from imgnet.spec import FAMILIES, RANGES, Spec
 
 VERSION = 1
 MODES = {"L": 1, "LA": 2, "RGB": 3, "RGBA": 4}  # channels of each
@@ -42,6 +45,12 @@ _KEY = "inr"
 _PREFIX_BYTES = 8
 _MAX_HEADER_BYTES = 1 << 20
 _DTYPE_NAMES = {np.dtype("u1"): "U8", np.dtype("<f2"): "F16", np.dtype("<f4"): "F32"}
+# What a file says of the sizes of its network, by family.
+_NET = {
+    "grid": ("num_levels", "finest", "colour", "dim_context", "dim_hidden", "num_layers"),
+    "gated": ("dim_axis", "dim_hidden", "num_layers"),
+    "mlp": ("dim_axis", "dim_hidden", "num_layers"),
+}
 _GET_AGAIN = "get the file again"
 _DAMAGED = f"damaged; {_GET_AGAIN}"
 
@@ -95,15 +104,31 @@ class Encoded:
             return "coded"
         return next(iter(self.tensors.values())).dtype.name
 
-    def parameters(self) -> dict[str, NDArray[np.float32]]:
+    @property
+    def pixels_crc(self) -> int | None:
+        """CRC-32 of the pixels at native size; None where they are not the same everywhere."""
+        if self.spec.family != "grid" or STREAM not in self.tensors:
+            return None
+        return gridstream.pixels_crc(self.tensors[STREAM].tobytes())
+
+    def parameters(self, finest: int = 0) -> dict[str, NDArray[np.float32]]:
         """Return every parameter tensor by name.
 
+        Args:
+            finest: Level of `grid` below which its latents are not wanted.
+
         Raises:
-            FormatError: The coded stream is damaged.
+            FormatError: The coded stream is damaged, or a real number is infinite or none.
         """
         if STREAM in self.tensors:
-            stream = unpack(self.spec, self.tensors[STREAM].tobytes())
+            data = self.tensors[STREAM].tobytes()
+            if self.spec.family == "grid":
+                stream = gridstream.unpack(self.spec, data, finest)
+            else:
+                stream = unpack(self.spec, data)
             return {name: tensor.dequantize() for name, tensor in stream.items()}
+        if not all(np.isfinite(tensor).all() for tensor in self.tensors.values()):
+            raise FormatError(f"{_DAMAGED} (its weights are not all finite)")
         return {name: tensor.astype(np.float32) for name, tensor in self.tensors.items()}
 
 
@@ -156,7 +181,7 @@ def _metadata(encoded: Encoded) -> Json:
     spec = encoded.spec
     metadata: Json = {
         "model": spec.family,
-        "net": [spec.dim_axis, spec.dim_hidden, spec.num_layers],
+        "net": [getattr(spec, name) for name in _NET[spec.family]],
         "size": [spec.width, spec.height],
         "v": VERSION,
     }
@@ -239,13 +264,17 @@ def _read_spec(metadata: Json) -> tuple[Spec, str]:
     family, mode = metadata["model"], metadata.get("mode", _USUAL_MODE)
     if family not in FAMILIES or not isinstance(mode, str) or mode not in MODES:
         raise FormatError(_DAMAGED)
-    side, dim, layers = range(1, MAX_SIDE + 1), range(1, MAX_DIM + 1), range(1, MAX_LAYERS + 1)
+    side = range(1, MAX_SIDE + 1)
     width, height = _integers(metadata["size"], [side, side])
     if width * height > MAX_PIXELS:
         raise FormatError(f"{width}x{height} pixels are more than the limit of {MAX_PIXELS}")
-    ranges = [dim, dim, range(MAX_LAYERS + 1)] if family == "gated" else [range(1), dim, layers]
-    dim_axis, dim_hidden, num_layers = _integers(metadata["net"], ranges)
-    return Spec(family, width, height, dim_axis, dim_hidden, num_layers, MODES[mode]), mode
+    names = _NET[family]
+    sizes = _integers(metadata["net"], [RANGES[family][name] for name in names])
+    net = {"dim_axis": 0, **dict(zip(names, sizes, strict=True))}
+    try:
+        return Spec(family, width, height, dim_out=MODES[mode], **net), mode
+    except UsageError:  # sizes that contradict each other
+        raise FormatError(_DAMAGED) from None
 
 
 def _integers(values: Any, ranges: list[range]) -> list[int]:

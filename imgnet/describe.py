@@ -9,7 +9,7 @@ from typing import Any
 
 from imgnet.container import Encoded
 from imgnet.metrics import bpp
-from imgnet.spec import Spec
+from imgnet.spec import NUM_NEIGHBOURS, Spec
 
 
 @dataclass(frozen=True)
@@ -27,6 +27,7 @@ class Description:
         ratio: Raw 8-bit samples over file, both in bytes.
         parameters: Number of scalars in the network.
         layers: Number of scalars of each layer, in the order of the file.
+        levels: What the latent pyramids of `grid` hold, in words; empty for other families.
     """
 
     model: str
@@ -39,6 +40,7 @@ class Description:
     ratio: float
     parameters: int
     layers: dict[str, int]
+    levels: str = ""
 
     def as_json(self) -> dict[str, Any]:
         """Return the fields as JSON values."""
@@ -48,14 +50,15 @@ class Description:
         """Return a table for people, one line a fact, then one line a layer."""
         bits = 8 * self.bytes / self.parameters
         facts = {
-            "model": self.model,
+            "model": self.model + (f", {self.levels}" if self.levels else ""),
             "size": f"{self.width}x{self.height} {self.mode}",
             "file": f"{self.bytes:,} bytes, {self.bpp:.3f} bpp, 1/{self.ratio:.1f} of raw",
             "weights": f"{self.weights}, {bits:.2f} bits a parameter",
             "parameters": f"{self.parameters:,}",
         }
         lines = [f"{name:<12}{fact}" for name, fact in facts.items()]
-        return "\n".join(lines + [f"  {name:<12}{n:>10,}" for name, n in self.layers.items()])
+        column = max(12, *(len(name) + 1 for name in self.layers))
+        return "\n".join(lines + [f"  {name:<{column}}{n:>10,}" for name, n in self.layers.items()])
 
 
 def describe(encoded: Encoded, num_bytes: int) -> Description:
@@ -80,7 +83,18 @@ def describe(encoded: Encoded, num_bytes: int) -> Description:
         ratio=spec.width * spec.height * spec.dim_out / num_bytes,
         parameters=spec.num_parameters,
         layers=count_layers(spec),
+        levels=_levels(spec),
     )
+
+
+def _levels(spec: Spec) -> str:
+    if spec.family != "grid":
+        return ""
+    coarsest, others = spec.num_levels - 1, spec.dim_out - 1
+    first = f"levels {spec.finest}..{coarsest}"
+    if not others:
+        return f"1 pyramid of {first}"
+    return f"1 pyramid of {first}, {others} of {spec.colour}..{coarsest}"
 
 
 def count_layers(spec: Spec) -> dict[str, int]:
@@ -110,8 +124,7 @@ def to_dot(spec: Spec) -> str:
       "x, y" -> "encoding" -> "layers.0" -> "output" -> "colour";
     }
     """
-    draw = _gated_graph if spec.family == "gated" else _mlp_graph
-    body = "\n".join(f"  {line}" for line in draw(spec))
+    body = "\n".join(f"  {line}" for line in _GRAPHS[spec.family](spec))
     return f"digraph imgnet {{\n  rankdir=LR; node [shape=box];\n{body}\n}}"
 
 
@@ -151,12 +164,71 @@ def _block(spec: Spec, name: str, before: str) -> Iterator[str]:
     yield f'{_chain(before, name)[:-1]} [style=dashed, label="shortcut"];'
 
 
+def _grid_graph(spec: Spec) -> Iterator[str]:
+    """Draw latents to colour, and the context model that finds the law of every latent."""
+    counts, coarsest = count_layers(spec), spec.num_levels - 1
+    yield _end("file")
+    for pyramid in range(spec.dim_out):
+        finest = spec.colour if pyramid else spec.finest
+        levels = f"levels {coarsest} to {finest}, 1/{1 << coarsest} to 1/{1 << finest} of the sides"
+        name = f"latents.{pyramid}"
+        yield _box(name, levels, _parameters(counts[name]))
+        yield _chain("file", name)
+    if spec.num_levels > 1:
+        kernel = f"{spec.num_levels - 1} times x2, 8 mirrored taps"
+        yield _box("upsample", kernel, _parameters(counts["upsample"]))
+    features = f"{spec.num_features} a pixel: a level of the first pyramid each"
+    yield _box("features", features + ", the sum of any other" * (spec.dim_out > 1))
+    for pyramid in range(spec.dim_out):
+        stages = ["upsample"] if spec.num_levels > 1 else []
+        yield _chain(f"latents.{pyramid}", *stages, "features")
+    yield _layer(spec, "hidden", "linear", ", ReLU")
+    yield _layer(spec, "output", "linear")
+    yield _layer(spec, "linear", "linear")
+    yield _box("sum", "hidden and linear path")
+    yield _chain("features", "hidden", "output", "sum")
+    yield _chain("features", "linear", "sum")
+    before = "sum"
+    for i in range(spec.num_layers):
+        name = f"residuals.{i}"
+        yield _box(name, "x + alpha relu(conv 3x3)", _parameters(counts[name]))
+        yield _chain(before, name)
+        before = name
+    yield _end("colour")
+    yield _chain(before, "colour")
+    yield from _context_graph(spec)
+
+
+def _context_graph(spec: Spec) -> Iterator[str]:
+    counts = count_layers(spec)
+    rows, columns = spec.shapes()["context.first.weight"]
+    yield _box("neighbours", f"{NUM_NEIGHBOURS} latents decoded before, level, pyramid")
+    first = f"linear {columns} to {rows}, ReLU on {spec.dim_context}"
+    yield _box("context.first", first, _parameters(counts["context.first"]))
+    second = f"x + relu(linear {spec.dim_context} to {spec.dim_context})"
+    yield _box("context.second", second, _parameters(counts["context.second"]))
+    last = f"linear {spec.dim_context} to 2 and what the first skips to here"
+    yield _box("context.last", last, _parameters(counts["context.last"]))
+    yield _box("law", "location, scale")
+    path = "neighbours", "context.first", "context.second", "context.last", "law"
+    yield _chain(*path)
+    yield _chain("context.first", "context.last")
+    for pyramid in range(spec.dim_out):
+        latents = f"latents.{pyramid}"
+        yield _chain(latents, "neighbours")
+        yield f'{_chain("law", latents)[:-1]} [style=dashed, label="decodes"];'
+
+
 def _layer(spec: Spec, name: str, kind: str, after: str = "") -> str:
     dim_out, dim_in = spec.shapes()[f"{name}.weight"]
     if kind == "gated":
         dim_out //= 3  # query, key and value
     count = count_layers(spec)[name]
-    return _box(name, f"{kind} {dim_in} to {dim_out}{after}", f"{count} parameters")
+    return _box(name, f"{kind} {dim_in} to {dim_out}{after}", _parameters(count))
+
+
+def _parameters(count: int) -> str:
+    return f"{count} parameters"
 
 
 def _box(name: str, *lines: str) -> str:
@@ -170,3 +242,6 @@ def _end(name: str) -> str:
 
 def _chain(*names: str) -> str:
     return " -> ".join(f'"{name}"' for name in names) + ";"
+
+
+_GRAPHS = {"gated": _gated_graph, "grid": _grid_graph, "mlp": _mlp_graph}

@@ -9,10 +9,9 @@ not be the last.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from math import ceil, cos, inf, isfinite, log10, pi
 
 import numpy as np
@@ -20,17 +19,15 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from imgnet.codestream import Quantized, pack
+from imgnet.codestream import pack
 from imgnet.device import fastest_dtype, pick_device
+from imgnet.fitting import Options, Result
 from imgnet.model import Network, build
 from imgnet.optimizer import SOAP
-from imgnet.presets import Preset
 from imgnet.progress import Progress
 from imgnet.quantize import Steps, choose_steps, curvatures, quantize, rounded
 from imgnet.sampling import Batch, LatticeSampler
 from imgnet.spec import Spec
-
-Arrays = dict[str, NDArray[np.float32]]
 
 CHUNK = 8192  # crossings of a batch: few enough for the cache, many enough to hide the calls
 WARM_UP = 50  # steps
@@ -40,48 +37,6 @@ CHECKS = 12  # looks at the whole image, evenly over the last part of the fit
 SETTLED = 0.9  # part of the fit after which the steps of the weights stay as they are
 SLACK = 0.997  # part of the budget that chosen steps aim at; training moves the size a little
 REPORT_S = 0.1
-
-
-@dataclass(frozen=True)
-class Options:
-    """What a fit is asked for besides the network's shape.
-
-    Attributes:
-        preset: Schedule.
-        budget_bytes: Most bytes of the packed weights; None leaves the weights real.
-        time_limit_s: Seconds in which the schedule must end; None for no limit.
-        seed: Of the first weights and the order of the pixels.
-        device: "cpu", "cuda", "mps" or "auto".
-        on_progress: Called a few times a second.
-        snapshot_every: Steps between two calls of `on_snapshot`; 0 for none.
-        on_snapshot: Called with the step and the parameters as they would be stored.
-    """
-
-    preset: Preset
-    budget_bytes: int | None = None
-    time_limit_s: float | None = None
-    seed: int = 0
-    device: str = "auto"
-    on_progress: Callable[[Progress], None] | None = None
-    snapshot_every: int = 0
-    on_snapshot: Callable[[int, Arrays], None] | None = None
-
-
-@dataclass(frozen=True)
-class Result:
-    """A fitted network.
-
-    Attributes:
-        parameters: The real parameters, or what the integers stand for.
-        quantized: The integers, where there was a budget.
-        steps: Steps taken.
-        device: Where they were taken.
-    """
-
-    parameters: Arrays
-    quantized: dict[str, Quantized] | None
-    steps: int
-    device: str
 
 
 def fit(

@@ -28,7 +28,7 @@ class SOAP(Optimizer):
 
     def __init__(
         self,
-        params: Iterable[Tensor],
+        params: Iterable[Tensor] | Iterable[dict[str, Any]],
         lr: float,
         betas: tuple[float, float] = (0.95, 0.95),
         eps: float = 1e-8,

@@ -9,6 +9,7 @@ from imgnet.errors import UsageError
 
 LARGE = 40_000  # parameters of a network from which on a preset's steps are taken as they are
 MOST = 1.5  # times as many steps for small ones
+USUAL_PIXELS = 768 * 512  # of a picture up to which the steps of `grid` are taken as they are
 
 
 @dataclass(frozen=True)
@@ -34,6 +35,14 @@ class Preset:
         factor = sqrt(LARGE / min(num_parameters, LARGE))
         return replace(self, steps=round(self.steps * min(factor, MOST)))
 
+    def covering(self, num_pixels: int) -> Preset:
+        """Give a larger picture more steps, so that each of its pixels is seen as often.
+
+        >>> Preset(1000, 4096).covering(2 * USUAL_PIXELS).steps
+        2000
+        """
+        return replace(self, steps=round(self.steps * max(1.0, num_pixels / USUAL_PIXELS)))
+
 
 PRESETS = {
     1: Preset(steps=600, pixels_per_step=4096),
@@ -48,7 +57,20 @@ PRESETS = {
 }
 
 
-def preset(effort: int) -> Preset:
+GRID_PRESETS = {
+    1: Preset(steps=80, pixels_per_step=49152, quantized=0.1),
+    2: Preset(steps=250, pixels_per_step=49152, quantized=0.1),
+    3: Preset(steps=850, pixels_per_step=49152, quantized=0.1),
+    4: Preset(steps=2000, pixels_per_step=49152, quantized=0.1),
+    5: Preset(steps=4500, pixels_per_step=49152, quantized=0.1),
+    6: Preset(steps=11000, pixels_per_step=49152, quantized=0.1),
+    7: Preset(steps=27000, pixels_per_step=49152, quantized=0.1),
+    8: Preset(steps=54000, pixels_per_step=49152, quantized=0.1),
+    9: Preset(steps=108000, pixels_per_step=49152, quantized=0.1),
+}
+
+
+def preset(effort: int, model: str = "gated") -> Preset:
     """Return the schedule of an effort.
 
     Raises:
@@ -57,6 +79,7 @@ def preset(effort: int) -> Preset:
     >>> preset(1).steps < preset(9).steps
     True
     """
-    if effort not in PRESETS:
-        raise UsageError(f"effort {effort} is not in 1..{max(PRESETS)}")
-    return PRESETS[effort]
+    presets = GRID_PRESETS if model == "grid" else PRESETS
+    if effort not in presets:
+        raise UsageError(f"effort {effort} is not in 1..{max(presets)}")
+    return presets[effort]

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from math import inf
+from math import inf, log2
 
 from imgnet.errors import UsageError
-from imgnet.spec import Spec
+from imgnet.spec import FAMILIES, Spec
 
 # Bits to count on for a weight. Coded, on one photograph: 5.2 loses 0.07 dB, 4.4 loses 0.4 dB.
 BITS_PER_WEIGHT = {"coded": 5.7, "float16": 16.0, "float32": 32.0}
@@ -54,7 +54,7 @@ class Request:
     """What a user asks of a file.
 
     Attributes:
-        model: "gated" or "mlp".
+        model: "grid", "gated" or "mlp".
         weights: "coded", "float16" or "float32".
         quality: 0..100, used where there is no target.
         target_bpp: File bits a pixel, or None.
@@ -73,8 +73,8 @@ class Request:
     shape: Shape = BY_BUDGET
 
     def __post_init__(self) -> None:
-        if self.model not in _LADDER:
-            raise UsageError(f"unknown model {self.model!r}; known are {', '.join(_LADDER)}")
+        if self.model not in FAMILIES:
+            raise UsageError(f"unknown model {self.model!r}; known are {', '.join(FAMILIES)}")
         if self.weights not in BITS_PER_WEIGHT:
             known = ", ".join(BITS_PER_WEIGHT)
             raise UsageError(f"unknown weights {self.weights!r}; known are {known}")
@@ -99,9 +99,14 @@ class Request:
     def spec(self, size: tuple[int, int], dim_out: int) -> Spec:
         """Return the network: as set by hand, else the largest for the bytes.
 
+        The bytes of `grid` are in its latents: few bits a pixel only make its network smaller and
+        leave out the finest level.
+
         >>> Request("gated", target_bpp=0.61).spec((768, 512), 3).dim_hidden
         57
         """
+        if self.model == "grid":
+            return _grid_spec(self.shape, size, dim_out, self.grid_quality(size[0] * size[1]))
         if self.shape != BY_BUDGET:
             return self.shape.spec(self.model, size, dim_out)
         num_pixels = size[0] * size[1]
@@ -130,6 +135,11 @@ class Request:
             return int(spec.num_parameters * HAND_MADE_BITS / 8)
         return self._quality_bytes(spec.width * spec.height)
 
+    def grid_quality(self, num_pixels: int) -> float:
+        """Return the quality at which a fit of `grid` starts: as given, else by the target."""
+        target = self.target_bytes(num_pixels)
+        return self.quality if target is None else quality_near(8 * target / num_pixels)
+
     def _quality_bytes(self, num_pixels: int) -> int:
         return max(LEAST_WEIGHT_BYTES, int(num_pixels * quality_bpp(self.quality) / 8))
 
@@ -141,3 +151,47 @@ def quality_bpp(quality: float) -> float:
     0.605
     """
     return float(0.045 * 2 ** (quality / 20))
+
+
+def price_of_bit(quality: float) -> float:
+    """Return the lmbda of `grid` for a quality 0..100: 11 points halve it.
+
+    It is the price of a bit a pixel in squared error of colours in 0..1.
+
+    >>> round(price_of_bit(75), 5)
+    0.00059
+    """
+    return float(0.064 * 2 ** (-9 * quality / 100))
+
+
+def quality_near(bpp: float) -> float:
+    """Return a quality of `grid` that gives about `bpp` on photographs, where a search may begin.
+
+    >>> round(quality_near(0.5))
+    61
+    """
+    return min(max(75 + 20 * log2(bpp / 0.8), 0.0), 100.0)
+
+
+def _grid_spec(shape: Shape, size: tuple[int, int], dim_out: int, quality: float) -> Spec:
+    if shape.dim_axis is not None:
+        raise UsageError("grid has no axis branches; --dim-axis belongs to gated")
+    num_levels = min(max(int(log2(min(size))) - 2, 1), _MOST_LEVELS)
+    is_coarse = price_of_bit(quality) > _COARSE_PRICE
+    return Spec(
+        "grid",
+        *size,
+        dim_axis=0,
+        dim_hidden=_GRID_HIDDEN if shape.dim_hidden is None else shape.dim_hidden,
+        num_layers=_GRID_LAYERS if shape.num_layers is None else shape.num_layers,
+        dim_out=dim_out,
+        num_levels=num_levels,
+        finest=min(1 if is_coarse else 0, num_levels - 1),
+        colour=min(_GRID_COLOUR, num_levels - 1),
+        dim_context=_GRID_CONTEXT,
+    )
+
+
+_MOST_LEVELS = 9
+_GRID_HIDDEN, _GRID_LAYERS, _GRID_COLOUR, _GRID_CONTEXT = 32, 2, 2, 16
+_COARSE_PRICE = 0.006  # of a bit, above which the finest level costs more than it gives

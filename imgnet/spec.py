@@ -6,15 +6,20 @@ integers holds a network.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from math import log2, prod
 
 from imgnet.errors import UsageError
 
-FAMILIES = ("gated", "mlp")
+FAMILIES = ("grid", "gated", "mlp")
 MLP_BANDS = 16
 MAX_DIM = 4096  # of a layer
+MAX_GRID_DIM = 256  # of a layer of `grid`: wider ones could leave what float64 adds exactly
 MAX_LAYERS = 64
+MAX_LEVELS = 12
+NUM_NEIGHBOURS = 23  # of a latent: 14 in its own grid, 9 in the next coarser one
+UPSAMPLING_TAPS = 4  # on one side of a sample; the other side mirrors them
 
 Shapes = dict[str, tuple[int, ...]]
 
@@ -24,13 +29,17 @@ class Spec:
     """Describe one network.
 
     Attributes:
-        family: "gated" or "mlp".
+        family: "grid", "gated" or "mlp".
         width: Image width in pixels.
         height: Image height in pixels.
-        dim_axis: Features of each axis branch of `gated`; 0 for `mlp`, which has no branches.
-        dim_hidden: Units of every layer behind the branches.
-        num_layers: ReZero blocks of `gated`, hidden layers of `mlp`.
+        dim_axis: Features of each axis branch of `gated`; else 0, for there are no branches.
+        dim_hidden: Units of every layer behind the encoding.
+        num_layers: 3x3 ReZero layers of `grid`, ReZero blocks of `gated`, hidden layers of `mlp`.
         dim_out: Image channels, 1..4.
+        num_levels: Levels of the latent pyramids of `grid`; level l has 1 / 2**l of the sides.
+        finest: Finest level of the first pyramid.
+        colour: Finest level of the other pyramids, one for each further channel.
+        dim_context: Units of each layer of the context model.
     """
 
     family: str
@@ -40,16 +49,20 @@ class Spec:
     dim_hidden: int
     num_layers: int
     dim_out: int = 3
+    num_levels: int = 0
+    finest: int = 0
+    colour: int = 0
+    dim_context: int = 0
 
     def __post_init__(self) -> None:
         if self.family not in FAMILIES:
             known = ", ".join(FAMILIES)
             raise UsageError(f"unknown model family {self.family!r}; known are {known}")
-        least_axis, least_layers = (1, 0) if self.family == "gated" else (0, 1)
-        if not least_axis <= self.dim_axis <= MAX_DIM or not 1 <= self.dim_hidden <= MAX_DIM:
-            raise UsageError(f"a layer has 1..{MAX_DIM} units")
-        if not least_layers <= self.num_layers <= MAX_LAYERS:
-            raise UsageError(f"{self.family} has {least_layers}..{MAX_LAYERS} layers")
+        for attribute, known_range in RANGES[self.family].items():
+            if getattr(self, attribute) not in known_range:
+                raise UsageError(_out_of_range(self.family, attribute, known_range))
+        if not self.finest <= self.colour < max(self.num_levels, 1):
+            raise UsageError("the finest level of colour lies between the finest and the coarsest")
 
     @property
     def num_parameters(self) -> int:
@@ -66,7 +79,79 @@ class Spec:
         >>> Spec("mlp", 8, 8, 0, 4, 1).shapes()["layers.0.weight"]
         (4, 64)
         """
-        return _gated_shapes(self) if self.family == "gated" else _mlp_shapes(self)
+        return _SHAPES[self.family](self)
+
+    def grids(self) -> list[tuple[int, int]]:
+        """List the latent grids as (pyramid, level), in the order of the file: coarsest first.
+
+        >>> Spec("grid", 8, 8, 0, 4, 1, num_levels=2, colour=1, dim_context=4).grids()
+        [(0, 1), (1, 1), (2, 1), (0, 0)]
+        """
+        return [
+            (pyramid, level)
+            for level in reversed(range(self.num_levels))
+            for pyramid in range(self.dim_out)
+            if level >= (self.colour if pyramid else self.finest)
+        ]
+
+    def grid_size(self, level: int) -> tuple[int, int]:
+        """Return (height, width) of a level.
+
+        >>> Spec("grid", 9, 8, 0, 4, 1, num_levels=2, colour=1, dim_context=4).grid_size(1)
+        (4, 5)
+        """
+        return -(-self.height >> level), -(-self.width >> level)
+
+    @property
+    def num_features(self) -> int:
+        """Count the features of a pixel in `grid`.
+
+        One is of each level of the first pyramid and one of each further pyramid.
+        """
+        return self.num_levels - self.finest + self.dim_out - 1
+
+
+_DIM = range(1, MAX_DIM + 1)
+_GRID_DIM = range(1, MAX_GRID_DIM + 1)
+_LEVEL = range(MAX_LEVELS)
+_NONE = range(1)
+RANGES = {
+    "grid": {
+        "dim_axis": _NONE,
+        "dim_hidden": _GRID_DIM,
+        "num_layers": range(MAX_LAYERS + 1),
+        "num_levels": range(1, MAX_LEVELS + 1),
+        "finest": _LEVEL,
+        "colour": _LEVEL,
+        "dim_context": _GRID_DIM,
+    },
+    "gated": {"dim_axis": _DIM, "dim_hidden": _DIM, "num_layers": range(MAX_LAYERS + 1)},
+    "mlp": {"dim_axis": _NONE, "dim_hidden": _DIM, "num_layers": range(1, MAX_LAYERS + 1)},
+}
+
+
+def _out_of_range(family: str, attribute: str, known: range) -> str:
+    return f"{attribute} of {family} is in {known.start}..{known.stop - 1}"
+
+
+def edge_margin(num_layers: int) -> int:
+    """Return by how many samples `grid` repeats the edges of every latent grid.
+
+    Doubling needs 5, so that as many are left on the next level, and each 3x3 layer one more.
+
+    >>> edge_margin(2), edge_margin(8)
+    (5, 8)
+    """
+    return max(5, num_layers)
+
+
+def latents_name(pyramid: int, level: int) -> str:
+    """Return the name of a grid.
+
+    >>> latents_name(0, 3)
+    'latents.0.3'
+    """
+    return f"latents.{pyramid}.{level}"
 
 
 def num_bands(length: int) -> int:
@@ -98,6 +183,35 @@ def _gated_shapes(spec: Spec) -> Shapes:
     return shapes | _output_layer(spec)
 
 
+def _grid_shapes(spec: Spec) -> Shapes:
+    hidden, features, context = spec.dim_hidden, spec.num_features, spec.dim_context
+    shapes: Shapes = {f"upsample.{i}": (UPSAMPLING_TAPS,) for i in range(spec.num_levels - 1)}
+    shapes |= {
+        "hidden.weight": (hidden, features),
+        "hidden.bias": (hidden,),
+        "output.weight": (spec.dim_out, hidden),
+        "linear.weight": (spec.dim_out, features),
+        "linear.bias": (spec.dim_out,),
+    }
+    for i in range(spec.num_layers):
+        shapes[f"residuals.{i}.weight"] = (spec.dim_out, 9 * spec.dim_out)
+        shapes[f"residuals.{i}.bias"] = (spec.dim_out,)
+        shapes[f"residuals.{i}.alpha"] = (spec.dim_out,)
+    # The last two rows of the first layer are a linear path to the output; its last two columns
+    # weigh the level and whether the pyramid is not the first.
+    shapes |= {
+        "context.first.weight": (context + 2, NUM_NEIGHBOURS + 2),
+        "context.first.bias": (context,),
+        "context.second.weight": (context, context),
+        "context.second.bias": (context,),
+        "context.last.weight": (2, context),
+        "context.last.bias": (len(spec.grids()), 2),
+    }
+    for pyramid, level in spec.grids():
+        shapes[latents_name(pyramid, level)] = spec.grid_size(level)
+    return shapes
+
+
 def _mlp_shapes(spec: Spec) -> Shapes:
     shapes: Shapes = {}
     dim_in = 4 * MLP_BANDS  # sine and cosine of each band of each axis
@@ -110,3 +224,10 @@ def _mlp_shapes(spec: Spec) -> Shapes:
 
 def _output_layer(spec: Spec) -> Shapes:
     return {"output.weight": (spec.dim_out, spec.dim_hidden), "output.bias": (spec.dim_out,)}
+
+
+_SHAPES: dict[str, Callable[[Spec], Shapes]] = {
+    "grid": _grid_shapes,
+    "gated": _gated_shapes,
+    "mlp": _mlp_shapes,
+}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +26,17 @@ def shell() -> Shell:
         return subprocess.run(command, check=False, capture_output=True, timeout=120, **options)
 
     return run
+
+
+@pytest.fixture
+def one_thread() -> Iterator[None]:
+    """Let torch use one core, so that tests take the same time on every machine."""
+    import torch
+
+    num_threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(num_threads)
 
 
 @pytest.fixture(scope="session")

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from itertools import count
 from pathlib import Path
 from typing import Any
@@ -12,9 +13,10 @@ from numpy.typing import NDArray
 from PIL import Image
 
 import imgnet
-from imgnet import api
+from imgnet import api, gridstream
 from imgnet import fit as fit_module
-from imgnet.container import to_bytes
+from imgnet.container import STREAM, to_bytes
+from imgnet.grid_render import checksum
 from imgnet.metrics import psnr_db
 from imgnet.presets import Preset
 from imgnet.progress import Progress
@@ -27,7 +29,7 @@ Pixels = NDArray[np.uint8]
 def _quick(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """Make every effort a short fit that gives the same bytes each time."""
     monkeypatch.setattr(fit_module, "fastest_dtype", lambda _device: torch.float32)
-    monkeypatch.setattr(api, "preset", lambda _effort: Preset(100, 256))
+    monkeypatch.setattr(api, "preset", lambda _effort, _model: Preset(100, 256))
     num_threads = torch.get_num_threads()
     torch.set_num_threads(1)
     yield
@@ -41,6 +43,7 @@ def picture(width: int = 32, height: int = 24, channels: int = 3) -> Pixels:
 
 
 def encode(image: Any = None, **options: Any) -> imgnet.Encoded:
+    options = {"model": "gated", **options}
     return imgnet.encode(picture() if image is None else image, device="cpu", **options)
 
 
@@ -264,7 +267,7 @@ def test_resampling_a_network_draws_it(tmp_path: Path) -> None:
 
 def test_resampling_an_image_fits_it_first(tmp_path: Path) -> None:
     Image.fromarray(picture()).save(tmp_path / "photo.png")
-    options: dict[str, Any] = {"device": "cpu", "seed": 3}
+    options: dict[str, Any] = {"model": "gated", "device": "cpu", "seed": 3}
     drawn = imgnet.resample(tmp_path / "photo.png", size="40", **options)
     assert np.array_equal(drawn, imgnet.decode(encode(seed=3), size="40"))
 
@@ -292,3 +295,119 @@ def test_progress_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
     report = encode(on_progress=told.append).report
     assert report is not None
     assert [progress.step for progress in told] == list(range(1, report.steps + 1))
+
+
+@pytest.fixture
+def _short(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Make fits of grid, which see whole pictures, shorter still."""
+    monkeypatch.setattr(api, "preset", lambda _effort, _model: Preset(4, 4096, 0.25))
+
+
+@pytest.fixture(scope="module")
+def grid() -> imgnet.Encoded:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(api, "preset", lambda _effort, _model: Preset(12, 4096, 0.25))
+        return encode(model="grid", dim_hidden=6)
+
+
+@pytest.mark.usefixtures("_short")
+def test_grid_is_the_default() -> None:
+    assert imgnet.encode(picture(9, 8), device="cpu").spec.family == "grid"
+
+
+def test_grid_there_and_back_through_a_file(grid: imgnet.Encoded, tmp_path: Path) -> None:
+    imgnet.save(grid, tmp_path / "photo.inr")
+    opened = imgnet.open(tmp_path / "photo.inr")
+    assert opened == grid
+    drawn = imgnet.decode(opened)
+    assert checksum(drawn) == opened.pixels_crc
+    assert imgnet.api.verify(opened) is True
+    assert grid.report is not None
+    assert psnr_db(picture(), drawn) == pytest.approx(grid.report.psnr_db)
+    assert grid.report.psnr_db > 20
+
+
+@pytest.mark.parametrize("form", [str, Path, "bytes", "encoded"])
+def test_other_pixels_than_the_encoders_are_an_error(
+    form: Any, grid: imgnet.Encoded, tmp_path: Path
+) -> None:
+    stream = grid.tensors[STREAM].copy()
+    stream[0] ^= 1
+    wrong = replace(grid, tensors={STREAM: stream})
+    imgnet.save(wrong, path := tmp_path / "wrong.inr")
+    source = {"bytes": path.read_bytes(), "encoded": wrong}.get(form) or form(path)
+    assert imgnet.api.verify(source) is False
+    with pytest.raises(imgnet.FormatError, match="other pixels") as error:
+        imgnet.decode(source)
+    if form in (str, Path):
+        assert str(error.value).startswith(f"{path}: ")
+    part = imgnet.decode(source, size="50%")  # of which the file says nothing
+    assert np.array_equal(part, imgnet.decode(grid, size="50%"))
+
+
+@pytest.mark.parametrize(
+    ("options", "finest"),
+    [
+        ({}, 0),
+        ({"size": "200%"}, 0),
+        ({"size": "53%"}, 0),
+        ({"size": "50%"}, 1),
+        ({"size": "16x12", "crop": imgnet.Crop(0, 0, 31, 24)}, 0),
+        ({"size": 1}, 1),
+        ({"crop": imgnet.Crop(4, 5, 2, 3)}, 0),
+    ],
+    ids=str,
+)
+def test_latents_finer_than_needed_are_never_decoded(
+    options: dict[str, Any], finest: int, grid: imgnet.Encoded, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked, unpack = [], gridstream.unpack
+
+    def watched(spec: Any, data: bytes, level: int = 0) -> Any:
+        asked.append(level)
+        return unpack(spec, data, level)
+
+    monkeypatch.setattr(gridstream, "unpack", watched)
+    imgnet.decode(grid, **options)
+    assert asked == [finest]
+    assert grid.spec.num_levels > 1
+
+
+def test_a_crop_of_grid_is_the_part_of_the_whole(grid: imgnet.Encoded) -> None:
+    part = imgnet.decode(grid, crop=imgnet.Crop(5, 3, 20, 11))
+    assert np.array_equal(part, imgnet.decode(grid)[3:14, 5:25])
+
+
+@pytest.mark.usefixtures("_short")
+@pytest.mark.parametrize(
+    ("size", "channels"), [((1, 1), 3), ((1, 9), 1), ((7, 1), 2), ((17, 5), 4), ((17, 5), 1)]
+)
+def test_grid_takes_pictures_of_any_shape(size: tuple[int, int], channels: int) -> None:
+    pixels = picture(*size, channels)
+    encoded = encode(pixels, model="grid", dim_hidden=3, num_layers=1)
+    drawn = imgnet.decode(to_bytes(encoded))
+    assert drawn.shape == pixels.shape
+    assert np.abs(drawn.astype(int) - pixels).mean() < 40
+    assert imgnet.decode(encoded, size="300%").shape == (3 * size[1], 3 * size[0], channels)
+
+
+@pytest.mark.parametrize("options", [{"dim_hidden": 0}, {"num_layers": -1}, {"dim_axis": 8}])
+def test_networks_that_grid_cannot_have(options: dict[str, Any]) -> None:
+    with pytest.raises(imgnet.UsageError):
+        encode(model="grid", **options)
+
+
+@pytest.mark.usefixtures("_short")
+@pytest.mark.parametrize("model", ["grid", "gated"])
+@pytest.mark.parametrize("form", ["read-only", "mirrored", "strided"])
+def test_arrays_of_any_memory_layout(model: str, form: str) -> None:
+    pixels = picture(20, 12)
+    if form == "read-only":
+        pixels.flags.writeable = False
+    elif form == "mirrored":
+        pixels = pixels[::-1, ::-1]
+    else:
+        pixels = picture(20, 24)[::2]
+    seen = np.ones((12, 40), bool)[:, ::2]
+    encoded = encode(pixels, model=model, dim_hidden=3, num_layers=1, mask=seen)
+    assert encoded == encode(pixels.copy(), model=model, dim_hidden=3, num_layers=1, mask=seen)

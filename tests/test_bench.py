@@ -1,16 +1,23 @@
-"""What `imgnet bench` measures."""
+"""What `imgnet bench` measures on its own files."""
 
 from __future__ import annotations
 
-import json
-import subprocess
+import os
 from pathlib import Path
 
+import numpy as np
 import pytest
-from conftest import Shell
+from PIL import Image
 
 from imgnet import bench
-from imgnet.metrics import bpp
+from imgnet.api import decode
+from imgnet.errors import ImgnetError, InputError, UsageError
+from imgnet.metrics import bpp, psnr_db
+from imgnet.pixels import read_image, write_image
+
+
+def process_id(_: int) -> int:
+    return os.getpid()
 
 
 @pytest.fixture(scope="module")
@@ -18,59 +25,95 @@ def job(tmp_path_factory: pytest.TempPathFactory) -> bench.Job:
     folder = tmp_path_factory.mktemp("bench")
     image = folder / "grey.pgm"
     image.write_bytes(b"P5 24 16 255\n" + bytes(range(0, 192)) * 2)
-    return bench.Job(str(image), "gated", target_bpp=12.0, effort=1, folder=str(folder))
+    rate = bench.Rate(target_bpp=12.0)
+    return bench.Job(bench.Picture("shown.pgm", image), "gated", 1, rate, folder)
 
 
-def test_a_point_counts_the_bytes_of_the_file(job: bench.Job) -> None:
+def test_a_point_is_of_the_stored_file(job: bench.Job) -> None:
     point = bench.run_job(job)
     assert point.bytes == job.output.stat().st_size
-    assert point.bpp == bpp(point.bytes, 24, 16) <= job.target_bpp
+    assert point.bpp == pytest.approx(bpp(point.bytes, 24, 16), abs=1e-6)
+    assert point.bpp <= 12
+    original, _ = read_image(job.picture.path)
+    assert point.psnr_db == pytest.approx(psnr_db(original, decode(job.output)), abs=1e-4)
     assert point.psnr_db > 15
-    assert point.image == "grey.pgm"
+    assert (point.image, point.rate) == ("shown.pgm", bench.Rate(target_bpp=12.0))
+    assert point.seconds > 0.01
+    assert point.peak_megabytes is None or point.peak_megabytes > 100  # torch alone has more
 
 
-def test_means_are_taken_for_each_rate() -> None:
-    points = [
-        bench.Point(f"{i}.png", "gated", target, 3, 10, target, psnr, 2.0 * i, 100)
-        for i, (target, psnr) in enumerate([(0.5, 30.0), (0.5, 32.0), (1.0, 36.0)])
-    ]
-    half, one = bench.means(points)
-    assert (half["images"], half["psnr_db"], half["most_seconds"]) == (2, 31.0, 2.0)
-    assert (one["images"], one["psnr_db"]) == (1, 36.0)
+def test_a_quality_reaches_the_encoder(job: bench.Job, monkeypatch: pytest.MonkeyPatch) -> None:
+    class Asked(Exception):
+        pass
+
+    def encode(image: Path, **options: object) -> None:
+        assert image == job.picture.path
+        raise Asked(options)
+
+    monkeypatch.setattr(bench, "encode", encode)
+    with pytest.raises(Asked) as asked:
+        bench.run_job(bench.Job(job.picture, "mlp", 2, bench.Rate(quality=35), job.folder))
+    assert asked.value.args == ({"model": "mlp", "quality": 35, "effort": 2},)
 
 
-def test_a_process_is_timed_with_its_memory() -> None:
-    cost = bench.process_cost(["--version"], repeats=1)
-    assert cost.command == "imgnet --version"
-    assert 0 < cost.seconds < 30
-    assert cost.peak_megabytes > 5
+def test_files_of_different_jobs_do_not_meet(job: bench.Job) -> None:
+    rates = [bench.Rate(quality=20), bench.Rate(quality=25), bench.Rate(target_bpp=20)]
+    names = {
+        bench.Job(job.picture, model, effort, rate, job.folder).output
+        for model in ("gated", "mlp")
+        for effort in (1, 2)
+        for rate in rates
+    }
+    assert len(names) == 12
 
 
-def test_a_failing_command_is_not_timed() -> None:
-    with pytest.raises(subprocess.CalledProcessError):
-        bench.process_cost(["no-such-command"], repeats=1)
+def test_every_task_may_have_a_process_of_its_own() -> None:
+    found = list(bench.run_tasks(process_id, [(1,), (2,)], 1, tasks_per_process=1))
+    assert len({os.getpid(), *found}) == 3
 
 
-def test_a_document_names_its_command(tmp_path: Path) -> None:
-    point = bench.Point("a.png", "gated", 0.5, 3, 10, 0.5, 30.123456, 1.0, 100)
-    bench.store(tmp_path / "b.json", bench.document("imgnet bench a.png", [point]))
-    stored = json.loads((tmp_path / "b.json").read_text())
-    assert stored["command"] == "imgnet bench a.png"
-    assert stored["points"][0]["psnr_db"] == 30.1235
+def test_tasks_come_back_in_order() -> None:
+    assert list(bench.run_tasks(divmod, [(7, 2), (9, 4)], 2)) == [(3, 1), (2, 1)]
+    assert list(bench.run_tasks(divmod, [], 2)) == []
 
 
-def test_the_command_writes_what_it_prints(photo: Path, tmp_path: Path, shell: Shell) -> None:
-    out = tmp_path / "bench.json"
-    done = shell("bench", photo, "--target-bpp", "10,12", "-e", 1, "-j", 2, "--out", out)
-    assert done.returncode == 0, done.stderr
-    stored = json.loads(out.read_text())
-    assert stored["command"].startswith("imgnet bench photo.png --target-bpp 10,12")
-    assert [point["target_bpp"] for point in stored["points"]] == [10, 12]
-    assert [row["images"] for row in stored["mean"]] == [1, 1]
-    assert b"imgnet decode photo-gated-12.inr" in done.stdout
+def test_a_process_that_dies_is_one_line() -> None:
+    with pytest.raises(ImgnetError, match="--resume"):
+        list(bench.run_tasks(os._exit, [(3,)], 1))
 
 
-def test_a_list_of_rates_that_is_none(photo: Path, shell: Shell) -> None:
-    done = shell("bench", photo, "--target-bpp", "high")
-    assert done.returncode == 2
-    assert b"0.16,0.31,0.61" in done.stderr
+def test_whole_images_are_measured_where_they_lie(photo: Path, tmp_path: Path) -> None:
+    (picture,) = bench.prepare([photo], None, tmp_path / "none")
+    assert picture == bench.Picture("photo.png", photo)
+
+
+def test_the_centre_is_cut_out(photo: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "crops"
+    folder.mkdir()
+    (picture,) = bench.prepare([photo], (8, 6), folder)
+    assert picture.name == "photo.png"
+    assert picture.path.parent == folder
+    original, _ = read_image(photo)
+    cropped, _ = read_image(picture.path)
+    assert np.array_equal(cropped, original[5:11, 8:16])
+
+
+def test_transparency_is_left_out(tmp_path: Path) -> None:
+    pixels = np.arange(6 * 5 * 4, dtype=np.uint8).reshape(6, 5, 4)
+    write_image(pixels, tmp_path / "clear.png")
+    folder = tmp_path / "opaque"
+    folder.mkdir()
+    (picture,) = bench.prepare([tmp_path / "clear.png"], None, folder)
+    opaque, profile = read_image(picture.path)
+    assert profile.mode == "RGB"
+    assert np.array_equal(opaque, pixels[..., :3])
+
+
+def test_images_that_cannot_be_measured(photo: Path, tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="24x16"):
+        bench.prepare([photo], (25, 16), tmp_path)
+    with pytest.raises(InputError, match="absent"):
+        bench.prepare([photo, tmp_path / "absent.png"], None, tmp_path)
+    Image.open(photo).save(tmp_path / "photo.bmp")
+    with pytest.raises(UsageError, match="same name"):
+        bench.prepare([photo, tmp_path / "photo.bmp"], None, tmp_path)

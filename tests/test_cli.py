@@ -160,7 +160,7 @@ def test_encode_writes_the_file_and_speaks_on_stderr(photo: Path, shell: Shell) 
     assert b" dB" in done.stderr
     assert f"{target.stat().st_size:,} bytes" in done.stderr.decode()
     spec = from_bytes(target.read_bytes()).spec
-    assert (spec.family, spec.width, spec.height) == ("gated", 24, 16)
+    assert (spec.family, spec.width, spec.height) == ("grid", 24, 16)
 
 
 def test_fault_on_stdin_is_called_so(shell: Shell) -> None:
@@ -185,7 +185,7 @@ def test_json_line(photo: Path, capfd: Capture) -> None:
     assert record["output"] == str(photo.with_suffix(".inr"))
     assert (record["bytes"], record["bpp"]) == (num_bytes, round(8 * num_bytes / (24 * 16), 4))
     assert (record["status"], record["error"]) == ("done", None)
-    assert (record["model"], record["effort"]) == ("gated", 1)
+    assert (record["model"], record["effort"]) == ("grid", 1)
     assert record["psnr_db"] > 10
     assert record["psnr_unseen_db"] > 5
     assert record["steps"] > 0
@@ -311,7 +311,7 @@ def test_info_forms(encoded_file: Path, capfd: Capture) -> None:
     assert run(["info", "--json", str(encoded_file), str(encoded_file)]) == 0
     first, second = map(json.loads, capfd.readouterr().out.splitlines())
     assert first == second
-    assert (first["bytes"], first["model"]) == (encoded_file.stat().st_size, "gated")
+    assert (first["bytes"], first["model"]) == (encoded_file.stat().st_size, "grid")
     assert run(["info", "--dot", str(encoded_file)]) == 0
     assert capfd.readouterr().out.startswith("digraph")
 

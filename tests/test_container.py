@@ -9,6 +9,8 @@ from zlib import crc32
 import numpy as np
 import pytest
 import safetensors.numpy
+from grid_samples import encoded as grid_encoded
+from grid_samples import grid_spec, random_tensors
 
 from imgnet.codestream import Quantized, pack
 from imgnet.container import (
@@ -45,6 +47,8 @@ ALL += [
     coded(replace(SPECS[0], dim_out=channels), mode)
     for channels, mode in [(1, "L"), (2, "LA"), (4, "RGBA")]
 ]
+GRID = grid_encoded(grid_spec(20, 13), random_tensors(grid_spec(20, 13)))
+ALL += [GRID, plain("float16", GRID.spec), plain("float32", GRID.spec)]
 
 
 def parts(data: bytes) -> tuple[dict[str, Any], dict[str, Any], bytes]:
@@ -161,7 +165,7 @@ def test_a_byte_more_is_noticed() -> None:
 
 
 def test_every_flipped_bit_is_noticed() -> None:
-    for data in (to_bytes(coded(mode="RGB")), to_bytes(ALL[-1])):
+    for data in (to_bytes(coded(mode="RGB")), to_bytes(ALL[7])):
         for position in range(len(data)):
             for bit in range(8):
                 flipped = bytearray(data)
@@ -265,6 +269,55 @@ def test_forged_metadata_is_refused(changes: dict[str, object]) -> None:
     with pytest.raises(FormatError):
         # A wrong network of a coded file shows when the stream is read.
         from_bytes(rebuild(to_bytes(coded()), **changes)).parameters()
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"net": [3, 0, 1, 5, 6]},
+        {"net": [3, 0, 1, 5, 6, 1, 0]},
+        {"net": [0, 0, 0, 5, 6, 1]},
+        {"net": [13, 0, 1, 5, 6, 1]},
+        {"net": [3, -1, 1, 5, 6, 1]},
+        {"net": [3, 2, 1, 5, 6, 1]},
+        {"net": [3, 0, 3, 5, 6, 1]},
+        {"net": [3, 12, 12, 5, 6, 1]},
+        {"net": [3, 0, 1, 0, 6, 1]},
+        {"net": [3, 0, 1, 257, 6, 1]},
+        {"net": [3, 0, 1, 5, 0, 1]},
+        {"net": [3, 0, 1, 5, 257, 1]},
+        {"net": [3, 0, 1, 5, 6, -1]},
+        {"net": [3, 0, 1, 5, 6, 65]},
+        {"net": [3, 0, 1, 5, 6, 64]},
+        {"net": [12, 0, 1, 256, 256, 64]},
+        {"net": [3, 0, 1, 5, 6, None]},
+        {"net": [2, 0, 1, 5, 6, 1]},
+        {"model": "gated"},
+        {"model": "mlp"},
+        {"mode": "RGBA"},
+        {"mode": "L"},
+        {"size": [21, 13]},
+        {"size": [65536, 4096]},
+    ],
+)
+def test_forged_metadata_of_grid_is_refused(changes: dict[str, object]) -> None:
+    with pytest.raises(FormatError):
+        from_bytes(rebuild(to_bytes(GRID), **changes)).parameters()
+
+
+def test_only_coded_grid_knows_its_pixels() -> None:
+    assert GRID.pixels_crc is not None
+    assert [encoded.pixels_crc for encoded in ALL if encoded is not GRID] == [None] * 10
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
+@pytest.mark.parametrize("spec", [*SPECS, GRID.spec])
+def test_plain_weights_that_are_no_numbers_are_refused(spec: Spec, value: float) -> None:
+    for dtype in ("float16", "float32"):
+        encoded = plain(dtype, spec)
+        list(encoded.tensors.values())[-1].ravel()[0] = value
+        with pytest.raises(FormatError, match="not all finite"):
+            from_bytes(to_bytes(encoded)).parameters()
 
 
 def test_an_image_of_too_many_pixels_is_refused() -> None:

@@ -16,10 +16,28 @@ PACKAGE = Path(imgnet.__file__).parent
 
 FLOORS = {
     0: {"errors", "geometry", "presets", "progress", "rate", "spec"},
-    1: {"codestream", "container", "entropy", "metrics", "pixels", "render"},
-    2: {"device", "fit", "kernels", "model", "optimizer", "published", "quantize", "sampling"},
-    3: {"api", "describe"},
-    4: {"__init__", "__main__", "bench", "cli"},
+    1: {
+        *("codestream", "container", "entropy", "fitting", "metrics", "pixels", "render"),
+        *(
+            "context",
+            "fixedpoint",
+            "grid_render",
+            "grid_trim",
+            "gridstream",
+            "laws",
+            "rans",
+            "synthesis",
+        ),
+    },
+    2: {
+        *("device", "fit", "kernels", "model", "optimizer", "published", "quantize", "sampling"),
+        *("grid_fit", "grid_kernels", "grid_model", "grid_quantize", "grid_step", "latents"),
+    },
+    3: {"api", "describe", "encoding"},
+    4: {
+        *("__init__", "__main__", "bench", "cli"),
+        *("anchors", "costs", "curves", "peers", "plot", "results"),
+    },
 }
 FLOOR_OF = {module: floor for floor, modules in FLOORS.items() for module in modules}
 ALLOWED = {0: set(), 1: {"numpy", "PIL", "safetensors"}}

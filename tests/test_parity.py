@@ -5,14 +5,19 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
+from grid_cases import SPECS as GRID_SPECS
+from grid_cases import Tensors, integers, network_of, real
 from numpy.typing import NDArray
 
 from imgnet.codestream import pack
 from imgnet.container import STREAM, Encoded, from_bytes, to_bytes
+from imgnet.grid_model import REACH
+from imgnet.latents import padded
 from imgnet.model import Network, build
 from imgnet.quantize import quantize
 from imgnet.render import encode_positions, render
-from imgnet.spec import Spec
+from imgnet.spec import Spec, edge_margin, latents_name
+from imgnet.synthesis import draw
 
 MODES = ["L", "LA", "RGB", "RGBA"]
 SPECS = [
@@ -83,3 +88,40 @@ def test_encodings_agree(family: str, length: int) -> None:
     theirs_encoded = theirs.encoding_x(torch.from_numpy(positions)).numpy()
     ours = encode_positions(family, length, positions)
     np.testing.assert_allclose(ours, theirs_encoded, rtol=0, atol=1e-6)
+
+
+def torch_grid_pixels(spec: Spec, tensors: Tensors) -> NDArray[np.uint8]:
+    """Draw `grid` with torch, the whole picture at once, from rounded weights."""
+    network, margin = network_of(spec, tensors), edge_margin(spec.num_layers)
+    features = None
+    for level in reversed(range(spec.num_levels)):
+        height, width = spec.grid_size(level)
+        if features is not None:
+            skip = margin - 2 * REACH
+            doubled = network.doubled(features, level)[:, skip:, skip:]
+            features = doubled[:, : height + 2 * margin, : width + 2 * margin]
+        names = [latents_name(*grid) for grid in spec.grids() if grid[1] == level]
+        own = [torch.from_numpy(tensors[name].dequantize()) for name in names]
+        grids = torch.stack(own) if own else torch.zeros(0, height, width)
+        features = network.join(level, padded(grids, margin), features)
+    assert features is not None
+    skip = margin - spec.num_layers
+    inner = features[:, skip : features.shape[1] - skip, skip : features.shape[2] - skip]
+    levels = network.colours(inner).clamp(0, 1).mul(255).round().byte()
+    pixels: NDArray[np.uint8] = levels.permute(1, 2, 0).numpy()
+    return pixels
+
+
+@pytest.mark.parametrize("spec", GRID_SPECS, ids=str)
+def test_torch_and_whole_numbers_agree(spec: Spec) -> None:
+    tensors = integers(spec)
+    with torch.no_grad():
+        theirs = torch_grid_pixels(spec, tensors)
+    ours = draw(spec, real(tensors))
+    assert ours.shape == theirs.shape == (spec.height, spec.width, spec.dim_out)
+    if spec.width * spec.height > 1000:
+        assert ours.std() > 5  # a picture, not a flat field
+    difference = np.abs(ours.astype(int) - theirs)
+    assert difference.max() <= 1
+    if spec.width * spec.height > 1000:
+        assert np.count_nonzero(difference) <= 0.2 * difference.size  # from floors

@@ -3,7 +3,14 @@ from __future__ import annotations
 import pytest
 
 from imgnet.errors import UsageError
-from imgnet.rate import BITS_PER_WEIGHT, Request, Shape, quality_bpp
+from imgnet.rate import (
+    BITS_PER_WEIGHT,
+    Request,
+    Shape,
+    price_of_bit,
+    quality_bpp,
+    quality_near,
+)
 
 KODAK = (768, 512)
 
@@ -112,3 +119,52 @@ def test_networks_that_no_file_may_hold(sizes: tuple[int, int, int]) -> None:
 def test_mlp_needs_a_hidden_layer() -> None:
     with pytest.raises(UsageError):
         Request("mlp", shape=Shape(num_layers=0)).spec((20, 10), 3)
+
+
+def test_better_quality_makes_bits_of_grid_cheaper() -> None:
+    prices = [price_of_bit(quality) for quality in range(0, 101, 20)]
+    assert prices == sorted(prices, reverse=True)
+    assert price_of_bit(0) / price_of_bit(100) == pytest.approx(512)
+
+
+def test_more_bits_a_pixel_of_grid_need_better_quality() -> None:
+    qualities = [quality_near(bpp) for bpp in (1e-6, 0.05, 0.1, 0.3, 1.0, 1e6)]
+    assert qualities == sorted(qualities)
+    assert (qualities[0], qualities[-1]) == (0, 100)
+    assert len(set(qualities)) > 4
+
+
+def test_grid_starts_at_its_quality_or_at_that_of_its_target() -> None:
+    assert Request("grid", quality=33).grid_quality(1000) == 33
+    by_size = Request("grid", quality=33, target_size=24576).grid_quality(768 * 512)
+    by_bpp = Request("grid", quality=33, target_bpp=0.5).grid_quality(768 * 512)
+    assert by_size == by_bpp == quality_near(0.5)
+
+
+@pytest.mark.parametrize("size", [(1, 1), (1, 9), (9, 1), (17, 5), (48, 40), KODAK, (6000, 4000)])
+@pytest.mark.parametrize("quality", [0, 75, 100])
+def test_grid_has_a_network_for_every_picture(size: tuple[int, int], quality: float) -> None:
+    spec = Request("grid", quality=quality).spec(size, 3)
+    assert (spec.family, spec.width, spec.height, spec.dim_out) == ("grid", *size, 3)
+    assert spec.finest <= spec.colour < spec.num_levels
+    assert min(spec.grid_size(spec.num_levels - 1)) <= 16
+    assert spec.grids()
+
+
+def test_coarse_pictures_of_grid_have_no_finest_level() -> None:
+    assert Request("grid", quality=5).spec(KODAK, 3).finest == 1
+    assert Request("grid", quality=75).spec(KODAK, 3).finest == 0
+    assert Request("grid", target_bpp=0.01).spec(KODAK, 3).finest == 1
+
+
+def test_sizes_of_grid_set_by_hand_are_kept() -> None:
+    spec = Request("grid", shape=Shape(dim_hidden=7, num_layers=0)).spec(KODAK, 3)
+    assert (spec.dim_hidden, spec.num_layers) == (7, 0)
+    for shape in (Shape(dim_hidden=0), Shape(num_layers=-1), Shape(dim_hidden=10**6)):
+        with pytest.raises(UsageError):
+            Request("grid", shape=shape).spec(KODAK, 3)
+
+
+def test_grid_has_no_axis_branches() -> None:
+    with pytest.raises(UsageError, match="--dim-axis"):
+        Request("grid", shape=Shape(dim_axis=8)).spec(KODAK, 3)

@@ -15,6 +15,7 @@ from imgnet.cli.encode import encode
 from imgnet.cli.info import info
 from imgnet.cli.resample import resample
 from imgnet.cli.terminal import complain
+from imgnet.cli.verify import verify
 from imgnet.errors import ImgnetError, UsageError
 
 INTERRUPTED = 130
@@ -34,7 +35,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 80},
 )
-for command in (encode, decode, resample, info, bench):
+for command in (encode, decode, resample, info, verify, bench):
     app.command()(command)
 
 

@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from imgnet.cli import options
-from imgnet.cli.inputs import load_encoded
+from imgnet.cli.inputs import load_encoded, naming
 from imgnet.cli.outputs import resolve_picture, write_picture
 
 
@@ -31,5 +31,8 @@ def decode(
 
     area = None if crop is None else Crop.parse(crop)
     path = resolve_picture(source, output, image_format, force=force)
-    write_picture(api.decode(load_encoded(source), size=size, crop=area), path, image_format)
+    encoded = load_encoded(source)
+    with naming(source):
+        pixels = api.decode(encoded, size=size, crop=area)
+    write_picture(pixels, path, image_format)
     return 0

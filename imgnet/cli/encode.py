@@ -26,7 +26,7 @@ MAX_DIM, MAX_LAYERS = 4096, 64  # limits of the file format
 def encode(
     inputs: Annotated[list[str], typer.Argument(metavar="IMAGE...", help="Images; - for stdin.")],
     output: options.Output = None,
-    model: options.Model = "gated",
+    model: options.Model = "grid",
     quality: options.Quality = 75,
     target_bpp: Annotated[
         float | None,

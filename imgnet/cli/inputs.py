@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from imgnet.cli.terminal import complain
-from imgnet.errors import ImgnetError, InputError, UsageError
+from imgnet.errors import FormatError, ImgnetError, InputError, UsageError
 
 if TYPE_CHECKING:
     import numpy as np
@@ -101,6 +102,17 @@ def load_encoded(source: str) -> Encoded:
     from imgnet.container import from_bytes
 
     return from_bytes(read_bytes(source), name_of(source))
+
+
+@contextmanager
+def naming(source: str) -> Iterator[None]:
+    """Say in the message of a FormatError which input it is about."""
+    try:
+        yield
+    except FormatError as error:
+        if str(error).startswith(name_of(source)):
+            raise
+        raise FormatError(f"{name_of(source)}: {error}") from None
 
 
 def load_image(source: str) -> Path | NDArray[np.uint8]:

@@ -30,7 +30,7 @@ def parse_bytes(text: str) -> int:
 
 
 # What to fit, and how hard.
-Model = Annotated[Literal["gated", "mlp"], typer.Option(help="Network family.")]
+Model = Annotated[Literal["grid", "gated", "mlp"], typer.Option(help="Network family.")]
 Quality = Annotated[
     int,
     typer.Option(

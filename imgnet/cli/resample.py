@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from imgnet.cli import options
-from imgnet.cli.inputs import load_either, name_of
+from imgnet.cli.inputs import load_either, name_of, naming
 from imgnet.cli.outputs import resolve_picture, write_picture
 from imgnet.cli.terminal import watch
 
@@ -25,7 +25,7 @@ def resample(
         ),
     ] = None,
     image_format: options.ImageFormat = None,
-    model: options.Model = "gated",
+    model: options.Model = "grid",
     quality: options.Quality = 75,
     effort: options.Effort = 3,
     time_limit: options.TimeLimit = None,
@@ -45,7 +45,7 @@ def resample(
     resolve_size((1, 1), size)  # what no picture can have is not worth a fit
     path = resolve_picture(source, output, image_format, force=force)
     image = load_either(source)
-    with watch(name_of(source), quiet=quiet) as on_progress:
+    with naming(source), watch(name_of(source), quiet=quiet) as on_progress:
         pixels = api.resample(
             image,
             size=size,

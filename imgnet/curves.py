@@ -1,0 +1,113 @@
+"""Rate-distortion curves: points of any codec, image by image, and how two codecs differ."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass
+from math import isfinite
+from statistics import fmean
+
+from imgnet.metrics import bd_rate
+
+# Of the PSNR range of the shorter curve. Where less is shared, a BD-rate would speak of a sliver.
+LEAST_OVERLAP = 0.5
+
+Curve = list[tuple[float, float]]  # (bpp, PSNR in dB)
+
+
+@dataclass(frozen=True)
+class RatePoint:
+    """What one codec reached on one image with one setting.
+
+    Attributes:
+        image: File name without its extension.
+        codec: Name of the curve.
+        options: The setting.
+        bpp: File bits a pixel.
+        psnr_db: Infinite where the image came back unchanged.
+    """
+
+    image: str
+    codec: str
+    options: str
+    bpp: float
+    psnr_db: float
+
+
+def difference(test: Iterable[RatePoint], anchor: Iterable[RatePoint]) -> float | None:
+    """Return how many percent more bits the first codec needs than the second on one image.
+
+    Returns:
+        The BD-rate, negative where the first is better; None where the curves share less than half
+        of the PSNR range of the shorter one.
+
+    >>> anchor = [RatePoint("a", "old", str(i), 0.1 * 2**i, 25 + 3 * i) for i in range(4)]
+    >>> test = [RatePoint("a", "new", str(i), 0.09 * 2**i, 25 + 3 * i) for i in range(4)]
+    >>> round(difference(test, anchor), 3)
+    -10.0
+    """
+    ours, theirs = _cheapest(test), _cheapest(anchor)
+    if min(len(ours), len(theirs)) < 2:
+        return None
+    ranges = [max(curve) - min(curve) for curve in (ours, theirs)]
+    shared = min(max(ours), max(theirs)) - max(min(ours), min(theirs))
+    if shared < LEAST_OVERLAP * min(ranges):
+        return None
+    return bd_rate(list(theirs.values()), list(theirs), list(ours.values()), list(ours))
+
+
+def _cheapest(points: Iterable[RatePoint]) -> dict[float, float]:
+    """Return the least bpp by PSNR; two settings may well give the same picture."""
+    curve: dict[float, float] = {}
+    for point in points:
+        if isfinite(point.psnr_db):
+            curve[point.psnr_db] = min(point.bpp, curve.get(point.psnr_db, point.bpp))
+    return curve
+
+
+def differences(ours: Iterable[RatePoint], rivals: Iterable[RatePoint]) -> dict[str, float | None]:
+    """Return the `difference` on every image of ours to the strongest of some rival curves there.
+
+    >>> differences([RatePoint("a", "new", "", 0.5, 30.0)], [])
+    {'a': None}
+    """
+    rival_images = _grouped(rivals, "image")
+    found: dict[str, float | None] = {}
+    for image, points in _grouped(ours, "image").items():
+        curves = _grouped(rival_images.get(image, []), "codec").values()
+        values = [value for c in curves if (value := difference(points, c)) is not None]
+        found[image] = max(values, default=None)
+    return found
+
+
+def mean_curve(points: Iterable[RatePoint], images: Collection[str]) -> Curve:
+    """Average every setting over the images, in the order of the rates.
+
+    A setting that lacks one of the images is left out: its mean would be that of other pictures.
+
+    >>> points = [RatePoint("a", "x", "1", 0.5, 30.0), RatePoint("b", "x", "1", 0.7, 34.0)]
+    >>> mean_curve(points, {"a", "b"}), mean_curve(points[:1], {"a", "b"})
+    ([(0.6, 32.0)], [])
+    """
+    wanted = [p for p in points if p.image in images and isfinite(p.psnr_db)]
+    return sorted(
+        (fmean(p.bpp for p in group), fmean(p.psnr_db for p in group))
+        for group in _grouped(wanted, "options").values()
+        if {p.image for p in group} == set(images)
+    )
+
+
+def by_codec(points: Iterable[RatePoint]) -> dict[str, list[RatePoint]]:
+    """Sort points by the name of their curve.
+
+    >>> list(by_codec([RatePoint("a", "x", "", 0.5, 30.0), RatePoint("a", "y", "", 0.5, 31.0)]))
+    ['x', 'y']
+    """
+    return _grouped(points, "codec")
+
+
+def _grouped(points: Iterable[RatePoint], attribute: str) -> dict[str, list[RatePoint]]:
+    groups: dict[str, list[RatePoint]] = {}
+    for point in points:
+        groups.setdefault(getattr(point, attribute), []).append(point)
+    return groups

@@ -1,0 +1,148 @@
+"""From a request and pixels to an encoded image, one function a kind of network."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from imgnet import gridstream
+from imgnet.codestream import Quantized, pack
+from imgnet.container import STREAM, Encoded, to_bytes
+from imgnet.errors import TargetError, UsageError
+from imgnet.fitting import Options, Result
+from imgnet.grid_render import checksum
+from imgnet.grid_trim import trim
+from imgnet.rate import Request, price_of_bit
+from imgnet.spec import Spec
+from imgnet.synthesis import draw
+
+ZEROS_PER_BYTE = 128
+CRC_DIGITS = 8  # that the checksum of the real weights may have more than that of zeros
+
+Outcome = tuple[Encoded, Result]
+
+
+def encode_coordinates(
+    request: Request,
+    spec: Spec,
+    mode: str,
+    pixels: NDArray[np.uint8],
+    seen: NDArray[np.bool_] | None,
+    options: Options,
+) -> Outcome:
+    """Fit `gated` or `mlp` to pixels (H, W, C).
+
+    Args:
+        request: What the user asks of the file.
+        spec: Shape of the network.
+        mode: Pillow's name of the channels.
+        pixels: Colours.
+        seen: (H, W) True where the fit may look; None for everywhere.
+        options: Of the fit.
+
+    Raises:
+        TargetError: No network is as small as the target.
+    """
+    budget = _weight_bytes(request, spec, mode)
+    from imgnet.fit import fit  # not before the request is known to make sense
+
+    scaled = options.preset.scaled(spec.num_parameters)
+    result = fit(spec, pixels, replace(options, preset=scaled, budget_bytes=budget), seen)
+    if request.weights != "coded":
+        return Encoded(spec, mode, _plain(result, request.weights)), result
+    assert result.quantized is not None
+    return _coded(spec, mode, pack(spec, result.quantized)), result
+
+
+def encode_grid(
+    request: Request,
+    spec: Spec,
+    mode: str,
+    pixels: NDArray[np.uint8],
+    seen: NDArray[np.bool_] | None,
+    options: Options,
+) -> Outcome:
+    """Fit `grid` to pixels; as `encode_coordinates`."""
+    target = request.target_bytes(spec.width * spec.height)
+    quality = request.grid_quality(spec.width * spec.height)
+    if target is not None:
+        if request.weights != "coded":
+            raise UsageError("--weights float16 and float32 of grid have no target size")
+        overhead = len(to_bytes(_coded(spec, mode, bytes(target)))) + CRC_DIGITS - target
+        _check_target(target, overhead + gridstream.least_bytes(spec), spec)
+        options = replace(options, budget_bytes=target - overhead)
+    options = replace(options, preset=options.preset.covering(spec.width * spec.height))
+    from imgnet.grid_fit import fit_grid
+
+    result = fit_grid(spec, pixels, options, price_of_bit(quality), seen)
+    if request.weights != "coded":
+        return Encoded(spec, mode, _plain(result, request.weights)), result
+    assert result.quantized is not None
+    if options.budget_bytes is not None:
+        result = _within(spec, result, result.quantized, options.budget_bytes)
+    assert result.quantized is not None
+    crc = checksum(draw(spec, result.parameters))
+    return _coded(spec, mode, gridstream.pack(spec, result.quantized, crc)), result
+
+
+def _within(spec: Spec, result: Result, quantized: dict[str, Quantized], most_bytes: int) -> Result:
+    """Return a result whose stream has at most so many bytes.
+
+    Raises:
+        TargetError: Not even a picture without latents has.
+    """
+
+    def num_bytes(tensors: dict[str, Quantized]) -> int:
+        return len(gridstream.pack(spec, tensors, 0))
+
+    if num_bytes(quantized) <= most_bytes:
+        return result
+    trimmed = trim(spec, quantized, num_bytes, most_bytes)
+    if trimmed is None:
+        raise TargetError(
+            f"{most_bytes} bytes are too few for the network of grid; "
+            "--model gated makes smaller files"
+        )
+    stored = {name: tensor.dequantize() for name, tensor in trimmed.items()}
+    return replace(result, parameters=stored, quantized=trimmed)
+
+
+def _coded(spec: Spec, mode: str, stream: bytes) -> Encoded:
+    return Encoded(spec, mode, {STREAM: np.frombuffer(stream, np.uint8)})
+
+
+def _weight_bytes(request: Request, spec: Spec, mode: str) -> int | None:
+    """Return the most bytes for the packed weights; None where they stay real.
+
+    Raises:
+        TargetError: The target leaves less than any network needs.
+    """
+    target = request.target_bytes(spec.width * spec.height)
+    if request.weights != "coded":
+        zeros = {n: np.zeros(shape, request.weights) for n, shape in spec.shapes().items()}
+        least = len(to_bytes(Encoded(spec, mode, zeros))) + CRC_DIGITS
+        budget = None
+    else:
+        stream = np.zeros(target or 0, np.uint8)
+        overhead = len(to_bytes(Encoded(spec, mode, {STREAM: stream}))) + CRC_DIGITS - len(stream)
+        # Steps, laws and state; and zeros are not free.
+        least = overhead + 2 * len(spec.shapes()) + 16 + spec.num_parameters // ZEROS_PER_BYTE
+        budget = request.weight_bytes(spec, overhead)
+    if target is not None:
+        _check_target(target, least, spec)
+    return budget
+
+
+def _check_target(target: int, least: int, spec: Spec) -> None:
+    if target < least:
+        raise TargetError(
+            f"a target of {target} bytes is too small for a picture of "
+            f"{spec.width}x{spec.height} pixels; the least is {least} bytes"
+        )
+
+
+def _plain(result: Result, weights: str) -> dict[str, NDArray[Any]]:
+    return {name: array.astype(weights) for name, array in result.parameters.items()}

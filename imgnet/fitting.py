@@ -1,0 +1,57 @@
+"""What a fit is asked for and what it gives, for all families."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from imgnet.codestream import Quantized
+from imgnet.presets import Preset
+from imgnet.progress import Progress
+
+Arrays = dict[str, NDArray[np.float32]]
+
+
+@dataclass(frozen=True)
+class Options:
+    """What a fit is asked for besides the network's shape.
+
+    Attributes:
+        preset: Schedule.
+        budget_bytes: Most bytes of the packed weights; None leaves the weights real.
+        time_limit_s: Seconds in which the schedule must end; None for no limit.
+        seed: Of the first weights and the order of the pixels.
+        device: "cpu", "cuda", "mps" or "auto".
+        on_progress: Called a few times a second.
+        snapshot_every: Steps between two calls of `on_snapshot`; 0 for none.
+        on_snapshot: Called with the step and the parameters as they would be stored.
+    """
+
+    preset: Preset
+    budget_bytes: int | None = None
+    time_limit_s: float | None = None
+    seed: int = 0
+    device: str = "auto"
+    on_progress: Callable[[Progress], None] | None = None
+    snapshot_every: int = 0
+    on_snapshot: Callable[[int, Arrays], None] | None = None
+
+
+@dataclass(frozen=True)
+class Result:
+    """A fitted network.
+
+    Attributes:
+        parameters: The real parameters, or what the integers stand for.
+        quantized: The integers, where there was a budget.
+        steps: Steps taken.
+        device: Where they were taken.
+    """
+
+    parameters: Arrays
+    quantized: dict[str, Quantized] | None
+    steps: int
+    device: str

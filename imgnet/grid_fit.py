@@ -1,0 +1,286 @@
+"""Overfit `grid` to one image.
+
+First the latents are relaxed and move together with the network, each step on some bands of rows.
+Then they are rounded for good, the network's weights get their steps, and the network alone goes on
+through rounded weights, so that what is stored is what was optimised.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
+from math import cos, isfinite, log10, pi, sqrt
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from imgnet.codestream import Quantized, step_index, step_size
+from imgnet.device import pick_device
+from imgnet.fitting import Arrays, Options, Result
+from imgnet.grid_model import GridNetwork
+from imgnet.grid_quantize import choose_steps
+from imgnet.grid_step import COARSE, TILE, GridStep, Rows
+from imgnet.gridstream import LARGEST_INTEGER
+from imgnet.latents import LatentGrids, analyse
+from imgnet.optimizer import SOAP
+from imgnet.progress import Progress
+from imgnet.quantize import Steps, quantize, rounded
+from imgnet.spec import Spec
+
+LATENT_LR = 0.1
+MATRIX_LR = 4e-2
+VECTOR_LR = 1e-2
+WARM_UP = 20  # steps
+TEMPERATURE = (0.35, 0.08)  # of the soft rounding, from the first step to the last
+NOISE = (0.22, 0.15)
+BAND_ROWS = 64
+STEERING_STARTS = 0.05  # part of the relaxed steps; before it the rate says little
+STEERING = 0.04  # power of the excess of bits by which their price is raised at every step
+AIM = 0.985  # part of the budget that is aimed at
+USUAL_BITS = 4.5  # of a weight
+REPORT_S = 0.1
+
+
+def expected_step(lmbda: float) -> float:
+    """Return what a latent of 1 should mean, in units of the picture, at the price of a bit.
+
+    A uniform step d of a unit-length colour costs d**2 / 36 a sample; one more bit a pixel divides
+    that by 4, so that at the optimum d**2 / 36 * 2 ln 2 = lmbda.
+
+    >>> round(expected_step(1e-3), 3)
+    0.161
+    """
+    return sqrt(36 / (2 * 0.6931471805599453) * lmbda)
+
+
+class GridFit:
+    """The state of one fit.
+
+    Args:
+        spec: Shape of the network.
+        pixels: (H, W, C) 8-bit colours.
+        options: Schedule, device and who is told.
+        lmbda: Price of a bit a pixel, in squared error of colours in 0..1.
+        seen: (H, W) True where the distortion counts; None for everywhere.
+    """
+
+    def __init__(
+        self,
+        spec: Spec,
+        pixels: NDArray[np.uint8],
+        options: Options,
+        lmbda: float,
+        seen: NDArray[np.bool_] | None,
+        workers: ThreadPoolExecutor,
+        device: torch.device,
+    ) -> None:
+        self.spec, self.options, self.lmbda, self.preset = spec, options, lmbda, options.preset
+        self.device = device
+        torch.manual_seed(options.seed)
+        self.generator = torch.Generator().manual_seed(options.seed)
+        picture = torch.from_numpy(pixels).to(device).permute(2, 0, 1).float().div_(255)
+        mask = None if seen is None else torch.from_numpy(seen).to(device).float()
+        self.seen_part = 1.0 if seen is None else float(seen.mean())
+        self.network = GridNetwork(spec).to(device)
+        self.latents = LatentGrids(spec, device, self.generator)
+        step = expected_step(lmbda)
+        analyse(
+            picture if mask is None else _filled(picture, mask), step, self.network, self.latents
+        )
+        tile = TILE if device.type == "cpu" else (spec.height, spec.width)
+        self.evaluator = GridStep(self.network, self.latents, picture, mask, workers, tile)
+        self.parameters = dict(self.network.named_parameters())
+        self.optimizer = _optimizer(self.parameters, step)
+        height = spec.height
+        self.all_rows = [(top, min(top + BAND_ROWS, height)) for top in range(0, height, BAND_ROWS)]
+        self.visits = dict.fromkeys(self.all_rows, 0)
+        self.order: list[Rows] = []
+        self.steps: Steps | None = None
+        self.step, self.error, self.bits = 0, 1.0, 0.0
+        self.started = self.reported = time.monotonic()
+
+    def run(self) -> Result:
+        """Go through the schedule and return what is to be stored."""
+        relaxed = 1 - self.preset.quantized
+        while (done := self._done()) < relaxed:
+            self._take_step(done, done / relaxed)
+            self._tell()
+        self.latents.round()
+        self.steps = choose_steps(self.spec, self.parameters, self.evaluator, self.lmbda)
+        self._limit()
+        while (done := self._done()) < 1:
+            self._take_network_step(done)
+            self._tell()
+        return self._result()
+
+    def _done(self) -> float:
+        """Return the part of the schedule that lies behind, by steps or by time."""
+        done = self.step / self.preset.steps
+        if self.options.time_limit_s:
+            done = max(done, (time.monotonic() - self.started) / self.options.time_limit_s)
+        return done
+
+    def _take_step(self, done: float, relaxed_done: float) -> None:
+        rows = self._next_rows()
+        parts = self._parts(rows)
+        temperature, noise = (a + (b - a) * relaxed_done for a, b in (TEMPERATURE, NOISE))
+        self.latents.relax(temperature, noise, [part for part, _ in parts])
+        self._evaluate(rows)
+        self._steer(relaxed_done)
+        self._move_network(done)
+        self.latents.step(LATENT_LR * self._slowdown(relaxed_done), parts)
+        self.step += 1
+
+    def _steer(self, relaxed_done: float) -> None:
+        """Bring the price of a bit to where the file gets the size that was asked for."""
+        if self.options.budget_bytes is None or relaxed_done < STEERING_STARTS:
+            return
+        network_bits = USUAL_BITS * sum(p.numel() for p in self.parameters.values())
+        bits = self.bits * self.spec.width * self.spec.height + network_bits
+        excess = bits / (8 * AIM * self.options.budget_bytes)
+        self.lmbda *= min(max(excess**STEERING, 0.9), 1.1)
+
+    def _take_network_step(self, done: float) -> None:
+        assert self.steps is not None
+        with rounded(self.parameters, self.steps):
+            self._evaluate(self._next_rows())
+        self._move_network(done)
+        self._limit()
+        self.step += 1
+
+    @torch.no_grad()
+    def _limit(self) -> None:
+        """Keep all weights where a file can hold them in their steps."""
+        assert self.steps is not None
+        for name, parameter in self.parameters.items():
+            most = LARGEST_INTEGER * step_size(self.steps[name])
+            parameter.clamp_(-most, most)
+
+    def _evaluate(self, rows: list[Rows]) -> None:
+        self.optimizer.zero_grad()
+        self.error, self.bits = self.evaluator.evaluate(rows, self.lmbda)
+
+    def _move_network(self, done: float) -> None:
+        for group in self.optimizer.param_groups:
+            group["lr"] = group["peak_lr"] * self._slowdown(done)
+        if isfinite(self.error):
+            self.optimizer.step()
+
+    def _slowdown(self, done: float) -> float:
+        return min(1.0, (self.step + 1) / WARM_UP) * (1 + cos(pi * done)) / 2
+
+    def _next_rows(self) -> list[Rows]:
+        """Return some bands of rows in order, each of them once before any comes again."""
+        wanted = max(1, round(self.preset.pixels_per_step / (BAND_ROWS * self.spec.width)))
+        wanted = min(wanted, len(self.all_rows))
+        if len(self.order) < wanted:
+            shuffled = torch.randperm(len(self.all_rows), generator=self.generator).tolist()
+            fresh = [self.all_rows[i] for i in shuffled if self.all_rows[i] not in self.order]
+            self.order += fresh
+        rows, self.order = self.order[:wanted], self.order[wanted:]
+        for band in rows:
+            self.visits[band] += 1
+        return sorted(rows)
+
+    def _parts(self, rows: list[Rows]) -> list[tuple[slice, int]]:
+        """Return where the latents of some rows lie and how often each has been visited."""
+        parts = []
+        for i, (_, level) in enumerate(self.latents.grids):
+            start, width = self.latents.starts[i], self.latents.sizes[i][1]
+            counts = [self.step + 1] if level >= COARSE else [self.visits[band] for band in rows]
+            ranges = self.evaluator.grid_rows(rows, level)
+            for (top, bottom), count in zip(ranges, counts, strict=True):
+                parts.append((slice(start + top * width, start + bottom * width), count))
+        return parts
+
+    def _result(self) -> Result:
+        assert self.steps is not None
+        quantized = quantize(self.parameters, self.steps)
+        unit = step_index(1.0)
+        for i, name in enumerate(self.latents.names):
+            grid = self.latents.grid(self.latents.relaxed, i)
+            quantized[name] = Quantized(grid.int().cpu().numpy(), unit)
+        stored = {name: tensor.dequantize() for name, tensor in quantized.items()}
+        return Result(stored, quantized, self.step, self.device.type)
+
+    def _tell(self) -> None:
+        options, now = self.options, time.monotonic()
+        if options.on_snapshot and self.step % options.snapshot_every == 0:
+            options.on_snapshot(self.step, self._snapshot())
+        if options.on_progress and now - self.reported > REPORT_S:
+            self.reported = now
+            options.on_progress(self._progress(now - self.started))
+
+    def _snapshot(self) -> Arrays:
+        """Return all tensors as they would be stored; weights stay real until they have steps."""
+        steps = self.steps or {}
+        with rounded({name: self.parameters[name] for name in steps}, steps):
+            arrays = {n: p.detach().cpu().numpy().copy() for n, p in self.parameters.items()}
+        for i, name in enumerate(self.latents.names):
+            grid = self.latents.grid(self.latents.values, i)
+            arrays[name] = grid.round().cpu().numpy()
+        return arrays
+
+    def _progress(self, elapsed: float) -> Progress:
+        done = self._done()
+        error = self.error / self.seen_part
+        return Progress(
+            step=self.step,
+            steps=max(self.step, round(self.step / done)),
+            psnr_db=-10 * log10(max(error, 1e-12)),
+            bpp=self.bits,
+            elapsed_s=elapsed,
+            remaining_s=elapsed / done - elapsed,
+        )
+
+
+def fit_grid(
+    spec: Spec,
+    pixels: NDArray[np.uint8],
+    options: Options,
+    lmbda: float,
+    seen: NDArray[np.bool_] | None = None,
+) -> Result:
+    """Overfit `grid` to `pixels` (H, W, C).
+
+    Args:
+        spec: Shape of the network; its size is the image's.
+        pixels: 8-bit colours.
+        options: Device, seed, limits and who is told.
+        lmbda: Price of a bit a pixel, in squared error of colours in 0..1.
+        seen: (H, W) True where the fit may look; None for everywhere.
+
+    Raises:
+        UsageError: No such device.
+    """
+    device = pick_device(options.device)
+    num_threads = torch.get_num_threads()
+    num_workers = num_threads if device.type == "cpu" else 1
+    torch.set_num_threads(1)  # as in `fit.py`: one thread a task
+    pool = ThreadPoolExecutor(num_workers, initializer=torch.set_num_threads, initargs=(1,))
+    try:
+        with pool as workers:
+            return GridFit(spec, pixels, options, lmbda, seen, workers, device).run()
+    finally:
+        torch.set_num_threads(num_threads)
+
+
+def _filled(picture: Tensor, mask: Tensor) -> Tensor:
+    """Give the pixels that were not seen the mean of the others."""
+    mean = (picture * mask).sum((1, 2), keepdim=True) / mask.sum()
+    return torch.where(mask.bool(), picture, mean)
+
+
+def _optimizer(parameters: Mapping[str, Tensor], step: float) -> SOAP:
+    """SOAP on everything; colours move in units of the expected step."""
+    groups: list[dict[str, Any]] = []
+    for name, parameter in parameters.items():
+        lr = MATRIX_LR if parameter.ndim == 2 else VECTOR_LR
+        if name.startswith(("linear.", "output.")):
+            lr *= step
+        groups.append({"params": [parameter], "lr": lr, "peak_lr": lr})
+    return SOAP(groups, lr=MATRIX_LR, refresh_every=5)

@@ -1,0 +1,84 @@
+"""Steps for the weights of `grid`: found by search under the price of a bit."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from functools import partial
+from math import floor, inf, log2, sqrt
+
+from torch import Tensor
+
+from imgnet.entropy import cost_bits
+from imgnet.grid_step import GridStep, Rows
+from imgnet.gridstream import LARGEST_INTEGER, MOST_FRACTION_BITS, law_of, step_of
+from imgnet.quantize import Steps, quantize, rounded
+from imgnet.spec import Spec
+
+FIRST_STEP = 1 / 16  # of the root mean square of a tensor, where its search begins
+MOST_PIXELS = 1 << 17  # that the search looks at
+_CODABLE = LARGEST_INTEGER - 1
+MOST_BIAS_BITS = 12  # biases are added to activations, which are multiples of 2**-12
+
+
+def choose_steps(
+    spec: Spec, parameters: Mapping[str, Tensor], evaluator: GridStep, lmbda: float
+) -> Steps:
+    """Return the step of every tensor of the network, a power of two.
+
+    Each tensor in turn is made coarser or finer as long as distortion + lmbda * bits falls, with
+    those before it at their steps.
+    """
+    rows = _sample(spec)
+    steps: Steps = {}
+
+    def cost(name: str, fraction_bits: int) -> float:
+        tried = {**steps, name: step_of(fraction_bits)}
+        with rounded({n: parameters[n] for n in tried}, tried):
+            # The context model has no part in the picture, nor the others in the bits.
+            of_context = name.startswith("context.")
+            error, bits = evaluator.measure(rows, error=not of_context, bits=of_context)
+        weight_bits = _bits(parameters[name], step_of(fraction_bits))
+        return error + lmbda * (bits + weight_bits / (spec.width * spec.height))
+
+    for name, tensor in parameters.items():
+        most = MOST_BIAS_BITS if name.endswith(".bias") else MOST_FRACTION_BITS
+        start = _first_bits(tensor.detach(), most)
+        steps[name] = step_of(_descend(partial(cost, name), start, most))
+    return steps
+
+
+def _first_bits(tensor: Tensor, most: int) -> int:
+    """Return a number of fraction bits to begin with, at which all integers can be coded."""
+    largest = tensor.abs().max().item()
+    if largest == 0:
+        return most
+    typical = sqrt(tensor.square().mean().item())
+    return max(0, min(round(-log2(typical * FIRST_STEP)), floor(log2(_CODABLE / largest)), most))
+
+
+def _descend(cost: Callable[[int], float], start: int, most: int) -> int:
+    """Walk from `start` to the nearest whole number 0..most whose neighbours cost more."""
+    best, least = start, cost(start)
+    for direction in (-1, 1):
+        k = best + direction
+        moved = False
+        while 0 <= k <= most and (c := cost(k)) < least:
+            best, least, k, moved = k, c, k + direction, True
+        if moved:
+            break
+    return best
+
+
+def _sample(spec: Spec) -> list[Rows]:
+    """Return evenly spread bands of rows of about MOST_PIXELS pixels in all."""
+    bands = [(top, min(top + 32, spec.height)) for top in range(0, spec.height, 32)]
+    wanted = max(1, MOST_PIXELS // (32 * spec.width))
+    return bands[:: -(-len(bands) // wanted)]
+
+
+def _bits(tensor: Tensor, step: int) -> float:
+    values = quantize({"": tensor}, {"": step})[""].values
+    try:
+        return cost_bits(values, law_of(values))
+    except ValueError:
+        return inf

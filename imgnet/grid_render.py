@@ -1,0 +1,87 @@
+"""Draw `grid` at any size: exact at native size, from fewer levels below, resized above.
+
+Above native size the native picture is enlarged by Lanczos-3. Below, the levels that are finer than
+the result are never decoded, and what remains is averaged.
+"""
+
+from __future__ import annotations
+
+from zlib import crc32
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from imgnet.geometry import Crop, Size, resolve_size
+from imgnet.spec import Spec
+
+Pixels = NDArray[np.uint8]
+
+
+def needed_level(spec: Spec, size: Size | None, crop: Crop | None) -> int:
+    """Return the coarsest level that is at least as fine as the picture asked for.
+
+    Raises:
+        UsageError: The size or the crop makes no sense for this picture.
+
+    >>> spec = Spec("grid", 768, 512, 0, 4, 1, num_levels=7, colour=2, dim_context=4)
+    >>> needed_level(spec, 200, None), needed_level(spec, 384, None), needed_level(spec, None, None)
+    (1, 1, 0)
+    """
+    crop = crop or Crop(0, 0, spec.width, spec.height)
+    crop.check(spec.width, spec.height)
+    width, height = resolve_size((crop.width, crop.height), size)
+    level = 0
+    while level < spec.num_levels - 1 and (
+        width << level + 1 <= crop.width and height << level + 1 <= crop.height
+    ):
+        level += 1
+    return level
+
+
+def fitted(spec: Spec, pixels: Pixels, size: Size | None, crop: Crop | None) -> Pixels:
+    """Bring a picture, drawn at some level, to what was asked for.
+
+    Args:
+        spec: Shape of the network.
+        pixels: What `synthesis.draw` gives at that level.
+        size: See `geometry.resolve_size`; relative to the crop where there is one.
+        crop: Part in native pixels; None for everything.
+
+    Returns:
+        (height, width, channels) pixels, 0..255.
+    """
+    crop = crop or Crop(0, 0, spec.width, spec.height)
+    width, height = resolve_size((crop.width, crop.height), size)
+    if (width, height) == (crop.width, crop.height):
+        return pixels[crop.y : crop.y + crop.height, crop.x : crop.x + crop.width]
+    # The last samples of a level may lie beyond the edge: its scale is not that of its size.
+    scale = 0.5 ** needed_level(spec, size, crop)
+    right, bottom = crop.x + crop.width, crop.y + crop.height
+    area = (crop.x * scale, crop.y * scale, right * scale, bottom * scale)
+    return _resized(pixels, area, (width, height))
+
+
+def _resized(
+    pixels: Pixels, area: tuple[float, float, float, float], size: tuple[int, int]
+) -> Pixels:
+    """Bring an area to a size, one axis after the other, for one may grow and the other shrink."""
+    left, top, right, bottom = area
+    across = Image.Resampling.BOX if size[0] < right - left else Image.Resampling.LANCZOS
+    down = Image.Resampling.BOX if size[1] < bottom - top else Image.Resampling.LANCZOS
+    channels = [
+        Image.fromarray(np.ascontiguousarray(pixels[..., i]))
+        .resize((size[0], pixels.shape[0]), across, (left, 0, right, pixels.shape[0]))
+        .resize(size, down, (0, top, size[0], bottom))
+        for i in range(pixels.shape[2])
+    ]
+    return np.stack([np.asarray(channel) for channel in channels], axis=-1)
+
+
+def checksum(pixels: Pixels) -> int:
+    """Return the CRC-32 of pixels, row by row.
+
+    >>> checksum(np.zeros((1, 1, 1), np.uint8)) == crc32(bytes(1))
+    True
+    """
+    return crc32(np.ascontiguousarray(pixels).tobytes())

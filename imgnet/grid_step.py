@@ -1,0 +1,320 @@
+"""One evaluation of `grid` on some rows of the picture: rate, distortion and all gradients.
+
+The picture is cut into tiles and the latents into bands, small enough for the cache, each of them a
+task with its own forward and backward pass. Only the coarse levels are computed for the whole
+picture at once. Tasks return gradients, which are added up in order: a fit is repeatable.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from functools import partial
+from itertools import pairwise
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from imgnet.context import MARGIN
+from imgnet.grid_model import REACH, GridNetwork
+from imgnet.latents import LatentGrids, padded
+from imgnet.spec import edge_margin
+
+BAND = 32768  # latents of a rate task
+TILE = (64, 384)  # rows and columns of a distortion task
+COARSE = 4  # levels from this one on are computed for the whole picture
+
+Rows = tuple[int, int]
+Place = tuple[slice, slice]
+Tile = tuple[int, int, int, int]  # top, bottom, left, right
+Band = tuple[int, int, int]  # grid, top, bottom
+Compute = Callable[["Task"], Tensor]
+Outcome = tuple[float, "Task", tuple[Tensor | None, ...]]
+
+
+@dataclass(frozen=True)
+class Input:
+    """A tensor that tasks take slices of, and the sum of their gradients."""
+
+    value: Tensor
+    gradient: Tensor
+
+    @classmethod
+    def of(cls, value: Tensor) -> Input:
+        """Start with no gradient."""
+        return cls(value, torch.zeros_like(value))
+
+
+@dataclass
+class Task:
+    """Part of the sum to be minimised, with the slices of inputs that it was computed from."""
+
+    places: list[tuple[Input, Place]] = field(default_factory=list)
+    leaves: list[Tensor] = field(default_factory=list)
+
+    def take(self, source: Input, place: Place) -> Tensor:
+        """Return a slice whose gradient is wanted."""
+        leaf = source.value[:, *place].detach().requires_grad_()
+        self.places.append((source, place))
+        self.leaves.append(leaf)
+        return leaf
+
+
+class GridStep:
+    """Evaluate the network on a picture.
+
+    Args:
+        network: Its parameters get gradients.
+        latents: What it draws; `latents.gradient` is set.
+        picture: (C, H, W) in 0..1.
+        seen: (H, W) 1 where the distortion counts, else 0; None for everywhere.
+        workers: Where tasks run.
+        tile: Rows and columns of a distortion task.
+    """
+
+    def __init__(
+        self,
+        network: GridNetwork,
+        latents: LatentGrids,
+        picture: Tensor,
+        seen: Tensor | None,
+        workers: ThreadPoolExecutor,
+        tile: tuple[int, int] = TILE,
+    ) -> None:
+        self.network, self.latents, self.picture, self.seen = network, latents, picture, seen
+        self.workers, self.tile, self.spec = workers, tile, network.spec
+        self.parameters = list(network.parameters())
+        self.margin = edge_margin(self.spec.num_layers)
+        self.base = min(COARSE, self.spec.num_levels - 1)
+
+    def evaluate(self, rows: Sequence[Rows], lmbda: float) -> tuple[float, float]:
+        """Return squared error a sample and bits a pixel of some rows, and leave gradients.
+
+        They are those of error + lmbda * bits, in the network's parameters and in
+        `latents.gradient`.
+
+        Args:
+            rows: Ranges of rows that begin at multiples of 2**COARSE.
+            lmbda: Price of a bit a pixel.
+        """
+        return self._run(rows, lmbda, gradients=True)
+
+    @torch.no_grad()
+    def measure(
+        self, rows: Sequence[Rows], error: bool = True, bits: bool = True
+    ) -> tuple[float, float]:
+        """Return what `evaluate` returns, without gradients; 0 for what is not wanted."""
+        return self._run(rows, 1.0, gradients=False, error=error, bits=bits)
+
+    def _run(
+        self,
+        rows: Sequence[Rows],
+        lmbda: float,
+        gradients: bool,
+        error: bool = True,
+        bits: bool = True,
+    ) -> tuple[float, float]:
+        channels, _, width = self.picture.shape
+        pixels = width * sum(bottom - top for top, bottom in rows)
+        coarse, coarse_leaves = self._coarse()
+        base = Input.of(coarse.detach())
+        own = [Input.of(padded(self._of_level(level), self.margin)) for level in range(self.base)]
+        causal, parents = self._context_inputs()
+        of_tile = partial(self._distortion, base, own)
+        of_band = partial(self._rate, causal, parents)
+        places = self._tiles(rows) if error else ()
+        tiles = [(partial(of_tile, place), 1 / (channels * pixels)) for place in places]
+        shares = [(b, self._share(b, rows)) for b in self._bands(rows) if bits]
+        bands = [(partial(of_band, b), lmbda * share / pixels) for b, share in shares]
+        run = partial(_run_task, self.parameters if gradients else None)
+        outcomes = list(self.workers.map(run, [*tiles, *bands]))
+        if gradients:
+            self._collect(outcomes)
+            self._finish(coarse, coarse_leaves, base, own, causal, parents)
+        errors = sum(value for value, _, _ in outcomes[: len(tiles)])
+        weighed = zip(outcomes[len(tiles) :], shares, strict=True)
+        code_length = sum(value * share for (value, _, _), (_, share) in weighed)
+        return errors / (channels * pixels), code_length / pixels
+
+    def _collect(self, outcomes: Sequence[tuple[float, Task, tuple[Tensor | None, ...]]]) -> None:
+        for _, task, gradients in outcomes:
+            count = len(task.leaves)
+            for (source, place), gradient in zip(task.places, gradients[:count], strict=True):
+                if gradient is not None:
+                    source.gradient[:, *place] += gradient
+            for parameter, gradient in zip(self.parameters, gradients[count:], strict=True):
+                _add_gradient(parameter, gradient)
+
+    def _finish(
+        self,
+        coarse: Tensor,
+        leaves: dict[int, Tensor],
+        base: Input,
+        own: list[Input],
+        causal: list[Input],
+        parents: list[Input],
+    ) -> None:
+        """Carry the gradients of all inputs back to the latents."""
+        latents, flat = self.latents, self.latents.gradient
+        flat.zero_()
+        wanted = [*leaves.values(), *self.network.upsample]
+        carried = torch.autograd.grad(coarse, wanted, base.gradient, allow_unused=True)
+        for level, gradient in zip(leaves, carried, strict=False):
+            if gradient is not None and gradient.numel():
+                latents.of_level(flat, level).add_(gradient)
+        for parameter, gradient in zip(self.network.upsample, carried[len(leaves) :], strict=True):
+            _add_gradient(parameter, gradient)
+        for level, source in enumerate(own):
+            if source.value.numel():
+                latents.of_level(flat, level).add_(_unpadded(source.gradient, self.margin))
+        for i, source in enumerate(causal):
+            latents.grid(flat, i).add_(source.gradient[0, MARGIN:, MARGIN:-MARGIN])
+        for i, source in enumerate(parents):
+            latents.grid(flat, i).add_(source.gradient[0, 1:-1, 1:-1])
+
+    def _of_level(self, level: int) -> Tensor:
+        return self.latents.of_level(self.latents.relaxed, level)
+
+    def _coarse(self) -> tuple[Tensor, dict[int, Tensor]]:
+        """Return the features of the whole picture at level `base`, and the latents behind them."""
+        features, leaves = None, {}
+        for level in reversed(range(self.base, self.spec.num_levels)):
+            own = leaves[level] = self._of_level(level).detach().requires_grad_()
+            if features is not None:
+                features = self._extended(features, level)
+            features = self.network.join(level, padded(own, self.margin), features)
+        assert features is not None
+        return features, leaves
+
+    def _extended(self, features: Tensor, level: int) -> Tensor:
+        """Bring the features of a whole level, with margin, to the level below."""
+        height, width = self.spec.grid_size(level)
+        skip = self.margin - 2 * REACH
+        doubled = self.network.doubled(features, level)
+        return doubled[:, skip : skip + height + 2 * self.margin][
+            :, :, skip : skip + width + 2 * self.margin
+        ]
+
+    def _tiles(self, rows: Sequence[Rows]) -> Iterator[Tile]:
+        """Cut rows into tiles."""
+        width = self.spec.width
+        columns = _split(0, width, self.tile[1])
+        for top, bottom in rows:
+            for first, last in _split(top, bottom, self.tile[0]):
+                for left, right in columns:
+                    yield first, last, left, right
+
+    def _distortion(self, base: Input, own: list[Input], place: Tile, task: Task) -> Tensor:
+        """Return the squared error of a tile."""
+        top, bottom, left, right = place
+        n = self.spec.num_layers
+        features = self._features(task, base, own, 0, (top - n, bottom + n, left - n, right + n))
+        colours = self.network.colours(features)
+        # Clamped in the value but not in the gradient, or what is too bright would stay so.
+        colours = colours + (colours.detach().clamp(0, 1) - colours.detach())
+        error = (colours - self.picture[:, top:bottom, left:right]).square()
+        if self.seen is not None:
+            error = error * self.seen[top:bottom, left:right]
+        return error.sum()
+
+    def _features(
+        self,
+        task: Task,
+        base: Input,
+        own: list[Input],
+        level: int,
+        place: Tile,
+    ) -> Tensor:
+        """Return the features of a place, which may reach into the margin, at a level."""
+        top, bottom, left, right = place
+        m = self.margin
+        here = slice(top + m, bottom + m), slice(left + m, right + m)
+        if level == self.base:
+            return task.take(base, here)
+        above = (
+            (top >> 1) - REACH,
+            (bottom - 1 >> 1) + 1 + REACH,
+            (left >> 1) - REACH,
+            (right - 1 >> 1) + 1 + REACH,
+        )
+        doubled = self.network.doubled(self._features(task, base, own, level + 1, above), level)
+        doubled = doubled[:, top % 2 :, left % 2 :][:, : bottom - top, : right - left]
+        return self.network.join(level, task.take(own[level], here), doubled)
+
+    def _context_inputs(self) -> tuple[list[Input], list[Input]]:
+        """Return every grid with the margins of a neighbourhood and of one of parents."""
+        latents = self.latents
+        grids = [latents.grid(latents.relaxed, i)[None] for i in range(len(latents.grids))]
+        causal = [Input.of(functional.pad(x, (MARGIN, MARGIN, MARGIN, 0))) for x in grids]
+        return causal, [Input.of(functional.pad(x, (1, 1, 1, 1))) for x in grids]
+
+    def _bands(self, rows: Sequence[Rows]) -> Iterator[Band]:
+        """List the bands of latents whose bits count."""
+        for i, (_, level) in enumerate(self.latents.grids):
+            height, width = self.latents.sizes[i]
+            for top, bottom in self.grid_rows(rows, level):
+                for first, last in _split(top, min(bottom, height), max(1, BAND // width)):
+                    yield i, first, last
+
+    def grid_rows(self, rows: Sequence[Rows], level: int) -> list[Rows]:
+        """Return the rows of a level that belong to rows of the picture; of coarse levels, all."""
+        height = self.spec.grid_size(level)[0]
+        if level >= COARSE:
+            return [(0, height)]
+        return [(top >> level, min(-(-bottom >> level), height)) for top, bottom in rows]
+
+    def _share(self, band: Band, rows: Sequence[Rows]) -> float:
+        """Return the part of a band's bits that some rows stand for, of coarse levels not all."""
+        if self.latents.grids[band[0]][1] < COARSE:
+            return 1.0
+        return sum(bottom - top for top, bottom in rows) / self.spec.height
+
+    def _rate(self, causal: list[Input], parents: list[Input], band: Band, task: Task) -> Tensor:
+        """Return the bits of a band."""
+        i, top, bottom = band
+        pyramid, level = self.latents.grids[i]
+        everywhere = slice(None)
+        own = task.take(causal[i], (slice(top, bottom + MARGIN), everywhere))
+        above = None
+        if level < self.spec.num_levels - 1:
+            j = self.latents.grids.index((pyramid, level + 1))
+            rows = slice(top >> 1, (bottom - 1 >> 1) + 3)
+            above = task.take(parents[j], (rows, everywhere))
+        return self.network.context.bits(own, above, top % 2, (i, pyramid, level))
+
+
+def _run_task(parameters: Sequence[Tensor] | None, job: tuple[Compute, float]) -> Outcome:
+    """Run one task; with parameters, take the gradients of its slices and then of those."""
+    compute, weight = job
+    task = Task()
+    with torch.set_grad_enabled(parameters is not None):
+        value = compute(task)
+    if parameters is None:
+        return value.item(), task, ()
+    wanted = [*task.leaves, *parameters]
+    return value.item(), task, torch.autograd.grad(value * weight, wanted, allow_unused=True)
+
+
+def _split(start: int, stop: int, most: int) -> list[Rows]:
+    """Cut a range into even parts of about `most`, at even places."""
+    count = max(1, round((stop - start) / most))
+    edges = [start + 2 * round((stop - start) * i / count / 2) for i in range(count)] + [stop]
+    return [(a, b) for a, b in pairwise(edges) if a < b]
+
+
+def _unpadded(gradient: Tensor, margin: int) -> Tensor:
+    """Carry a gradient back through `latents.padded`."""
+    for axis in (1, 2):
+        gradient = gradient.movedim(axis, 0)
+        inner = gradient[margin:-margin].clone()
+        inner[0] += gradient[:margin].sum(0)
+        inner[-1] += gradient[-margin:].sum(0)
+        gradient = inner.movedim(0, axis)
+    return gradient
+
+
+def _add_gradient(parameter: Tensor, gradient: Tensor | None) -> None:
+    if gradient is not None:
+        parameter.grad = gradient if parameter.grad is None else parameter.grad.add_(gradient)

@@ -1,0 +1,287 @@
+"""The network and the latents of `grid` to one stream of bytes and back.
+
+The stream begins with the CRC-32 of the decoded pixels and one byte a tensor of the network: in its
+upper half k, where the tensor is in multiples of 2**-k, in its lower half a quarter of the index of
+its law. Then one entropy coded stream holds the network's integers, the latents that are out of
+reach of their law, if there are any, and then, grid by grid in the order of `Spec.grids`, all
+latents, wavefront by wavefront. `FORMAT.md` has the details.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from itertools import islice, repeat
+from math import prod
+
+import numpy as np
+from numpy.typing import NDArray
+
+from imgnet.codestream import Quantized, step_index
+from imgnet.context import (
+    LARGEST_LATENT,
+    ContextModel,
+    Laws,
+    decode_grid,
+    laws_of_grid,
+    wavefronts,
+)
+from imgnet.entropy import cheapest_law, cost_bits
+from imgnet.errors import FormatError
+from imgnet.fixedpoint import from_real
+from imgnet.laws import LOCATIONS, NUM_SCALES, centred, located, reach, support
+from imgnet.rans import TOTAL_BITS, Decoder, encode
+from imgnet.spec import Shapes, Spec, latents_name
+
+CRC_BYTES = 4
+LAW_STEP = 4  # of the laws of the network's tensors
+MOST_LAW = 60
+LARGEST_INTEGER = support(MOST_LAW)
+MOST_FRACTION_BITS = 15
+# The likeliest latent of all laws owns all but 8 of the 2**16 slots, so that one byte holds fewer
+# than half as many. Readers refuse larger claims before they allocate anything.
+MAX_LATENTS_PER_BYTE = 1 << 17
+
+_UNIT = step_index(1.0)
+_STEPS_PER_OCTAVE = 8
+_RAW_OFFSET = 1 << 15
+_CUT_SHORT = "the coded stream is cut short"
+_DAMAGED = "the coded stream is damaged"
+
+Integers = NDArray[np.int64]
+
+
+def network_shapes(spec: Spec) -> Shapes:
+    """Return the shapes of all tensors that are no latents."""
+    return {k: shape for k, shape in spec.shapes().items() if not k.startswith("latents.")}
+
+
+def step_of(fraction_bits: int) -> int:
+    """Return the index of the step 2**-fraction_bits.
+
+    >>> step_of(0) == step_index(1.0), step_of(15) == step_index(2.0**-15)
+    (True, True)
+    """
+    return _UNIT - _STEPS_PER_OCTAVE * fraction_bits
+
+
+def law_of(values: NDArray[np.integer]) -> int:
+    """Return the law, a multiple of 4, that codes a tensor of the network in the fewest bits.
+
+    Raises:
+        ValueError: A value is too large for every such law.
+    """
+    if np.abs(values).max(initial=0) > LARGEST_INTEGER:
+        raise ValueError(f"a network's integers go up to {LARGEST_INTEGER}")
+    nearest = cheapest_law(values) // LAW_STEP * LAW_STEP
+    candidates = [law for law in (nearest, nearest + LAW_STEP) if law <= MOST_LAW]
+    return min(candidates or [MOST_LAW], key=lambda law: cost_bits(values, law))
+
+
+def pack(spec: Spec, quantized: Mapping[str, Quantized], pixels_crc: int) -> bytes:
+    """Write a whole picture.
+
+    Args:
+        spec: Shape of the network.
+        quantized: All tensors; those of the network in steps of 2**-15..1, latents in steps of 1.
+            Latents beyond `LARGEST_LATENT` are limited to it, as they are where they are drawn.
+        pixels_crc: CRC-32 of the pixels that it draws.
+
+    Raises:
+        ValueError: A value of the network is too large for every law.
+    """
+    quantized = _limited(quantized)
+    header = bytearray(pixels_crc.to_bytes(CRC_BYTES, "little"))
+    starts, frequencies = list[int](), list[int]()
+    for name in network_shapes(spec):
+        tensor = quantized[name]
+        law = law_of(tensor.values)
+        header.append((_UNIT - tensor.step) // _STEPS_PER_OCTAVE << 4 | law // LAW_STEP)
+        table = np.array(centred(law))
+        symbols = tensor.values.ravel() + support(law)
+        starts += table[symbols].tolist()
+        frequencies += (table[symbols + 1] - table[symbols]).tolist()
+    slots, widths, strays = list[int](), list[int](), list[int]()
+    for name, laws in grid_laws(spec, quantized).items():
+        order = wavefronts(*quantized[name].values.shape)
+        values = quantized[name].values.ravel()[order]
+        start, end, stray = _latent_slots(values, laws.at(order))
+        slots += start.tolist()
+        widths += (end - start).tolist()
+        strays += values[stray].tolist()
+    starts += _stray_slots(strays) + slots
+    frequencies += [*_stray_widths(strays), *widths]
+    return bytes(header) + encode(starts, frequencies)
+
+
+def _limited(quantized: Mapping[str, Quantized]) -> dict[str, Quantized]:
+    limited = dict(quantized)
+    for name, tensor in quantized.items():
+        if name.startswith("latents."):
+            values = np.clip(tensor.values, -LARGEST_LATENT, LARGEST_LATENT)
+            limited[name] = Quantized(values, tensor.step)
+    return limited
+
+
+def grid_laws(spec: Spec, quantized: Mapping[str, Quantized]) -> dict[str, Laws]:
+    """Return the laws of the latents of every grid, row by row, in the order of the file."""
+    model = _context_model(spec, quantized)
+    laws = {}
+    for index, (pyramid, level) in enumerate(spec.grids()):
+        parent = quantized.get(latents_name(pyramid, level + 1))
+        name = latents_name(pyramid, level)
+        laws[name] = laws_of_grid(
+            model.of_grid(index, pyramid, level),
+            quantized[name].values.astype(np.int64),
+            None if parent is None else parent.values.astype(np.int64),
+        )
+    return laws
+
+
+def _context_model(spec: Spec, quantized: Mapping[str, Quantized]) -> ContextModel:
+    names = [name for name in network_shapes(spec) if name.startswith("context.")]
+    return ContextModel(from_real({name: quantized[name].dequantize() for name in names}))
+
+
+def _latent_slots(
+    values: NDArray[np.integer], laws: Laws
+) -> tuple[Integers, Integers, NDArray[np.bool_]]:
+    """Return each latent's first slot, the slot behind its last, and whether it is out of reach."""
+    reaches = _REACHES[laws.scale]
+    symbols = values - laws.whole + reaches
+    last = 2 * reaches + 2
+    stray = (symbols < 0) | (symbols >= last)
+    symbols[stray] = last[stray]
+    used, which = np.unique(laws.scale * LOCATIONS + laws.fraction, return_inverse=True)
+    tables = [_TABLES[key] for key in used.tolist()]
+    first = np.cumsum([0] + [len(table) for table in tables])[which] + symbols
+    joined = np.concatenate([np.array(table) for table in tables])
+    return joined[first], joined[first + 1], stray
+
+
+def latent_bits(values: NDArray[np.integer], laws: Laws) -> NDArray[np.float64]:
+    """Return the ideal code length of each latent (N,) in bits, without what strays cost more."""
+    start, end, _ = _latent_slots(values, laws)
+    bits: NDArray[np.float64] = TOTAL_BITS - np.log2(end - start)
+    return bits
+
+
+# Whether there are strays; if so their number in 32 plain bits and then each of them in 16.
+_ANY_STRAYS = [0, (1 << TOTAL_BITS) - 1, 1 << TOTAL_BITS]
+_PLAIN = range((1 << TOTAL_BITS) + 1)
+
+
+def _stray_slots(strays: list[int]) -> list[int]:
+    if not strays:
+        return [0]
+    number = divmod(len(strays), 1 << TOTAL_BITS)
+    return [_ANY_STRAYS[1], *number, *(value + _RAW_OFFSET for value in strays)]
+
+
+def _stray_widths(strays: list[int]) -> list[int]:
+    return [1] * (len(strays) + 3) if strays else [_ANY_STRAYS[1]]
+
+
+def _read_strays(decoder: Decoder) -> list[int]:
+    if decoder.read([_ANY_STRAYS]) == [0]:
+        return []
+    high, low = decoder.read([_PLAIN] * 2)
+    # Each takes a word, so that the end of the stream is the end of a wrong number.
+    plain = decoder.read(repeat(_PLAIN, high << TOTAL_BITS | low))
+    return [value - _RAW_OFFSET for value in plain]
+
+
+class _Tables(dict[int, list[int]]):
+    """The tables of located laws by scale * 32 + fraction, made when first asked for."""
+
+    def __missing__(self, key: int) -> list[int]:
+        table = self[key] = located(*divmod(key, LOCATIONS))
+        return table
+
+
+_TABLES = _Tables()
+_REACHES = np.array([reach(scale) for scale in range(NUM_SCALES)])
+
+
+def least_bytes(spec: Spec) -> int:
+    """Return a size below which no stream of this shape is.
+
+    >>> least_bytes(Spec("grid", 8, 8, 0, 1, 0, num_levels=1, dim_context=1))
+    19
+    """
+    return CRC_BYTES + len(network_shapes(spec)) + 4  # and the state of the coder
+
+
+def pixels_crc(data: bytes) -> int:
+    """Return the CRC-32 of the pixels that a stream draws.
+
+    >>> pixels_crc(bytes([1, 0, 0, 0]))
+    1
+    """
+    return int.from_bytes(data[:CRC_BYTES], "little")
+
+
+def unpack(spec: Spec, data: bytes, finest: int = 0) -> dict[str, Quantized]:
+    """Read the tensors that `pack` wrote for the same spec.
+
+    Args:
+        spec: Shape of the network.
+        data: Stream.
+        finest: Level below which latents are left out.
+
+    Raises:
+        FormatError: The stream is cut short, damaged or not of this spec.
+    """
+    shapes = network_shapes(spec)
+    header_end = CRC_BYTES + len(shapes)
+    if len(data) < header_end:
+        raise FormatError(_CUT_SHORT)
+    _check_claims(spec, len(data) - header_end)
+    decoder = Decoder(data[header_end:])
+    quantized = {}
+    for (name, shape), byte in zip(shapes.items(), data[CRC_BYTES:header_end], strict=True):
+        law = LAW_STEP * (byte & 15)
+        symbols = decoder.read([centred(law)] * prod(shape))
+        values = np.array(symbols, np.int32).reshape(shape) - np.int32(support(law))
+        quantized[name] = Quantized(values, step_of(byte >> 4))
+    model = _context_model(spec, quantized)
+    strays = iter(_read_strays(decoder))
+    for index, (pyramid, level) in enumerate(spec.grids()):
+        if level < finest:
+            return quantized
+        parent = quantized.get(latents_name(pyramid, level + 1))
+        grid = decode_grid(
+            model.of_grid(index, pyramid, level),
+            spec.grid_size(level),
+            None if parent is None else parent.values.astype(np.int64),
+            lambda laws: _read_latents(decoder, laws, strays),
+        )
+        if np.abs(grid).max() > LARGEST_LATENT:
+            raise FormatError(_DAMAGED)
+        quantized[latents_name(pyramid, level)] = Quantized(grid.astype(np.int32), _UNIT)
+    decoder.finish()
+    if next(strays, None) is not None:
+        raise FormatError(_DAMAGED)
+    return quantized
+
+
+def _check_claims(spec: Spec, stream_bytes: int) -> None:
+    latents = sum(prod(spec.grid_size(level)) for _, level in spec.grids())
+    if latents > MAX_LATENTS_PER_BYTE * stream_bytes:
+        raise FormatError(
+            f"{stream_bytes} coded bytes cannot hold the {latents} latents that the header promises"
+        )
+
+
+def _read_latents(decoder: Decoder, laws: Laws, strays: Iterator[int]) -> Integers:
+    keys = laws.scale * LOCATIONS + laws.fraction
+    symbols = np.array(decoder.read([_TABLES[key] for key in keys.tolist()]))
+    reaches = _REACHES[laws.scale]
+    latents: Integers = symbols - reaches + laws.whole
+    outside = symbols == 2 * reaches + 2
+    if outside.any():
+        missing = int(outside.sum())
+        found = list(islice(strays, missing))
+        if len(found) < missing:
+            raise FormatError(_DAMAGED)
+        latents[outside] = found
+    return latents

@@ -1,0 +1,151 @@
+"""The latent grids of `grid` during a fit: where they start, how they are relaxed, how they move.
+
+All grids lie one behind the other in flat tensors, so that what is done to every latent is done in
+a few calls without fresh memory.
+
+Sources: the relaxation by soft rounding with noise is that of C3 (Kim et al., 2023, section 3.2),
+after Agustsson and Theis (2020); here with Gaussian noise.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from math import prod, tanh
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from imgnet.grid_model import REACH, GridNetwork
+from imgnet.spec import Spec, latents_name
+
+MEAN_DECAY, SQUARE_DECAY = 0.9, 0.95
+DEADZONE = 0.25  # that the first latents lose of their magnitude
+SPARE_NOISE = 1 << 16  # samples more than latents: where a step starts in them is its randomness
+_EPS = 1e-14
+
+
+def padded(x: Tensor, margin: int) -> Tensor:
+    """Repeat the edges of (C, h, w)."""
+    if not len(x):
+        return x.new_zeros(0, x.shape[1] + 2 * margin, x.shape[2] + 2 * margin)
+    # Channels as a batch, of which there may be none.
+    return functional.pad(x[:, None], (margin,) * 4, mode="replicate")[:, 0]
+
+
+class LatentGrids:
+    """The latents of one picture.
+
+    Args:
+        spec: Shape of the network.
+        device: Where they live.
+        generator: Source of the noise, on the CPU.
+    """
+
+    def __init__(self, spec: Spec, device: torch.device, generator: torch.Generator) -> None:
+        self.spec, self.generator = spec, generator
+        self.grids = spec.grids()
+        self.names = [latents_name(*grid) for grid in self.grids]
+        self.sizes = [spec.grid_size(level) for _, level in self.grids]
+        self.starts = [0]
+        for size in self.sizes:
+            self.starts.append(self.starts[-1] + prod(size))
+        total = self.starts[-1]
+        noise = torch.randn(total + SPARE_NOISE, generator=generator)
+        self.noise = noise.to(device)
+        self.values = torch.zeros(total, device=device)
+        self.relaxed, self.slope = torch.zeros_like(self.values), torch.ones_like(self.values)
+        self.gradient = torch.zeros_like(self.values)
+        self.mean, self.square = torch.zeros_like(self.values), torch.zeros_like(self.values)
+
+    def grid(self, flat: Tensor, index: int) -> Tensor:
+        """Return the (h, w) view of one grid in a flat tensor of all."""
+        return flat[self.starts[index] : self.starts[index + 1]].view(self.sizes[index])
+
+    def of_level(self, flat: Tensor, level: int) -> Tensor:
+        """Return all grids of a level, (G, h, w); they lie side by side."""
+        chosen = [i for i, (_, other) in enumerate(self.grids) if other == level]
+        if not chosen:
+            return flat.new_zeros(0, *self.spec.grid_size(level))
+        size = self.sizes[chosen[0]]
+        return flat[self.starts[chosen[0]] : self.starts[chosen[-1] + 1]].view(-1, *size)
+
+    def relax(self, temperature: float, noise: float, parts: Iterable[slice]) -> None:
+        """Set parts of `relaxed`, a smooth random stand-in for the rounded latents, and `slope`."""
+        shift = int(torch.randint(SPARE_NOISE, (1,), generator=self.generator))
+        fresh = self.noise[shift : shift + len(self.values)]
+        for part in parts:
+            soft, slope = _soft_round(self.values[part], temperature)
+            soft.add_(fresh[part], alpha=noise)
+            softer, second_slope = _soft_round(soft, temperature)
+            self.relaxed[part] = softer
+            torch.mul(slope, second_slope, out=self.slope[part])
+
+    def round(self) -> None:
+        """Set `relaxed` to what the file will hold."""
+        torch.round(self.values, out=self.relaxed)
+
+    def step(self, lr: float, parts: Iterable[tuple[slice, int]]) -> None:
+        """Move some of the latents by one Adam step.
+
+        Args:
+            lr: Step size.
+            parts: Ranges of the flat tensors, each with the number of steps it will have taken.
+        """
+        for part, count in parts:
+            gradient = self.gradient[part] * self.slope[part]
+            mean, square = self.mean[part], self.square[part]
+            mean.lerp_(gradient, 1 - MEAN_DECAY)
+            square.mul_(SQUARE_DECAY).addcmul_(gradient, gradient, value=1 - SQUARE_DECAY)
+            root = (square / (1 - SQUARE_DECAY**count)).sqrt_().add_(_EPS)
+            self.values[part].addcdiv_(mean, root, value=-lr / (1 - MEAN_DECAY**count))
+
+
+def _soft_round(x: Tensor, temperature: float) -> tuple[Tensor, Tensor]:
+    """Return s(x) = floor(x) + 1/2 + tanh((r - 1/2) / T) / (2 tanh(1 / (2 T))) and its slope."""
+    scale = tanh(0.5 / temperature)
+    whole = torch.floor(x)
+    bent = (x - whole).sub_(0.5).mul_(2 / temperature).sigmoid_().mul_(2).sub_(1)  # tanh
+    slope = torch.mul(bent, bent).neg_().add_(1).mul_(0.5 / temperature / scale)
+    return whole.add_(0.5).add_(bent, alpha=0.5 / scale), slope
+
+
+@torch.no_grad()
+def analyse(picture: Tensor, step: float, network: GridNetwork, latents: LatentGrids) -> None:
+    """Start from a linear transform: Laplacian pyramids of the picture's principal colours.
+
+    The synthesis' linear path is set to undo it, so that the first picture is already a likeness.
+
+    Args:
+        picture: (C, H, W) in 0..1.
+        step: What a latent of 1 shall mean, in units of the picture.
+        network: Its linear path is set.
+        latents: Their values are set.
+    """
+    spec = network.spec
+    flat = picture.flatten(1)
+    mean = flat.mean(1, keepdim=True)
+    colours = torch.linalg.eigh((flat - mean) @ (flat - mean).T).eigenvectors.flip(1)
+    colours *= torch.where(colours.sum(0) < 0, -1.0, 1.0)
+    for pyramid in range(spec.dim_out):
+        plane = (colours[:, pyramid] @ (flat - mean)).view(1, spec.height, spec.width) / step
+        for level in range(spec.num_levels):
+            above = _halved(plane)
+            if level < spec.num_levels - 1:
+                height, width = plane.shape[1:]
+                predicted = network.doubled(padded(above, REACH), level)[:, :height, :width]
+                plane = functional.softshrink(plane - predicted, DEADZONE)
+            if (pyramid, level) in latents.grids:
+                index = latents.grids.index((pyramid, level))
+                latents.grid(latents.values, index).copy_(plane[0])
+            plane = above
+    first = spec.num_features - spec.dim_out + 1
+    network.linear.weight[:, :first] = colours[:, :1] * step
+    network.linear.weight[:, first:] = colours[:, 1:] * step
+    network.linear.bias.copy_(mean[:, 0])
+
+
+def _halved(plane: Tensor) -> Tensor:
+    odd = (0, plane.shape[2] % 2, 0, plane.shape[1] % 2)
+    even = functional.pad(plane[None], odd, mode="replicate")
+    return functional.avg_pool2d(even, 2)[0]

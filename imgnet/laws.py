@@ -1,0 +1,130 @@
+"""Discretised logistic and Laplace laws as tables of slots, the same on every machine.
+
+All tables come from integer arithmetic on eight stored constants. A table is cumulative: symbol k
+owns the slots table[k] .. table[k + 1] - 1 of 2**16.
+
+There are two kinds. A *centred* law, logistic, codes -K..K around zero; law i has the scale
+2**(i / 8 - 3). A *located* law, of Laplace, codes the distance of an integer from the whole part of
+a location, which lies on a grid of 1/32; law j has the scale 2**(j / 8 - 4.5).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from functools import lru_cache
+from itertools import accumulate, pairwise
+from math import isqrt
+
+from imgnet.rans import TOTAL_BITS
+
+NUM_LAWS = 96
+NUM_SCALES = 76
+LAWS_PER_OCTAVE = 8
+LOCATIONS = 32  # of a located law between two integers
+LOWEST_SCALE_LOG2 = -4.5
+
+_ONE = 1 << 62  # fixed point
+# exp(-1 / (2 s)) of the eight widest laws; every octave below has the squares of the one above.
+_WIDEST_DECAYS = (
+    4602687609541841169,
+    4603433772482077392,
+    4604118113235951423,
+    4604745745892277133,
+    4605321362777405093,
+    4605849269033110099,
+    4606333414392382526,
+    4606777422374946751,
+)
+_FINE = 20  # exp(-1 / (32 s)) of located law j is exp(-1 / (2 s)) of centred law j + 20
+
+
+def support(law: int) -> int:
+    """Return the largest K such that the centred law codes -K..K: 16 scales, rounded up.
+
+    >>> support(0), support(95)
+    (2, 7513)
+    """
+    # K = ceil(2**(law / 8 + 1)): the eighth root of a power of two, exact by three square roots.
+    return 1 + isqrt(isqrt(isqrt((1 << (law + 8)) - 1)))
+
+
+@lru_cache(maxsize=NUM_LAWS)
+def centred(law: int) -> list[int]:
+    """Return the table of a centred law; symbol k is the value k - support(law).
+
+    >>> table = centred(0)
+    >>> table[0], len(table), table[-1]
+    (0, 6, 65536)
+    """
+    tails = list(_tails(law))
+    one_side = [outer - inner for outer, inner in pairwise(tails)]  # frequencies of 1..K
+    centre = (1 << TOTAL_BITS) - 2 * tails[0]
+    return [0, *accumulate([*reversed(one_side), centre, *one_side])]
+
+
+def reach(scale: int) -> int:
+    """Return the K of a located law: it codes -K..K+1 from the whole part of the location.
+
+    >>> reach(0), reach(75)
+    (3, 471)
+    """
+    # 16 scales, rounded up, and one more.
+    return 2 + isqrt(isqrt(isqrt((1 << max(scale - 4, 0)) - 1))) if scale > 4 else 3
+
+
+@lru_cache(maxsize=NUM_SCALES * LOCATIONS)
+def located(scale: int, fraction: int) -> list[int]:
+    """Return the table of a located law; its last symbol announces a value out of reach.
+
+    Args:
+        scale: Index of the scale, 0..75.
+        fraction: Location less its whole part, in 1/32.
+
+    >>> table = located(36, 16)
+    >>> table[0], table[-1], len(table) - 2 == 2 * reach(36) + 2
+    (0, 65536, True)
+    """
+    largest = reach(scale)
+    below = _below(scale)
+    count = 2 * largest + 2  # values
+    shared = (1 << TOTAL_BITS) - count - 1
+    # Between the values k - 1 and k lies k - 1/2, which is (32 k - 16 - fraction) / 32 from the
+    # location; below[0] belongs to -32 (K + 1).
+    first = 16 - fraction + LOCATIONS
+    inner = [k + (shared * p >> 62) for k, p in enumerate(below[first::LOCATIONS][: count - 1], 1)]
+    return [0, *inner, (1 << TOTAL_BITS) - 1, 1 << TOTAL_BITS]
+
+
+@lru_cache(maxsize=NUM_SCALES)
+def _below(scale: int) -> list[int]:
+    """Return the part below m / 32, m = -32 (K + 1) .. 32 (K + 1), in units of 2**-62."""
+    decay, upper, power = _decay(scale + _FINE), [], _ONE
+    for _ in range(LOCATIONS * (reach(scale) + 1) + 1):
+        upper.append(power >> 1)
+        power = power * decay >> 62
+    return [*reversed(upper[1:]), *(_ONE - tail for tail in upper)]
+
+
+def _tails(law: int) -> Iterator[int]:
+    """Yield the slots of all values above k, for k = 0..K.
+
+    Every symbol owns one slot and the rest is shared out by the law. Rounding the tails instead of
+    the frequencies keeps the rounding errors from adding up.
+    """
+    largest = support(law)
+    shared = (1 << TOTAL_BITS) - (2 * largest + 1)
+    decay = _decay(law)
+    power = decay  # exp(-(k + 1/2) / s); 1 - F(k + 1/2) = power / (1 + power)
+    for k in range(largest):
+        yield largest - k + shared * power // (_ONE + power)
+        power = power * decay * decay >> 124
+    yield 0
+
+
+def _decay(law: int) -> int:
+    """exp(-1 / (2 s)) in fixed point."""
+    octaves, step = divmod(NUM_LAWS - 1 - law, LAWS_PER_OCTAVE)
+    decay = _WIDEST_DECAYS[LAWS_PER_OCTAVE - 1 - step]
+    for _ in range(octaves):
+        decay = decay * decay >> 62
+    return decay

@@ -1,0 +1,112 @@
+"""Symbols to bytes and back: a range coder (rANS) in exact integers.
+
+A symbol owns an interval of the 2**16 slots; the more slots, the fewer bits. The coder is a stack,
+so it writes backwards and the decoder reads forwards, symbol by symbol: each table may depend on
+all symbols before it.
+
+Source: J. Duda, "Asymmetric numeral systems", arXiv:1311.2540, section 2.3 (the range variant).
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from collections.abc import Iterable, Sequence
+
+import numpy as np
+
+from imgnet.errors import FormatError
+
+TOTAL_BITS = 16  # the frequencies of a table add up to 2**16
+
+_WORD_BITS = 16
+_STATE_BYTES = 4
+_LEAST_STATE = 1 << 16  # states lie in 2**16 .. 2**32; encoders start here, decoders end here
+
+
+def encode(starts: Sequence[int], frequencies: Sequence[int]) -> bytes:
+    """Write symbols, each given by its interval of slots.
+
+    Args:
+        starts: First slot of each symbol.
+        frequencies: Number of its slots, 1..2**16.
+
+    Returns:
+        The final state in 4 bytes, then 16-bit words, all little-endian.
+
+    >>> len(encode([0, 32768], [32768, 32768]))
+    4
+    """
+    state, words = _LEAST_STATE, []
+    for start, frequency in zip(reversed(starts), reversed(frequencies), strict=True):
+        if state >= frequency << _WORD_BITS:
+            words.append(state & 0xFFFF)
+            state >>= _WORD_BITS
+        quotient, remainder = divmod(state, frequency)
+        state = (quotient << TOTAL_BITS) + start + remainder
+    head = state.to_bytes(_STATE_BYTES, "little")
+    return head + np.array(words[::-1], "<u2").tobytes()
+
+
+class Decoder:
+    """Read what `encode` wrote.
+
+    Args:
+        data: All of it.
+
+    Raises:
+        FormatError: The stream is cut short.
+
+    >>> decoder = Decoder(encode([0, 40000], [40000, 25536]))
+    >>> decoder.read([[0, 40000, 65536]] * 2)
+    [0, 1]
+    >>> decoder.finish()
+    """
+
+    def __init__(self, data: bytes) -> None:
+        if len(data) < _STATE_BYTES or len(data) % 2:
+            raise FormatError("the coded stream is cut short")
+        self._state = int.from_bytes(data[:_STATE_BYTES], "little")
+        self._words = iter(np.frombuffer(data, "<u2", offset=_STATE_BYTES).tolist())
+
+    def read(self, tables: Iterable[Sequence[int]]) -> list[int]:
+        """Return one symbol for each table.
+
+        Args:
+            tables: Cumulative frequencies: symbol k owns the slots table[k] .. table[k + 1] - 1.
+
+        Raises:
+            FormatError: The stream is cut short.
+        """
+        state, words, symbols = self._state, self._words, list[int]()
+        try:
+            for table in tables:  # the one loop that decides how long opening a file takes
+                slot = state & 0xFFFF
+                above = bisect_right(table, slot)
+                start = table[above - 1]
+                state = (table[above] - start) * (state >> 16) + slot - start
+                if state < 0x10000:
+                    state = state << 16 | next(words)
+                symbols.append(above - 1)
+        except StopIteration:
+            raise FormatError("the coded stream is cut short") from None
+        self._state = state
+        return symbols
+
+    def read_bits(self, count: int) -> int:
+        """Return the next `count` bits, at most 16, of equal likelihood.
+
+        Raises:
+            FormatError: The stream is cut short.
+        """
+        shift = TOTAL_BITS - count
+        (value,) = self.read([range(0, (1 << TOTAL_BITS) + 1, 1 << shift)])
+        return value
+
+    def finish(self) -> None:
+        """Check that the stream ends here, as a whole stream does.
+
+        Raises:
+            FormatError: It does not.
+        """
+        if self._state != _LEAST_STATE or next(self._words, None) is not None:
+            raise FormatError("the coded stream is damaged")

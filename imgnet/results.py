@@ -1,0 +1,240 @@
+"""What a bench has measured, as one JSON document that begins with the commands that made it."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, field
+from math import inf
+from pathlib import Path
+from statistics import fmean
+from typing import Any
+
+from imgnet import __version__
+from imgnet.bench import Point, Rate
+from imgnet.costs import ProcessCost
+from imgnet.curves import Curve, RatePoint, by_codec, differences, mean_curve
+from imgnet.errors import InputError, UsageError
+from imgnet.peers import PEERS
+from imgnet.pixels import write_atomically
+
+AND = " && "  # between commands of which each added to the document
+
+
+@dataclass(frozen=True)
+class Mean:
+    """The average over the images of one model, effort and rate."""
+
+    model: str
+    effort: int
+    quality: float | None
+    target_bpp: float | None
+    images: int
+    bpp: float
+    psnr_db: float
+    seconds: float
+    most_seconds: float
+    most_megabytes: float | None
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """The BD-rate of one of our curves against one other codec.
+
+    Attributes:
+        model: Network family.
+        effort: 1..9.
+        against: Name of the codec.
+        images: How many images count.
+        left_out: How many do not: the curves share too little of their PSNR, or one is missing.
+        percent: Mean over the images that count; negative where our files are smaller.
+        per_image: Percent; None for those left out.
+    """
+
+    model: str
+    effort: int
+    against: str
+    images: int
+    left_out: int
+    percent: float | None
+    per_image: dict[str, float | None]
+
+
+@dataclass
+class Results:
+    """Everything measured so far.
+
+    Attributes:
+        command: Command lines.
+        centre: Size of the crops that were measured, as WxH, or None.
+        points: Ours.
+        peers: Of other codecs, measured here.
+        anchors: Of other codecs, published; not stored.
+        processes: Times of other commands.
+    """
+
+    command: str = ""
+    centre: str | None = None
+    points: list[Point] = field(default_factory=list)
+    peers: list[RatePoint] = field(default_factory=list)
+    anchors: list[RatePoint] = field(default_factory=list)
+    processes: list[ProcessCost] = field(default_factory=list)
+
+    def add_command(self, command: str) -> None:
+        """Remember a command line that adds to the results.
+
+        >>> results = Results("imgnet bench a.png")
+        >>> results.add_command("imgnet bench b.png --resume")
+        >>> results.command
+        'imgnet bench a.png && imgnet bench b.png --resume'
+        """
+        commands = self.command.split(AND) if self.command else []
+        self.command = AND.join(dict.fromkeys([*commands, command]))
+
+    def means(self) -> list[Mean]:
+        """Average over the images, for every model, effort and rate."""
+        groups: dict[tuple[str, int, Rate], list[Point]] = {}
+        for point in self.points:
+            groups.setdefault((point.model, point.effort, point.rate), []).append(point)
+        return [_mean(group) for group in groups.values()]
+
+    def comparisons(self) -> list[Comparison]:
+        """Compare every model and effort with every peer and every anchor."""
+        return [
+            _compare(model, effort, ours, name, rivals)
+            for (model, effort), ours in self._ours().items()
+            for name, rivals in self._rivals().items()
+        ]
+
+    def mean_curves(self) -> tuple[dict[str, Curve], dict[str, Curve]]:
+        """Return the mean curves of ours and of the others, empty where images are missing."""
+        images = {Path(point.image).stem for point in self.points}
+        ours = {f"{model} effort {e}": points for (model, e), points in self._ours().items()}
+        others = {**by_codec(self.peers), **by_codec(self.anchors)}
+        return (
+            {name: mean_curve(points, images) for name, points in ours.items()},
+            {name: mean_curve(points, images) for name, points in others.items()},
+        )
+
+    def document(self) -> dict[str, object]:
+        """Return everything as it is stored."""
+        return {
+            "command": self.command,
+            "version": __version__,
+            "cores": os.cpu_count(),
+            "centre": self.centre,
+            "mean": [_plain(mean) for mean in self.means()],
+            "points": [_plain(point) for point in self.points],
+            "peers": [_plain(point) for point in self.peers],
+            "bd_rate": [_plain(comparison) for comparison in self.comparisons()],
+            "processes": [_plain(cost) for cost in self.processes],
+        }
+
+    def store(self, path: Path) -> None:
+        """Write the document, one number a line, so that changes can be read.
+
+        Raises:
+            OutputError: It cannot be written.
+        """
+        text = json.dumps(self.document(), indent=1, allow_nan=False)
+        write_atomically(path, (text + "\n").encode())
+
+    def _ours(self) -> dict[tuple[str, int], list[RatePoint]]:
+        series: dict[tuple[str, int], list[RatePoint]] = {}
+        for p in self.points:
+            point = RatePoint(Path(p.image).stem, p.model, str(p.rate), p.bpp, p.psnr_db)
+            series.setdefault((p.model, p.effort), []).append(point)
+        return series
+
+    def _rivals(self) -> dict[str, list[RatePoint]]:
+        measured = by_codec(self.peers)
+        peers = {
+            name: [point for one in series for point in measured.get(one, [])]
+            for name, series in PEERS.items()
+        }
+        return {name: points for name, points in peers.items() if points} | by_codec(self.anchors)
+
+
+def load(path: Path, centre: str | None) -> Results:
+    """Read a document, to add to it.
+
+    Args:
+        path: What `Results.store` wrote.
+        centre: What the points to add are measured on.
+
+    Raises:
+        InputError: The file cannot be read or is no such document.
+        UsageError: Its points do not belong together with those to add.
+    """
+    try:
+        stored = json.loads(path.read_bytes())
+        version, was = stored["version"], stored["centre"]
+        results = Results(
+            command=str(stored["command"]),
+            centre=was,
+            points=[Point(**_restored(row)) for row in stored["points"]],
+            peers=[RatePoint(**_restored(row)) for row in stored["peers"]],
+            processes=[ProcessCost(**row) for row in stored["processes"]],
+        )
+    except OSError as error:
+        raise InputError(f"{path}: cannot be read ({error.strerror})") from error
+    except (KeyError, TypeError, ValueError) as error:
+        raise InputError(f"{path}: is no result of this bench; leave out --resume") from error
+    if (version, was) != (__version__, centre):
+        raise UsageError(
+            f"{path}: was measured by version {version} on {_part(was)}, and now {__version__} on "
+            f"{_part(centre)} is asked for; leave out --resume or name another --out"
+        )
+    return results
+
+
+def _part(centre: str | None) -> str:
+    return "whole images" if centre is None else f"centres of {centre}"
+
+
+def _restored(row: dict[str, Any]) -> dict[str, Any]:
+    # JSON has no infinity, which is the PSNR of equal pictures.
+    return {**row, "psnr_db": inf} if row["psnr_db"] is None else row
+
+
+def _plain(record: Point | RatePoint | Mean | Comparison | ProcessCost) -> dict[str, object]:
+    """Return what `_restored` takes."""
+    row = asdict(record)
+    return {**row, "psnr_db": None} if row.get("psnr_db") == inf else row
+
+
+def _mean(points: Sequence[Point]) -> Mean:
+    first = points[0]
+    peaks = [p.peak_megabytes for p in points if p.peak_megabytes is not None]
+    return Mean(
+        model=first.model,
+        effort=first.effort,
+        quality=first.quality,
+        target_bpp=first.target_bpp,
+        images=len(points),
+        bpp=round(fmean(p.bpp for p in points), 5),
+        psnr_db=round(fmean(p.psnr_db for p in points), 3),
+        seconds=round(fmean(p.seconds for p in points), 2),
+        most_seconds=max(p.seconds for p in points),
+        most_megabytes=max(peaks, default=None),
+    )
+
+
+def _compare(
+    model: str, effort: int, ours: list[RatePoint], against: str, rivals: list[RatePoint]
+) -> Comparison:
+    per_image = {
+        image: None if value is None else round(value, 3)
+        for image, value in differences(ours, rivals).items()
+    }
+    counted = [value for value in per_image.values() if value is not None]
+    return Comparison(
+        model=model,
+        effort=effort,
+        against=against,
+        images=len(counted),
+        left_out=len(per_image) - len(counted),
+        percent=round(fmean(counted), 3) if counted else None,
+        per_image=per_image,
+    )

@@ -1,0 +1,64 @@
+"""Pictures of `grid` made of random numbers, for tests of what needs no fit."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from imgnet import gridstream
+from imgnet.codestream import Quantized
+from imgnet.container import MODES, STREAM, Encoded
+from imgnet.grid_render import checksum
+from imgnet.gridstream import network_shapes, step_of
+from imgnet.spec import Spec
+from imgnet.synthesis import draw
+
+Tensors = dict[str, Quantized]
+
+BICUBIC = (-27, 225, 67, -9)  # in units of 2**-8
+MODE_OF = {channels: mode for mode, channels in MODES.items()}
+
+
+def grid_spec(width: int, height: int, **changes: int) -> Spec:
+    sizes = {"dim_hidden": 6, "num_layers": 1, "num_levels": 3, "colour": 1, "dim_context": 5}
+    return Spec("grid", width, height, dim_axis=0, **{**sizes, **changes})
+
+
+def random_tensors(spec: Spec, seed: int = 1, spread: float = 2.0) -> Tensors:
+    """Draw latents of some spread, and networks that make pictures and laws of all kinds."""
+    rng = np.random.default_rng(seed)
+    tensors = {}
+    for name, shape in spec.shapes().items():
+        if name.startswith("latents."):
+            values, step = rng.laplace(0, spread, shape), step_of(0)
+        elif name.startswith("upsample."):
+            values, step = rng.normal(BICUBIC, 2, shape), step_of(8)
+        elif name == "linear.bias":
+            values, step = rng.normal(40, 9, shape), step_of(6)
+        else:
+            values, step = rng.logistic(0, 12, shape), step_of(8 if "bias" in name else 7)
+        tensors[name] = Quantized(np.rint(values).astype(np.int32), step)
+    return tensors
+
+
+def extreme_tensors(spec: Spec, seed: int = 1) -> Tensors:
+    """Draw the largest numbers that a stream holds, of either sign."""
+    rng = np.random.default_rng(seed)
+    most = gridstream.LARGEST_INTEGER
+    networks = network_shapes(spec)
+    return {
+        name: Quantized(
+            (rng.choice([-1, 1], shape) * (most if name in networks else 4096)).astype(np.int32),
+            step_of(0),
+        )
+        for name, shape in spec.shapes().items()
+    }
+
+
+def real(tensors: Tensors) -> dict[str, np.ndarray]:
+    return {name: tensor.dequantize() for name, tensor in tensors.items()}
+
+
+def encoded(spec: Spec, tensors: Tensors) -> Encoded:
+    crc = checksum(draw(spec, real(tensors)))
+    stream = np.frombuffer(gridstream.pack(spec, tensors, crc), np.uint8)
+    return Encoded(spec, MODE_OF[spec.dim_out], {STREAM: stream})

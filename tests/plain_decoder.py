@@ -1,0 +1,434 @@
+"""A second decoder of `grid`, written from `imgnet/FORMAT.md` in whole numbers of Python.
+
+It shares nothing with the package, has no arrays and does no arithmetic in floats; it is slow. The
+sections that comments name are those of that page.
+"""
+
+from __future__ import annotations
+
+import json
+import struct
+from bisect import bisect_right
+from dataclasses import dataclass, field
+from math import prod
+from zlib import crc32
+
+Plane = list[list[int]]
+Vector = list[int]
+
+CHANNELS = {"L": 1, "LA": 2, "RGB": 3, "RGBA": 4}
+CAUSAL = [(0, -3), (0, -2), (0, -1)]
+CAUSAL += [(-1, -3), (-1, -2), (-1, -1), (-1, 0), (-1, 1)]
+CAUSAL += [(-2, -2), (-2, -1), (-2, 0), (-2, 1), (-2, 2), (-3, 0)]
+AROUND = [(dy, dx) for dy in (-1, 0, 1) for dx in (-1, 0, 1)]
+DECAYS = [
+    *(4602687609541841169, 4603433772482077392, 4604118113235951423, 4604745745892277133),
+    *(4605321362777405093, 4605849269033110099, 4606333414392382526, 4606777422374946751),
+]
+MOST_LATENT = 4096
+
+
+class DamagedError(Exception):
+    """The file is none, or damaged."""
+
+
+@dataclass
+class Picture:
+    """What a file holds.
+
+    `clamped` names the limits that something ran into, so that tests can tell whether they went
+    that far.
+    """
+
+    width: int
+    height: int
+    mode: str
+    net: list[int]
+    weights: dict[str, Vector] = field(default_factory=dict)
+    latents: dict[tuple[int, int], Plane] = field(default_factory=dict)
+    crc: int | None = None
+    strays: int = 0
+    clamped: set[str] = field(default_factory=set)
+
+    @property
+    def channels(self) -> int:
+        return CHANNELS[self.mode]
+
+    @property
+    def num_levels(self) -> int:
+        return self.net[0]
+
+    def size(self, level: int) -> tuple[int, int]:
+        return -(-self.height // 2**level), -(-self.width // 2**level)
+
+    def grids(self) -> list[tuple[int, int]]:
+        _, finest, colour, *_ = self.net
+        return [
+            (pyramid, level)
+            for level in range(self.num_levels - 1, -1, -1)
+            for pyramid in range(self.channels)
+            if level >= (finest if pyramid == 0 else colour)
+        ]
+
+    def shapes(self) -> dict[str, tuple[int, ...]]:
+        """Section 3, without the grids."""
+        num_levels, finest, _, e, d, num_layers = self.net
+        c = self.channels
+        f = num_levels - finest + c - 1
+        shapes: dict[str, tuple[int, ...]] = {f"upsample.{i}": (4,) for i in range(num_levels - 1)}
+        shapes |= {"hidden.weight": (d, f), "hidden.bias": (d,), "output.weight": (c, d)}
+        shapes |= {"linear.weight": (c, f), "linear.bias": (c,)}
+        for i in range(num_layers):
+            shapes[f"residuals.{i}.weight"] = (c, 9 * c)
+            shapes[f"residuals.{i}.bias"] = (c,)
+            shapes[f"residuals.{i}.alpha"] = (c,)
+        shapes |= {"context.first.weight": (e + 2, 25), "context.first.bias": (e,)}
+        shapes |= {"context.second.weight": (e, e), "context.second.bias": (e,)}
+        shapes |= {"context.last.weight": (2, e), "context.last.bias": (len(self.grids()), 2)}
+        return shapes
+
+    def clamp(self, name: str, x: int, low: int, high: int) -> int:
+        if not low <= x <= high:
+            self.clamped.add(name)
+        return min(max(x, low), high)
+
+    def matrix(self, name: str, columns: int) -> list[Vector]:
+        flat = self.weights[name]
+        return [flat[i : i + columns] for i in range(0, len(flat), columns)]
+
+
+def decode(data: bytes) -> Picture:
+    """Read a file of `grid`."""
+    picture, tensors = _read_container(data)
+    if list(tensors) == ["weights"]:
+        _read_stream(picture, tensors["weights"][1])
+    else:
+        _read_plain(picture, tensors)
+    return picture
+
+
+# Section 2
+
+
+def _read_container(data: bytes) -> tuple[Picture, dict[str, tuple[str, bytes]]]:
+    length = int.from_bytes(data[:8], "little")
+    header, body = json.loads(data[8 : 8 + length]), data[8 + length :]
+    about = json.loads(header.pop("__metadata__")["inr"])
+    crc = about.pop("crc")
+    text = json.dumps(about, separators=(",", ":"), sort_keys=True).encode()
+    if crc32(text + body) != crc or about["model"] != "grid" or about["v"] != 1:
+        raise DamagedError("container")
+    width, height = about["size"]
+    tensors, end = {}, 0
+    for name in sorted(header):
+        begin, new_end = header[name]["data_offsets"]
+        if begin != end:
+            raise DamagedError("offsets")
+        tensors[name] = header[name]["dtype"], body[begin:new_end]
+        end = new_end
+    if end != len(body):
+        raise DamagedError("offsets")
+    return Picture(width, height, about.get("mode", "RGB"), about["net"]), tensors
+
+
+def _read_plain(picture: Picture, tensors: dict[str, tuple[str, bytes]]) -> None:
+    numbers = {}
+    for name, (dtype, content) in tensors.items():
+        letter, size = {"F16": ("e", 2), "F32": ("f", 4)}[dtype]
+        reals = struct.unpack(f"<{len(content) // size}{letter}", content)
+        numbers[name] = [real.as_integer_ratio() for real in reals]
+    for name, shape in picture.shapes().items():
+        if len(numbers[name]) != prod(shape):
+            raise DamagedError(name)
+        picture.weights[name] = [_fixed(picture, name, *ratio) for ratio in numbers[name]]
+    for pyramid, level in picture.grids():
+        height, width = picture.size(level)
+        flat = [
+            picture.clamp("latent", _nearest(*ratio), -MOST_LATENT, MOST_LATENT)
+            for ratio in numbers[f"latents.{pyramid}.{level}"]
+        ]
+        grid = [flat[y * width : (y + 1) * width] for y in range(height)]
+        picture.latents[pyramid, level] = grid
+
+
+# Section 4
+
+
+class Reader:
+    """A coded stream, section 4.1."""
+
+    def __init__(self, data: bytes) -> None:
+        if len(data) < 4 or len(data) % 2:
+            raise DamagedError("length")
+        self.state = int.from_bytes(data[:4], "little")
+        self.words = [data[i] + 256 * data[i + 1] for i in range(4, len(data), 2)]
+        self.position = 0
+
+    def symbol(self, table: list[int]) -> int:
+        k = bisect_right(table, self.state % 65536) - 1  # table[k] <= slot < table[k + 1]
+        return self.take(k, table[k], table[k + 1])
+
+    def plain_bits(self) -> int:
+        slot = self.state % 65536
+        return self.take(slot, slot, slot + 1)
+
+    def take(self, symbol: int, first: int, behind: int) -> int:
+        self.state = (behind - first) * (self.state >> 16) + self.state % 65536 - first
+        if self.state < 65536:
+            if self.position == len(self.words):
+                raise DamagedError("cut short")
+            self.state = self.state * 65536 + self.words[self.position]
+            self.position += 1
+        return symbol
+
+    def finish(self) -> None:
+        if self.state != 65536 or self.position != len(self.words):
+            raise DamagedError("end")
+
+
+def _decay(i: int) -> int:
+    octaves, step = divmod(95 - i, 8)
+    decay = DECAYS[7 - step]
+    for _ in range(octaves):
+        decay = decay * decay >> 62
+    return decay
+
+
+def _eighth_root(power: int) -> int:
+    """Return the least k with k**8 >= 2**power."""
+    k = 1
+    while k**8 < 2**power:
+        k += 1
+    return k
+
+
+def centred_table(i: int) -> tuple[int, list[int]]:
+    """Return K and the table of section 4.3."""
+    largest, decay = _eighth_root(i + 8), _decay(i)
+    shared, power, tails = 65536 - (2 * largest + 1), decay, []
+    for k in range(largest):
+        tails.append(largest - k + shared * power // (2**62 + power))
+        power = power * decay * decay >> 124
+    tails.append(0)
+    owned = {0: 65536 - 2 * tails[0]}
+    for k in range(1, largest + 1):
+        owned[k] = owned[-k] = tails[k - 1] - tails[k]
+    table = [0]
+    for k in range(-largest, largest + 1):
+        table.append(table[-1] + owned[k])
+    return largest, table
+
+
+def located_table(j: int, f: int) -> tuple[int, list[int]]:
+    """Return K and the table of section 4.4."""
+    largest = 3 if j <= 4 else _eighth_root(j - 4) + 1
+    decay, q = _decay(j + 20), [2**62]
+    for _ in range(32 * largest + 64):
+        q.append(q[-1] * decay >> 62)
+    table = [0]
+    for k in range(1, 2 * largest + 2):
+        m = 32 * (k - largest) - 16 - f
+        below = 2**62 - (q[m] >> 1) if m >= 0 else q[-m] >> 1
+        table.append(k + ((65533 - 2 * largest) * below >> 62))
+    return largest, [*table, 65535, 65536]
+
+
+# Section 6
+
+
+def _read_stream(picture: Picture, data: bytes) -> None:
+    picture.crc = int.from_bytes(data[:4], "little")
+    shapes = picture.shapes()
+    header, reader = data[4 : 4 + len(shapes)], Reader(data[4 + len(shapes) :])
+    for (name, shape), byte in zip(shapes.items(), header, strict=True):
+        largest, table = centred_table(4 * (byte % 16))
+        values = [reader.symbol(table) - largest for _ in range(prod(shape))]
+        picture.weights[name] = [_fixed(picture, name, v, 2 ** (byte // 16)) for v in values]
+    strays = []
+    if reader.symbol([0, 65535, 65536]):
+        count = reader.plain_bits() * 65536
+        count += reader.plain_bits()
+        strays = [reader.plain_bits() - 32768 for _ in range(count)]
+    picture.strays = len(strays)
+    tables: dict[tuple[int, int], tuple[int, list[int]]] = {}
+    for index, (pyramid, level) in enumerate(picture.grids()):
+        height, width = picture.size(level)
+        grid = picture.latents[pyramid, level] = [[0] * width for _ in range(height)]
+        order = sorted((x + 2 * y, y, x) for y in range(height) for x in range(width))
+        for _, y, x in order:
+            whole, f, j = law(picture, index, pyramid, level, y, x)
+            if (j, f) not in tables:
+                tables[j, f] = located_table(j, f)
+            largest, table = tables[j, f]
+            symbol = reader.symbol(table)
+            if symbol < 2 * largest + 2:
+                grid[y][x] = whole + symbol - largest
+            elif strays:
+                grid[y][x] = strays.pop(0)
+            else:
+                raise DamagedError("strays")
+            if abs(grid[y][x]) > MOST_LATENT:
+                raise DamagedError("latent")
+    reader.finish()
+    if strays:
+        raise DamagedError("strays")
+
+
+# Section 7
+
+
+def _nearest(numerator: int, denominator: int) -> int:
+    """Round a fraction; a half goes to the even side."""
+    whole, rest = divmod(numerator, denominator)
+    above = 2 * rest > denominator or (2 * rest == denominator and whole % 2)
+    return whole + 1 if above else whole
+
+
+def _fixed(picture: Picture, name: str, numerator: int, denominator: int) -> int:
+    is_bias = name.endswith(".bias")
+    x = _nearest(numerator * 2 ** (12 if is_bias else 15), denominator)
+    return picture.clamp("bias" if is_bias else "weight", x, -(2**20), 2**20)
+
+
+def neighbours(picture: Picture, pyramid: int, level: int, y: int, x: int) -> Vector:
+    own = [(y + dy, x + dx) for dy, dx in CAUSAL]
+    above = [(y // 2 + dy, x // 2 + dx) for dy, dx in AROUND]
+    found = [_or_zero(picture, pyramid, level, *point) for point in own]
+    return found + [_or_zero(picture, pyramid, level + 1, *point) for point in above]
+
+
+def _or_zero(picture: Picture, pyramid: int, level: int, y: int, x: int) -> int:
+    height, width = picture.size(level)
+    if level == picture.num_levels or not (0 <= y < height and 0 <= x < width):
+        return 0
+    return picture.latents[pyramid, level][y][x]
+
+
+def law(
+    picture: Picture, index: int, pyramid: int, level: int, y: int, x: int
+) -> tuple[int, int, int]:
+    """Return the whole part of the location, the rest in 1/32, and the index of the scale."""
+    units, p = picture.net[3], picture.weights
+    n = neighbours(picture, pyramid, level, y, x)
+    first = picture.matrix("context.first.weight", 25)
+    s = [
+        (_dot(row[:23], n) >> 3) + ((row[23] * level + row[24] * min(pyramid, 1)) >> 3)
+        for row in first
+    ]
+    u = [a + b for a, b in zip(s[:units], p["context.first.bias"], strict=True)]
+    u = [picture.clamp("context.first", a, 0, 2**24 - 1) for a in u]
+    second = picture.matrix("context.second.weight", units)
+    v = _affine(second, u, p["context.second.bias"])
+    v = [picture.clamp("context.second", a, 0, 2**24 - 1) for a in v]
+    h = [a + b for a, b in zip(u, v, strict=True)]
+    last = _affine(picture.matrix("context.last.weight", units), h, [0, 0])
+    o = [s[units + i] + p["context.last.bias"][2 * index + i] + last[i] for i in range(2)]
+    location = picture.clamp("location", (o[0] + 64) >> 7, -131072, 131072)
+    scale = picture.clamp("scale", ((o[1] + 256) >> 9) + 36, 0, 75)
+    return location >> 5, location % 32, scale
+
+
+def _dot(a: Vector, b: Vector) -> int:
+    return sum(x * y for x, y in zip(a, b, strict=True))
+
+
+def _affine(matrix: list[Vector], x: Vector, bias: Vector) -> Vector:
+    return [(_dot(row, x) >> 15) + b for row, b in zip(matrix, bias, strict=True)]
+
+
+# Section 8
+
+
+def draw(picture: Picture) -> bytes:
+    """Return the pixels, row by row and in a row pixel by pixel."""
+    n = picture.net[5]
+    planes = _features(picture, 0, -n, picture.height + n, -n, picture.width + n)
+    rows = zip(*planes, strict=True)
+    colours = [[_colour(picture, list(z)) for z in zip(*row, strict=True)] for row in rows]
+    for i in range(n):
+        colours = _residual(picture, f"residuals.{i}", colours)
+    flat = [c for row in colours for colour in row for c in colour]
+    return bytes(picture.clamp("pixel", (c * 255 + 2048) >> 12, 0, 255) for c in flat)
+
+
+def _features(
+    picture: Picture, level: int, top: int, bottom: int, left: int, right: int
+) -> list[Plane]:
+    """Return the planes of section 8.1, cut to top <= y < bottom and left <= x < right."""
+    num_levels, finest, colour, *_ = picture.net
+    others = picture.channels - 1
+    if level == num_levels - 1:
+        planes = [[[0] * (right - left) for _ in range(top, bottom)] for _ in range(others)]
+    else:
+        area = top // 2 - 2, (bottom - 1) // 2 + 3, left // 2 - 2, (right - 1) // 2 + 3
+        taps = picture.weights[f"upsample.{level}"]
+        planes = []
+        for plane in _features(picture, level + 1, *area):
+            down = _doubled(picture, plane, taps, area[0], top, bottom)
+            across = _doubled(picture, _turned(down), taps, area[2], left, right)
+            planes.append(_turned(across))
+    points = [[(y, x) for x in range(left, right)] for y in range(top, bottom)]
+    if level >= colour:
+        for p in range(1, picture.channels):
+            plane = planes[p - 1 - others]
+            planes[p - 1 - others] = [
+                [
+                    z + 4096 * _latent(picture, p, level, *point)
+                    for z, point in zip(*row, strict=True)
+                ]
+                for row in zip(plane, points, strict=True)
+            ]
+    if level >= finest:
+        own = [[4096 * _latent(picture, 0, level, *point) for point in row] for row in points]
+        planes = [own, *planes]
+    return planes
+
+
+def _latent(picture: Picture, pyramid: int, level: int, y: int, x: int) -> int:
+    height, width = picture.size(level)
+    return picture.latents[pyramid, level][min(max(y, 0), height - 1)][min(max(x, 0), width - 1)]
+
+
+def _turned(plane: Plane) -> Plane:
+    return [list(column) for column in zip(*plane, strict=True)]
+
+
+def _doubled(
+    picture: Picture, plane: Plane, t: Vector, start: int, first: int, behind: int
+) -> Plane:
+    """Double a plane, whose rows begin at y = start, along y; return first <= y < behind."""
+    doubled = []
+    for y in range(first, behind):
+        i = y // 2 - start
+        around = plane[i - 1 : i + 3] if y % 2 else plane[i - 2 : i + 2]
+        weights = t if y % 2 else t[::-1]
+        sums = [_dot(weights, list(column)) >> 15 for column in zip(*around, strict=True)]
+        doubled.append([picture.clamp("feature", z, 1 - 2**25, 2**25 - 1) for z in sums])
+    return doubled
+
+
+def _colour(picture: Picture, z: Vector) -> Vector:
+    p, d = picture.weights, picture.net[4]
+    u = _affine(picture.matrix("hidden.weight", len(z)), z, p["hidden.bias"])
+    u = [picture.clamp("hidden", a, 0, 2**24 - 1) for a in u]
+    c = _affine(picture.matrix("linear.weight", len(z)), z, p["linear.bias"])
+    more = _affine(picture.matrix("output.weight", d), u, [0] * len(c))
+    sums = [a + b for a, b in zip(c, more, strict=True)]
+    return [picture.clamp("colour", a, 1 - 2**22, 2**22 - 1) for a in sums]
+
+
+def _residual(picture: Picture, name: str, colours: list[list[Vector]]) -> list[list[Vector]]:
+    p, channels = picture.weights, picture.channels
+    matrix = picture.matrix(f"{name}.weight", 9 * channels)
+    new = []
+    for y in range(1, len(colours) - 1):
+        row = []
+        for x in range(1, len(colours[0]) - 1):
+            q = [c for dy, dx in AROUND for c in colours[y + dy][x + dx]]
+            r = _affine(matrix, q, p[f"{name}.bias"])
+            r = [picture.clamp("residual", a, 0, 2**24 - 1) for a in r]
+            moved = [a * b >> 15 for a, b in zip(p[f"{name}.alpha"], r, strict=True)]
+            sums = [a + b for a, b in zip(colours[y][x], moved, strict=True)]
+            row.append([picture.clamp("colour", a, 1 - 2**22, 2**22 - 1) for a in sums])
+        new.append(row)
+    return new

@@ -1,0 +1,262 @@
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+
+from imgnet import context
+from imgnet.context import (
+    CAUSAL,
+    LARGEST_HIDDEN,
+    LARGEST_LATENT,
+    PARENTS,
+    ContextModel,
+    Laws,
+    Neighbourhood,
+    decode_grid,
+    laws_of_grid,
+    wavefronts,
+)
+from imgnet.fixedpoint import LARGEST_WEIGHT
+from imgnet.laws import NUM_SCALES, reach
+from imgnet.spec import MAX_GRID_DIM, MAX_LEVELS, NUM_NEIGHBOURS, RANGES
+
+EXACT = 1 << 53  # all whole numbers up to here are floats
+SIZES = [(1, 1), (1, 7), (7, 1), (2, 2), (5, 4), (13, 21), (3, 40), (40, 3)]
+
+Model = Callable[[np.ndarray], Laws]
+Weights = dict[str, np.ndarray]
+
+
+def random_weights(dim: int = 5, seed: int = 1, spread: int = 4000) -> Weights:
+    rng = np.random.default_rng(seed)
+
+    def draw(*shape: int) -> np.ndarray:
+        values = rng.integers(-spread, spread + 1, shape)
+        return np.clip(values, -LARGEST_WEIGHT, LARGEST_WEIGHT).astype(np.float64)
+
+    return {
+        "context.first.weight": draw(dim + 2, NUM_NEIGHBOURS + 2),
+        "context.first.bias": draw(dim),
+        "context.second.weight": draw(dim, dim),
+        "context.second.bias": draw(dim),
+        "context.last.weight": draw(2, dim),
+        "context.last.bias": draw(4, 2),
+    }
+
+
+def largest_weights(seed: int) -> Weights:
+    """Draw weights near the limits, mostly positive, so that sums come near theirs."""
+    rng = np.random.default_rng(seed)
+    weights = random_weights(MAX_GRID_DIM)
+    for name, array in weights.items():
+        signs = rng.choice([-1, 1, 1, 1], array.shape) if "first" in name else 1
+        weights[name] = (LARGEST_WEIGHT - rng.integers(0, 99, array.shape)) * signs * 1.0
+    return weights
+
+
+def model(seed: int = 1) -> Model:
+    return ContextModel(random_weights(seed=seed)).of_grid(2, 1, 3)
+
+
+def random_grid(height: int, width: int, seed: int = 2) -> np.ndarray:
+    return np.random.default_rng(seed).integers(-40, 40, (height, width))
+
+
+def parent_of(height: int, width: int) -> np.ndarray:
+    return random_grid(-(-height // 2), -(-width // 2), seed=3)
+
+
+def same(a: Laws, b: Laws) -> bool:
+    parts = [(a.whole, b.whole), (a.fraction, b.fraction), (a.scale, b.scale)]
+    return all(np.array_equal(x, y) for x, y in parts)
+
+
+def at(grid: np.ndarray | None, y: int, x: int) -> int:
+    if grid is None or not (0 <= y < grid.shape[0] and 0 <= x < grid.shape[1]):
+        return 0
+    return int(grid[y, x])
+
+
+def law_in_integers(
+    weights: Weights, n: list[int], index: int, pyramid: int, level: int
+) -> tuple[int, int, int]:
+    """Compute in integers of Python what a model computes in floats."""
+    w = {name.removeprefix("context."): a.astype(int).tolist() for name, a in weights.items()}
+    dim = len(w["first.bias"])
+    where = [level, min(pyramid, 1)]
+    s = [(dot(row[:23], n) >> 3) + (dot(row[23:], where) >> 3) for row in w["first.weight"]]
+    u = [limited(a + b) for a, b in zip(s[:dim], w["first.bias"], strict=True)]
+    products = [dot(row, u) >> 15 for row in w["second.weight"]]
+    v = [limited(a + b) for a, b in zip(products, w["second.bias"], strict=True)]
+    h = [a + b for a, b in zip(u, v, strict=True)]
+    location, scale = (
+        s[dim + i] + w["last.bias"][index][i] + (dot(w["last.weight"][i], h) >> 15) for i in (0, 1)
+    )
+    location = min(max((location + 64) >> 7, -(2**17)), 2**17)
+    return location >> 5, location % 32, min(max(((scale + 256) >> 9) + 36, 0), 75)
+
+
+def dot(a: list[int], b: list[int]) -> int:
+    return sum(x * y for x, y in zip(a, b, strict=True))
+
+
+def limited(x: int) -> int:
+    return min(max(x, 0), LARGEST_HIDDEN)
+
+
+# The bounds
+
+
+def test_no_sum_is_too_large_to_be_exact() -> None:
+    # While a grid is decoded a stray is any number of 16 bits; only then it is refused.
+    latent = max(1 << 15, LARGEST_LATENT + max(map(reach, range(NUM_SCALES))) + 1)
+    dim = RANGES["grid"]["dim_context"].stop - 1
+    first = NUM_NEIGHBOURS * LARGEST_WEIGHT * latent
+    where = LARGEST_WEIGHT * (MAX_LEVELS - 1) + LARGEST_WEIGHT
+    second = dim * LARGEST_WEIGHT * LARGEST_HIDDEN
+    last = dim * LARGEST_WEIGHT * 2 * LARGEST_HIDDEN
+    output = first + where + last + 3 * LARGEST_WEIGHT  # before anything is divided
+    assert max(first + where, second, last) < EXACT
+    assert (output >> context.WEIGHT_BITS) + first < EXACT
+
+
+def test_wider_context_models_would_not_be_exact() -> None:
+    assert 2 * MAX_GRID_DIM * LARGEST_WEIGHT * 2 * LARGEST_HIDDEN > EXACT
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_the_largest_weights_give_what_integers_give(seed: int) -> None:
+    weights = largest_weights(seed)
+    neighbours = np.random.default_rng(seed).integers(-(1 << 15), 1 << 15, (23, 4))
+    laws = ContextModel(weights).of_grid(1, 2, 11)(neighbours * 1.0)
+    expected = [law_in_integers(weights, n, 1, 2, 11) for n in neighbours.T.tolist()]
+    assert list(zip(laws.whole, laws.fraction, laws.scale, strict=True)) == expected
+
+
+# The model
+
+
+@pytest.mark.parametrize("seed", range(4))
+@pytest.mark.parametrize("spread", [300, 4000, 60_000])
+def test_laws_are_those_of_integers(seed: int, spread: int) -> None:
+    weights = random_weights(seed=seed, spread=spread)
+    neighbours = np.random.default_rng(seed).integers(-50, 50, (23, 30))
+    for index, pyramid, level in [(0, 0, 6), (3, 1, 0), (2, 3, 2)]:
+        laws = ContextModel(weights).of_grid(index, pyramid, level)(neighbours * 1.0)
+        got = list(zip(laws.whole, laws.fraction, laws.scale, strict=True))
+        expected = [law_in_integers(weights, n, index, pyramid, level) for n in neighbours.T]
+        assert got == expected
+
+
+def test_laws_differ_from_latent_to_latent() -> None:
+    # Otherwise the comparisons in this file would compare little.
+    laws = laws_of_grid(model(), random_grid(13, 21), parent_of(13, 21))
+    assert len(np.unique(laws.whole)) > 5
+    assert len(np.unique(laws.fraction)) > 20
+    assert len(np.unique(laws.scale)) > 10
+
+
+def test_locations_and_scales_are_limited() -> None:
+    weights = {name: np.zeros_like(array) for name, array in random_weights(spread=1).items()}
+    weights["context.first.weight"][-2:] = LARGEST_WEIGHT
+    neighbours = np.full((23, 3), 3000.0) * [-1, 0, 1]
+    laws = ContextModel(weights).of_grid(0, 0, 0)(neighbours)
+    assert laws.whole.tolist() == [-LARGEST_LATENT, 0, LARGEST_LATENT]
+    assert laws.fraction.tolist() == [0, 0, 0]
+    assert laws.scale.tolist() == [0, 36, NUM_SCALES - 1]
+
+
+# The neighbours
+
+
+def test_all_causal_neighbours_lie_on_earlier_wavefronts() -> None:
+    assert all(dx + 2 * dy < 0 for dy, dx in CAUSAL)
+    assert len(set(CAUSAL)) == 14
+    assert len(CAUSAL) + len(PARENTS) == NUM_NEIGHBOURS
+
+
+@pytest.mark.parametrize("size", SIZES)
+@pytest.mark.parametrize("has_parent", [True, False])
+def test_neighbours_are_where_they_should_be(size: tuple[int, int], has_parent: bool) -> None:
+    grid, parent = random_grid(*size), parent_of(*size) if has_parent else None
+    around = Neighbourhood(size, parent)
+    around.fill(grid)
+    height, width = size
+    expected = [
+        [at(grid, y + dy, x + dx) for dy, dx in CAUSAL]
+        + [at(parent, y // 2 + dy, x // 2 + dx) for dy, dx in PARENTS]
+        for y in range(height)
+        for x in range(width)
+    ]
+    assert around.gather_band(0, height).T.tolist() == expected
+    assert np.array_equal(around.grid(), grid)
+    for y in range(height):
+        row = around.gather(slice(y, y + 1), 2 * y + width - 1)
+        assert row[:, 0].tolist() == expected[y * width + width - 1]
+
+
+# The order
+
+
+@pytest.mark.parametrize("size", SIZES)
+def test_wavefronts_are_in_the_order_of_the_decoder(size: tuple[int, int]) -> None:
+    position = 0
+
+    def read(laws: Laws) -> np.ndarray:
+        nonlocal position
+        position += len(laws.whole)
+        return np.arange(position - len(laws.whole), position)
+
+    decoded = decode_grid(model(), size, None, read)
+    assert decoded.ravel()[wavefronts(*size)].tolist() == list(range(size[0] * size[1]))
+
+
+@pytest.mark.parametrize("size", SIZES)
+def test_wavefronts_come_by_rising_t_and_row(size: tuple[int, int]) -> None:
+    height, width = size
+    points = [divmod(index, width) for index in wavefronts(height, width).tolist()]
+    assert points == sorted(points, key=lambda point: (point[1] + 2 * point[0], point[0]))
+    assert sorted(points) == [(y, x) for y in range(height) for x in range(width)]
+
+
+@pytest.mark.parametrize("size", SIZES)
+@pytest.mark.parametrize("has_parent", [True, False])
+def test_encoder_and_decoder_see_the_same_laws(size: tuple[int, int], has_parent: bool) -> None:
+    grid, parent = random_grid(*size), parent_of(*size) if has_parent else None
+    order = wavefronts(*size)
+    values, seen = grid.ravel()[order], list[Laws]()
+
+    def read(laws: Laws) -> np.ndarray:
+        begin = sum(len(earlier.whole) for earlier in seen)
+        seen.append(laws)
+        return values[begin : begin + len(laws.whole)]
+
+    assert np.array_equal(decode_grid(model(), size, parent, read), grid)
+    joined = Laws(
+        np.concatenate([laws.whole for laws in seen]),
+        np.concatenate([laws.fraction for laws in seen]),
+        np.concatenate([laws.scale for laws in seen]),
+    )
+    assert same(joined, laws_of_grid(model(), grid, parent).at(order))
+
+
+def test_a_law_depends_on_no_latent_that_comes_later() -> None:
+    grid, order = random_grid(6, 9), wavefronts(6, 9)
+    whole = laws_of_grid(model(), grid, None).at(order)
+    for position in range(0, 54, 7):
+        changed = grid.copy()
+        changed.ravel()[order[position:]] += 1000
+        laws = laws_of_grid(model(), changed, None).at(order)
+        until = np.arange(position + 1)
+        assert same(laws.at(until), whole.at(until))
+        assert position > 50 or not same(laws, whole)
+
+
+def test_bands_make_no_difference(monkeypatch: pytest.MonkeyPatch) -> None:
+    grid, parent = random_grid(13, 21), parent_of(13, 21)
+    whole = laws_of_grid(model(), grid, parent)
+    for band in (1, 21, 50, 1000):
+        monkeypatch.setattr(context, "_BAND", band)
+        assert same(laws_of_grid(model(), grid, parent), whole)

@@ -1,0 +1,108 @@
+"""From request to encoded image; `grid` first of all, for `gated` and `mlp` see test_api.py."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from grid_cases import Pixels, picture
+
+from imgnet.container import MODES, Encoded, from_bytes, to_bytes
+from imgnet.encoding import encode_coordinates, encode_grid
+from imgnet.errors import TargetError, UsageError
+from imgnet.fitting import Options, Result
+from imgnet.grid_render import checksum
+from imgnet.presets import Preset
+from imgnet.rate import Request, Shape
+from imgnet.synthesis import draw
+
+pytestmark = pytest.mark.usefixtures("one_thread")
+
+QUICK = Options(Preset(4, 4096, 0.25), device="cpu")
+
+
+def encoded_with(
+    pixels: Pixels | None = None, options: Options = QUICK, **request: Any
+) -> tuple[Encoded, Result]:
+    pixels = picture(24, 20) if pixels is None else pixels
+    wanted = Request(**{"model": "grid", "shape": Shape(dim_hidden=6), **request})
+    height, width, channels = pixels.shape
+    spec = wanted.spec((width, height), channels)
+    mode = next(mode for mode, count in MODES.items() if count == channels)
+    encoder = encode_grid if wanted.model == "grid" else encode_coordinates
+    return encoder(wanted, spec, mode, pixels, None, options)
+
+
+@pytest.fixture(scope="module")
+def coded() -> tuple[Encoded, Result]:
+    num_threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    both = encoded_with()
+    torch.set_num_threads(num_threads)
+    return both
+
+
+def test_the_stream_holds_the_fitted_network_and_the_checksum_of_its_pixels(
+    coded: tuple[Encoded, Result],
+) -> None:
+    encoded, result = coded
+    read = from_bytes(to_bytes(encoded))
+    parameters = read.parameters()
+    assert parameters.keys() == result.parameters.keys()
+    for name, array in parameters.items():
+        assert np.array_equal(array, result.parameters[name])
+    assert read.pixels_crc == checksum(draw(read.spec, parameters))
+    assert read.spec.dim_hidden == 6
+
+
+@pytest.mark.parametrize("weights", ["float16", "float32"])
+def test_plain_weights_draw_the_same_pixels_and_say_nothing_of_them(
+    weights: str, coded: tuple[Encoded, Result]
+) -> None:
+    encoded, _ = encoded_with(weights=weights)
+    assert encoded.weights == weights
+    assert encoded.pixels_crc is None
+    read = from_bytes(to_bytes(encoded))
+    assert np.array_equal(
+        draw(read.spec, read.parameters()), draw(read.spec, coded[0].parameters())
+    )
+
+
+def test_low_quality_makes_small_files() -> None:
+    pixels = np.random.default_rng(0).integers(60, 200, (24, 32, 3), np.uint8)
+    sizes = [len(to_bytes(encoded_with(pixels, quality=q)[0])) for q in (10, 50, 90)]
+    assert sizes == sorted(sizes)
+    assert sizes[2] > 1.5 * sizes[0]
+
+
+@pytest.mark.parametrize("target", [700, 900])
+def test_a_target_is_never_exceeded(target: int) -> None:
+    """Also where a short fit lands far above it: latents are dropped until it holds."""
+    pixels = np.random.default_rng(0).integers(0, 256, (30, 40, 3), np.uint8)
+    encoded, result = encoded_with(pixels, target_size=target)
+    assert 0.9 * target < len(to_bytes(encoded)) <= target
+    assert encoded.pixels_crc == checksum(draw(encoded.spec, encoded.parameters()))
+    assert all(np.array_equal(a, result.parameters[n]) for n, a in encoded.parameters().items())
+
+
+def test_a_target_below_the_network_is_an_error() -> None:
+    with pytest.raises(TargetError) as error:
+        encoded_with(target_size=300)
+    assert "\n" not in str(error.value)
+    assert "too" in str(error.value)
+
+
+def test_plain_weights_of_grid_take_no_target() -> None:
+    with pytest.raises(UsageError, match="float16"):
+        encoded_with(weights="float16", target_size=9000)
+
+
+@pytest.mark.parametrize("model", ["gated", "mlp"])
+def test_the_other_families_come_by_the_same_way(model: str) -> None:
+    encoded, result = encoded_with(model=model, shape=Shape(), target_size=900)
+    assert encoded.spec.family == model
+    assert encoded.pixels_crc is None
+    assert len(to_bytes(encoded)) <= 900
+    assert all(np.array_equal(a, result.parameters[n]) for n, a in encoded.parameters().items())

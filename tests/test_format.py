@@ -1,0 +1,246 @@
+"""`imgnet/FORMAT.md` says enough: a decoder written from it gives the same latents and pixels."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from zlib import crc32
+
+import numpy as np
+import plain_decoder
+import pytest
+from grid_samples import (
+    MODE_OF,
+    Tensors,
+    encoded,
+    extreme_tensors,
+    grid_spec,
+    random_tensors,
+    real,
+)
+
+import imgnet
+from imgnet import laws
+from imgnet.container import MODES, Encoded, to_bytes
+from imgnet.errors import FormatError
+from imgnet.laws import LOCATIONS, NUM_LAWS, NUM_SCALES
+from imgnet.spec import Spec, latents_name
+
+TESTS = Path(__file__).parent
+FORMAT = (Path(imgnet.__file__).parent / "FORMAT.md").read_text()
+
+SPECS = {
+    "odd": grid_spec(21, 13, num_levels=4),
+    "one pixel": grid_spec(1, 1),
+    "column": grid_spec(1, 7, colour=0),
+    "row": grid_spec(7, 1, num_layers=2),
+    "grey": grid_spec(12, 9, dim_out=1),
+    "grey and alpha": grid_spec(9, 12, dim_out=2, num_layers=3),
+    "rgba": grid_spec(11, 6, dim_out=4),
+    "finest 1": grid_spec(15, 10, finest=1),
+    "colour 0": grid_spec(14, 7, colour=0),
+    "coarse colour": grid_spec(14, 7, num_levels=5, finest=2, colour=4),
+    "one level": grid_spec(10, 11, num_levels=1, colour=0),
+    "more levels than needed": grid_spec(5, 3, num_levels=7, colour=2),
+    "no residuals": grid_spec(13, 5, num_layers=0),
+    "many residuals": grid_spec(8, 5, num_layers=7),
+    "least networks": grid_spec(9, 9, dim_context=1, dim_hidden=1),
+}
+# Limits that only numbers of any size, which plain files hold, can run into.
+OF_PLAIN_FILES = {"latent"}
+OF_CODED_FILES = {
+    *("weight", "bias", "feature", "hidden", "colour", "residual", "pixel"),
+    *("context.first", "context.second", "location", "scale"),
+}
+
+
+def check(spec: Spec, tensors: Tensors) -> plain_decoder.Picture:
+    """Compare everything that both decoders get out of a file."""
+    file = to_bytes(encoded(spec, tensors))
+    picture = plain_decoder.decode(file)
+    assert (picture.width, picture.height, picture.mode) == (
+        spec.width,
+        spec.height,
+        MODE_OF[spec.dim_out],
+    )
+    parameters = imgnet.container.from_bytes(file).parameters()
+    for pyramid, level in spec.grids():
+        grid = parameters[latents_name(pyramid, level)]
+        assert picture.latents[pyramid, level] == grid.tolist()
+    pixels = plain_decoder.draw(picture)
+    assert pixels == imgnet.decode(file).tobytes()
+    assert crc32(pixels) == picture.crc
+    return picture
+
+
+@pytest.mark.parametrize("name", SPECS)
+@pytest.mark.parametrize("seed", range(2))
+def test_both_decoders_agree(name: str, seed: int) -> None:
+    check(SPECS[name], random_tensors(SPECS[name], seed))
+
+
+@pytest.mark.parametrize("name", SPECS)
+def test_both_decoders_agree_on_the_largest_numbers(name: str) -> None:
+    check(SPECS[name], extreme_tensors(SPECS[name]))
+
+
+def test_both_decoders_agree_on_the_largest_networks() -> None:
+    spec = grid_spec(2, 1, dim_context=256, dim_hidden=256, num_levels=3, dim_out=2)
+    check(spec, extreme_tensors(spec))
+    positive = {
+        name: replace(tensor, values=abs(tensor.values))
+        for name, tensor in extreme_tensors(spec).items()
+    }
+    picture = check(spec, positive)
+    assert {"hidden", "context.first", "context.second", "feature"} <= picture.clamped
+
+
+def test_both_decoders_agree_on_strays() -> None:
+    picture = check(SPECS["odd"], random_tensors(SPECS["odd"], spread=300))
+    assert picture.strays > 10
+    calm = random_tensors(SPECS["odd"], spread=0)
+    zeros = {name: replace(tensor, values=0 * tensor.values) for name, tensor in calm.items()}
+    assert check(SPECS["odd"], zeros).strays == 0
+
+
+def test_these_tests_run_into_every_limit() -> None:
+    clamped = set()
+    for name in ("odd", "rgba"):
+        clamped |= check(SPECS[name], extreme_tensors(SPECS[name])).clamped
+    assert clamped == OF_CODED_FILES
+
+
+def test_biases_between_the_units_are_rounded_alike() -> None:
+    tensors = random_tensors(SPECS["odd"])
+    for name, tensor in tensors.items():
+        if name.endswith("bias"):
+            numbers = np.arange(tensor.values.size, dtype=np.int32).reshape(tensor.values.shape)
+            tensors[name] = replace(tensor, values=numbers * 7 - 40, step=160 - 8 * 15)
+    picture = check(SPECS["odd"], tensors)
+    assert picture.weights["hidden.bias"][:5] == [-5, -4, -3, -2, -2]  # -40/8, -33/8, ...
+
+
+def test_a_colour_halfway_between_two_levels_goes_up() -> None:
+    spec = grid_spec(2, 1)
+    tensors = random_tensors(spec)
+    zeros = {name: replace(tensor, values=0 * tensor.values) for name, tensor in tensors.items()}
+    bias = np.array([128, 127, 129], np.int32)  # in 1/256, so that the first is 127.5 levels
+    zeros["linear.bias"] = replace(zeros["linear.bias"], values=bias, step=160 - 8 * 8)
+    assert list(plain_decoder.draw(check(spec, zeros))) == [128, 127, 128] * 2
+
+
+def as_plain_file(spec: Spec, arrays: dict[str, np.ndarray], dtype: str) -> bytes:
+    tensors = {name: array.astype(dtype) for name, array in arrays.items()}
+    return to_bytes(Encoded(spec, MODE_OF[spec.dim_out], tensors))
+
+
+@pytest.mark.parametrize("name", ["odd", "rgba", "column"])
+@pytest.mark.parametrize("dtype", ["float16", "float32"])
+def test_both_decoders_agree_on_plain_files(name: str, dtype: str) -> None:
+    spec, rng = SPECS[name], np.random.default_rng(4)
+    arrays = {
+        key: array * rng.uniform(0.9, 1.1, array.shape) + rng.normal(0, 1e-5, array.shape)
+        for key, array in real(random_tensors(spec)).items()
+    }
+    extremes = real(random_tensors(spec))
+    for array in extremes.values():
+        array.ravel()[0] = 60_000
+    for chosen in (arrays, extremes):
+        file = as_plain_file(spec, chosen, dtype)
+        picture = plain_decoder.decode(file)
+        assert plain_decoder.draw(picture) == imgnet.decode(file).tobytes()
+    assert picture.clamped >= OF_PLAIN_FILES
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
+@pytest.mark.parametrize("name", ["latents.0.1", "hidden.weight", "context.last.bias"])
+def test_plain_files_without_numbers_are_refused(name: str, value: float) -> None:
+    arrays = real(random_tensors(SPECS["odd"]))
+    arrays[name].ravel()[-1] = value
+    for dtype in ("float16", "float32"):
+        with pytest.raises(FormatError, match="not all finite"):
+            imgnet.decode(as_plain_file(SPECS["odd"], arrays, dtype))
+
+
+@pytest.mark.parametrize("law", range(0, NUM_LAWS, 5))
+def test_centred_tables_are_those_of_the_page(law: int) -> None:
+    assert plain_decoder.centred_table(law) == (laws.support(law), laws.centred(law))
+
+
+@pytest.mark.parametrize("scale", range(NUM_SCALES))
+def test_located_tables_are_those_of_the_page(scale: int) -> None:
+    for fraction in range(scale % 3, LOCATIONS, 10):
+        expected = laws.reach(scale), laws.located(scale, fraction)
+        assert plain_decoder.located_table(scale, fraction) == expected
+
+
+@pytest.mark.parametrize("change", ["crc", "cut", "flip"])
+def test_the_second_decoder_notices_damage_too(change: str) -> None:
+    file = to_bytes(encoded(SPECS["odd"], random_tensors(SPECS["odd"])))
+    changes: dict[str, Callable[[bytes], bytes]] = {
+        "crc": lambda data: data.replace(b'crc\\":', b'crc\\":1'),
+        "cut": lambda data: data[:-2],
+        "flip": lambda data: data[:-1] + bytes([data[-1] ^ 1]),
+    }
+    with pytest.raises((plain_decoder.DamagedError, ValueError)):
+        plain_decoder.decode(changes[change](file))
+
+
+def test_the_second_decoder_shares_nothing_with_the_package() -> None:
+    code = "import sys, plain_decoder; print(*sys.modules)"
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=TESTS
+    )
+    assert not {"imgnet", "numpy"} & set(done.stdout.split())
+
+
+def test_the_number_of_threads_makes_no_difference() -> None:
+    # Products of a large picture are shared out among threads, which add in another order.
+    code = """if True:
+        from zlib import crc32
+        from grid_samples import encoded, grid_spec, random_tensors
+        spec = grid_spec(96, 80, dim_hidden=48, dim_context=24)
+        picture = encoded(spec, random_tensors(spec))
+        print(picture.pixels_crc, crc32(picture.tensors["weights"].tobytes()))
+    """
+    results = set()
+    for threads in "12":
+        names = ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS")
+        path = os.pathsep.join([str(TESTS), *sys.path])
+        environment = {**os.environ, "PYTHONPATH": path, **dict.fromkeys(names, threads)}
+        done = subprocess.run(
+            [sys.executable, "-c", code],
+            capture_output=True,
+            text=True,
+            check=True,
+            env=environment,
+        )
+        results.add(done.stdout)
+    assert len(results) == 1
+
+
+# The page itself
+
+
+def test_the_page_has_the_constants() -> None:
+    assert all(str(decay) in FORMAT for decay in laws._WIDEST_DECAYS)
+
+
+@pytest.mark.parametrize("family", ["grid", "gated", "mlp"])
+def test_the_page_names_every_parameter(family: str) -> None:
+    spec = SPECS["rgba"] if family == "grid" else Spec(family, 8, 8, 2 * (family == "gated"), 2, 1)
+    for name in spec.shapes():
+        parts = [part for part in name.split(".") if not part.isdigit()]
+        assert all(part in FORMAT for part in parts), name
+
+
+def test_the_page_names_every_mode() -> None:
+    assert all(f'`"{mode}"`' in FORMAT for mode in MODES)
+
+
+def test_the_page_says_when_the_format_is_final() -> None:
+    assert "Until release 0.1.0 the format may still change" in FORMAT

@@ -1,0 +1,244 @@
+from __future__ import annotations
+
+import time
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from grid_cases import Pixels, picture
+from numpy.typing import NDArray
+
+from imgnet import grid_fit, gridstream
+from imgnet.codestream import step_size
+from imgnet.errors import UsageError
+from imgnet.fitting import Options, Result
+from imgnet.grid_fit import expected_step, fit_grid
+from imgnet.metrics import psnr_db
+from imgnet.presets import Preset
+from imgnet.progress import Progress
+from imgnet.spec import Spec
+from imgnet.synthesis import draw
+
+pytestmark = pytest.mark.usefixtures("one_thread")
+
+LMBDA = 6e-4
+SPEC = Spec("grid", 48, 40, 0, 8, 1, num_levels=3, colour=1, dim_context=6)
+SHORT = Preset(steps=40, pixels_per_step=4096, quantized=0.2)
+QUICK = Options(SHORT, device="cpu")
+TINY = replace(QUICK, preset=replace(SHORT, steps=8))
+
+
+def small_spec(width: int, height: int, channels: int) -> Spec:
+    num_levels = 2 if min(width, height) > 1 else 1
+    return Spec(
+        "grid", width, height, 0, 4, 1,
+        dim_out=channels, num_levels=num_levels, colour=num_levels - 1, dim_context=3,
+    )  # fmt: skip
+
+
+SMALL, PIXELS = small_spec(24, 20, 3), picture(24, 20)
+
+
+@pytest.fixture(scope="module")
+def fitted() -> Result:
+    num_threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    result = fit_grid(SPEC, picture(), QUICK, LMBDA)
+    torch.set_num_threads(num_threads)
+    return result
+
+
+def stored(spec: Spec, result: Result) -> bytes:
+    assert result.quantized is not None
+    return gridstream.pack(spec, result.quantized, 0)
+
+
+def flat_psnr_db(pixels: Pixels) -> float:
+    mean = pixels.mean(axis=(0, 1)).round().astype(np.uint8)
+    return psnr_db(pixels, np.broadcast_to(mean, pixels.shape))
+
+
+def drawn_psnr_db(spec: Spec, result: Result, pixels: Pixels) -> float:
+    return psnr_db(pixels, draw(spec, result.parameters))
+
+
+def test_a_short_fit_learns(fitted: Result) -> None:
+    assert drawn_psnr_db(SPEC, fitted, picture()) > flat_psnr_db(picture()) + 12
+    assert len(stored(SPEC, fitted)) < picture().size / 5
+    assert {name: array.shape for name, array in fitted.parameters.items()} == SPEC.shapes()
+    assert (fitted.steps, fitted.device) == (SHORT.steps, "cpu")
+
+
+def test_what_is_stored_is_what_was_fitted(fitted: Result) -> None:
+    again = gridstream.unpack(SPEC, stored(SPEC, fitted))
+    assert again.keys() == fitted.parameters.keys()
+    for name, tensor in again.items():
+        np.testing.assert_array_equal(tensor.dequantize(), fitted.parameters[name])
+
+
+def test_dear_bits_give_small_files(fitted: Result) -> None:
+    dear = fit_grid(SPEC, picture(), QUICK, 30 * LMBDA)
+    assert len(stored(SPEC, dear)) < 0.8 * len(stored(SPEC, fitted))
+    assert drawn_psnr_db(SPEC, dear, picture()) < drawn_psnr_db(SPEC, fitted, picture()) - 2
+    assert expected_step(30 * LMBDA) > 5 * expected_step(LMBDA)
+
+
+@pytest.mark.parametrize("threads", [1, 3])
+def test_the_same_seed_gives_the_same_bytes(threads: int) -> None:
+    torch.set_num_threads(threads)
+    first, again, other = (
+        stored(SMALL, fit_grid(SMALL, PIXELS, replace(TINY, seed=seed), LMBDA))
+        for seed in (1, 1, 2)
+    )
+    assert first == again
+    assert first != other
+    assert torch.get_num_threads() == threads
+
+
+def test_a_fit_keeps_to_its_time() -> None:
+    endless = replace(QUICK, preset=replace(SHORT, steps=100_000), time_limit_s=0.4)
+    started = time.monotonic()
+    result = fit_grid(SMALL, PIXELS, endless, LMBDA)
+    assert 0.35 < time.monotonic() - started < 3
+    assert 0 < result.steps < 100_000
+    assert drawn_psnr_db(SMALL, result, PIXELS) > flat_psnr_db(PIXELS) + 5
+
+
+def test_a_fit_without_time_still_gives_a_likeness() -> None:
+    result = fit_grid(SMALL, PIXELS, replace(TINY, time_limit_s=1e-6), LMBDA)
+    assert result.steps <= 1
+    assert drawn_psnr_db(SMALL, result, PIXELS) > flat_psnr_db(PIXELS) + 5
+
+
+@pytest.mark.parametrize(
+    ("width", "height", "channels"),
+    [(1, 1, 3), (1, 1, 1), (1, 9, 2), (9, 1, 4), (17, 5, 1), (17, 5, 2), (17, 5, 4)],
+)
+def test_pictures_of_any_shape(width: int, height: int, channels: int) -> None:
+    spec, pixels = small_spec(width, height, channels), picture(width, height, channels)
+    result = fit_grid(spec, pixels, replace(TINY, preset=replace(SHORT, steps=3)), LMBDA)
+    drawn = draw(spec, {n: t.dequantize() for n, t in
+                        gridstream.unpack(spec, stored(spec, result)).items()})  # fmt: skip
+    assert drawn.shape == pixels.shape
+    assert np.abs(drawn.astype(int) - pixels).mean() < 25
+
+
+HARD = {
+    "black": np.zeros((20, 24, 3), np.uint8),
+    "white": np.full((20, 24, 3), 255, np.uint8),
+    "bright": 255 - picture(24, 20) // 4,
+    "checkers": np.repeat(255 * (np.indices((20, 24)).sum(0) % 2)[..., None], 3, 2).astype("u1"),
+    "noise": np.random.default_rng(0).integers(0, 256, (20, 24, 3), np.uint8),
+}
+
+
+@pytest.mark.parametrize("name", HARD)
+def test_hard_pictures_neither_raise_nor_collapse(name: str) -> None:
+    pixels, spec = HARD[name], small_spec(24, 20, 3)
+    result = fit_grid(spec, pixels, replace(QUICK, preset=replace(SHORT, steps=25)), LMBDA)
+    assert stored(spec, result)
+    drawn = draw(spec, result.parameters)
+    if len(np.unique(pixels)) == 1:
+        assert psnr_db(pixels, drawn) > 45
+    else:
+        assert psnr_db(pixels, drawn) > flat_psnr_db(pixels) + 3
+        assert drawn.std() > 0.5 * pixels.std()
+
+
+@pytest.mark.parametrize("kind", ["random", "one"])
+def test_unseen_pixels_have_no_influence(kind: str) -> None:
+    rng = np.random.default_rng(0)
+    seen = rng.random((20, 24)) < 0.4
+    if kind == "one":
+        seen = np.zeros((20, 24), bool)
+        seen[15, 3] = True
+    changed = np.where(seen[:, :, None], PIXELS, rng.integers(0, 256, (20, 24, 3), np.uint8))
+    results = [fit_grid(SMALL, p, TINY, LMBDA, seen) for p in (PIXELS, changed)]
+    assert stored(SMALL, results[0]) == stored(SMALL, results[1])
+    if kind == "random":
+        darker = np.where(seen[:, :, None], changed // 2, changed)
+        assert stored(SMALL, fit_grid(SMALL, darker, TINY, LMBDA, seen)) != stored(
+            SMALL, results[0]
+        )
+
+
+def test_seen_pixels_are_fitted() -> None:
+    seen = np.random.default_rng(0).random((20, 24)) < 0.5
+    noise = np.random.default_rng(1).integers(0, 256, (20, 24, 3), np.uint8)
+    mixed = np.where(seen[:, :, None], PIXELS, noise)
+    drawn = draw(SMALL, fit_grid(SMALL, mixed, QUICK, LMBDA, seen).parameters)
+    assert psnr_db(PIXELS, drawn, seen) > flat_psnr_db(PIXELS) + 8
+
+
+def test_snapshots_come_every_n_steps_as_they_would_be_stored() -> None:
+    taken: dict[int, dict[str, NDArray[np.float32]]] = {}
+    watched = replace(QUICK, snapshot_every=10, on_snapshot=taken.__setitem__)
+    result = fit_grid(SMALL, PIXELS, watched, LMBDA)
+    assert list(taken) == [10, 20, 30, 40]
+    assert {name: array.shape for name, array in taken[10].items()} == SMALL.shapes()
+    for name, array in result.parameters.items():
+        np.testing.assert_array_equal(taken[40][name], array)
+    assert psnr_db(PIXELS, draw(SMALL, taken[10])) > flat_psnr_db(PIXELS) + 5
+
+
+@pytest.mark.parametrize("masked", [False, True])
+def test_progress_counts_up(masked: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(grid_fit, "REPORT_S", 0.0)
+    told: list[Progress] = []
+    seen = np.random.default_rng(0).random((20, 24)) < 0.1 if masked else None
+    result = fit_grid(SMALL, PIXELS, replace(QUICK, on_progress=told.append), LMBDA, seen)
+    assert [p.step for p in told] == list(range(1, SHORT.steps + 1))
+    assert all(p.steps == pytest.approx(SHORT.steps, abs=2) for p in told)
+    # That of the pixels seen, however few they are.
+    drawn = draw(SMALL, result.parameters)
+    assert told[-1].psnr_db == pytest.approx(psnr_db(PIXELS, drawn, seen), abs=1)
+    assert 0 < told[-1].bpp < 24
+    elapsed = [p.elapsed_s for p in told]
+    assert elapsed == sorted(elapsed)
+    assert told[-1].remaining_s < told[0].remaining_s + 1
+
+
+def test_weights_stay_where_a_file_can_hold_them(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Also where training goes on until they outgrow the steps that were chosen for them."""
+
+    def much_too_fine(_spec: object, parameters: dict[str, Any], *_rest: object) -> dict[str, int]:
+        return dict.fromkeys(parameters, gridstream.step_of(12))
+
+    monkeypatch.setattr(grid_fit, "choose_steps", much_too_fine)
+    result = fit_grid(SMALL, PIXELS, TINY, LMBDA)
+    assert stored(SMALL, result)
+    largest = gridstream.LARGEST_INTEGER * step_size(gridstream.step_of(12))
+    assert np.abs(result.parameters["hidden.weight"]).max() == pytest.approx(largest)
+
+
+def test_tall_pictures_are_seen_in_parts_and_learned_as_a_whole() -> None:
+    spec = Spec("grid", 8, 300, 0, 4, 0, num_levels=2, colour=1, dim_context=3)
+    pixels = picture(8, 300)
+    parts = Options(replace(SHORT, steps=50, pixels_per_step=64 * 8), device="cpu")
+    drawn = draw(spec, fit_grid(spec, pixels, parts, LMBDA).parameters)
+    for top in range(0, 300, 60):
+        rows = slice(top, top + 60)
+        assert psnr_db(pixels[rows], drawn[rows]) > 25
+
+
+def test_an_interrupt_passes_through() -> None:
+    def interrupt(_step: object, _parameters: object) -> None:
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        fit_grid(SMALL, PIXELS, replace(QUICK, snapshot_every=3, on_snapshot=interrupt), LMBDA)
+    assert torch.get_num_threads() == 1
+
+
+def test_an_unknown_device_is_refused() -> None:
+    with pytest.raises(UsageError, match="abacus"):
+        fit_grid(SMALL, PIXELS, replace(QUICK, device="abacus"), LMBDA)
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs CUDA")
+def test_a_fit_on_cuda_gives_the_same_kind_of_file() -> None:
+    result = fit_grid(SMALL, PIXELS, replace(QUICK, device="cuda"), LMBDA)
+    assert result.device == "cuda"
+    assert drawn_psnr_db(SMALL, result, PIXELS) > flat_psnr_db(PIXELS) + 8

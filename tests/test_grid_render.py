@@ -1,0 +1,155 @@
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+from zlib import crc32
+
+import numpy as np
+import pytest
+import torch
+from grid_cases import SPECS, Pixels, integers, picture, real
+
+from imgnet.errors import UsageError
+from imgnet.fitting import Arrays, Options
+from imgnet.geometry import Crop, Size
+from imgnet.grid_fit import GridFit
+from imgnet.grid_render import checksum, fitted, needed_level
+from imgnet.metrics import psnr_db
+from imgnet.presets import Preset
+from imgnet.spec import Spec
+from imgnet.synthesis import draw
+
+SPEC = Spec("grid", 97, 73, 0, 8, 2, num_levels=4, colour=2, dim_context=4)
+
+
+def drawn(
+    parameters: Arrays, size: Size | None = None, crop: Crop | None = None, spec: Spec = SPEC
+) -> Pixels:
+    pixels = draw(spec, parameters, needed_level(spec, size, crop))
+    return fitted(spec, pixels, size, crop)
+
+
+@pytest.fixture(scope="module")
+def smooth() -> Arrays:
+    """A network fitted to a smooth picture, its weights not yet rounded."""
+    num_threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    pool = ThreadPoolExecutor(1, initializer=torch.set_num_threads, initargs=(1,))
+    with pool as workers:
+        options = Options(Preset(40, 1 << 20), device="cpu")
+        pixels = picture(97, 73)
+        fit = GridFit(SPEC, pixels, options, 6e-4, None, workers, torch.device("cpu"))
+        for step in range(36):
+            fit._take_step(step / 40, step / 36)
+        parameters = fit._snapshot()
+    torch.set_num_threads(num_threads)
+    return parameters
+
+
+@pytest.mark.parametrize(
+    ("size", "crop", "level"),
+    [
+        (None, None, 0),
+        ("200%", None, 0),
+        ("51%", None, 0),
+        ("48x36", None, 1),
+        ("49x36", None, 0),
+        ("48x37", None, 0),
+        ("24x18", None, 2),
+        ("1x1", None, 3),
+        ("9x36", None, 1),
+        (None, Crop(5, 5, 40, 20), 0),
+        ("20x10", Crop(5, 5, 40, 20), 1),
+        ("20x10", Crop(5, 5, 39, 20), 0),
+        ("40x20", Crop(5, 5, 40, 20), 0),
+    ],
+)
+def test_the_coarsest_level_that_is_fine_enough(
+    size: Size | None, crop: Crop | None, level: int
+) -> None:
+    assert needed_level(SPEC, size, crop) == level
+
+
+@pytest.mark.parametrize("crop", [Crop(90, 0, 8, 5), Crop(0, 0, 0, 1)])
+def test_crops_outside_are_refused(crop: Crop) -> None:
+    with pytest.raises(UsageError):
+        needed_level(SPEC, None, crop)
+
+
+@pytest.mark.parametrize("size", ["0", "1e9", (10**6, 10**6)])
+def test_sizes_out_of_reach_are_refused(size: Size) -> None:
+    with pytest.raises(UsageError):
+        needed_level(SPEC, size, None)
+
+
+@pytest.mark.parametrize("crop", [Crop(0, 0, 97, 73), Crop(96, 72, 1, 1), Crop(13, 7, 50, 31)])
+def test_a_crop_is_the_part_of_the_whole(crop: Crop) -> None:
+    parameters = real(integers(SPEC))
+    whole = drawn(parameters)
+    part = whole[crop.y : crop.y + crop.height, crop.x : crop.x + crop.width]
+    assert np.array_equal(drawn(parameters, crop=crop), part)
+
+
+@pytest.mark.parametrize("spec", SPECS, ids=str)
+def test_sizes_come_out_as_asked_for(spec: Spec) -> None:
+    parameters = real(integers(spec))
+    for width, height in ((1, 1), (3, 200), (130, 2), (spec.width, 2 * spec.height)):
+        shape = drawn(parameters, (width, height), spec=spec).shape
+        assert shape == (height, width, spec.dim_out)
+
+
+def averaged(pixels: Pixels, factor: int) -> Pixels:
+    """Return the averages over squares of pixels."""
+    height, width = (n // factor for n in pixels.shape[:2])
+    squares = pixels[: height * factor, : width * factor].reshape(
+        height, factor, width, factor, pixels.shape[2]
+    )
+    return squares.mean(axis=(1, 3)).round().astype(np.uint8)
+
+
+def test_a_fitted_picture_looks_like_the_picture(smooth: Arrays) -> None:
+    assert psnr_db(picture(97, 73), drawn(smooth)) > 28
+
+
+@pytest.mark.parametrize(("factor", "least_db"), [(2, 32), (4, 31), (8, 26)])
+def test_smaller_pictures_are_about_averages_of_the_whole(
+    factor: int, least_db: float, smooth: Arrays
+) -> None:
+    """Though the levels that are finer than they are never decoded."""
+    whole = drawn(smooth)
+    crop = Crop(0, 0, 97 // factor * factor, 73 // factor * factor)
+    size = crop.width // factor, crop.height // factor
+    assert needed_level(SPEC, size, crop) == factor.bit_length() - 1
+    small = drawn(smooth, size, crop)
+    assert psnr_db(averaged(whole, factor), small) > least_db
+
+
+@pytest.mark.parametrize("factor", [2, 4])
+def test_a_small_crop_at_the_far_edge_shows_that_edge(factor: int, smooth: Arrays) -> None:
+    """Sides of 97 and 73 are no multiples of any level's step."""
+    crop = Crop(97 - 48, 73 - 40, 48, 40)
+    part = drawn(smooth)[crop.y :, crop.x :]
+    small = drawn(smooth, (48 // factor, 40 // factor), crop)
+    assert needed_level(SPEC, (48 // factor, 40 // factor), crop) > 0
+    assert psnr_db(averaged(part, factor), small) > 31
+
+
+def test_larger_pictures_keep_the_whole(smooth: Arrays) -> None:
+    whole = drawn(smooth)
+    assert psnr_db(whole, averaged(drawn(smooth, "300%"), 3)) > 38
+
+
+def test_one_axis_may_grow_while_the_other_shrinks(smooth: Arrays) -> None:
+    odd = drawn(smooth, (2 * 97, 73 // 2))
+    assert odd.shape == (36, 194, 3)
+    assert psnr_db(averaged(drawn(smooth), 2)[:, :48], averaged_across(odd)[:, :48]) > 25
+
+
+def averaged_across(pixels: Pixels) -> Pixels:
+    groups = pixels[:, :192].reshape(len(pixels), 48, 4, 3)
+    return groups.mean(axis=2).round().astype(np.uint8)
+
+
+def test_checksum_is_that_of_the_samples_row_by_row() -> None:
+    pixels = picture(5, 4)
+    assert checksum(pixels) == crc32(pixels.tobytes())
+    assert checksum(pixels[:, ::-1]) == crc32(pixels[:, ::-1].tobytes()) != checksum(pixels)

@@ -1,0 +1,71 @@
+from __future__ import annotations
+
+import hashlib
+
+import numpy as np
+import pytest
+
+from imgnet.laws import LOCATIONS, NUM_LAWS, NUM_SCALES, centred, located, reach, support
+
+SCALES = range(NUM_SCALES)
+
+
+def scale_of(index: int) -> float:
+    return float(2.0 ** (index / 8 - 4.5))
+
+
+def laplace_below(x: np.ndarray) -> np.ndarray:
+    tail = np.exp(-np.abs(x)) / 2
+    return np.where(x < 0, tail, 1 - tail)
+
+
+@pytest.mark.parametrize("law", range(NUM_LAWS))
+def test_every_value_of_a_centred_law_owns_a_slot(law: int) -> None:
+    table = np.array(centred(law))
+    assert len(table) == 2 * support(law) + 2
+    assert (table[0], table[-1]) == (0, 65536)
+    assert np.diff(table).min() >= 1
+
+
+@pytest.mark.parametrize("scale", SCALES)
+def test_every_value_of_a_located_law_owns_a_slot_and_the_stray_one(scale: int) -> None:
+    for fraction in range(LOCATIONS):
+        table = np.array(located(scale, fraction))
+        assert len(table) == 2 * reach(scale) + 4
+        assert (table[0], table[-2], table[-1]) == (0, 65535, 65536)
+        assert np.diff(table).min() >= 1
+
+
+@pytest.mark.parametrize("scale", SCALES)
+def test_reach_is_sixteen_scales_rounded_up_and_one_more(scale: int) -> None:
+    wanted = 16 * scale_of(scale) * (1 - 1e-12)  # whole powers of two are not rounded up
+    assert reach(scale) == max(3, int(np.ceil(wanted)) + 1)
+
+
+@pytest.mark.parametrize("scale", [*range(0, NUM_SCALES, 5), 75])
+@pytest.mark.parametrize("fraction", [0, 1, 16, 31])
+def test_located_table_is_the_laplace_law(scale: int, fraction: int) -> None:
+    largest = reach(scale)
+    edges = np.arange(1 - largest, largest + 2) - 0.5 - fraction / LOCATIONS
+    below = laplace_below(edges / scale_of(scale))
+    expected = np.arange(1, len(edges) + 1) + (65536 - 2 * largest - 3) * below
+    difference = expected - np.array(located(scale, fraction)[1:-2])
+    assert difference.min() > -0.01
+    assert difference.max() < 1.01
+
+
+@pytest.mark.parametrize("fraction", range(1, LOCATIONS))
+def test_a_location_mirrored_gives_the_frequencies_mirrored(fraction: int) -> None:
+    # Distances -K..K+1 lie evenly around 1/2, so the mirror of 1/32 f is 1 - 1/32 f.
+    ahead = np.diff(located(40, fraction)[:-1])
+    behind = np.diff(located(40, LOCATIONS - fraction)[:-1])
+    assert np.abs(ahead - behind[::-1]).max() <= 1
+
+
+def test_tables_of_located_laws_never_change() -> None:
+    # A file decodes only with the tables that it was written with: to change them is a new format.
+    digest = hashlib.sha256()
+    for scale in SCALES:
+        for fraction in range(LOCATIONS):
+            digest.update(np.array(located(scale, fraction), "<u4").tobytes())
+    assert digest.hexdigest() == "bca5305688b16c2996425049f5a0e1ee4f8b9db1aade9d58a38f96cd005e5820"

@@ -1,0 +1,64 @@
+"""The figure."""
+
+from __future__ import annotations
+
+import importlib.util
+import sys
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+from imgnet import plot
+from imgnet.errors import OutputError, UsageError
+
+OURS = {"gated effort 3": [(0.2, 27.0), (0.4, 30.0)]}
+OTHERS = {"old codec": [(0.1, 22.0), (0.3, 26.0), (0.9, 31.0)]}
+
+needs_matplotlib = pytest.mark.skipif(
+    importlib.util.find_spec("matplotlib") is None, reason="needs the extra `bench`"
+)
+
+
+@needs_matplotlib
+def test_a_figure_names_every_curve(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    import matplotlib as mpl
+
+    monkeypatch.setitem(mpl.rcParams, "svg.fonttype", "none")  # text as text
+    path = tmp_path / "rd.svg"
+    plot.draw(OURS, OTHERS, "Mean over 2 images", path)
+    drawn = path.read_text()
+    for text in ("gated effort 3", "old codec", "Mean over 2 images", "bits a pixel"):
+        assert text in drawn
+
+
+@needs_matplotlib
+@pytest.mark.parametrize("name", ["rd.svg", "rd.pdf", "rd.png"])
+def test_the_same_curves_give_the_same_file(name: str, tmp_path: Path) -> None:
+    for folder in ("a", "b"):
+        (tmp_path / folder).mkdir()
+        plot.draw(OURS, OTHERS, "title", tmp_path / folder / name)
+    assert (tmp_path / "a" / name).read_bytes() == (tmp_path / "b" / name).read_bytes()
+    if name.endswith("png"):
+        with Image.open(tmp_path / "a" / name) as image:
+            assert min(image.size) > 500
+
+
+@needs_matplotlib
+def test_a_figure_that_cannot_be_written(tmp_path: Path) -> None:
+    with pytest.raises(OutputError, match="absent"):
+        plot.draw(OURS, {}, "title", tmp_path / "absent" / "rd.svg")
+
+
+@needs_matplotlib
+def test_names_that_tell_no_format() -> None:
+    plot.check(Path("rd.SVG"))
+    for name in ("rd.jpg", "rd", "svg"):
+        with pytest.raises(UsageError, match=r"\.png, \.svg, \.pdf"):
+            plot.check(Path(name))
+
+
+def test_a_missing_library_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "matplotlib", None)
+    with pytest.raises(UsageError, match=r'pip install "imgnet\[bench\]"'):
+        plot.check(Path("rd.svg"))
