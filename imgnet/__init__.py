@@ -13,19 +13,19 @@ if TYPE_CHECKING:
     from imgnet.api import resample as resample
     from imgnet.api import save as save
     from imgnet.container import Encoded as Encoded
-    from imgnet.container import Report as Report
     from imgnet.errors import FormatError as FormatError
     from imgnet.errors import ImgnetError as ImgnetError
     from imgnet.errors import InputError as InputError
     from imgnet.errors import OutputError as OutputError
     from imgnet.errors import TargetError as TargetError
     from imgnet.errors import UsageError as UsageError
+    from imgnet.fitting import Report as Report
     from imgnet.geometry import Crop as Crop
     from imgnet.progress import Progress as Progress
 
 _HOMES = {
     "api": ("decode", "encode", "open", "resample", "save"),
-    "container": ("Encoded", "Report"),
+    "container": ("Encoded",),
     "errors": (
         "FormatError",
         "ImgnetError",
@@ -34,6 +34,7 @@ _HOMES = {
         "TargetError",
         "UsageError",
     ),
+    "fitting": ("Report",),
     "geometry": ("Crop",),
     "progress": ("Progress",),
 }

@@ -14,14 +14,15 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from imgnet.container import Encoded, Report, from_bytes, looks_encoded, to_bytes
+from imgnet.container import Encoded, from_bytes, looks_encoded, to_bytes
 from imgnet.encoding import encode_coordinates, encode_grid
 from imgnet.errors import FormatError, InputError, OutputError, UsageError
-from imgnet.fitting import Options, Result
+from imgnet.fitting import Options, Report, Result
 from imgnet.geometry import Crop, Size
 from imgnet.grid_render import checksum, fitted, needed_level
+from imgnet.masks import Mask, seen_pixels
 from imgnet.metrics import psnr_db
-from imgnet.pixels import profile_of, read_image, read_mask, write_atomically, write_image
+from imgnet.pixels import profile_of, read_image, write_atomically, write_image
 from imgnet.presets import preset
 from imgnet.progress import Progress
 from imgnet.rate import Request, Shape
@@ -31,7 +32,6 @@ from imgnet.synthesis import draw
 
 Pixels = NDArray[np.uint8]
 Picture = str | Path | Image.Image | Pixels
-Mask = str | Path | NDArray[np.bool_]
 
 WRONG_PIXELS = (
     "decodes to other pixels than its encoder saw; "
@@ -95,7 +95,7 @@ def encode(
     if time_limit is not None and not time_limit > 0:
         raise UsageError(f"a time limit of {time_limit:g} seconds is not above 0")
     pixels, mode = _load(image)
-    seen = _seen(pixels, mask, keep, seed)
+    seen = seen_pixels(pixels, mask, keep, seed)
     shape = Shape(dim_axis, dim_hidden, num_layers)
     request = Request(model, weights, quality, target_bpp, target_size, shape)
     spec = request.spec((pixels.shape[1], pixels.shape[0]), pixels.shape[2])
@@ -252,28 +252,6 @@ def _load(image: Picture) -> tuple[Pixels, str]:
         return np.array(image, order="C"), mode  # torch takes no read-only nor mirrored views
     pixels, profile = read_image(image)
     return pixels, profile.mode
-
-
-def _seen(
-    pixels: Pixels, mask: Mask | None, keep: float | None, seed: int
-) -> NDArray[np.bool_] | None:
-    """Return the (H, W) pixels that the fit may look at, or None for all."""
-    height, width, _ = pixels.shape
-    if mask is not None and keep is not None:
-        raise UsageError("--mask and --keep both choose the pixels to fit; give one of them")
-    if isinstance(mask, np.ndarray):
-        if mask.shape != (height, width) or mask.dtype != bool or not mask.any():
-            raise UsageError(f"a mask is a bool array of shape {(height, width)} that is not empty")
-        return np.array(mask, order="C")
-    if mask is not None:
-        return read_mask(mask, (width, height))
-    if keep is None:
-        return None
-    if not 0 < keep <= 1:
-        raise UsageError(f"keep {keep:g} is not a fraction above 0 and at most 1")
-    chosen = np.random.default_rng(seed).permutation(height * width)
-    seen: NDArray[np.bool_] = chosen < max(1, round(keep * height * width))
-    return seen.reshape(height, width)
 
 
 def _previews(

@@ -31,6 +31,7 @@ from numpy.typing import NDArray
 from imgnet import gridstream
 from imgnet.codestream import unpack
 from imgnet.errors import FormatError, UsageError
+from imgnet.fitting import Report
 from imgnet.geometry import MAX_PIXELS, MAX_SIDE
 from imgnet.spec import FAMILIES, RANGES, Spec
 
@@ -56,25 +57,6 @@ _DAMAGED = f"damaged; {_GET_AGAIN}"
 
 Tensors = dict[str, NDArray[Any]]
 Json = dict[str, Any]
-
-
-@dataclass(frozen=True)
-class Report:
-    """What a fit measured.
-
-    Attributes:
-        psnr_db: PSNR of the decoded image over the pixels that were fitted, in dB.
-        psnr_unseen_db: The same over the pixels that a mask left out; None when there are none.
-        seconds: Duration of the fit.
-        steps: Steps of the optimiser.
-        device: Where it ran.
-    """
-
-    psnr_db: float
-    psnr_unseen_db: float | None
-    seconds: float
-    steps: int
-    device: str
 
 
 @dataclass(frozen=True, eq=False)

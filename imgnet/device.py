@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 
 import torch
 
@@ -32,6 +34,25 @@ def pick_device(name: str) -> torch.device:
     if not _PRESENT[name]():
         raise UsageError(f"no {name} device on this machine; --device cpu works everywhere")
     return torch.device(name)
+
+
+@contextmanager
+def one_thread_workers(device: torch.device) -> Iterator[tuple[ThreadPoolExecutor, int]]:
+    """Give a pool of workers, one a core of the CPU, and their number.
+
+    Each has one thread: threads that share each small operation wait for one another at every one,
+    which costs a little on an idle machine and everything on a busy one.
+    """
+    num_threads = torch.get_num_threads()
+    num_workers = num_threads if device.type == "cpu" else 1
+    torch.set_num_threads(1)
+    # Said again in every worker: a thread that has not heard it lets MKL use all cores.
+    pool = ThreadPoolExecutor(num_workers, initializer=torch.set_num_threads, initargs=(1,))
+    try:
+        with pool as workers:
+            yield workers, num_workers
+    finally:
+        torch.set_num_threads(num_threads)
 
 
 def fastest_dtype(device: torch.device) -> torch.dtype:

@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from imgnet.codestream import pack
-from imgnet.device import fastest_dtype, pick_device
+from imgnet.device import fastest_dtype, one_thread_workers, pick_device
 from imgnet.fitting import Options, Result
 from imgnet.model import Network, build
 from imgnet.optimizer import SOAP
@@ -57,18 +57,8 @@ def fit(
         UsageError: No such device.
     """
     device = pick_device(options.device)
-    num_threads = torch.get_num_threads()
-    num_workers = num_threads if device.type == "cpu" else 1
-    # One thread a batch: threads that share each small operation wait for one another at every one,
-    # which costs a little on an idle machine and everything on a busy one.
-    torch.set_num_threads(1)
-    # Said again in every worker: a thread that has not heard it lets MKL use all cores.
-    pool = ThreadPoolExecutor(num_workers, initializer=torch.set_num_threads, initargs=(1,))
-    try:
-        with pool as workers:
-            return _Fit(spec, pixels, options, seen, device, workers, num_workers).run()
-    finally:
-        torch.set_num_threads(num_threads)
+    with one_thread_workers(device) as (workers, num_workers):
+        return _Fit(spec, pixels, options, seen, device, workers, num_workers).run()
 
 
 class _Fit:

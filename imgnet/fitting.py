@@ -55,3 +55,22 @@ class Result:
     quantized: dict[str, Quantized] | None
     steps: int
     device: str
+
+
+@dataclass(frozen=True)
+class Report:
+    """What a fit measured.
+
+    Attributes:
+        psnr_db: PSNR of the decoded image over the pixels that were fitted, in dB.
+        psnr_unseen_db: The same over the pixels that a mask left out; None when there are none.
+        seconds: Duration of the fit.
+        steps: Steps of the optimiser.
+        device: Where it ran.
+    """
+
+    psnr_db: float
+    psnr_unseen_db: float | None
+    seconds: float
+    steps: int
+    device: str

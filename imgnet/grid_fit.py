@@ -19,11 +19,12 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from imgnet.codestream import Quantized, step_index, step_size
-from imgnet.device import pick_device
+from imgnet.device import one_thread_workers, pick_device
 from imgnet.fitting import Arrays, Options, Result
 from imgnet.grid_model import GridNetwork
 from imgnet.grid_quantize import choose_steps
-from imgnet.grid_step import COARSE, TILE, GridStep, Rows
+from imgnet.grid_step import COARSE, TILE, GridStep
+from imgnet.grid_tasks import Rows
 from imgnet.gridstream import LARGEST_INTEGER
 from imgnet.latents import LatentGrids, analyse
 from imgnet.optimizer import SOAP
@@ -258,15 +259,8 @@ def fit_grid(
         UsageError: No such device.
     """
     device = pick_device(options.device)
-    num_threads = torch.get_num_threads()
-    num_workers = num_threads if device.type == "cpu" else 1
-    torch.set_num_threads(1)  # as in `fit.py`: one thread a task
-    pool = ThreadPoolExecutor(num_workers, initializer=torch.set_num_threads, initargs=(1,))
-    try:
-        with pool as workers:
-            return GridFit(spec, pixels, options, lmbda, seen, workers, device).run()
-    finally:
-        torch.set_num_threads(num_threads)
+    with one_thread_workers(device) as (workers, _):
+        return GridFit(spec, pixels, options, lmbda, seen, workers, device).run()
 
 
 def _filled(picture: Tensor, mask: Tensor) -> Tensor:

@@ -9,7 +9,8 @@ from math import floor, inf, log2, sqrt
 from torch import Tensor
 
 from imgnet.entropy import cost_bits
-from imgnet.grid_step import GridStep, Rows
+from imgnet.grid_step import GridStep
+from imgnet.grid_tasks import Rows
 from imgnet.gridstream import LARGEST_INTEGER, MOST_FRACTION_BITS, law_of, step_of
 from imgnet.quantize import Steps, quantize, rounded
 from imgnet.spec import Spec

@@ -7,11 +7,9 @@ picture at once. Tasks return gradients, which are added up in order: a fit is r
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
 from functools import partial
-from itertools import pairwise
 
 import torch
 from torch import Tensor
@@ -19,6 +17,7 @@ from torch.nn import functional
 
 from imgnet.context import MARGIN
 from imgnet.grid_model import REACH, GridNetwork
+from imgnet.grid_tasks import Input, Outcome, Rows, Task, add_gradient, run_task, split, unpadded
 from imgnet.latents import LatentGrids, padded
 from imgnet.spec import edge_margin
 
@@ -26,40 +25,8 @@ BAND = 32768  # latents of a rate task
 TILE = (64, 384)  # rows and columns of a distortion task
 COARSE = 4  # levels from this one on are computed for the whole picture
 
-Rows = tuple[int, int]
-Place = tuple[slice, slice]
 Tile = tuple[int, int, int, int]  # top, bottom, left, right
 Band = tuple[int, int, int]  # grid, top, bottom
-Compute = Callable[["Task"], Tensor]
-Outcome = tuple[float, "Task", tuple[Tensor | None, ...]]
-
-
-@dataclass(frozen=True)
-class Input:
-    """A tensor that tasks take slices of, and the sum of their gradients."""
-
-    value: Tensor
-    gradient: Tensor
-
-    @classmethod
-    def of(cls, value: Tensor) -> Input:
-        """Start with no gradient."""
-        return cls(value, torch.zeros_like(value))
-
-
-@dataclass
-class Task:
-    """Part of the sum to be minimised, with the slices of inputs that it was computed from."""
-
-    places: list[tuple[Input, Place]] = field(default_factory=list)
-    leaves: list[Tensor] = field(default_factory=list)
-
-    def take(self, source: Input, place: Place) -> Tensor:
-        """Return a slice whose gradient is wanted."""
-        leaf = source.value[:, *place].detach().requires_grad_()
-        self.places.append((source, place))
-        self.leaves.append(leaf)
-        return leaf
 
 
 class GridStep:
@@ -128,7 +95,7 @@ class GridStep:
         tiles = [(partial(of_tile, place), 1 / (channels * pixels)) for place in places]
         shares = [(b, self._share(b, rows)) for b in self._bands(rows) if bits]
         bands = [(partial(of_band, b), lmbda * share / pixels) for b, share in shares]
-        run = partial(_run_task, self.parameters if gradients else None)
+        run = partial(run_task, self.parameters if gradients else None)
         outcomes = list(self.workers.map(run, [*tiles, *bands]))
         if gradients:
             self._collect(outcomes)
@@ -138,14 +105,14 @@ class GridStep:
         code_length = sum(value * share for (value, _, _), (_, share) in weighed)
         return errors / (channels * pixels), code_length / pixels
 
-    def _collect(self, outcomes: Sequence[tuple[float, Task, tuple[Tensor | None, ...]]]) -> None:
+    def _collect(self, outcomes: Sequence[Outcome]) -> None:
         for _, task, gradients in outcomes:
             count = len(task.leaves)
             for (source, place), gradient in zip(task.places, gradients[:count], strict=True):
                 if gradient is not None:
                     source.gradient[:, *place] += gradient
             for parameter, gradient in zip(self.parameters, gradients[count:], strict=True):
-                _add_gradient(parameter, gradient)
+                add_gradient(parameter, gradient)
 
     def _finish(
         self,
@@ -165,10 +132,10 @@ class GridStep:
             if gradient is not None and gradient.numel():
                 latents.of_level(flat, level).add_(gradient)
         for parameter, gradient in zip(self.network.upsample, carried[len(leaves) :], strict=True):
-            _add_gradient(parameter, gradient)
+            add_gradient(parameter, gradient)
         for level, source in enumerate(own):
             if source.value.numel():
-                latents.of_level(flat, level).add_(_unpadded(source.gradient, self.margin))
+                latents.of_level(flat, level).add_(unpadded(source.gradient, self.margin))
         for i, source in enumerate(causal):
             latents.grid(flat, i).add_(source.gradient[0, MARGIN:, MARGIN:-MARGIN])
         for i, source in enumerate(parents):
@@ -200,9 +167,9 @@ class GridStep:
     def _tiles(self, rows: Sequence[Rows]) -> Iterator[Tile]:
         """Cut rows into tiles."""
         width = self.spec.width
-        columns = _split(0, width, self.tile[1])
+        columns = split(0, width, self.tile[1])
         for top, bottom in rows:
-            for first, last in _split(top, bottom, self.tile[0]):
+            for first, last in split(top, bottom, self.tile[0]):
                 for left, right in columns:
                     yield first, last, left, right
 
@@ -255,7 +222,7 @@ class GridStep:
         for i, (_, level) in enumerate(self.latents.grids):
             height, width = self.latents.sizes[i]
             for top, bottom in self.grid_rows(rows, level):
-                for first, last in _split(top, min(bottom, height), max(1, BAND // width)):
+                for first, last in split(top, min(bottom, height), max(1, BAND // width)):
                     yield i, first, last
 
     def grid_rows(self, rows: Sequence[Rows], level: int) -> list[Rows]:
@@ -283,38 +250,3 @@ class GridStep:
             rows = slice(top >> 1, (bottom - 1 >> 1) + 3)
             above = task.take(parents[j], (rows, everywhere))
         return self.network.context.bits(own, above, top % 2, (i, pyramid, level))
-
-
-def _run_task(parameters: Sequence[Tensor] | None, job: tuple[Compute, float]) -> Outcome:
-    """Run one task; with parameters, take the gradients of its slices and then of those."""
-    compute, weight = job
-    task = Task()
-    with torch.set_grad_enabled(parameters is not None):
-        value = compute(task)
-    if parameters is None:
-        return value.item(), task, ()
-    wanted = [*task.leaves, *parameters]
-    return value.item(), task, torch.autograd.grad(value * weight, wanted, allow_unused=True)
-
-
-def _split(start: int, stop: int, most: int) -> list[Rows]:
-    """Cut a range into even parts of about `most`, at even places."""
-    count = max(1, round((stop - start) / most))
-    edges = [start + 2 * round((stop - start) * i / count / 2) for i in range(count)] + [stop]
-    return [(a, b) for a, b in pairwise(edges) if a < b]
-
-
-def _unpadded(gradient: Tensor, margin: int) -> Tensor:
-    """Carry a gradient back through `latents.padded`."""
-    for axis in (1, 2):
-        gradient = gradient.movedim(axis, 0)
-        inner = gradient[margin:-margin].clone()
-        inner[0] += gradient[:margin].sum(0)
-        inner[-1] += gradient[-margin:].sum(0)
-        gradient = inner.movedim(0, axis)
-    return gradient
-
-
-def _add_gradient(parameter: Tensor, gradient: Tensor | None) -> None:
-    if gradient is not None:
-        parameter.grad = gradient if parameter.grad is None else parameter.grad.add_(gradient)

@@ -188,13 +188,6 @@ def test_a_mask_hides_pixels_and_reports_on_them(form: str, tmp_path: Path) -> N
         assert encoded == encode(mask=seen)
 
 
-def test_keep_follows_the_seed_and_takes_its_fraction() -> None:
-    seen = [api._seen(picture(), None, 0.1, seed) for seed in (0, 0, 1)]
-    assert all(s is not None and s.sum() == 77 for s in seen)
-    assert np.array_equal(seen[0], seen[1])  # type: ignore[arg-type]
-    assert not np.array_equal(seen[0], seen[2])  # type: ignore[arg-type]
-
-
 @pytest.mark.parametrize(
     "options",
     [

@@ -17,7 +17,7 @@ PACKAGE = Path(imgnet.__file__).parent
 FLOORS = {
     0: {"errors", "geometry", "presets", "progress", "rate", "spec"},
     1: {
-        *("codestream", "container", "entropy", "fitting", "metrics", "pixels", "render"),
+        *("codestream", "container", "entropy", "fitting", "masks", "metrics", "pixels", "render"),
         *(
             "context",
             "fixedpoint",
@@ -31,7 +31,15 @@ FLOORS = {
     },
     2: {
         *("device", "fit", "kernels", "model", "optimizer", "published", "quantize", "sampling"),
-        *("grid_fit", "grid_kernels", "grid_model", "grid_quantize", "grid_step", "latents"),
+        *(
+            "grid_fit",
+            "grid_kernels",
+            "grid_model",
+            "grid_quantize",
+            "grid_step",
+            "grid_tasks",
+            "latents",
+        ),
     },
     3: {"api", "describe", "encoding"},
     4: {

@@ -1,0 +1,62 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from imgnet.errors import InputError, UsageError
+from imgnet.masks import seen_pixels
+
+PIXELS = np.zeros((24, 32, 3), np.uint8)
+CHECKS = np.indices((24, 32)).sum(0) % 2 == 0
+
+
+def test_nothing_asked_for_is_everything() -> None:
+    assert seen_pixels(PIXELS, None, None, 0) is None
+
+
+def test_keep_follows_the_seed_and_takes_its_fraction() -> None:
+    first, again, other = (seen_pixels(PIXELS, None, 0.1, seed) for seed in (0, 0, 1))
+    assert first is not None
+    assert first.shape == (24, 32)
+    assert first.sum() == 77
+    assert np.array_equal(first, again)  # type: ignore[arg-type]
+    assert not np.array_equal(first, other)  # type: ignore[arg-type]
+
+
+def test_a_tiny_fraction_keeps_a_pixel() -> None:
+    seen = seen_pixels(PIXELS, None, 1e-9, 0)
+    assert seen is not None
+    assert seen.sum() == 1
+
+
+def test_arrays_and_files_say_the_same(tmp_path: Path) -> None:
+    Image.fromarray(CHECKS.astype(np.uint8) * 255).save(tmp_path / "mask.png")
+    for mask in (CHECKS, tmp_path / "mask.png", str(tmp_path / "mask.png")):
+        assert np.array_equal(seen_pixels(PIXELS, mask, None, 0), CHECKS)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    "mask", [CHECKS[1:], CHECKS.astype(np.uint8), np.zeros_like(CHECKS)], ids=["size", "type", "0"]
+)
+def test_arrays_that_are_no_masks_are_refused(mask: np.ndarray) -> None:
+    with pytest.raises(UsageError, match="a mask is a bool array"):
+        seen_pixels(PIXELS, mask, None, 0)
+
+
+@pytest.mark.parametrize("keep", [0.0, -1.0, 1.5])
+def test_fractions_out_of_range_are_refused(keep: float) -> None:
+    with pytest.raises(UsageError, match="is not a fraction"):
+        seen_pixels(PIXELS, None, keep, 0)
+
+
+def test_both_at_once_are_refused() -> None:
+    with pytest.raises(UsageError, match="--mask and --keep"):
+        seen_pixels(PIXELS, CHECKS, 0.5, 0)
+
+
+def test_a_missing_mask_is_named(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=r"gone\.png"):
+        seen_pixels(PIXELS, tmp_path / "gone.png", None, 0)
