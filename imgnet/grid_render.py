@@ -1,7 +1,7 @@
 """Draw `grid` at any size: exact at native size, from fewer levels below, resized above.
 
-Above native size the native picture is enlarged by Lanczos-3. Below, the levels that are finer than
-the result are never decoded, and what remains is averaged.
+Above native size the native picture is enlarged by Lanczos-3. Below, it is averaged, and the levels
+that are more than twice as fine as the result are never decoded.
 """
 
 from __future__ import annotations
@@ -19,21 +19,23 @@ Pixels = NDArray[np.uint8]
 
 
 def needed_level(spec: Spec, size: Size | None, crop: Crop | None) -> int:
-    """Return the coarsest level that is at least as fine as the picture asked for.
+    """Return the coarsest level that is at least twice as fine as a smaller picture asked for.
+
+    A level as fine as the picture itself would lack what the finer ones do to its averages.
 
     Raises:
         UsageError: The size or the crop makes no sense for this picture.
 
     >>> spec = Spec("grid", 768, 512, 0, 4, 1, num_levels=7, colour=2, dim_context=4)
-    >>> needed_level(spec, 200, None), needed_level(spec, 384, None), needed_level(spec, None, None)
-    (1, 1, 0)
+    >>> needed_level(spec, 192, None), needed_level(spec, 384, None), needed_level(spec, None, None)
+    (1, 0, 0)
     """
     crop = crop or Crop(0, 0, spec.width, spec.height)
     crop.check(spec.width, spec.height)
     width, height = resolve_size((crop.width, crop.height), size)
     level = 0
     while level < spec.num_levels - 1 and (
-        width << level + 1 <= crop.width and height << level + 1 <= crop.height
+        width << level + 2 <= crop.width and height << level + 2 <= crop.height
     ):
         level += 1
     return level

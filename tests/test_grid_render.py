@@ -50,16 +50,16 @@ def smooth() -> Arrays:
     [
         (None, None, 0),
         ("200%", None, 0),
-        ("51%", None, 0),
-        ("48x36", None, 1),
-        ("49x36", None, 0),
-        ("48x37", None, 0),
-        ("24x18", None, 2),
+        ("26%", None, 0),
+        ("24x18", None, 1),
+        ("25x18", None, 0),
+        ("24x19", None, 0),
+        ("12x9", None, 2),
         ("1x1", None, 3),
-        ("9x36", None, 1),
+        ("5x18", None, 1),
         (None, Crop(5, 5, 40, 20), 0),
-        ("20x10", Crop(5, 5, 40, 20), 1),
-        ("20x10", Crop(5, 5, 39, 20), 0),
+        ("10x5", Crop(5, 5, 40, 20), 1),
+        ("10x5", Crop(5, 5, 39, 20), 0),
         ("40x20", Crop(5, 5, 40, 20), 0),
     ],
 )
@@ -110,7 +110,7 @@ def test_a_fitted_picture_looks_like_the_picture(smooth: Arrays) -> None:
     assert psnr_db(picture(97, 73), drawn(smooth)) > 28
 
 
-@pytest.mark.parametrize(("factor", "least_db"), [(2, 32), (4, 31), (8, 26)])
+@pytest.mark.parametrize(("factor", "least_db"), [(2, 50), (4, 35), (8, 33)])
 def test_smaller_pictures_are_about_averages_of_the_whole(
     factor: int, least_db: float, smooth: Arrays
 ) -> None:
@@ -118,12 +118,12 @@ def test_smaller_pictures_are_about_averages_of_the_whole(
     whole = drawn(smooth)
     crop = Crop(0, 0, 97 // factor * factor, 73 // factor * factor)
     size = crop.width // factor, crop.height // factor
-    assert needed_level(SPEC, size, crop) == factor.bit_length() - 1
+    assert needed_level(SPEC, size, crop) == factor.bit_length() - 2
     small = drawn(smooth, size, crop)
     assert psnr_db(averaged(whole, factor), small) > least_db
 
 
-@pytest.mark.parametrize("factor", [2, 4])
+@pytest.mark.parametrize("factor", [4, 8])
 def test_a_small_crop_at_the_far_edge_shows_that_edge(factor: int, smooth: Arrays) -> None:
     """Sides of 97 and 73 are no multiples of any level's step."""
     crop = Crop(97 - 48, 73 - 40, 48, 40)
