@@ -39,8 +39,8 @@ WARM_UP = 20  # steps
 TEMPERATURE = (0.35, 0.08)  # of the soft rounding, from the first step to the last
 NOISE = (0.22, 0.15)
 BAND_ROWS = 64
-STEERING_STARTS = 0.05  # part of the relaxed steps; before it the rate says little
-STEERING = 0.04  # power of the excess of bits by which their price is raised at every step
+STEERING_STARTS = 0.3  # part of the relaxed steps; before it the rate is not yet that of the end
+STEERING = 16  # power of the excess of bits by which their price would rise in a whole fit
 AIM = 0.985  # part of the budget that is aimed at
 USUAL_BITS = 4.5  # of a weight
 REPORT_S = 0.1
@@ -143,7 +143,7 @@ class GridFit:
         network_bits = USUAL_BITS * sum(p.numel() for p in self.parameters.values())
         bits = self.bits * self.spec.width * self.spec.height + network_bits
         excess = bits / (8 * AIM * self.options.budget_bytes)
-        self.lmbda *= min(max(excess**STEERING, 0.9), 1.1)
+        self.lmbda *= min(max(excess ** (STEERING / self.preset.steps), 0.9), 1.1)
 
     def _take_network_step(self, done: float) -> None:
         assert self.steps is not None

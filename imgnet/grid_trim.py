@@ -18,7 +18,7 @@ Tensors = dict[str, Quantized]
 def trim(
     spec: Spec, quantized: Mapping[str, Quantized], num_bytes: Callable[[Tensors], int], most: int
 ) -> Tensors | None:
-    """Set as few latents as possible to zero, the dearest first, until the file fits.
+    """Set latents to zero, of the finest level first and there the dearest, until the file fits.
 
     Args:
         spec: Shape of the network.
@@ -30,12 +30,12 @@ def trim(
         All tensors; None where even a picture without latents is too large.
     """
     laws = grid_laws(spec, quantized)
-    costs = np.concatenate(
-        [latent_bits(quantized[name].values.ravel(), laws[name]) for name in laws]
-    )
-    costs[np.concatenate([quantized[name].values.ravel() == 0 for name in laws])] = 0
-    order = np.argsort(-costs, kind="stable")
-    none, some = 0, int(np.count_nonzero(costs))
+    values = [quantized[name].values.ravel() for name in laws]
+    bits = [latent_bits(v, law) for v, law in zip(values, laws.values(), strict=True)]
+    levels = np.repeat([level for _, level in spec.grids()], [v.size for v in values])
+    candidates = np.flatnonzero(np.concatenate(values))
+    order = candidates[np.lexsort((-np.concatenate(bits)[candidates], levels[candidates]))]
+    none, some = 0, len(order)
     if num_bytes(tensors := _without(quantized, list(laws), order[:some])) > most:
         return None
     while some - none > max(1, some // 64):

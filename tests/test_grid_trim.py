@@ -37,17 +37,18 @@ def test_latents_become_zero_or_stay_and_the_network_stays() -> None:
             assert np.array_equal(after, before)
 
 
-def test_the_dearest_go_first() -> None:
+def test_the_finest_go_first_and_of_them_the_dearest() -> None:
     trimmed = trim(SPEC, TENSORS, num_bytes, int(0.9 * WHOLE))
     assert trimmed is not None
     dropped, kept = [], []
     for name, laws in gridstream.grid_laws(SPEC, TENSORS).items():
         values = TENSORS[name].values.ravel()
         gone = (values != 0) & (trimmed[name].values.ravel() == 0)
+        level = int(name.rpartition(".")[2])
         bits = gridstream.latent_bits(values, laws)
-        dropped += bits[gone].tolist()
-        kept += bits[~gone & (values != 0)].tolist()
-    assert min(dropped) >= max(kept)
+        dropped += [(level, -cost) for cost in bits[gone]]
+        kept += [(level, -cost) for cost in bits[~gone & (values != 0)]]
+    assert max(dropped) <= min(kept)
 
 
 def test_a_network_alone_may_be_too_large() -> None:
