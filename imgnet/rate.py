@@ -99,8 +99,7 @@ class Request:
     def spec(self, size: tuple[int, int], dim_out: int) -> Spec:
         """Return the network: as set by hand, else the largest for the bytes.
 
-        The bytes of `grid` are in its latents: few bits a pixel only make its network smaller and
-        leave out the finest level.
+        The bytes of `grid` are in its latents; few bits a pixel only leave out the finest level.
 
         >>> Request("gated", target_bpp=0.61).spec((768, 512), 3).dim_hidden
         57
