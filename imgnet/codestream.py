@@ -30,18 +30,23 @@ class Quantized:
     Attributes:
         values: Integers, in the shape of the tensor.
         step: Index of the step; see `step_size`.
+        origin: What the multiples are added to, in the shape of the tensor; None for zeros.
     """
 
     values: NDArray[np.int32]
     step: int
+    origin: NDArray[np.float32] | None = None
 
     def dequantize(self) -> NDArray[np.float32]:
         """Return the real tensor; exact, since a product needs fewer than 24 bits.
 
+        So does its sum with an origin of a prior, which is below 8 and a multiple of 2**-12.
+
         >>> Quantized(np.array([-2, 0, 1], np.int32), step_index(0.25)).dequantize().tolist()
         [-0.5, 0.0, 0.25]
         """
-        return self.values.astype(np.float32) * np.float32(step_size(self.step))
+        multiples = self.values.astype(np.float32) * np.float32(step_size(self.step))
+        return multiples if self.origin is None else self.origin + multiples
 
 
 def step_size(index: int) -> float:

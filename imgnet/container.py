@@ -8,6 +8,7 @@ one behind the other. The metadata has one key, "inr", whose text is itself JSON
     model  family of the network
     net    sizes of the network: of `grid` [num_levels, finest, colour, dim_context, dim_hidden,
            num_layers], else [dim_axis, dim_hidden, num_layers]
+    prior  [name, band] of the trained network that a coded `grid` is added to; absent for none
     size   [width, height] of the image in pixels
     v      version of this format
 
@@ -20,7 +21,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import prod
 from typing import Any
 from zlib import crc32
@@ -33,6 +34,7 @@ from imgnet.codestream import unpack
 from imgnet.errors import FormatError, UsageError
 from imgnet.fitting import Report
 from imgnet.geometry import MAX_PIXELS, MAX_SIDE
+from imgnet.priors import NUM_BANDS, check
 from imgnet.spec import FAMILIES, RANGES, Spec
 
 VERSION = 1
@@ -167,7 +169,11 @@ def _metadata(encoded: Encoded) -> Json:
         "size": [spec.width, spec.height],
         "v": VERSION,
     }
-    return metadata if encoded.mode == _USUAL_MODE else {**metadata, "mode": encoded.mode}
+    if encoded.mode != _USUAL_MODE:
+        metadata["mode"] = encoded.mode
+    if spec.prior:
+        metadata["prior"] = [spec.prior, spec.band]
+    return metadata
 
 
 def _entries(shapes: Mapping[str, tuple[int, ...]], dtype: np.dtype[Any]) -> Json:
@@ -238,7 +244,7 @@ def _check_version(metadata: Json) -> None:
             f"written in format {version}, this imgnet reads up to {VERSION}; "
             "upgrade it with `pip install --upgrade imgnet`"
         )
-    if set(metadata) - {"mode"} != {"crc", "model", "net", "size", "v"}:
+    if set(metadata) - {"mode", "prior"} != {"crc", "model", "net", "size", "v"}:
         raise FormatError(_DAMAGED)
 
 
@@ -252,11 +258,23 @@ def _read_spec(metadata: Json) -> tuple[Spec, str]:
         raise FormatError(f"{width}x{height} pixels are more than the limit of {MAX_PIXELS}")
     names = _NET[family]
     sizes = _integers(metadata["net"], [RANGES[family][name] for name in names])
-    net = {"dim_axis": 0, **dict(zip(names, sizes, strict=True))}
+    net: Json = {"dim_axis": 0, **dict(zip(names, sizes, strict=True))}
     try:
-        return Spec(family, width, height, dim_out=MODES[mode], **net), mode
+        spec = Spec(family, width, height, dim_out=MODES[mode], **net)
     except UsageError:  # sizes that contradict each other
         raise FormatError(_DAMAGED) from None
+    return _with_prior(spec, metadata["prior"]) if "prior" in metadata else spec, mode
+
+
+def _with_prior(spec: Spec, prior: Any) -> Spec:
+    if spec.family != "grid" or not isinstance(prior, list) or len(prior) != 2:
+        raise FormatError(_DAMAGED)
+    name, band = prior
+    if not isinstance(name, str) or type(band) is not int or band not in range(NUM_BANDS):
+        raise FormatError(_DAMAGED)
+    spec = replace(spec, prior=name, band=band)
+    check(spec)
+    return spec
 
 
 def _integers(values: Any, ranges: list[range]) -> list[int]:
@@ -271,6 +289,8 @@ def _integers(values: Any, ranges: list[range]) -> list[int]:
 def _read_tensors(spec: Spec, entries: Json, body: bytes) -> Tensors:
     _check_length(entries, len(body))
     coded = set(entries) == {STREAM}
+    if spec.prior and not coded:
+        raise FormatError(_DAMAGED)
     shapes = {STREAM: (len(body),)} if coded else spec.shapes()
     for dtype in map(np.dtype, ["u1"] if coded else ["<f2", "<f4"]):
         expected = _entries(shapes, dtype)

@@ -28,6 +28,7 @@ class Description:
         parameters: Number of scalars in the network.
         layers: Number of scalars of each layer, in the order of the file.
         levels: What the latent pyramids of `grid` hold, in words; empty for other families.
+        prior: Name of the trained networks that the file is added to, and the band; empty for none.
     """
 
     model: str
@@ -41,6 +42,7 @@ class Description:
     parameters: int
     layers: dict[str, int]
     levels: str = ""
+    prior: str = ""
 
     def as_json(self) -> dict[str, Any]:
         """Return the fields as JSON values."""
@@ -56,6 +58,8 @@ class Description:
             "weights": f"{self.weights}, {bits:.2f} bits a parameter",
             "parameters": f"{self.parameters:,}",
         }
+        if self.prior:
+            facts["prior"] = self.prior
         lines = [f"{name:<12}{fact}" for name, fact in facts.items()]
         column = max(12, *(len(name) + 1 for name in self.layers))
         return "\n".join(lines + [f"  {name:<{column}}{n:>10,}" for name, n in self.layers.items()])
@@ -84,6 +88,7 @@ def describe(encoded: Encoded, num_bytes: int) -> Description:
         parameters=spec.num_parameters,
         layers=count_layers(spec),
         levels=_levels(spec),
+        prior=f"{spec.prior}, band {spec.band}" if spec.prior else "",
     )
 
 

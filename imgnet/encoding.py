@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from imgnet import gridstream
+from imgnet import gridstream, priors
 from imgnet.codestream import Quantized, pack
 from imgnet.container import STREAM, Encoded, to_bytes
 from imgnet.errors import TargetError, UsageError
@@ -77,9 +77,12 @@ def encode_grid(
     options = replace(options, preset=options.preset.covering(spec.width * spec.height))
     from imgnet.grid_fit import fit_grid
 
-    result = fit_grid(spec, pixels, options, price_of_bit(quality), seen)
+    lmbda = price_of_bit(quality)
+    prior = replace(spec, prior=priors.CURRENT, band=priors.band_of(lmbda))
+    result = fit_grid(prior, pixels, options, lmbda, seen)
     if request.weights != "coded":
         return Encoded(spec, mode, _plain(result, request.weights)), result
+    spec = prior
     assert result.quantized is not None
     if options.budget_bytes is not None:
         result = _within(spec, result, result.quantized, options.budget_bytes)

@@ -18,6 +18,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from imgnet.analysis import start_cold, start_warm, trained_analysis
 from imgnet.codestream import Quantized, step_index, step_size
 from imgnet.device import one_thread_workers, pick_device
 from imgnet.fitting import Arrays, Options, Result
@@ -26,8 +27,9 @@ from imgnet.grid_quantize import choose_steps
 from imgnet.grid_step import COARSE, TILE, GridStep
 from imgnet.grid_tasks import Rows
 from imgnet.gridstream import LARGEST_INTEGER
-from imgnet.latents import LatentGrids, analyse
+from imgnet.latents import LatentGrids
 from imgnet.optimizer import SOAP
+from imgnet.priors import origins
 from imgnet.progress import Progress
 from imgnet.quantize import Steps, quantize, rounded
 from imgnet.spec import Spec
@@ -89,9 +91,13 @@ class GridFit:
         self.network = GridNetwork(spec).to(device)
         self.latents = LatentGrids(spec, device, self.generator)
         step = expected_step(lmbda)
-        analyse(
-            picture if mask is None else _filled(picture, mask), step, self.network, self.latents
-        )
+        self.origins = {n: torch.from_numpy(a).to(device) for n, a in origins(spec).items()}
+        whole = picture if mask is None else _filled(picture, mask)
+        if self.origins:
+            analysis = trained_analysis(spec.prior).to(device)
+            start_warm(whole, step, self.origins, analysis, self.network, self.latents)
+        else:
+            start_cold(whole, step, self.network, self.latents)
         tile = TILE if device.type == "cpu" else (spec.height, spec.width)
         self.evaluator = GridStep(self.network, self.latents, picture, mask, workers, tile)
         self.parameters = dict(self.network.named_parameters())
@@ -111,7 +117,9 @@ class GridFit:
             self._take_step(done, done / relaxed)
             self._tell()
         self.latents.round()
-        self.steps = choose_steps(self.spec, self.parameters, self.evaluator, self.lmbda)
+        self.steps = choose_steps(
+            self.spec, self.parameters, self.origins, self.evaluator, self.lmbda
+        )
         self._limit()
         while (done := self._done()) < 1:
             self._take_network_step(done)
@@ -147,7 +155,7 @@ class GridFit:
 
     def _take_network_step(self, done: float) -> None:
         assert self.steps is not None
-        with rounded(self.parameters, self.steps):
+        with rounded(self.parameters, self.steps, self.origins):
             self._evaluate(self._next_rows())
         self._move_network(done)
         self._limit()
@@ -159,7 +167,11 @@ class GridFit:
         assert self.steps is not None
         for name, parameter in self.parameters.items():
             most = LARGEST_INTEGER * step_size(self.steps[name])
-            parameter.clamp_(-most, most)
+            if name in self.origins:
+                origin = self.origins[name]
+                parameter.sub_(origin).clamp_(-most, most).add_(origin)
+            else:
+                parameter.clamp_(-most, most)
 
     def _evaluate(self, rows: list[Rows]) -> None:
         self.optimizer.zero_grad()
@@ -200,7 +212,7 @@ class GridFit:
 
     def _result(self) -> Result:
         assert self.steps is not None
-        quantized = quantize(self.parameters, self.steps)
+        quantized = quantize(self.parameters, self.steps, self.origins)
         unit = step_index(1.0)
         for i, name in enumerate(self.latents.names):
             grid = self.latents.grid(self.latents.relaxed, i)
@@ -219,7 +231,7 @@ class GridFit:
     def _snapshot(self) -> Arrays:
         """Return all tensors as they would be stored; weights stay real until they have steps."""
         steps = self.steps or {}
-        with rounded({name: self.parameters[name] for name in steps}, steps):
+        with rounded({name: self.parameters[name] for name in steps}, steps, self.origins):
             arrays = {n: p.detach().cpu().numpy().copy() for n, p in self.parameters.items()}
         for i, name in enumerate(self.latents.names):
             grid = self.latents.grid(self.latents.values, i)

@@ -85,6 +85,20 @@ class ContextModel(nn.Module):
         return band_bits(own, parents, skip, weights)
 
 
+def doubled(x: Tensor, taps: Tensor) -> Tensor:
+    """Double the sides of (F, h + 4, w + 4) without its margin; see `synthesis.upsample`."""
+    channels, height, width = x.shape[0], x.shape[1] - 2 * REACH, x.shape[2]
+    none = taps.new_zeros(1)
+    # The weights of 5 samples in each of the two that replace the middle one.
+    phases = torch.stack([torch.cat([taps.flip(0), none]), torch.cat([none, taps])])
+    around = windows(x, _ROWS, height, width).view(len(_ROWS), -1)
+    x = (phases @ around).view(2, channels, height, width).permute(1, 2, 0, 3)
+    x = x.reshape(channels, 2 * height, width)
+    around = windows(x, _COLUMNS, 2 * height, width - 2 * REACH).view(len(_COLUMNS), -1)
+    x = (phases @ around).view(2, channels, 2 * height, -1).permute(1, 2, 3, 0)
+    return x.reshape(channels, 2 * height, -1)
+
+
 class GridNetwork(nn.Module):
     """All of `grid` that is not latents, under the names of `Spec.shapes`."""
 
@@ -103,20 +117,7 @@ class GridNetwork(nn.Module):
 
     def doubled(self, x: Tensor, level: int) -> Tensor:
         """Bring features to a level from the one above, (F, h + 4, w + 4) to (F, 2 h, 2 w)."""
-        channels, height, width = x.shape[0], x.shape[1] - 2 * REACH, x.shape[2]
-        phases = self._phases(level)
-        around = windows(x, _ROWS, height, width).view(len(_ROWS), -1)
-        x = (phases @ around).view(2, channels, height, width).permute(1, 2, 0, 3)
-        x = x.reshape(channels, 2 * height, width)
-        around = windows(x, _COLUMNS, 2 * height, width - 2 * REACH).view(len(_COLUMNS), -1)
-        x = (phases @ around).view(2, channels, 2 * height, -1).permute(1, 2, 3, 0)
-        return x.reshape(channels, 2 * height, -1)
-
-    def _phases(self, level: int) -> Tensor:
-        """Return the weights of 5 samples in each of the two that replace the middle one."""
-        taps = self.upsample[level]
-        none = taps.new_zeros(1)
-        return torch.stack([torch.cat([taps.flip(0), none]), torch.cat([none, taps])])
+        return doubled(x, self.upsample[level])
 
     def join(self, level: int, own: Tensor, features: Tensor | None) -> Tensor:
         """Put the grids of a level (G, h, w) to the features from above; see `synthesis.py`."""

@@ -22,7 +22,11 @@ MOST_BIAS_BITS = 12  # biases are added to activations, which are multiples of 2
 
 
 def choose_steps(
-    spec: Spec, parameters: Mapping[str, Tensor], evaluator: GridStep, lmbda: float
+    spec: Spec,
+    parameters: Mapping[str, Tensor],
+    origins: Mapping[str, Tensor],
+    evaluator: GridStep,
+    lmbda: float,
 ) -> Steps:
     """Return the step of every tensor of the network, a power of two.
 
@@ -34,16 +38,17 @@ def choose_steps(
 
     def cost(name: str, fraction_bits: int) -> float:
         tried = {**steps, name: step_of(fraction_bits)}
-        with rounded({n: parameters[n] for n in tried}, tried):
+        with rounded({n: parameters[n] for n in tried}, tried, origins):
             # The context model has no part in the picture, nor the others in the bits.
             of_context = name.startswith("context.")
             error, bits = evaluator.measure(rows, error=not of_context, bits=of_context)
-        weight_bits = _bits(parameters[name], step_of(fraction_bits))
+        weight_bits = _bits(parameters[name], step_of(fraction_bits), origins.get(name))
         return error + lmbda * (bits + weight_bits / (spec.width * spec.height))
 
     for name, tensor in parameters.items():
         most = MOST_BIAS_BITS if name.endswith(".bias") else MOST_FRACTION_BITS
-        start = _first_bits(tensor.detach(), most)
+        distance = tensor.detach() - origins[name] if name in origins else tensor.detach()
+        start = _first_bits(distance, most)
         steps[name] = step_of(_descend(partial(cost, name), start, most))
     return steps
 
@@ -77,8 +82,9 @@ def _sample(spec: Spec) -> list[Rows]:
     return bands[:: -(-len(bands) // wanted)]
 
 
-def _bits(tensor: Tensor, step: int) -> float:
-    values = quantize({"": tensor}, {"": step})[""].values
+def _bits(tensor: Tensor, step: int, origin: Tensor | None) -> float:
+    origins = {} if origin is None else {"": origin}
+    values = quantize({"": tensor}, {"": step}, origins)[""].values
     try:
         return cost_bits(values, law_of(values))
     except ValueError:

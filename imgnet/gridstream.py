@@ -16,6 +16,7 @@ from math import prod
 import numpy as np
 from numpy.typing import NDArray
 
+from imgnet import priors
 from imgnet.codestream import Quantized, step_index
 from imgnet.context import (
     LARGEST_LATENT,
@@ -30,7 +31,7 @@ from imgnet.errors import FormatError
 from imgnet.fixedpoint import from_real
 from imgnet.laws import LOCATIONS, NUM_SCALES, centred, located, reach, support
 from imgnet.rans import TOTAL_BITS, Decoder, encode
-from imgnet.spec import Shapes, Spec, latents_name
+from imgnet.spec import Spec, latents_name, network_shapes
 
 CRC_BYTES = 4
 LAW_STEP = 4  # of the laws of the network's tensors
@@ -48,11 +49,6 @@ _CUT_SHORT = "the coded stream is cut short"
 _DAMAGED = "the coded stream is damaged"
 
 Integers = NDArray[np.int64]
-
-
-def network_shapes(spec: Spec) -> Shapes:
-    """Return the shapes of all tensors that are no latents."""
-    return {k: shape for k, shape in spec.shapes().items() if not k.startswith("latents.")}
 
 
 def step_of(fraction_bits: int) -> int:
@@ -237,12 +233,12 @@ def unpack(spec: Spec, data: bytes, finest: int = 0) -> dict[str, Quantized]:
         raise FormatError(_CUT_SHORT)
     _check_claims(spec, len(data) - header_end)
     decoder = Decoder(data[header_end:])
-    quantized = {}
+    quantized, origins = {}, priors.origins(spec)
     for (name, shape), byte in zip(shapes.items(), data[CRC_BYTES:header_end], strict=True):
         law = LAW_STEP * (byte & 15)
         symbols = decoder.read([centred(law)] * prod(shape))
         values = np.array(symbols, np.int32).reshape(shape) - np.int32(support(law))
-        quantized[name] = Quantized(values, step_of(byte >> 4))
+        quantized[name] = Quantized(values, step_of(byte >> 4), origins.get(name))
     model = _context_model(spec, quantized)
     strays = iter(_read_strays(decoder))
     for index, (pyramid, level) in enumerate(spec.grids()):

@@ -1,4 +1,4 @@
-"""The latent grids of `grid` during a fit: where they start, how they are relaxed, how they move.
+"""The latent grids of `grid` during a fit: how they are relaxed and how they move.
 
 All grids lie one behind the other in flat tensors, so that what is done to every latent is done in
 a few calls without fresh memory.
@@ -9,18 +9,16 @@ after Agustsson and Theis (2020); here with Gaussian noise.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from math import prod, tanh
 
 import torch
 from torch import Tensor
 from torch.nn import functional
 
-from imgnet.grid_model import REACH, GridNetwork
 from imgnet.spec import Spec, latents_name
 
 MEAN_DECAY, SQUARE_DECAY = 0.9, 0.95
-DEADZONE = 0.25  # that the first latents lose of their magnitude
 SPARE_NOISE = 1 << 16  # samples more than latents: where a step starts in them is its randomness
 _EPS = 1e-14
 
@@ -70,6 +68,11 @@ class LatentGrids:
         size = self.sizes[chosen[0]]
         return flat[self.starts[chosen[0]] : self.starts[chosen[-1] + 1]].view(-1, *size)
 
+    def fill(self, grids: Mapping[tuple[int, int], Tensor]) -> None:
+        """Set all values from one (h, w) tensor a grid, by pyramid and level."""
+        for i, grid in enumerate(self.grids):
+            self.grid(self.values, i).copy_(grids[grid])
+
     def relax(self, temperature: float, noise: float, parts: Iterable[slice]) -> None:
         """Set parts of `relaxed`, a smooth random stand-in for the rounded latents, and `slope`."""
         shift = int(torch.randint(SPARE_NOISE, (1,), generator=self.generator))
@@ -108,44 +111,3 @@ def _soft_round(x: Tensor, temperature: float) -> tuple[Tensor, Tensor]:
     bent = (x - whole).sub_(0.5).mul_(2 / temperature).sigmoid_().mul_(2).sub_(1)  # tanh
     slope = torch.mul(bent, bent).neg_().add_(1).mul_(0.5 / temperature / scale)
     return whole.add_(0.5).add_(bent, alpha=0.5 / scale), slope
-
-
-@torch.no_grad()
-def analyse(picture: Tensor, step: float, network: GridNetwork, latents: LatentGrids) -> None:
-    """Start from a linear transform: Laplacian pyramids of the picture's principal colours.
-
-    The synthesis' linear path is set to undo it, so that the first picture is already a likeness.
-
-    Args:
-        picture: (C, H, W) in 0..1.
-        step: What a latent of 1 shall mean, in units of the picture.
-        network: Its linear path is set.
-        latents: Their values are set.
-    """
-    spec = network.spec
-    flat = picture.flatten(1)
-    mean = flat.mean(1, keepdim=True)
-    colours = torch.linalg.eigh((flat - mean) @ (flat - mean).T).eigenvectors.flip(1)
-    colours *= torch.where(colours.sum(0) < 0, -1.0, 1.0)
-    for pyramid in range(spec.dim_out):
-        plane = (colours[:, pyramid] @ (flat - mean)).view(1, spec.height, spec.width) / step
-        for level in range(spec.num_levels):
-            above = _halved(plane)
-            if level < spec.num_levels - 1:
-                height, width = plane.shape[1:]
-                predicted = network.doubled(padded(above, REACH), level)[:, :height, :width]
-                plane = functional.softshrink(plane - predicted, DEADZONE)
-            if (pyramid, level) in latents.grids:
-                index = latents.grids.index((pyramid, level))
-                latents.grid(latents.values, index).copy_(plane[0])
-            plane = above
-    first = spec.num_features - spec.dim_out + 1
-    network.linear.weight[:, :first] = colours[:, :1] * step
-    network.linear.weight[:, first:] = colours[:, 1:] * step
-    network.linear.bias.copy_(mean[:, 0])
-
-
-def _halved(plane: Tensor) -> Tensor:
-    odd = (0, plane.shape[2] % 2, 0, plane.shape[1] % 2)
-    even = functional.pad(plane[None], odd, mode="replicate")
-    return functional.avg_pool2d(even, 2)[0]

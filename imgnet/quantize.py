@@ -21,6 +21,7 @@ from imgnet.entropy import cheapest_law, cost_bits
 
 Parameters = Mapping[str, Tensor]
 Steps = dict[str, int]
+NO_ORIGINS: Parameters = {}
 
 
 def curvatures(
@@ -62,16 +63,22 @@ def _steps(curvature: Mapping[str, float], log2_factor: float) -> Steps:
     }
 
 
-def quantize(parameters: Parameters, steps: Mapping[str, int]) -> dict[str, Quantized]:
-    """Round every tensor to whole multiples of its step."""
-    return {
-        name: Quantized(_levels(parameter, steps[name]).int().cpu().numpy(), steps[name])
-        for name, parameter in parameters.items()
-    }
+def quantize(
+    parameters: Parameters, steps: Mapping[str, int], origins: Parameters = NO_ORIGINS
+) -> dict[str, Quantized]:
+    """Round every tensor to whole multiples of its step, counted from its origin if it has one."""
+    quantized = {}
+    for name, parameter in parameters.items():
+        origin = origins.get(name)
+        values = _levels(parameter, steps[name], origin).int().cpu().numpy()
+        stored = None if origin is None else origin.cpu().numpy()
+        quantized[name] = Quantized(values, steps[name], stored)
+    return quantized
 
 
-def _levels(parameter: Tensor, step: int) -> Tensor:
-    return torch.round(parameter.detach() / step_size(step))
+def _levels(parameter: Tensor, step: int, origin: Tensor | None) -> Tensor:
+    distance = parameter.detach() if origin is None else parameter.detach() - origin
+    return torch.round(distance / step_size(step))
 
 
 def stream_bytes(quantized: Mapping[str, Quantized]) -> float:
@@ -88,7 +95,9 @@ def _tensor_bits(values: NDArray[np.int32]) -> float:
 
 
 @contextmanager
-def rounded(parameters: Parameters, steps: Mapping[str, int]) -> Iterator[None]:
+def rounded(
+    parameters: Parameters, steps: Mapping[str, int], origins: Parameters = NO_ORIGINS
+) -> Iterator[None]:
     """Within the block every parameter holds its rounded value; behind it, its own again.
 
     Gradients taken inside are those at the rounded point and act on the real weights outside: the
@@ -97,7 +106,10 @@ def rounded(parameters: Parameters, steps: Mapping[str, int]) -> Iterator[None]:
     originals = {name: parameter.detach().clone() for name, parameter in parameters.items()}
     with torch.no_grad():
         for name, parameter in parameters.items():
-            parameter.copy_(_levels(parameter, steps[name]) * step_size(steps[name]))
+            origin = origins.get(name)
+            parameter.copy_(_levels(parameter, steps[name], origin) * step_size(steps[name]))
+            if origin is not None:
+                parameter.add_(origin)
     try:
         yield
     finally:

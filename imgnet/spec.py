@@ -40,6 +40,8 @@ class Spec:
         finest: Finest level of the first pyramid.
         colour: Finest level of the other pyramids, one for each further channel.
         dim_context: Units of each layer of the context model.
+        prior: Name of the trained networks that the file's tensors are added to; "" for none.
+        band: Which of these networks.
     """
 
     family: str
@@ -53,6 +55,8 @@ class Spec:
     finest: int = 0
     colour: int = 0
     dim_context: int = 0
+    prior: str = ""
+    band: int = 0
 
     def __post_init__(self) -> None:
         if self.family not in FAMILIES:
@@ -152,6 +156,15 @@ def latents_name(pyramid: int, level: int) -> str:
     'latents.0.3'
     """
     return f"latents.{pyramid}.{level}"
+
+
+def network_shapes(spec: Spec) -> Shapes:
+    """Return the shapes of all tensors that are no latents, in the order of the file.
+
+    >>> len(network_shapes(Spec("mlp", 8, 8, 0, 4, 1)))
+    4
+    """
+    return {k: shape for k, shape in spec.shapes().items() if not k.startswith("latents.")}
 
 
 def num_bands(length: int) -> int:

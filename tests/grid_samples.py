@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import numpy as np
 
-from imgnet import gridstream
+from imgnet import gridstream, priors
 from imgnet.codestream import Quantized
 from imgnet.container import MODES, STREAM, Encoded
 from imgnet.grid_render import checksum
-from imgnet.gridstream import network_shapes, step_of
-from imgnet.spec import Spec
+from imgnet.gridstream import step_of
+from imgnet.spec import Spec, network_shapes
 from imgnet.synthesis import draw
 
 Tensors = dict[str, Quantized]
@@ -37,6 +37,24 @@ def random_tensors(spec: Spec, seed: int = 1, spread: float = 2.0) -> Tensors:
         else:
             values, step = rng.logistic(0, 12, shape), step_of(8 if "bias" in name else 7)
         tensors[name] = Quantized(np.rint(values).astype(np.int32), step)
+    return tensors
+
+
+def prior_spec(width: int, height: int, **changes: int) -> Spec:
+    """A network of the shape of the current prior, in its band 9."""
+    sizes = {"num_levels": 4, "colour": 2, "prior": priors.CURRENT, "band": 9, **priors.SHAPE}
+    return Spec("grid", width, height, dim_axis=0, **{**sizes, **changes})
+
+
+def near_prior(spec: Spec, seed: int = 1) -> Tensors:
+    """Draw small differences from the prior of a spec."""
+    rng = np.random.default_rng(seed)
+    origins = priors.origins(spec)
+    tensors = random_tensors(spec, seed)
+    for name, origin in origins.items():
+        values = np.rint(rng.laplace(0, 0.7, origin.shape)).astype(np.int32)
+        bits = rng.integers(5, 13 if name.endswith(".bias") else 16)
+        tensors[name] = Quantized(values, step_of(int(bits)), origin)
     return tensors
 
 

@@ -10,7 +10,9 @@ import json
 import struct
 from bisect import bisect_right
 from dataclasses import dataclass, field
+from hashlib import sha256
 from math import prod
+from pathlib import Path
 from zlib import crc32
 
 Plane = list[list[int]]
@@ -26,6 +28,7 @@ DECAYS = [
     *(4605321362777405093, 4605849269033110099, 4606333414392382526, 4606777422374946751),
 ]
 MOST_LATENT = 4096
+PRIORS = Path(__file__).parents[1] / "imgnet" / "priors"
 
 
 class DamagedError(Exception):
@@ -44,6 +47,7 @@ class Picture:
     height: int
     mode: str
     net: list[int]
+    prior: tuple[str, int] | None = None
     weights: dict[str, Vector] = field(default_factory=dict)
     latents: dict[tuple[int, int], Plane] = field(default_factory=dict)
     crc: int | None = None
@@ -128,7 +132,9 @@ def _read_container(data: bytes) -> tuple[Picture, dict[str, tuple[str, bytes]]]
         end = new_end
     if end != len(body):
         raise DamagedError("offsets")
-    return Picture(width, height, about.get("mode", "RGB"), about["net"]), tensors
+    picture = Picture(width, height, about.get("mode", "RGB"), about["net"])
+    picture.prior = about.get("prior")
+    return picture, tensors
 
 
 def _read_plain(picture: Picture, tensors: dict[str, tuple[str, bytes]]) -> None:
@@ -240,10 +246,14 @@ def _read_stream(picture: Picture, data: bytes) -> None:
     picture.crc = int.from_bytes(data[:4], "little")
     shapes = picture.shapes()
     header, reader = data[4 : 4 + len(shapes)], Reader(data[4 + len(shapes) :])
+    origins = prior(picture, *picture.prior) if picture.prior else {}
     for (name, shape), byte in zip(shapes.items(), header, strict=True):
         largest, table = centred_table(4 * (byte % 16))
         values = [reader.symbol(table) - largest for _ in range(prod(shape))]
-        picture.weights[name] = [_fixed(picture, name, v, 2 ** (byte // 16)) for v in values]
+        k = byte // 16
+        added = origins.get(name, [0] * len(values))
+        sums = [v * 2**12 + o * 2**k for v, o in zip(values, added, strict=True)]
+        picture.weights[name] = [_fixed(picture, name, s, 2 ** (k + 12)) for s in sums]
     strays = []
     if reader.symbol([0, 65535, 65536]):
         count = reader.plain_bits() * 65536
@@ -432,3 +442,66 @@ def _residual(picture: Picture, name: str, colours: list[list[Vector]]) -> list[
             row.append([picture.clamp("colour", a, 1 - 2**22, 2**22 - 1) for a in sums])
         new.append(row)
     return new
+
+
+# Section 10
+
+
+def prior(picture: Picture, name: str, band: int) -> dict[str, Vector]:
+    """Return the numbers of a prior, in units of 2**-12, in the shapes of a picture's network."""
+    data = (PRIORS / f"{name}.safetensors").read_bytes()
+    if sha256(data).hexdigest()[:8] != name.rpartition("-")[2]:
+        raise DamagedError("prior")
+    length = int.from_bytes(data[:8], "little")
+    header, body = json.loads(data[8 : 8 + length]), data[8 + length :]
+    header.pop("__metadata__", None)
+    trained = {key: _rows(body, entry, band) for key, entry in header.items()}
+    m = sum(key.startswith("upsample.") for key in trained)
+    num_levels, finest, *_ = picture.net
+    channels = picture.channels
+    columns = [min(level, m) for level in range(finest, num_levels)]
+    columns += [m + 1, m + 2] if channels >= 3 else []
+    given = [(p, level) for level in range(m, -1, -1) for p in range(3) if level >= 2 or p == 0]
+    found: dict[str, Vector] = {}
+    for key, shape in picture.shapes().items():
+        if key.startswith("upsample."):
+            rows = trained[f"upsample.{min(int(key[9:]), m - 1)}"]
+        elif key == "context.last.bias":
+            wanted = [
+                (min(p, 2), min(max(level, 2 if p else 0), m)) for p, level in picture.grids()
+            ]
+            rows = [trained[key][given.index(grid)] for grid in wanted]
+        elif key in ("hidden.weight", "linear.weight"):
+            rows = [[row[i] for i in columns] for row in trained[key]]
+        elif key.startswith("residuals.") and key.endswith(".weight"):
+            rows = [_places(row, channels) for row in trained[key]]
+        else:
+            rows = trained[key]
+        if key.split(".")[0] in ("output", "linear", "residuals"):
+            if len(shape) == 1:
+                rows = [[x] for x in rows[0]]
+            if channels < 3:
+                rows = [[sum(column) // 3 for column in zip(*rows, strict=True)]]
+            size = shape[1] if len(shape) > 1 else 1
+            rows = rows + [[0] * size] * (shape[0] - len(rows))
+        width = shape[1] if len(shape) > 1 else 1
+        found[key] = [x for row in rows for x in row + [0] * (width - len(row))]
+    return found
+
+
+def _rows(body: bytes, entry: dict[str, object], band: int) -> list[Vector]:
+    """Return one band of a tensor as rows; a vector is one row."""
+    begin, end = entry["data_offsets"]
+    shape = entry["shape"][1:]
+    numbers = struct.unpack(f"<{(end - begin) // 2}h", body[begin:end])
+    size = prod(shape)
+    flat = list(numbers[band * size : (band + 1) * size])
+    return [flat[i : i + shape[-1]] for i in range(0, size, shape[-1])]
+
+
+def _places(row: Vector, channels: int) -> Vector:
+    """Bring a row of a 3x3 layer from three channels to others, place by place."""
+    places = [row[i : i + 3] for i in range(0, 27, 3)]
+    if channels < 3:
+        places = [[sum(place)] for place in places]
+    return [x for place in places for x in place + [0] * (channels - len(place))]

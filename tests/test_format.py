@@ -19,6 +19,8 @@ from grid_samples import (
     encoded,
     extreme_tensors,
     grid_spec,
+    near_prior,
+    prior_spec,
     random_tensors,
     real,
 )
@@ -75,6 +77,22 @@ def check(spec: Spec, tensors: Tensors) -> plain_decoder.Picture:
     assert pixels == imgnet.decode(file).tobytes()
     assert crc32(pixels) == picture.crc
     return picture
+
+
+@pytest.mark.parametrize(
+    "spec",
+    [
+        prior_spec(21, 13),
+        prior_spec(14, 17, num_levels=8),
+        prior_spec(12, 9, dim_out=1),
+        prior_spec(9, 12, dim_out=2, num_levels=1, colour=0),
+        prior_spec(11, 6, dim_out=4, finest=1),
+        prior_spec(11, 6, colour=0, band=18),
+    ],
+    ids=str,
+)
+def test_both_decoders_agree_on_a_prior(spec: Spec) -> None:
+    check(spec, near_prior(spec))
 
 
 @pytest.mark.parametrize("name", SPECS)

@@ -11,12 +11,13 @@ import torch
 from grid_cases import integers, network_of, picture
 
 from imgnet import gridstream
+from imgnet.analysis import start_cold
 from imgnet.codestream import step_size
 from imgnet.grid_quantize import MOST_BIAS_BITS, _descend, _first_bits, _sample, choose_steps
 from imgnet.grid_step import GridStep
-from imgnet.latents import LatentGrids, analyse
+from imgnet.latents import LatentGrids
 from imgnet.quantize import quantize
-from imgnet.spec import Spec
+from imgnet.spec import Spec, network_shapes
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 
@@ -31,7 +32,7 @@ def evaluator() -> Iterator[GridStep]:
     pixels = torch.from_numpy(picture(40, 32)).permute(2, 0, 1) / 255
     latents = LatentGrids(SPEC, torch.device("cpu"), torch.Generator())
     network = network_of(SPEC, tensors)
-    analyse(pixels, 0.1, network, latents)
+    start_cold(pixels, 0.1, network, latents)
     with torch.no_grad():
         for parameter in network.parameters():
             parameter.add_(torch.randn_like(parameter), alpha=1e-4)  # on no step of its own
@@ -42,12 +43,12 @@ def evaluator() -> Iterator[GridStep]:
 
 def chosen(evaluator: GridStep, lmbda: float) -> dict[str, int]:
     parameters = dict(evaluator.network.named_parameters())
-    return choose_steps(SPEC, parameters, evaluator, lmbda)
+    return choose_steps(SPEC, parameters, {}, evaluator, lmbda)
 
 
 def test_steps_are_powers_of_two_that_a_file_can_hold(evaluator: GridStep) -> None:
     steps = chosen(evaluator, 1e-3)
-    assert list(steps) == list(gridstream.network_shapes(SPEC))
+    assert list(steps) == list(network_shapes(SPEC))
     for name, step in steps.items():
         bits = -np.log2(step_size(step))
         assert bits == round(bits)

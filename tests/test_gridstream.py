@@ -22,14 +22,13 @@ from imgnet.gridstream import (
     MOST_FRACTION_BITS,
     grid_laws,
     law_of,
-    network_shapes,
     pack,
     pixels_crc,
     step_of,
     unpack,
 )
 from imgnet.laws import LOCATIONS, NUM_SCALES, located, reach
-from imgnet.spec import Spec, latents_name
+from imgnet.spec import Spec, latents_name, network_shapes
 
 SPECS = [
     grid_spec(21, 13),

@@ -1,0 +1,70 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+from grid_cases import SPECS, picture
+
+from imgnet import gridstream
+from imgnet.analysis import start_cold
+from imgnet.codestream import Quantized, step_index
+from imgnet.grid_model import GridNetwork
+from imgnet.latents import LatentGrids
+from imgnet.metrics import psnr_db
+from imgnet.quantize import quantize
+from imgnet.spec import Spec, latents_name
+from imgnet.synthesis import draw
+
+pytestmark = pytest.mark.usefixtures("one_thread")
+
+CPU = torch.device("cpu")
+
+
+def grids(spec: Spec) -> LatentGrids:
+    return LatentGrids(spec, CPU, torch.Generator().manual_seed(1))
+
+
+def first_picture(pixels: np.ndarray, spec: Spec, step: float) -> np.ndarray:
+    """Draw what a fit begins with, its latents rounded."""
+    latents, network = grids(spec), GridNetwork(spec)
+    planes = torch.from_numpy(pixels).permute(2, 0, 1).float() / 255
+    start_cold(planes, step, network, latents)
+    parameters = dict(network.named_parameters())
+    fine = dict.fromkeys(parameters, gridstream.step_of(15))
+    stored = quantize(parameters, fine)
+    for i, grid in enumerate(latents.grids):
+        values = latents.grid(latents.values, i).round().int().numpy()
+        stored[latents_name(*grid)] = Quantized(values, step_index(1.0))
+    return draw(spec, {name: tensor.dequantize() for name, tensor in stored.items()})
+
+
+@pytest.mark.parametrize("channels", [1, 2, 3, 4])
+def test_a_fit_begins_near_the_picture(channels: int) -> None:
+    spec = Spec(
+        "grid", 61, 43, 0, 6, 2, dim_out=channels, num_levels=4, colour=1, dim_context=4
+    )  # fmt: skip
+    pixels = picture(61, 43, channels)
+    flat = np.broadcast_to(pixels.mean(axis=(0, 1)), pixels.shape)
+    fine, coarse = (psnr_db(pixels, first_picture(pixels, spec, step)) for step in (0.03, 0.3))
+    assert fine > 30
+    assert fine > coarse + 5
+    assert coarse > psnr_db(pixels, flat.round().astype(np.uint8)) + 3
+
+
+def test_the_first_pyramid_holds_the_liveliest_colour() -> None:
+    spec = SPECS[0]
+    y, x = np.mgrid[0 : spec.height, 0 : spec.width]
+    green = np.stack([0 * x, 255 * ((x // 8 + y // 8) % 2), 0 * x], axis=2)
+    latents, network = grids(spec), GridNetwork(spec)
+    start_cold(torch.from_numpy(green).permute(2, 0, 1) / 255, 0.1, network, latents)
+    for i, (pyramid, _) in enumerate(latents.grids):
+        # One step of the first pyramid is one step of green; the others have nothing to say.
+        assert bool(latents.grid(latents.values, i).abs().max() > 0.5) == (pyramid == 0)
+    torch.testing.assert_close(network.linear.weight[:, 0], torch.tensor([0.0, 0.1, 0.0]))
+
+
+@pytest.mark.parametrize("value", [0, 255])
+@pytest.mark.parametrize("spec", SPECS, ids=str)
+def test_a_flat_picture_begins_flat_and_finite(spec: Spec, value: int) -> None:
+    pixels = np.full((spec.height, spec.width, spec.dim_out), value, np.uint8)
+    assert np.array_equal(first_picture(pixels, spec, 0.1), pixels)

@@ -1,0 +1,112 @@
+from __future__ import annotations
+
+from dataclasses import replace
+from hashlib import sha256
+
+import numpy as np
+import pytest
+from grid_samples import encoded, near_prior, prior_spec
+from safetensors.numpy import load_file
+
+from imgnet import priors
+from imgnet.container import from_bytes, to_bytes
+from imgnet.errors import FormatError
+from imgnet.spec import network_shapes
+
+RELEASED: list[str] = []  # names of priors that were released; they are never removed
+MOST_BYTES = 3_000_000
+
+
+def test_names_hold_the_hash_of_the_content() -> None:
+    assert priors.CURRENT in priors.names()
+    assert set(RELEASED) <= set(priors.names())
+    for name in priors.names():
+        digest = sha256(priors.prior_file(name).read_bytes()).hexdigest()
+        assert name.rpartition("-")[2] == digest[: priors.HASH_DIGITS]
+
+
+def test_all_priors_together_are_small() -> None:
+    folder = priors.prior_file("x").parent
+    assert sum(path.stat().st_size for path in folder.rglob("*.safetensors")) < MOST_BYTES
+
+
+@pytest.mark.parametrize("channels", [1, 2, 3, 4])
+@pytest.mark.parametrize("num_levels", [1, 2, 6, 9])
+@pytest.mark.parametrize("finest", [0, 1])
+def test_origins_have_the_shapes_of_the_network(
+    channels: int, num_levels: int, finest: int
+) -> None:
+    finest = min(finest, num_levels - 1)
+    colour = min(2, num_levels - 1)
+    spec = prior_spec(30, 20, dim_out=channels, num_levels=num_levels, finest=finest, colour=colour)
+    origins = priors.origins(spec)
+    assert {name: tensor.shape for name, tensor in origins.items()} == network_shapes(spec)
+    for tensor in origins.values():
+        assert tensor.dtype == np.float32
+        assert np.abs(tensor).max() <= 8
+        assert np.array_equal(tensor * 4096, np.rint(tensor * 4096))
+
+
+def test_a_network_like_the_trained_ones_gets_them_as_they_are() -> None:
+    tensors = load_file(priors.prior_file(priors.CURRENT))
+    spec = prior_spec(30, 20, num_levels=1 + sum("upsample" in name for name in tensors))
+    for name, origin in priors.origins(spec).items():
+        assert np.array_equal(origin, tensors[name][spec.band] / np.float32(4096))
+
+
+def test_grey_is_the_mean_of_the_colours() -> None:
+    colour, grey = (priors.origins(prior_spec(9, 9, dim_out=n)) for n in (3, 1))
+    mean = colour["output.weight"].astype(float).mean(0)
+    np.testing.assert_allclose(grey["output.weight"][0], mean, atol=1 / 4096)
+    weight = colour["residuals.0.weight"].reshape(3, 9, 3).astype(float).sum(2).mean(0)
+    np.testing.assert_allclose(grey["residuals.0.weight"][0], weight, atol=1 / 4096)
+
+
+def test_alpha_starts_at_zero() -> None:
+    colour, with_alpha = (priors.origins(prior_spec(9, 9, dim_out=n)) for n in (3, 4))
+    assert not with_alpha["output.weight"][3].any()
+    assert not with_alpha["hidden.weight"][:, -1].any()
+    assert np.array_equal(with_alpha["linear.weight"][:3, :-1], colour["linear.weight"])
+    places = with_alpha["residuals.1.weight"].reshape(4, 9, 4)
+    assert not places[3].any()
+    assert not places[:, :, 3].any()
+    assert np.array_equal(places[:3, :, :3].reshape(3, 27), colour["residuals.1.weight"])
+
+
+def test_bands_are_half_octaves_of_the_price() -> None:
+    for band in range(priors.NUM_BANDS):
+        price = priors.price_of_band(band)
+        assert [priors.band_of(price * factor) for factor in (0.85, 1.0, 1.18)] == [band] * 3
+
+
+def test_a_file_names_its_prior_and_band() -> None:
+    spec = prior_spec(12, 10)
+    picture = encoded(spec, near_prior(spec))
+    again = from_bytes(to_bytes(picture))
+    assert again.spec == spec
+    for name, tensor in near_prior(spec).items():
+        assert np.array_equal(again.parameters()[name], tensor.dequantize())
+
+
+def test_an_unknown_prior_is_named() -> None:
+    spec = prior_spec(12, 10)
+    picture = encoded(spec, near_prior(spec))
+    unknown = replace(picture, spec=replace(spec, prior="moon-12345678"))
+    with pytest.raises(FormatError, match=r"a\.inr: needs the prior 'moon-12345678'.*upgrade"):
+        from_bytes(to_bytes(unknown), "a.inr")
+
+
+@pytest.mark.parametrize("prior", ["../../secret-12345678", "", "a/b"])
+def test_names_are_no_paths(prior: str) -> None:
+    spec = prior_spec(12, 10)
+    picture = encoded(spec, near_prior(spec))
+    with pytest.raises(FormatError):
+        from_bytes(to_bytes(picture).replace(priors.CURRENT.encode(), prior.encode()))
+
+
+def test_a_network_of_another_shape_has_no_prior() -> None:
+    spec = prior_spec(12, 10)
+    picture = encoded(spec, near_prior(spec))
+    other = replace(picture, spec=replace(spec, dim_hidden=31))
+    with pytest.raises(FormatError, match="shape"):
+        from_bytes(to_bytes(other))
