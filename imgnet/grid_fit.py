@@ -41,6 +41,7 @@ WARM_UP = 20  # steps
 TEMPERATURE = (0.35, 0.08)  # of the soft rounding, from the first step to the last
 NOISE = (0.22, 0.15)
 BAND_ROWS = 64
+COARSE_EVERY = 4  # steps in which the bits of coarse levels are left out, but for one
 STEERING_STARTS = 0.3  # part of the relaxed steps; before it the rate is not yet that of the end
 STEERING = 16  # power of the excess of bits by which their price would rise in a whole fit
 AIM = 0.985  # part of the budget that is aimed at
@@ -175,7 +176,9 @@ class GridFit:
 
     def _evaluate(self, rows: list[Rows]) -> None:
         self.optimizer.zero_grad()
-        self.error, self.bits = self.evaluator.evaluate(rows, self.lmbda)
+        # The few bits of the coarse levels take as long as many others: now and then is enough.
+        weight = COARSE_EVERY if self.step % COARSE_EVERY == 0 else 0
+        self.error, self.bits = self.evaluator.evaluate(rows, self.lmbda, weight)
 
     def _move_network(self, done: float) -> None:
         for group in self.optimizer.param_groups:

@@ -56,7 +56,9 @@ class GridStep:
         self.margin = edge_margin(self.spec.num_layers)
         self.base = min(COARSE, self.spec.num_levels - 1)
 
-    def evaluate(self, rows: Sequence[Rows], lmbda: float) -> tuple[float, float]:
+    def evaluate(
+        self, rows: Sequence[Rows], lmbda: float, coarse_weight: float = 1.0
+    ) -> tuple[float, float]:
         """Return squared error a sample and bits a pixel of some rows, and leave gradients.
 
         They are those of error + lmbda * bits, in the network's parameters and in
@@ -65,8 +67,10 @@ class GridStep:
         Args:
             rows: Ranges of rows that begin at multiples of 2**COARSE.
             lmbda: Price of a bit a pixel.
+            coarse_weight: How many times the bits of coarse levels count; at 0 they are not even
+                computed, and the bits returned are without them.
         """
-        return self._run(rows, lmbda, gradients=True)
+        return self._run(rows, lmbda, gradients=True, coarse_weight=coarse_weight)
 
     @torch.no_grad()
     def measure(
@@ -82,6 +86,7 @@ class GridStep:
         gradients: bool,
         error: bool = True,
         bits: bool = True,
+        coarse_weight: float = 1.0,
     ) -> tuple[float, float]:
         channels, _, width = self.picture.shape
         pixels = width * sum(bottom - top for top, bottom in rows)
@@ -93,7 +98,8 @@ class GridStep:
         of_band = partial(self._rate, causal, parents)
         places = self._tiles(rows) if error else ()
         tiles = [(partial(of_tile, place), 1 / (channels * pixels)) for place in places]
-        shares = [(b, self._share(b, rows)) for b in self._bands(rows) if bits]
+        shares = [(b, self._share(b, rows, coarse_weight)) for b in self._bands(rows) if bits]
+        shares = [(b, share) for b, share in shares if share]
         bands = [(partial(of_band, b), lmbda * share / pixels) for b, share in shares]
         run = partial(run_task, self.parameters if gradients else None)
         outcomes = list(self.workers.map(run, [*tiles, *bands]))
@@ -232,11 +238,11 @@ class GridStep:
             return [(0, height)]
         return [(top >> level, min(-(-bottom >> level), height)) for top, bottom in rows]
 
-    def _share(self, band: Band, rows: Sequence[Rows]) -> float:
+    def _share(self, band: Band, rows: Sequence[Rows], coarse_weight: float) -> float:
         """Return the part of a band's bits that some rows stand for, of coarse levels not all."""
         if self.latents.grids[band[0]][1] < COARSE:
             return 1.0
-        return sum(bottom - top for top, bottom in rows) / self.spec.height
+        return coarse_weight * sum(bottom - top for top, bottom in rows) / self.spec.height
 
     def _rate(self, causal: list[Input], parents: list[Input], band: Band, task: Task) -> Tensor:
         """Return the bits of a band."""
