@@ -22,7 +22,7 @@ from imgnet.geometry import Crop, Size
 from imgnet.grid_render import checksum, fitted, needed_level
 from imgnet.masks import Mask, seen_pixels
 from imgnet.metrics import psnr_db
-from imgnet.pixels import profile_of, read_image, write_atomically, write_image
+from imgnet.pixels import read_photo, write_atomically, write_image
 from imgnet.presets import preset
 from imgnet.progress import Progress
 from imgnet.rate import Request, Shape
