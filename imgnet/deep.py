@@ -17,7 +17,8 @@ from numpy.typing import NDArray
 from PIL import Image, TiffImagePlugin
 from PIL.TiffImagePlugin import ImageFileDirectory_v2
 
-from imgnet.profile import Metadata, Samples, tiff_tags
+from imgnet.metadata import tiff_tags
+from imgnet.profile import Metadata, Samples
 
 Deep = NDArray[np.uint16]
 
@@ -41,7 +42,7 @@ def read_deep(data: bytes | None, image: Image.Image) -> Deep | None:
 
     Returns:
         (H, W, C) samples, 0..65535, with alpha where a colour is transparent; None for an image of
-        another depth, and for CMYK.
+        another depth, for CMYK, and for a TIFF of separate planes.
     """
     if image.mode in _GREYS:
         samples: Deep | None = np.asarray(image).clip(0, PEAK).astype(np.uint16)[..., None]
@@ -61,12 +62,19 @@ def _multichannel(data: bytes, image: Image.Image) -> Deep | None:
     if raw == "LA;16B":  # as if the four bytes of a pixel were channels
         return np.ascontiguousarray(_decoded(data, "RGBA", "")).view(">u2").astype(np.uint16)
     order = _BYTES.get(raw[-4:])
-    if order is None or image.mode not in ("RGB", "RGBA"):
+    if order is None or image.mode not in ("RGB", "RGBA") or has_deep_planes(image):
         return None
     pair = [_decoded(data, raw[:-4], half) for half in (";16B", ";16L")]
     high, low = pair if order == "big" else reversed(pair)
     samples = high.astype(np.uint16) << np.uint16(8) | low
     return _unmultiplied(samples) if raw.startswith("RGBa") else samples
+
+
+def has_deep_planes(image: Image.Image) -> bool:
+    """Tell whether an image is a TIFF of a plane a channel, which Pillow reads as 8 bits."""
+    tags = getattr(image, "tag_v2", {})
+    is_deep = 16 in tags.get(TiffImagePlugin.BITSPERSAMPLE, ())
+    return is_deep and tags.get(TiffImagePlugin.PLANAR_CONFIGURATION) == 2
 
 
 def _raw_mode(image: Image.Image) -> str:
@@ -157,6 +165,8 @@ def encode_tiff(pixels: Samples, metadata: Metadata) -> bytes:
     >>> encode_tiff(np.zeros((1, 1, 1), np.uint16), Metadata())[:4]
     b'II*\x00'
     """
+    if pixels.shape[2] == 2:
+        pixels = pixels[..., [0, 0, 0, 1]]  # programs that use Pillow read no grey with alpha
     height, width, channels = pixels.shape
     differences = pixels.astype("<u2")
     differences[:, 1:] -= pixels[:, :-1]
@@ -174,7 +184,7 @@ def encode_tiff(pixels: Samples, metadata: Metadata) -> bytes:
     directory[TiffImagePlugin.ROWSPERSTRIP] = height
     directory[TiffImagePlugin.STRIPBYTECOUNTS] = len(strip)
     directory[TiffImagePlugin.STRIPOFFSETS] = 0  # to which `save` adds where the directory ends
-    if channels in (2, 4):
+    if channels == 4:
         directory[TiffImagePlugin.EXTRASAMPLES] = _UNASSOCIATED_ALPHA
     file = BytesIO()
     directory.save(file)

@@ -14,7 +14,8 @@ from PIL.PngImagePlugin import PngInfo
 
 from imgnet.deep import encode_png, encode_ppm, encode_tiff
 from imgnet.errors import OutputError, UsageError
-from imgnet.profile import EXIF_PREFIX, Metadata, Samples, describes, tiff_tags
+from imgnet.metadata import EXIF_PREFIX, tiff_tags
+from imgnet.profile import Metadata, Samples, describes
 
 Options = dict[str, Any]
 

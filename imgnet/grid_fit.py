@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from imgnet.codestream import Quantized, step_index, step_size
-from imgnet.device import one_thread_workers, pick_device
+from imgnet.device import mask_of, one_thread_workers, pick_device, picture_of
 from imgnet.fitting import Arrays, Options, Result
 from imgnet.grid_model import GridNetwork
 from imgnet.grid_quantize import choose_steps
@@ -28,6 +28,7 @@ from imgnet.grid_tasks import Rows
 from imgnet.gridstream import LARGEST_INTEGER
 from imgnet.latents import LatentGrids, analyse
 from imgnet.optimizer import SOAP
+from imgnet.profile import Samples
 from imgnet.progress import Progress
 from imgnet.quantize import Steps, quantize, rounded
 from imgnet.spec import Spec
@@ -63,16 +64,16 @@ class GridFit:
 
     Args:
         spec: Shape of the network.
-        pixels: (H, W, C) 8-bit colours.
+        pixels: (H, W, C) colours of 8 or 16 bits.
         options: Schedule, device and who is told.
         lmbda: Price of a bit a pixel, in squared error of colours in 0..1.
-        seen: (H, W) True where the distortion counts; None for everywhere.
+        seen: (H, W) or (H, W, C) True where the distortion counts; None for everywhere.
     """
 
     def __init__(
         self,
         spec: Spec,
-        pixels: NDArray[np.uint8],
+        pixels: Samples,
         options: Options,
         lmbda: float,
         seen: NDArray[np.bool_] | None,
@@ -83,8 +84,8 @@ class GridFit:
         self.device = device
         torch.manual_seed(options.seed)
         self.generator = torch.Generator().manual_seed(options.seed)
-        picture = torch.from_numpy(pixels).to(device).permute(2, 0, 1).float().div_(255)
-        mask = None if seen is None else torch.from_numpy(seen).to(device).float()
+        picture = picture_of(pixels, device)
+        mask = None if seen is None else mask_of(seen, device).float()
         self.seen_part = 1.0 if seen is None else float(seen.mean())
         self.network = GridNetwork(spec).to(device)
         self.latents = LatentGrids(spec, device, self.generator)
@@ -241,7 +242,7 @@ class GridFit:
 
 def fit_grid(
     spec: Spec,
-    pixels: NDArray[np.uint8],
+    pixels: Samples,
     options: Options,
     lmbda: float,
     seen: NDArray[np.bool_] | None = None,
@@ -250,10 +251,10 @@ def fit_grid(
 
     Args:
         spec: Shape of the network; its size is the image's.
-        pixels: 8-bit colours.
+        pixels: Colours of 8 or 16 bits.
         options: Device, seed, limits and who is told.
         lmbda: Price of a bit a pixel, in squared error of colours in 0..1.
-        seen: (H, W) True where the fit may look; None for everywhere.
+        seen: (H, W) or (H, W, C) True where the fit may look; None for everywhere.
 
     Raises:
         UsageError: No such device.
@@ -264,8 +265,9 @@ def fit_grid(
 
 
 def _filled(picture: Tensor, mask: Tensor) -> Tensor:
-    """Give the pixels that were not seen the mean of the others."""
-    mean = (picture * mask).sum((1, 2), keepdim=True) / mask.sum()
+    """Give the samples that were not seen the mean of the others."""
+    weights = mask.sum((-2, -1), keepdim=True).clamp(min=1)  # of each channel where they differ
+    mean = (picture * mask).sum((1, 2), keepdim=True) / weights
     return torch.where(mask.bool(), picture, mean)
 
 

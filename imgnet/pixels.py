@@ -17,11 +17,12 @@ from numpy.typing import NDArray
 from PIL import Image, ImageCms, UnidentifiedImageError
 from PIL.ExifTags import Base
 
-from imgnet.deep import read_deep
+from imgnet.deep import has_deep_planes, read_deep
 from imgnet.errors import InputError, OutputError
 from imgnet.formats import encode_image, find_format, to_image
 from imgnet.geometry import MAX_PIXELS, MAX_SIDE
-from imgnet.profile import NO_METADATA, Metadata, Profile, Samples, metadata_of, profile_of
+from imgnet.metadata import metadata_of
+from imgnet.profile import NO_METADATA, Metadata, Profile, Samples, profile_of
 
 Pixels = NDArray[np.uint8]
 Source = str | Path | BinaryIO | Image.Image
@@ -256,6 +257,11 @@ def _to_8_bits(image: Image.Image) -> Image.Image:
 
 
 def _notes(image: Image.Image) -> tuple[str, ...]:
-    """Say what of a file is not read: that of an MPO is no picture of its own."""
-    frames = getattr(image, "n_frames", 1) if image.format != "MPO" else 1
-    return (f"holds {frames} pictures; only the first is read",) if frames > 1 else ()
+    """Say what of a file is not read."""
+    notes = []
+    # The others in an MPO are no pictures of their own, but say how to light up the first.
+    if image.format != "MPO" and (frames := getattr(image, "n_frames", 1)) > 1:
+        notes.append(f"holds {frames} pictures; only the first is read")
+    if has_deep_planes(image):
+        notes.append("has a plane for each channel, read as 8 bits; interleave them to keep all 16")
+    return tuple(notes)
