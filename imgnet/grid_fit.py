@@ -17,6 +17,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
+from torch.nn import functional
 
 from imgnet.codestream import Quantized, step_index, step_size
 from imgnet.device import mask_of, one_thread_workers, pick_device, picture_of
@@ -265,10 +266,15 @@ def fit_grid(
 
 
 def _filled(picture: Tensor, mask: Tensor) -> Tensor:
-    """Give the samples that were not seen the mean of the others."""
-    weights = mask.sum((-2, -1), keepdim=True).clamp(min=1)  # of each channel where they differ
-    mean = (picture * mask).sum((1, 2), keepdim=True) / weights
-    return torch.where(mask.bool(), picture, mean)
+    """Give the samples that were not seen the mean of those around them, near or ever farther."""
+    weights = mask.expand_as(picture)
+    if weights.all() or picture[0].numel() == 1:
+        return picture * weights
+    counts = functional.avg_pool2d(weights, 2, ceil_mode=True)
+    means = functional.avg_pool2d(picture * weights, 2, ceil_mode=True) / counts.clamp(min=1e-6)
+    coarse = _filled(means, (counts > 0).float())
+    around = functional.interpolate(coarse[None], picture.shape[1:], mode="bilinear")[0]
+    return torch.where(weights.bool(), picture, around)
 
 
 def _optimizer(parameters: Mapping[str, Tensor], step: float) -> SOAP:
