@@ -84,9 +84,7 @@ class _Fit:
         chunk = min(CHUNK, ceil(pixels_per_step / num_workers))
         self.sampler = LatticeSampler(picture, mask, pixels_per_step, chunk, order)
         self.spec = spec
-        self.network = self._fresh_network(
-            picture if self.sampler.seen is None else picture[:, self.sampler.seen]
-        )
+        self.network = self._fresh_network(_means(picture, mask))
         self.parameters = dict(self.network.named_parameters())
         self.optimizer = _optimizer(list(self.parameters.values()))
         self.steps: Steps | None = None
@@ -97,11 +95,11 @@ class _Fit:
         self.step = 0
         self.started = self.reported = time.monotonic()
 
-    def _fresh_network(self, colours: Tensor) -> Network:
+    def _fresh_network(self, means: Tensor) -> Network:
         network = build(self.spec).to(self.device)
         network.set_product_dtype(fastest_dtype(self.device))
         with torch.no_grad():
-            network.output.bias.copy_(torch.logit(colours.flatten(1).mean(1).clamp(0.01, 0.99)))
+            network.output.bias.copy_(torch.logit(means.clamp(0.01, 0.99)))
         whole = self.sampler.whole_lattice()
         network.normalize(whole.x, whole.y)
         return network
@@ -229,6 +227,14 @@ class _Fit:
             elapsed_s=elapsed,
             remaining_s=elapsed / done - elapsed,
         )
+
+
+def _means(picture: Tensor, seen: Tensor | None) -> Tensor:
+    """Return the mean of each channel over what is seen of it; a half where that is nothing."""
+    if seen is None:
+        return picture.flatten(1).mean(1)
+    planes = zip(picture, seen.expand_as(picture), strict=True)
+    return torch.stack([plane[mask].mean() for plane, mask in planes]).nan_to_num(0.5)
 
 
 def _optimizer(parameters: list[torch.nn.Parameter]) -> SOAP:

@@ -120,7 +120,8 @@ def test_every_format_gives_its_metadata(format: str) -> None:
         options["exif"] = fields.tobytes()
     metadata = reopened(stored(image, format, **options))
     assert metadata.icc == SRGB
-    assert metadata.xmp == XMP.replace(b"6", b"1")
+    assert b'Orientation="6"' not in metadata.xmp
+    assert metadata.xmp.startswith(XMP[:36])
     read = loaded(metadata.exif)
     assert read[0x010F] == "Camera 1"
     assert read.get(ORIENTATION, 1) == 1
