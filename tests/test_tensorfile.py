@@ -59,5 +59,5 @@ def test_integers_are_no_booleans() -> None:
 def test_a_body_is_as_long_as_promised() -> None:
     entries = entries_of({"a": ((3,), BYTE), "b": ((2,), FLOAT)})
     check_length(entries, 11)
-    with pytest.raises(FormatError, match="10 bytes .* promises 11"):
+    with pytest.raises(FormatError, match=r"10 bytes .* promises 11"):
         check_length(entries, 10)
