@@ -8,7 +8,7 @@ import typer
 
 from imgnet.cli import options
 from imgnet.cli.inputs import load_encoded, naming
-from imgnet.cli.outputs import resolve_picture, write_picture
+from imgnet.cli.outputs import choose_depth, resolve_picture, write_picture
 
 
 def decode(
@@ -20,6 +20,7 @@ def decode(
         typer.Option(metavar="X,Y,W,H", help="Draw this part only, in native pixels."),
     ] = None,
     image_format: options.ImageFormat = None,
+    depth: options.Depth = None,
     force: options.Force = False,
 ) -> int:
     """Draw an .inr file as an image of any size.
@@ -30,9 +31,10 @@ def decode(
     from imgnet.geometry import Crop
 
     area = None if crop is None else Crop.parse(crop)
-    path = resolve_picture(source, output, image_format, force=force)
+    path = resolve_picture(source, output, image_format, depth, force=force)
     encoded = load_encoded(source)
     with naming(source):
-        pixels = api.decode(encoded, size=size, crop=area)
-    write_picture(pixels, path, image_format)
+        bits = choose_depth(depth, encoded.depth, path, image_format)
+        pixels = api.decode(encoded, size=size, crop=area, depth=bits)
+    write_picture(pixels, path, image_format, encoded.metadata)
     return 0

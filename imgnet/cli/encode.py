@@ -66,6 +66,10 @@ def encode(
             help="Depth; published: 2 blocks of gated, 3 layers of mlp.",
         ),
     ] = None,
+    metadata: Annotated[
+        Literal["all", "icc", "none"],
+        typer.Option(help="Store ICC, EXIF and XMP, the ICC profile only, or none."),
+    ] = "all",
     weights: Annotated[
         Literal["coded", "float16", "float32"],
         typer.Option(help="Small file, or tensors that other programs can load."),
@@ -104,6 +108,7 @@ def encode(
         "dim_axis": dim_axis,
         "dim_hidden": dim_hidden,
         "num_layers": num_layers,
+        "metadata": metadata,
         "weights": weights,
         "snapshot": snapshot_every,
         "seed": seed,
@@ -112,7 +117,7 @@ def encode(
 
     def work(source: str) -> None:
         path = resolve_output(source, output, SUFFIX, force=force)
-        image = load_image(source)
+        image = load_image(source, quiet=quiet)
         with watch(name_of(source), quiet=quiet) as on_progress:
             encoded = api.encode(image, **fit_options, on_progress=on_progress)
         result = Result.of(encoded, write_encoded(encoded, path), source, path, effort)

@@ -14,10 +14,8 @@ from imgnet.cli.terminal import complain
 from imgnet.errors import FormatError, ImgnetError, InputError, UsageError
 
 if TYPE_CHECKING:
-    import numpy as np
-    from numpy.typing import NDArray
-
     from imgnet.container import Encoded
+    from imgnet.photo import Photo
 
 STDIO = "-"
 SOME_FAILED = 1
@@ -115,32 +113,35 @@ def naming(source: str) -> Iterator[None]:
         raise FormatError(f"{name_of(source)}: {error}") from None
 
 
-def load_image(source: str) -> Path | NDArray[np.uint8]:
-    """Return an image file for the API to read, or the pixels of the image on stdin for "-".
+def load_image(source: str, *, quiet: bool = False) -> Photo:
+    """Read an image, or the one on stdin for "-", and say what of it is not read.
 
     Raises:
-        InputError: Stdin holds no image.
+        InputError: It cannot be read.
     """
-    return Path(source) if source != STDIO else _read_pixels(read_bytes(source))
+    return _read_photo(source, read_bytes(source), quiet=quiet)
 
 
-def load_either(source: str) -> Path | Encoded | NDArray[np.uint8]:
-    """Return a file for the API to tell apart, or what stdin holds for "-": an .inr or an image.
+def load_either(source: str, *, quiet: bool = False) -> Encoded | Photo:
+    """Read an .inr file or an image, whichever it is, or what is on stdin for "-".
 
     Raises:
-        InputError: Stdin holds neither.
-        FormatError: It holds a damaged .inr file.
+        InputError: It is neither, or cannot be read.
+        FormatError: It is a damaged .inr file.
     """
-    if source != STDIO:
-        return Path(source)
     from imgnet.container import from_bytes, looks_encoded
 
     data = read_bytes(source)
-    return from_bytes(data, name_of(source)) if looks_encoded(data) else _read_pixels(data)
+    if looks_encoded(data):
+        return from_bytes(data, name_of(source))
+    return _read_photo(source, data, quiet=quiet)
 
 
-def _read_pixels(data: bytes) -> NDArray[np.uint8]:
-    from imgnet.pixels import read_image
+def _read_photo(source: str, data: bytes, *, quiet: bool) -> Photo:
+    from imgnet.pixels import read_photo
 
-    pixels, _profile = read_image(NamedBytes(data, name_of(STDIO)))
-    return pixels
+    pixels, profile = read_photo(NamedBytes(data, name_of(source)))
+    if not quiet:
+        for note in profile.notes:
+            complain(f"{name_of(source)}: {note}")
+    return pixels, profile

@@ -9,6 +9,7 @@ removed. `train.py` makes new ones.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from functools import lru_cache
 from hashlib import sha256
 from math import log2
@@ -79,6 +80,15 @@ def analysis_file(name: str, folder: Path = FOLDER) -> Path:
     return folder / "analysis" / f"{name}{_SUFFIX}"
 
 
+def starting_from_current(spec: Spec, lmbda: float) -> Spec:
+    """Return a network with the current prior at a price of a bit, if they are of one shape."""
+    return replace(spec, prior=CURRENT, band=band_of(lmbda)) if _is_of_shape(spec) else spec
+
+
+def _is_of_shape(spec: Spec) -> bool:
+    return all(getattr(spec, name) == size for name, size in SHAPE.items())
+
+
 def check(spec: Spec) -> None:
     """Refuse a prior that is not there, or whose networks are of another shape.
 
@@ -90,7 +100,7 @@ def check(spec: Spec) -> None:
             f"needs the prior {spec.prior!r}, which this imgnet lacks; "
             "upgrade it with `pip install --upgrade imgnet`"
         )
-    if any(getattr(spec, name) != size for name, size in SHAPE.items()):
+    if not _is_of_shape(spec):
         raise FormatError(f"damaged: its network has not the shape of its prior {spec.prior!r}")
 
 
