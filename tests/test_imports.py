@@ -18,6 +18,7 @@ FLOORS = {
     0: {"errors", "geometry", "presets", "progress", "rate", "spec"},
     1: {
         *("codestream", "container", "entropy", "fitting", "masks", "metrics", "pixels", "render"),
+        *("comparison", "similarity"),
         *(
             "context",
             "fixedpoint",

@@ -10,6 +10,7 @@ import typer
 
 from imgnet import __version__
 from imgnet.cli.bench import bench
+from imgnet.cli.compare import compare
 from imgnet.cli.decode import decode
 from imgnet.cli.encode import encode
 from imgnet.cli.info import info
@@ -35,7 +36,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 80},
 )
-for command in (encode, decode, resample, info, verify, bench):
+for command in (encode, decode, resample, info, verify, compare, bench):
     app.command()(command)
 
 

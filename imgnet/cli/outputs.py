@@ -69,8 +69,7 @@ def resolve_output(
         taken = path.exists() and not force
     else:
         path, taken = Path(output), False
-    if _same_file(source, path):
-        raise UsageError(f"{path}: is the input as well; name another output with -o")
+    check_distinct(source, path)
     if taken:
         raise OutputError(f"{path}: exists; replace it with --force or name another with -o")
     _check_folder(path)
@@ -135,6 +134,16 @@ def _derived_name(source: str, suffix: str) -> str:
     if source == STDIO:
         raise UsageError("<stdin>: has no name to derive one from; name a file with -o")
     return Path(source).stem + suffix
+
+
+def check_distinct(source: str, path: Path) -> None:
+    """Refuse an output that is an input.
+
+    Raises:
+        UsageError: It is.
+    """
+    if _same_file(source, path):
+        raise UsageError(f"{path}: is the input as well; name another output with -o")
 
 
 def _same_file(source: str, path: Path) -> bool:
