@@ -22,7 +22,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from math import prod
-from typing import Any
+from typing import Any, BinaryIO
 from zlib import crc32
 
 import numpy as np
@@ -150,13 +150,24 @@ def from_bytes(data: bytes, name: str = "<bytes>") -> Encoded:
         raise FormatError(f"{name}: {error}") from None
 
 
+def read_header(file: BinaryIO) -> tuple[Spec, str]:
+    """Read the shape of the network and the mode from the header of a file, and no further.
+
+    Raises:
+        FormatError: It is not an .inr file, is damaged, or is newer than this version.
+    """
+    head = file.read(_PREFIX_BYTES)
+    head += file.read(min(_header_bytes(head), _MAX_HEADER_BYTES))
+    return _read_spec(_inr_metadata(_load(_split(head)[0])))
+
+
 def looks_encoded(head: bytes) -> bool:
-    """Tell from its first nine bytes whether a file is a safetensors file, as every .inr is.
+    """Tell from its first nine bytes whether a file may be a safetensors file, as every .inr is.
 
     >>> looks_encoded(bytes(8) + b"{"), looks_encoded(b"GIF89a")
     (True, False)
     """
-    return head[_PREFIX_BYTES : _PREFIX_BYTES + 1] == b"{"
+    return _header_bytes(head) <= _MAX_HEADER_BYTES and head[8:9] == b"{"
 
 
 def _metadata(encoded: Encoded) -> Json:
@@ -205,8 +216,7 @@ def _load(text: bytes) -> Json:
 def _read(data: bytes) -> Encoded:
     header, body = _split(data)
     entries = _load(header)
-    metadata = _inr_metadata(entries.pop(_METADATA, None))
-    _check_version(metadata)
+    metadata = _inr_metadata(entries)
     spec, mode = _read_spec(metadata)
     tensors = _read_tensors(spec, entries, body)
     if _checksum(metadata, body) != metadata["crc"]:
@@ -214,24 +224,26 @@ def _read(data: bytes) -> Encoded:
     return Encoded(spec, mode, tensors)
 
 
+def _header_bytes(data: bytes) -> int:
+    return int.from_bytes(data[:_PREFIX_BYTES], "little")
+
+
 def _split(data: bytes) -> tuple[bytes, bytes]:
     """Cut a file into its header and its body."""
-    length = int.from_bytes(data[:_PREFIX_BYTES], "little")
-    if not looks_encoded(data) or length > _MAX_HEADER_BYTES:
+    if not looks_encoded(data):
         raise FormatError("not an .inr file; `imgnet encode` makes one from an image")
-    header_end = _PREFIX_BYTES + length
+    header_end = _PREFIX_BYTES + _header_bytes(data)
     if len(data) < header_end:
         raise FormatError(f"cut short after {len(data)} bytes; {_GET_AGAIN}")
     return data[_PREFIX_BYTES:header_end], data[header_end:]
 
 
-def _inr_metadata(metadata: Any) -> Json:
-    if not isinstance(metadata, dict) or not isinstance(metadata.get(_KEY), str):
+def _inr_metadata(entries: Json) -> Json:
+    """Take what the file says of its picture out of its header."""
+    texts = entries.pop(_METADATA, None)
+    if not isinstance(texts, dict) or not isinstance(texts.get(_KEY), str):
         raise FormatError("a safetensors file, but not one of imgnet's")
-    return _load(metadata[_KEY].encode(errors="replace"))
-
-
-def _check_version(metadata: Json) -> None:
+    metadata = _load(texts[_KEY].encode(errors="replace"))
     (version,) = _integers([metadata.get("v")], [range(1, 1 << 31)])
     if version > VERSION:
         raise FormatError(
@@ -240,6 +252,7 @@ def _check_version(metadata: Json) -> None:
         )
     if set(metadata) - {"mode"} != {"crc", "model", "net", "size", "v"}:
         raise FormatError(_DAMAGED)
+    return metadata
 
 
 def _read_spec(metadata: Json) -> tuple[Spec, str]:

@@ -18,6 +18,7 @@ from PIL import Image, UnidentifiedImageError
 from PIL.ExifTags import Base
 from PIL.Image import Transpose
 
+from imgnet.container import looks_encoded
 from imgnet.errors import InputError, OutputError, UsageError
 from imgnet.geometry import MAX_PIXELS, MAX_SIDE, resolve_size
 
@@ -237,6 +238,8 @@ def _open(source: str | Path | BinaryIO) -> Image.Image:
         raise InputError(f"cannot be read ({error.strerror})") from error
     if not data:
         raise InputError("empty; expected an image")
+    if looks_encoded(data):  # with our plug-in Pillow would draw an .inr file
+        raise UnidentifiedImageError
     return Image.open(BytesIO(data))
 
 

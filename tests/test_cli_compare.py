@@ -79,7 +79,7 @@ def test_different_sizes_name_both_and_the_way_out(
         ("compare text.png photo.png", 3, "text.png"),
         ("compare photo.png encoded.inr -o photo.png", 2, "input as well"),
         ("compare photo.png encoded.inr -o encoded.inr --format png", 2, "input as well"),
-        ("compare photo.png encoded.inr -o .", 6, "--force"),
+        ("compare photo.png encoded.inr -o .", 2, "input as well"),
         ("compare photo.png encoded.inr -o diff.xyz", 2, "xyz"),
         ("compare photo.png encoded.inr -o no/diff.png", 6, "no is not a folder"),
         ("compare photo.png encoded.inr -o - --json", 2, "stdout"),

@@ -45,6 +45,7 @@ FLOORS = {
     3: {"api", "describe", "encoding"},
     4: {
         *("__init__", "__main__", "bench", "cli"),
+        *("plugin", "registration"),
         *("anchors", "costs", "curves", "peers", "plot", "results"),
     },
 }
