@@ -42,7 +42,7 @@ FLOORS = {
             "latents",
         ),
     },
-    3: {"api", "describe", "encoding"},
+    3: {"api", "breakdown", "describe", "encoding"},
     4: {
         *("__init__", "__main__", "bench", "cli"),
         *("plugin", "registration"),

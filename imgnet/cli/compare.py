@@ -9,8 +9,8 @@ import typer
 
 from imgnet.cli import options
 from imgnet.cli.inputs import STDIO, NamedBytes, name_of, naming, read_bytes
-from imgnet.cli.outputs import check_distinct, resolve_picture, write_picture
-from imgnet.cli.terminal import say
+from imgnet.cli.outputs import check_distinct, print_result, resolve_picture, write_picture
+from imgnet.cli.terminal import say_lines
 from imgnet.errors import UsageError
 
 if TYPE_CHECKING:
@@ -37,9 +37,10 @@ def compare(
     force: options.Force = False,
     as_json: options.Json = False,
 ) -> int:
-    """Print PSNR, SSIM, MS-SSIM and the largest error of two pictures of the same size.
+    """Print how far apart two pictures of the same size are.
 
-    An .inr file stands for the picture that it decodes to.
+    The numbers are PSNR, SSIM, MS-SSIM and the largest error of a sample. An .inr file stands for
+    the picture that it decodes to.
     """
     if first == second == STDIO:
         raise UsageError("<stdin>: holds one picture; name a file for the other")
@@ -62,7 +63,7 @@ def compare(
         write_picture(side_by_side(a, b, gain), path, image_format)
     names = {"a": first, "b": second}
     text = json.dumps(names | comparison.as_json()) if as_json else comparison.as_text()
-    (say if output == STDIO else typer.echo)(text)
+    (say_lines if output == STDIO else print_result)(text)
     return 0
 
 

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from time import monotonic
 from typing import Annotated
 
 import typer
 
 from imgnet.cli import options
-from imgnet.cli.inputs import load_encoded, naming
+from imgnet.cli.details import check_verbosity, drawn_line, network_line
+from imgnet.cli.inputs import load_encoded, name_of, naming
 from imgnet.cli.outputs import resolve_picture, write_picture
+from imgnet.cli.terminal import say
 
 
 def decode(
@@ -21,6 +24,8 @@ def decode(
     ] = None,
     image_format: options.ImageFormat = None,
     force: options.Force = False,
+    quiet: options.Quiet = False,
+    verbose: options.Verbose = False,
 ) -> int:
     """Draw an .inr file as an image of any size.
 
@@ -29,10 +34,15 @@ def decode(
     from imgnet import api
     from imgnet.geometry import Crop
 
+    check_verbosity(quiet=quiet, verbose=verbose)
+    started = monotonic()
     area = None if crop is None else Crop.parse(crop)
     path = resolve_picture(source, output, image_format, force=force)
     encoded = load_encoded(source)
     with naming(source):
         pixels = api.decode(encoded, size=size, crop=area)
     write_picture(pixels, path, image_format)
+    if verbose:
+        say(network_line(encoded))
+        say(drawn_line(name_of(source), pixels.shape, monotonic() - started))
     return 0

@@ -11,8 +11,15 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import typer
 
 from imgnet.cli import options
+from imgnet.cli.details import byte_lines, check_verbosity, fit_line, network_line
 from imgnet.cli.inputs import STDIO, for_each, load_image, name_of
-from imgnet.cli.outputs import check_shared, check_snapshots, resolve_output, write_bytes
+from imgnet.cli.outputs import (
+    check_shared,
+    check_snapshots,
+    print_result,
+    resolve_output,
+    write_bytes,
+)
 from imgnet.cli.terminal import say, watch
 from imgnet.errors import ImgnetError, UsageError
 
@@ -79,6 +86,7 @@ def encode(
     force: options.Force = False,
     as_json: options.Json = False,
     quiet: options.Quiet = False,
+    verbose: options.Verbose = False,
 ) -> int:
     """Fit a small network to each image and store it as an .inr file.
 
@@ -86,7 +94,8 @@ def encode(
     """
     from imgnet import api
 
-    if as_json and output == STDIO:
+    check_verbosity(quiet=quiet, verbose=verbose)
+    if as_json and (output == STDIO or (output is None and STDIO in inputs)):
         raise UsageError("--json and -o - both want stdout; choose one of them")
     if len(inputs) > 1:
         check_shared(output)
@@ -118,15 +127,28 @@ def encode(
         result = Result.of(encoded, write_encoded(encoded, path), source, path, effort)
         if not quiet:
             say(result.as_text())
+        if verbose:
+            say_details(encoded, result)
         if as_json:
-            typer.echo(result.as_json())
+            print_result(result.as_json())
 
     def failed(source: str, error: ImgnetError) -> None:
         if as_json:
             fault = Result(source, None, effort, model, status="failed", error=str(error))
-            typer.echo(fault.as_json())
+            print_result(fault.as_json())
 
     return for_each(inputs, work, failed)
+
+
+def say_details(encoded: Encoded, result: Result) -> None:
+    """Print what `-v` adds about a file that was just made."""
+    assert result.steps is not None
+    assert result.seconds is not None
+    assert result.bytes is not None
+    say(network_line(encoded))
+    say(fit_line(result.effort, result.steps, result.seconds, result.device or "?"))
+    for line in byte_lines(encoded, result.bytes):
+        say(line)
 
 
 def write_encoded(encoded: Encoded, path: Path | None) -> int:
@@ -159,6 +181,7 @@ class Result:
         psnr_unseen_db: The same over the pixels that `--mask` or `--keep` left out, else None.
         seconds: Time of the fit.
         steps: Steps of the fit.
+        device: Where the fit ran: "cpu", "cuda" or "mps".
     """
 
     input: str
@@ -173,6 +196,7 @@ class Result:
     psnr_unseen_db: float | None = None
     seconds: float | None = None
     steps: int | None = None
+    device: str | None = None
 
     @classmethod
     def of(
@@ -194,6 +218,7 @@ class Result:
             psnr_unseen_db=_finite(report.psnr_unseen_db),
             seconds=round(report.seconds, 2),
             steps=report.steps,
+            device=report.device,
         )
 
     def as_json(self) -> str:

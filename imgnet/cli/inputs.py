@@ -10,7 +10,7 @@ from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from imgnet.cli.terminal import complain
+from imgnet.cli.terminal import complain, printable
 from imgnet.errors import FormatError, ImgnetError, InputError, UsageError
 
 if TYPE_CHECKING:
@@ -60,8 +60,8 @@ def for_each(
 
 
 def name_of(source: str) -> str:
-    """Return what messages call an input."""
-    return "<stdin>" if source == STDIO else source
+    """Return what messages call an input: its name as far as that can be printed."""
+    return "<stdin>" if source == STDIO else printable(source)
 
 
 def read_bytes(source: str) -> bytes:
@@ -71,6 +71,8 @@ def read_bytes(source: str) -> bytes:
         UsageError: Stdin is a terminal, where nobody can type an image.
         InputError: Reading fails.
     """
+    if source == STDIO and sys.stdin is None:
+        raise InputError("<stdin>: is closed; pipe a file into imgnet or name one")
     if source == STDIO and sys.stdin.isatty():
         raise UsageError("<stdin>: is a terminal; pipe a file into imgnet or name one")
     try:
@@ -110,7 +112,7 @@ def naming(source: str) -> Iterator[None]:
     try:
         yield
     except FormatError as error:
-        if str(error).startswith(name_of(source)):
+        if printable(str(error)).startswith(name_of(source)):
             raise
         raise FormatError(f"{name_of(source)}: {error}") from None
 

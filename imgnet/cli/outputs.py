@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TextIO
 
 from imgnet.cli.inputs import STDIO, NamedBytes, check_input
 from imgnet.errors import OutputError, UsageError
@@ -110,8 +112,26 @@ def _format(path: Path | None, image_format: str | None) -> str:
 
 
 def _check_stdout() -> None:
+    _stdout()
     if sys.stdout.isatty():
         raise UsageError("<stdout>: is a terminal; name a file with -o or redirect the output")
+
+
+def _stdout() -> TextIO:
+    """Return stdout, which whoever started us may have closed."""
+    if sys.stdout is None:
+        raise OutputError("<stdout>: is closed; name a file with -o or redirect the output")
+    return sys.stdout
+
+
+def print_result(text: str) -> None:
+    """Print text and the end of a line to stdout.
+
+    Raises:
+        OutputError: Stdout is closed or takes no more, other than by a reader that has enough.
+    """
+    with _writing_stdout():
+        print(text, file=_stdout(), flush=True)
 
 
 def _is_folder(output: str) -> bool:
@@ -193,10 +213,18 @@ def write_picture(picture: NDArray[np.uint8], path: Path | None, image_format: s
 
 
 def _write_stdout(data: bytes) -> None:
+    with _writing_stdout():
+        _stdout().buffer.write(data)
+        _stdout().buffer.flush()
+
+
+@contextmanager
+def _writing_stdout() -> Iterator[None]:
     try:
-        sys.stdout.buffer.write(data)
-        sys.stdout.buffer.flush()
+        yield
     except BrokenPipeError:
         raise
     except OSError as error:
+        # What is left of it would be complained about again when the program ends.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         raise OutputError(f"<stdout>: cannot be written ({error.strerror})") from error

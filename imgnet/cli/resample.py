@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from time import monotonic
 from typing import Annotated
 
 import typer
 
 from imgnet.cli import options
+from imgnet.cli.details import check_verbosity, drawn_line
 from imgnet.cli.inputs import load_either, name_of, naming
 from imgnet.cli.outputs import resolve_picture, write_picture
-from imgnet.cli.terminal import watch
+from imgnet.cli.terminal import say, watch
 
 
 def resample(
@@ -33,6 +35,7 @@ def resample(
     device: options.Device = "auto",
     force: options.Force = False,
     quiet: options.Quiet = False,
+    verbose: options.Verbose = False,
 ) -> int:
     """Draw an .inr file or an image at another size.
 
@@ -42,6 +45,8 @@ def resample(
     from imgnet import api
     from imgnet.geometry import resolve_size
 
+    check_verbosity(quiet=quiet, verbose=verbose)
+    started = monotonic()
     resolve_size((1, 1), size)  # what no picture can have is not worth a fit
     path = resolve_picture(source, output, image_format, force=force)
     image = load_either(source)
@@ -59,4 +64,6 @@ def resample(
             on_progress=on_progress,
         )
     write_picture(pixels, path, image_format)
+    if verbose:
+        say(drawn_line(name_of(source), pixels.shape, monotonic() - started))
     return 0

@@ -11,13 +11,38 @@ from imgnet.progress import Progress
 Watcher = Callable[[Progress], None]
 
 
-def say(text: str) -> None:
-    """Print one line to stderr."""
-    print(text, file=sys.stderr)
+def printable(text: str) -> str:
+    r"""Escape what a line of text for people must not hold.
+
+    These are control characters, which file names may contain and which could end the line or
+    command the terminal, and the bytes of file names that are not UTF-8.
+
+    >>> print(printable("caf\u00e9 \x1b[2J\n\udcff"))
+    café \x1b[2J\n\xff
+    """
+    return "".join(c if c.isprintable() else _escaped(c) for c in text)
+
+
+def _escaped(character: str) -> str:
+    if "\udc80" <= character <= "\udcff":  # how Python stands for a byte that it cannot decode
+        return f"\\x{ord(character) - 0xDC00:02x}"
+    return character.encode("unicode_escape").decode()
+
+
+def say(line: str) -> None:
+    """Print one line to stderr, escaped as by `printable`."""
+    if sys.stderr is not None:  # closed; to `print`, None would be stdout
+        print(printable(line), file=sys.stderr)
+
+
+def say_lines(text: str) -> None:
+    """Print several lines to stderr."""
+    for line in text.splitlines():
+        say(line)
 
 
 def complain(fault: object) -> None:
-    """Print a fault to stderr, named as ours."""
+    """Print a fault to stderr as one line, named as ours."""
     say(f"imgnet: {fault}")
 
 
@@ -51,13 +76,13 @@ def watch(name: str, *, quiet: bool = False) -> Iterator[Watcher | None]:
     """Show a progress bar while a fit runs, if there is a terminal to show it on.
 
     Args:
-        name: Heading of the bar, usually the input file.
+        name: Heading of the bar, usually what `name_of` calls the input file.
         quiet: Show nothing.
 
     Yields:
         A function that takes each `Progress`, or None when nobody watches.
     """
-    if quiet or not sys.stderr.isatty():
+    if quiet or sys.stderr is None or not sys.stderr.isatty():
         yield None
         return
     # Rich is imported here because it takes as long as all the rest of `imgnet --version`.
