@@ -15,7 +15,7 @@ import imgnet
 PACKAGE = Path(imgnet.__file__).parent
 
 FLOORS = {
-    0: {"errors", "geometry", "presets", "progress", "rate", "spec"},
+    0: {"errors", "geometry", "interrupts", "presets", "progress", "rate", "spec"},
     1: {
         *("codestream", "container", "entropy", "fitting", "masks", "metrics", "pixels", "render"),
         *(
@@ -44,6 +44,7 @@ FLOORS = {
     3: {"api", "describe", "encoding"},
     4: {
         *("__init__", "__main__", "bench", "cli"),
+        *("batch", "cluster", "workers"),
         *("anchors", "costs", "curves", "peers", "plot", "results"),
     },
 }

@@ -17,8 +17,7 @@ from imgnet.cli.resample import resample
 from imgnet.cli.terminal import complain
 from imgnet.cli.verify import verify
 from imgnet.errors import ImgnetError, UsageError
-
-INTERRUPTED = 130
+from imgnet.interrupts import Interrupted, end_at_once, receiving
 
 OVERVIEW = """Store a photo as a small neural network that decodes at any size.
 
@@ -72,15 +71,17 @@ def run(arguments: Sequence[str] | None = None) -> int:
     0
     """
     try:
-        code = app(arguments, prog_name="imgnet", standalone_mode=False)
+        with receiving(end_at_once):
+            code = app(arguments, prog_name="imgnet", standalone_mode=False)
     except ImgnetError as error:
         complain(error)
         return error.exit_code
+    except Interrupted as end:
+        complain("interrupted")
+        return end.exit_code
     except typer.TyperException as error:
         complain(f"{error.format_message()} (see {_command_path(error)} --help)")
         return error.exit_code
-    if code == INTERRUPTED:
-        complain("interrupted")
     return code or 0
 
 

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from imgnet.cli.inputs import for_each, name_of, read_bytes
+from imgnet.batch import name_of
+from imgnet.cli.inputs import for_each, read_bytes
 from imgnet.cli.options import Json
 
 if TYPE_CHECKING:

@@ -6,7 +6,8 @@ from typing import Annotated
 
 import typer
 
-from imgnet.cli.inputs import for_each, load_encoded, name_of, naming
+from imgnet.batch import name_of
+from imgnet.cli.inputs import for_each, load_encoded, naming
 from imgnet.errors import FormatError
 
 
