@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import numpy as np
 from numpy.typing import NDArray
@@ -31,7 +31,7 @@ from imgnet.spec import Spec
 from imgnet.synthesis import draw
 
 Pixels = NDArray[np.uint8]
-Picture = str | Path | Image.Image | Pixels
+Picture = str | Path | BinaryIO | Image.Image | Pixels
 
 WRONG_PIXELS = (
     "decodes to other pixels than its encoder saw; "
@@ -58,11 +58,12 @@ def encode(
     keep: float | None = None,
     on_progress: Callable[[Progress], None] | None = None,
     snapshot: tuple[int, Path] | None = None,
+    should_stop: Callable[[], bool] | None = None,
 ) -> Encoded:
     """Fit a network to an image.
 
     Args:
-        image: Path, Pillow image or (H, W, C) uint8 array.
+        image: Path, binary file, Pillow image or (H, W, C) uint8 array.
         model: "grid", "gated" or "mlp".
         quality: 0..100; sets the file size where no target does.
         target_bpp: File bits a pixel, never exceeded.
@@ -80,6 +81,7 @@ def encode(
         keep: Fraction of the pixels that the fit sees, chosen at random; instead of `mask`.
         on_progress: Called a few times a second.
         snapshot: (N, folder): write a preview there every N steps.
+        should_stop: Asked before every step; once it is True, the fit ends with what it has.
 
     Returns:
         The encoded image; its `report` holds what the fit measured.
@@ -107,6 +109,7 @@ def encode(
         on_progress=on_progress,
         snapshot_every=snapshot[0] if snapshot else 0,
         on_snapshot=None if snapshot is None else _previews(spec, *snapshot),
+        should_stop=should_stop,
     )
     encoder = encode_grid if model == "grid" else encode_coordinates
     encoded, result = encoder(request, spec, mode, pixels, seen, options)

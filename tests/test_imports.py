@@ -15,7 +15,7 @@ import imgnet
 PACKAGE = Path(imgnet.__file__).parent
 
 FLOORS = {
-    0: {"errors", "geometry", "presets", "progress", "rate", "spec"},
+    0: {"errors", "geometry", "interrupts", "presets", "progress", "rate", "spec"},
     1: {
         *("codestream", "container", "entropy", "fitting", "masks", "metrics", "pixels", "render"),
         *("comparison", "similarity"),
@@ -46,6 +46,7 @@ FLOORS = {
     4: {
         *("__init__", "__main__", "bench", "cli"),
         *("plugin", "registration"),
+        *("batch", "cluster", "workers"),
         *("anchors", "costs", "curves", "peers", "plot", "results"),
     },
 }

@@ -20,8 +20,7 @@ from imgnet.cli.resample import resample
 from imgnet.cli.terminal import complain, say_lines
 from imgnet.cli.verify import verify
 from imgnet.errors import ImgnetError, OutputError, UsageError
-
-INTERRUPTED = 130
+from imgnet.interrupts import Interrupted, end_at_once, receiving
 
 OVERVIEW = """Store a photo as a small neural network that decodes at any size.
 
@@ -80,18 +79,20 @@ def run(arguments: Sequence[str] | None = None) -> int:
     """
     completion.prepare()
     try:
-        code = app(arguments, prog_name="imgnet", standalone_mode=False)
+        with receiving(end_at_once):
+            code = app(arguments, prog_name="imgnet", standalone_mode=False)
     except ImgnetError as error:
         complain(error)
         return error.exit_code
+    except Interrupted as end:
+        complain("interrupted")
+        return end.exit_code
     except typer.TyperException as error:
         complain(f"{error.format_message()} (see {_command_path(error)} --help)")
         return error.exit_code
     except OSError as error:  # of stdout, where it is not a result that is printed
         complain(f"{error.filename or '<stdout>'}: cannot be written ({error.strerror})")
         return OutputError.exit_code
-    if code == INTERRUPTED:
-        complain("interrupted")
     return code or 0
 
 

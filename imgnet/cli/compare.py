@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from imgnet.batch import STDIO, NamedBytes, name_of
 from imgnet.cli import options
-from imgnet.cli.inputs import STDIO, NamedBytes, name_of, naming, read_bytes
+from imgnet.cli.inputs import naming, read_bytes
 from imgnet.cli.outputs import check_distinct, print_result, resolve_picture, write_picture
 from imgnet.cli.terminal import say_lines
 from imgnet.errors import UsageError

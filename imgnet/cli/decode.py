@@ -7,9 +7,10 @@ from typing import Annotated
 
 import typer
 
+from imgnet.batch import name_of
 from imgnet.cli import options
 from imgnet.cli.details import check_verbosity, drawn_line, network_line
-from imgnet.cli.inputs import load_encoded, name_of, naming
+from imgnet.cli.inputs import load_encoded, naming
 from imgnet.cli.outputs import resolve_picture, write_picture
 from imgnet.cli.terminal import say
 

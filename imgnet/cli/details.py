@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from imgnet.cli.inputs import read_bytes
 from imgnet.errors import UsageError
 
 if TYPE_CHECKING:
+    from imgnet.batch import Outcome, Result
     from imgnet.container import Encoded
 
 
@@ -20,14 +22,33 @@ def check_verbosity(*, quiet: bool, verbose: bool) -> None:
         raise UsageError("--quiet and --verbose contradict each other; give one of them")
 
 
-def fit_line(effort: int, steps: int, seconds: float, device: str) -> str:
+def detail_lines(outcome: Outcome) -> list[str]:
+    """Return lines about a file that was made, and about its fit.
+
+    Raises:
+        InputError: The file cannot be read again.
+    """
+    from imgnet.container import from_bytes
+
+    result = outcome.result
+    data = read_bytes(str(result.output)) if outcome.data is None else outcome.data
+    encoded = from_bytes(data, str(result.output))
+    return [network_line(encoded), fit_line(result), *byte_lines(encoded, len(data))]
+
+
+def fit_line(result: Result) -> str:
     """Return one line about a fit.
 
-    >>> fit_line(3, 850, 42.5, "cpu")
+    >>> from imgnet.batch import Result
+    >>> fit_line(Result("a", "b", 3, "grid", seconds=42.5, steps=850, device="cpu"))
     'fit         effort 3, 850 steps in 42.5 s on cpu, 20.0 a second'
     """
-    rate = f", {steps / seconds:.1f} a second" if seconds > 0 else ""
-    return f"{'fit':<12}effort {effort}, {steps:,} steps in {seconds:.1f} s on {device}{rate}"
+    steps, seconds = result.steps or 0, result.seconds or 0.0
+    rate = f", {steps / seconds:.1f} a second" if seconds else ""
+    return (
+        f"{'fit':<12}effort {result.effort}, {steps:,} steps in {seconds:.1f} s "
+        f"on {result.device}{rate}"
+    )
 
 
 def network_line(encoded: Encoded) -> str:

@@ -8,10 +8,12 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from imgnet.batch import name_of
 from imgnet.cli import options
 from imgnet.cli.details import byte_lines
-from imgnet.cli.inputs import for_each, name_of, naming, read_bytes
+from imgnet.cli.inputs import for_each, naming, read_bytes
 from imgnet.cli.outputs import print_result
+from imgnet.cli.terminal import printable
 
 if TYPE_CHECKING:
     from imgnet.container import Encoded
@@ -44,7 +46,7 @@ def _print_file(source: str, show: Callable[[str, Encoded, int, bool], str], ver
 def _text(source: str, encoded: Encoded, num_bytes: int, verbose: bool) -> str:
     from imgnet.describe import describe
 
-    lines = [name_of(source), describe(encoded, num_bytes).as_text()]
+    lines = [printable(name_of(source)), describe(encoded, num_bytes).as_text()]
     return "\n".join(lines + (byte_lines(encoded, num_bytes) if verbose else []))
 
 

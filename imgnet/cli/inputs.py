@@ -6,11 +6,11 @@ import os
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from imgnet.cli.terminal import complain, printable
+from imgnet.batch import STDIO, NamedBytes, name_of
+from imgnet.cli.terminal import complain
 from imgnet.errors import FormatError, ImgnetError, InputError, UsageError
 
 if TYPE_CHECKING:
@@ -19,16 +19,7 @@ if TYPE_CHECKING:
 
     from imgnet.container import Encoded
 
-STDIO = "-"
 SOME_FAILED = 1
-
-
-class NamedBytes(BytesIO):
-    """A file in memory that messages call by the name of the real one."""
-
-    def __init__(self, data: bytes, name: str) -> None:
-        super().__init__(data)
-        self.name = name
 
 
 def for_each(
@@ -57,11 +48,6 @@ def for_each(
     if codes and len(sources) > 1:
         return SOME_FAILED
     return codes[0] if codes else 0
-
-
-def name_of(source: str) -> str:
-    """Return what messages call an input: its name as far as that can be printed."""
-    return "<stdin>" if source == STDIO else printable(source)
 
 
 def read_bytes(source: str) -> bytes:
@@ -112,18 +98,19 @@ def naming(source: str) -> Iterator[None]:
     try:
         yield
     except FormatError as error:
-        if printable(str(error)).startswith(name_of(source)):
+        if str(error).startswith(name_of(source)):
             raise
         raise FormatError(f"{name_of(source)}: {error}") from None
 
 
-def load_image(source: str) -> Path | NDArray[np.uint8]:
-    """Return an image file for the API to read, or the pixels of the image on stdin for "-".
+def image_file(source: str) -> Path | NamedBytes:
+    """Return an image file for the API to read; for "-", what stdin holds.
 
     Raises:
-        InputError: Stdin holds no image.
+        UsageError: Stdin is a terminal.
+        InputError: Reading fails.
     """
-    return Path(source) if source != STDIO else _read_pixels(read_bytes(source))
+    return Path(source) if source != STDIO else NamedBytes(read_bytes(source), name_of(source))
 
 
 def load_either(source: str) -> Path | Encoded | NDArray[np.uint8]:

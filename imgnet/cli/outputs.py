@@ -9,7 +9,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, TextIO
 
-from imgnet.cli.inputs import STDIO, NamedBytes, check_input
+from imgnet.batch import STDIO, NamedBytes
+from imgnet.cli.inputs import check_input
 from imgnet.errors import OutputError, UsageError
 
 if TYPE_CHECKING:
@@ -44,7 +45,12 @@ def check_snapshots(steps: int, folder: Path) -> None:
 
 
 def resolve_output(
-    source: str, output: str | None, suffix: str, *, force: bool = False
+    source: str,
+    output: str | None,
+    suffix: str,
+    *,
+    inside: str = "",
+    force: bool = False,
 ) -> Path | None:
     """Decide which file the result of `source` goes to, before any work is done for it.
 
@@ -52,6 +58,7 @@ def resolve_output(
         source: Input file, or "-" for stdin.
         output: What -o says: a file, a folder, "-" for stdout, or None for a name beside `source`.
         suffix: Extension of a derived name, with its dot.
+        inside: Folder within the folder of -o, made like that one where it lacks.
         force: Let a derived name replace an existing file.
 
     Returns:
@@ -63,19 +70,42 @@ def resolve_output(
         OutputError: The file cannot be created there, or its name was derived and is taken.
     """
     check_input(source)
-    if output == STDIO or (output is None and source == STDIO):
+    path = name_output(source, output, suffix, inside)
+    if path is None:
         _check_stdout()
         return None
-    if output is None or _is_folder(output):
-        path = _folder(source, output) / _derived_name(source, suffix)
-        taken = path.exists() and not force
-    else:
-        path, taken = Path(output), False
+    derived = output is None or _is_folder(output)
+    if output is not None and derived:
+        _make_folder(Path(output))
+        _make_folder(path.parent, parents=True)
+    taken = derived and path.exists() and not force
     check_distinct(source, path)
     if taken:
         raise OutputError(f"{path}: exists; replace it with --force or name another with -o")
     _check_folder(path)
     return path
+
+
+def name_output(
+    source: str,
+    output: str | None,
+    suffix: str,
+    inside: str = "",
+) -> Path | None:
+    """Return the file that the result of `source` would go to, or None for stdout.
+
+    Raises:
+        UsageError: Stdin has no name to derive one from.
+
+    >>> str(name_output("photos/a.png", "out/", ".inr", "summer"))
+    'out/summer/a.inr'
+    """
+    if output == STDIO or (output is None and source == STDIO):
+        return None
+    if output is not None and not _is_folder(output):
+        return Path(output)
+    folder = Path(source).parent if output is None else Path(output) / inside
+    return folder / _derived_name(source, suffix)
 
 
 def resolve_picture(
@@ -138,16 +168,11 @@ def _is_folder(output: str) -> bool:
     return output.endswith(("/", os.sep)) or Path(output).is_dir()
 
 
-def _folder(source: str, output: str | None) -> Path:
-    return Path(source).parent if output is None else _make_folder(Path(output))
-
-
-def _make_folder(folder: Path) -> Path:
+def _make_folder(folder: Path, *, parents: bool = False) -> None:
     try:
-        folder.mkdir(exist_ok=True)
+        folder.mkdir(exist_ok=True, parents=parents)
     except OSError as error:
         raise OutputError(f"{folder}: cannot create this folder ({error.strerror})") from error
-    return folder
 
 
 def _derived_name(source: str, suffix: str) -> str:

@@ -6,9 +6,11 @@ from typing import Annotated
 
 import typer
 
+from imgnet.batch import name_of
 from imgnet.cli import options
-from imgnet.cli.inputs import for_each, load_encoded, name_of, naming
+from imgnet.cli.inputs import for_each, load_encoded, naming
 from imgnet.cli.outputs import print_result
+from imgnet.cli.terminal import printable
 from imgnet.errors import FormatError
 
 
@@ -32,4 +34,4 @@ def _verify(source: str, *, quiet: bool) -> None:
             raise FormatError(api.WRONG_PIXELS)
     verdict = "exact" if exact else "sound; says nothing about its pixels"
     if not quiet:
-        print_result(f"{name_of(source)}: {verdict}")
+        print_result(f"{printable(name_of(source))}: {verdict}")
