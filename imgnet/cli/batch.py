@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
@@ -9,7 +10,7 @@ import typer
 
 from imgnet.batch import Outcome, Task
 from imgnet.cli.inputs import SOME_FAILED
-from imgnet.cli.outputs import write_bytes
+from imgnet.cli.outputs import write_stdout
 from imgnet.cli.terminal import complain, say, watch_all
 from imgnet.interrupts import EndRequest, Interrupted
 from imgnet.progress import Progress
@@ -29,6 +30,7 @@ class Reporter:
     """
 
     def __init__(self, total: int, *, as_json: bool, quiet: bool) -> None:
+        self.stdout = sys.stdout  # an engine may redirect what others print
         self.total, self.as_json, self.quiet = total, as_json, quiet
         self.counts: Counter[str] = Counter()
         self.codes: list[int] = []
@@ -41,7 +43,7 @@ class Reporter:
         """
         result = outcome.result
         if outcome.data is not None:
-            write_bytes(outcome.data, None)
+            write_stdout(outcome.data, self.stdout)
         self.counts[result.status] += 1
         if outcome.exit_code:
             self.codes.append(outcome.exit_code)
@@ -49,7 +51,7 @@ class Reporter:
         elif not self.quiet:
             say(result.as_text())
         if self.as_json:
-            typer.echo(result.as_json())
+            typer.echo(result.as_json(), file=self.stdout)
 
     def finish(self) -> int:
         """Sum up where some failed; return the exit code of the program."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TextIO
 
 from imgnet.batch import STDIO, NamedBytes
 from imgnet.cli.inputs import check_input
@@ -184,7 +184,7 @@ def write_bytes(data: bytes, path: Path | None) -> None:
         OutputError: Writing fails, other than by a reader that closed the pipe.
     """
     if path is None:
-        _write_stdout(data)
+        write_stdout(data)
         return
     from imgnet.pixels import write_atomically
 
@@ -205,13 +205,19 @@ def write_picture(picture: NDArray[np.uint8], path: Path | None, image_format: s
         return
     memory = _memory(path)  # some formats seek while they are written, which stdout cannot
     write_image(picture, memory, _format(path, image_format))
-    _write_stdout(memory.getvalue())
+    write_stdout(memory.getvalue())
 
 
-def _write_stdout(data: bytes) -> None:
+def write_stdout(data: bytes, stdout: TextIO | None = None) -> None:
+    """Write binary data to stdout, or to the stream that it was when a command began.
+
+    Raises:
+        OutputError: Writing fails, other than by a reader that closed the pipe.
+    """
+    stream = (stdout or sys.stdout).buffer
     try:
-        sys.stdout.buffer.write(data)
-        sys.stdout.buffer.flush()
+        stream.write(data)
+        stream.flush()
     except BrokenPipeError:
         raise
     except OSError as error:
