@@ -1,18 +1,22 @@
 """Tasks on a Ray cluster that exists.
 
 A task is `encode_one` and may be repeated: its file is written in one piece, and the same again.
-Ray repeats the tasks of a worker that was lost. Workers read and write the paths themselves. Where
-the cluster shares no folder, the files pass through Ray: an image goes out, an .inr file comes back.
+Ray repeats the tasks of a lost worker. Workers read and write the paths themselves. Where the
+cluster shares no folder, files pass through Ray: an image goes out, an .inr file comes back.
 """
 
 from __future__ import annotations
 
+import errno
 import logging
 import os
 import signal
+import socket
+import sys
 import time
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import redirect_stdout
 from dataclasses import replace
 from importlib.util import find_spec
 from pathlib import Path
@@ -24,6 +28,7 @@ from imgnet.errors import ImgnetError, InputError, OutputError, UsageError
 RETRIES = 3  # of a task whose worker was lost
 QUEUED = 2  # tasks handed to the cluster for each of its cores, so that none is ever idle
 POLL_S = 0.2
+PROBE_S = 10.0  # in which a cluster answers
 GRACE_S = 5.0  # in which cancelled tasks end
 ARRIVAL_S = 10.0  # in which a shared folder shows here what was written there
 
@@ -64,11 +69,12 @@ def encode_on_cluster(
         UsageError: Ray is not installed, or there is no such cluster.
     """
     check_installed()
-    ray = _connect(address)
-    try:
-        yield from _flow(ray, tasks, should_stop, most, ship_bytes)
-    finally:
-        ray.shutdown()
+    with redirect_stdout(sys.stderr):  # Ray prints to where results belong
+        ray = _connect(address)
+        try:
+            yield from _flow(ray, tasks, should_stop, most, ship_bytes)
+        finally:
+            ray.shutdown()
 
 
 def _connect(address: str) -> Any:
@@ -77,15 +83,34 @@ def _connect(address: str) -> Any:
 
     handler = signal.getsignal(signal.SIGTERM)
     try:
-        ray.init(address, log_to_driver=False, logging_level=logging.ERROR, configure_logging=True)
-    except (ConnectionError, RuntimeError, ValueError) as error:
+        _probe(address)
+        ray.init(address, log_to_driver=False, logging_level=logging.ERROR)
+    except (OSError, RuntimeError, ValueError) as error:
         raise UsageError(
-            f"no Ray cluster at {address!r} ({str(error).splitlines()[0]}); start one with `ray "
+            f"no Ray cluster at {address} ({str(error).splitlines()[0]}); start one with `ray "
             "start --head` or name another --address"
         ) from error
     finally:
         signal.signal(signal.SIGTERM, handler)  # Ray puts one of its own there
     return ray
+
+
+def _probe(address: str) -> None:
+    """Knock at HOST:PORT; Ray itself would try for minutes, or, with "auto", for ever.
+
+    Raises:
+        OSError: Nobody answers.
+    """
+    host, _, port = (_last_started() if address == "auto" else address).rpartition(":")
+    if port.isdecimal() and "/" not in host:
+        socket.create_connection((host.strip("[]"), int(port)), PROBE_S).close()
+
+
+def _last_started() -> str:
+    """Return the address that Ray takes for "auto", or nothing; Ray leaves it there when it dies."""
+    folder = os.environ.get("RAY_TMPDIR") or os.environ.get("TMPDIR") or "/tmp"
+    noted = Path(folder, "ray", "ray_current_cluster")
+    return os.environ.get("RAY_ADDRESS") or (noted.read_text() if noted.exists() else "")
 
 
 def _flow(
@@ -165,17 +190,21 @@ def _stored(outcome: Outcome, task: Task) -> Outcome:
     from imgnet.pixels import write_atomically
 
     result = outcome.result
-    if outcome.exit_code:
-        shared = outcome.exit_code not in (InputError.exit_code, OutputError.exit_code)
-        error = result.error if shared else f"{result.error}; {NOT_SHARED}"
-        return replace(outcome, result=replace(result, error=error))
-    if task.output is None:
-        return outcome
+    if task.output is None or outcome.exit_code:
+        return _explained(outcome)
     if outcome.data is not None:
         write_atomically(task.output, outcome.data)
     elif not _arrived(task.output, result.bytes):
         raise OutputError(f"{task.output}: was written elsewhere; {NOT_SHARED}")
     return Outcome(replace(result, output=str(task.output)))
+
+
+def _explained(outcome: Outcome) -> Outcome:
+    """Say what may be the reason where a worker finds no file: here, all have been looked at."""
+    error = outcome.result.error or ""
+    if os.strerror(errno.ENOENT) in error:
+        return replace(outcome, result=replace(outcome.result, error=f"{error}; {NOT_SHARED}"))
+    return outcome
 
 
 def _arrived(path: Path, num_bytes: int | None) -> bool:

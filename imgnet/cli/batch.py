@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import sys
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
 from imgnet.batch import Outcome, Task
 from imgnet.cli.details import detail_lines
 from imgnet.cli.inputs import SOME_FAILED
-from imgnet.cli.outputs import print_result, write_bytes
+from imgnet.cli.outputs import print_result, write_stdout
 from imgnet.cli.terminal import complain, say, watch_all
 from imgnet.interrupts import EndRequest, Interrupted
 from imgnet.progress import Progress
@@ -31,6 +32,7 @@ class Reporter:
     def __init__(
         self, total: int, *, as_json: bool, quiet: bool = False, verbose: bool = False
     ) -> None:
+        self.stdout = sys.stdout  # an engine may redirect what others print
         self.total, self.as_json, self.quiet, self.verbose = total, as_json, quiet, verbose
         self.counts: Counter[str] = Counter()
         self.codes: list[int] = []
@@ -43,7 +45,7 @@ class Reporter:
         """
         result = outcome.result
         if outcome.data is not None:
-            write_bytes(outcome.data, None)
+            write_stdout(outcome.data, self.stdout)
         self.counts[result.status] += 1
         if outcome.exit_code:
             self.codes.append(outcome.exit_code)
@@ -54,7 +56,7 @@ class Reporter:
                 for line in detail_lines(outcome):
                     say(line)
         if self.as_json:
-            print_result(result.as_json())
+            print_result(result.as_json(), self.stdout)
 
     def finish(self) -> int:
         """Sum up where some failed; return the exit code of the program."""

@@ -154,14 +154,15 @@ def _stdout() -> TextIO:
     return sys.stdout
 
 
-def print_result(text: str) -> None:
-    """Print text and the end of a line to stdout.
+def print_result(text: str, stdout: TextIO | None = None) -> None:
+    """Print text and the end of a line to stdout; as `write_stdout`.
 
     Raises:
         OutputError: Stdout is closed or takes no more, other than by a reader that has enough.
     """
-    with _writing_stdout():
-        print(text, file=_stdout(), flush=True)
+    stream = stdout or _stdout()
+    with _writing(stream):
+        print(text, file=stream, flush=True)
 
 
 def _is_folder(output: str) -> bool:
@@ -206,20 +207,6 @@ def _check_folder(path: Path) -> None:
         raise OutputError(f"{path}: the folder {folder} is not writable; name another with -o")
 
 
-def write_bytes(data: bytes, path: Path | None) -> None:
-    """Write a file at once and whole, or to stdout when `path` is None.
-
-    Raises:
-        OutputError: Writing fails, other than by a reader that closed the pipe.
-    """
-    if path is None:
-        _write_stdout(data)
-        return
-    from imgnet.pixels import write_atomically
-
-    write_atomically(path, data)
-
-
 def write_picture(picture: NDArray[np.uint8], path: Path | None, image_format: str | None) -> None:
     """Write (height, width, channel) pixels to a file, or to stdout when `path` is None.
 
@@ -234,22 +221,28 @@ def write_picture(picture: NDArray[np.uint8], path: Path | None, image_format: s
         return
     memory = _memory(path)  # some formats seek while they are written, which stdout cannot
     write_image(picture, memory, _format(path, image_format))
-    _write_stdout(memory.getvalue())
+    write_stdout(memory.getvalue())
 
 
-def _write_stdout(data: bytes) -> None:
-    with _writing_stdout():
-        _stdout().buffer.write(data)
-        _stdout().buffer.flush()
+def write_stdout(data: bytes, stdout: TextIO | None = None) -> None:
+    """Write binary data to stdout, or to the stream that it was when a command began.
+
+    Raises:
+        OutputError: Stdout is closed or takes no more, other than by a reader that has enough.
+    """
+    stream = stdout or _stdout()
+    with _writing(stream):
+        stream.buffer.write(data)
+        stream.buffer.flush()
 
 
 @contextmanager
-def _writing_stdout() -> Iterator[None]:
+def _writing(stream: TextIO) -> Iterator[None]:
     try:
         yield
     except BrokenPipeError:
         raise
     except OSError as error:
         # What is left of it would be complained about again when the program ends.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
         raise OutputError(f"<stdout>: cannot be written ({error.strerror})") from error
