@@ -8,11 +8,10 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
 
 from imgnet.container import Encoded, from_bytes, looks_encoded, to_bytes
 from imgnet.encoding import encode_coordinates, encode_grid
@@ -20,18 +19,17 @@ from imgnet.errors import FormatError, InputError, OutputError, UsageError
 from imgnet.fitting import Options, Report, Result
 from imgnet.geometry import Crop, Size
 from imgnet.grid_render import checksum, fitted, needed_level
-from imgnet.masks import Mask, seen_pixels
+from imgnet.masks import Mask, counted_samples, seen_pixels
 from imgnet.metrics import psnr_db
-from imgnet.pixels import profile_of, read_image, write_atomically, write_image
+from imgnet.photo import Picture, load_photo
+from imgnet.pixels import write_atomically, write_image
 from imgnet.presets import preset
+from imgnet.profile import DTYPES, Samples
 from imgnet.progress import Progress
 from imgnet.rate import Request, Shape
 from imgnet.render import render
 from imgnet.spec import Spec
-from imgnet.synthesis import draw
-
-Pixels = NDArray[np.uint8]
-Picture = str | Path | BinaryIO | Image.Image | Pixels
+from imgnet.synthesis import draw, eight_bits
 
 WRONG_PIXELS = (
     "decodes to other pixels than its encoder saw; "
@@ -52,6 +50,7 @@ def encode(
     num_layers: int | None = None,
     weights: str = "coded",
     time_limit: float | None = None,
+    metadata: str = "all",
     seed: int = 0,
     device: str = "auto",
     mask: Mask | None = None,
@@ -63,7 +62,8 @@ def encode(
     """Fit a network to an image.
 
     Args:
-        image: Path, binary file, Pillow image or (H, W, C) uint8 array.
+        image: Path, binary file, Pillow image, (H, W, C) array of uint8 or uint16, or what
+            `imgnet.pixels.read_photo` returns.
         model: "grid", "gated" or "mlp".
         quality: 0..100; sets the file size where no target does.
         target_bpp: File bits a pixel, never exceeded.
@@ -74,6 +74,7 @@ def encode(
         num_layers: 3x3 layers of `grid`, ReZero blocks of `gated`, hidden layers of `mlp`.
         weights: "coded" for the small file; "float16" or "float32" for plain named tensors.
         time_limit: Seconds in which the fit must end.
+        metadata: What to store besides the pixels: "all" (ICC, EXIF, XMP), "icc" or "none".
         seed: Of the fit. The same seed gives the same file on the same machine, as long as the
             timing by which the precision of the fit is chosen comes out the same.
         device: "auto", "cpu", "cuda" or "mps".
@@ -96,11 +97,14 @@ def encode(
         raise UsageError(f"seed {seed} is below 0")
     if time_limit is not None and not time_limit > 0:
         raise UsageError(f"a time limit of {time_limit:g} seconds is not above 0")
-    pixels, mode = _load(image)
+    pixels, profile = load_photo(image, metadata)
     seen = seen_pixels(pixels, mask, keep, seed)
+    counted = counted_samples(pixels, seen)
     shape = Shape(dim_axis, dim_hidden, num_layers)
     request = Request(model, weights, quality, target_bpp, target_size, shape)
-    spec = request.spec((pixels.shape[1], pixels.shape[0]), pixels.shape[2])
+    height, width, channels = pixels.shape
+    spent = profile.metadata.num_bytes
+    spec = request.less(spent, width * height).spec((width, height), channels)
     options = Options(
         preset=preset(effort, model),
         time_limit_s=time_limit,
@@ -112,40 +116,47 @@ def encode(
         should_stop=should_stop,
     )
     encoder = encode_grid if model == "grid" else encode_coordinates
-    encoded, result = encoder(request, spec, mode, pixels, seen, options)
+    encoded, result = encoder(request, spec, profile, pixels, counted, options)
     return replace(encoded, report=_report(encoded, pixels, seen, result, started))
 
 
 def decode(
-    source: Encoded | str | Path | bytes, *, size: Size | None = None, crop: Crop | None = None
-) -> Pixels:
+    source: Encoded | str | Path | bytes,
+    *,
+    size: Size | None = None,
+    crop: Crop | None = None,
+    depth: int = 8,
+) -> Samples:
     """Draw an encoded image.
 
     Args:
         source: What `encode` returns, or an .inr file as a path or as bytes.
         size: "1024" or 1024 (long side), "800x600" or (800, 600), "50%"; None for native.
         crop: Part to draw, in native pixels; the size is then that of the part.
+        depth: Bits of a sample, 8 or 16.
 
     Returns:
-        (height, width, channels) pixels, 0..255.
+        (height, width, channels) pixels: uint8 in 0..255, or uint16 in 0..65535.
 
     Raises:
-        UsageError: The size or the crop makes no sense.
+        UsageError: The size, the crop or the depth makes no sense.
         InputError: The file cannot be read.
         FormatError: It is not an .inr file, is damaged, or is newer than this version.
     """
     encoded = _encoded(source)
     with _naming(source):
-        return _drawn(encoded, size, crop)
+        return _drawn(encoded, size, crop, depth)
 
 
-def _drawn(encoded: Encoded, size: Size | None, crop: Crop | None) -> Pixels:
+def _drawn(encoded: Encoded, size: Size | None, crop: Crop | None, depth: int) -> Samples:
+    if depth not in DTYPES:
+        raise UsageError(f"depth {depth} is not one of {', '.join(map(str, DTYPES))}")
     spec = encoded.spec
     if spec.family != "grid":
-        return render(spec, encoded.parameters(), size=size, crop=crop)
+        return render(spec, encoded.parameters(), size=size, crop=crop, depth=depth)
     level = needed_level(spec, size, crop)
-    pixels = draw(spec, encoded.parameters(level), level)
-    if level == 0 and encoded.pixels_crc not in (None, checksum(pixels)):
+    pixels = draw(spec, encoded.parameters(level), level, depth)
+    if level == 0 and encoded.pixels_crc not in (None, checksum(eight_bits(pixels))):
         raise FormatError(WRONG_PIXELS)
     return fitted(spec, pixels, size, crop)
 
@@ -187,14 +198,16 @@ def resample(
     *,
     size: Size | None = None,
     scale: float | None = None,
+    depth: int = 8,
     **encode_options: Any,
-) -> Pixels:
+) -> Samples:
     """Draw an image at another size; one that is no network yet is fitted first.
 
     Args:
         source: Encoded image, .inr file, or any image that `encode` takes.
         size: As for `decode`.
         scale: Factor on both sides, instead of `size`.
+        depth: As for `decode`.
         encode_options: Of `encode`, for a source that is no network.
 
     Raises:
@@ -207,7 +220,9 @@ def resample(
     if isinstance(source, str | Path) and is_container(source):
         source = open(source)
     encoded = source if isinstance(source, Encoded) else encode(source, **encode_options)
-    return decode(encoded, size=f"{100 * scale:.6f}%" if scale is not None else size)
+    if scale is not None:
+        size = f"{100 * scale:.6f}%"
+    return decode(encoded, size=size, depth=depth)
 
 
 def is_container(path: str | Path) -> bool:
@@ -249,14 +264,6 @@ def _naming(source: object) -> Iterator[None]:
         raise
 
 
-def _load(image: Picture) -> tuple[Pixels, str]:
-    if isinstance(image, np.ndarray):
-        mode = profile_of(image).mode
-        return np.array(image, order="C"), mode  # torch takes no read-only nor mirrored views
-    pixels, profile = read_image(image)
-    return pixels, profile.mode
-
-
 def _previews(
     spec: Spec, every: int, folder: Path
 ) -> Callable[[int, dict[str, NDArray[np.float32]]], None]:
@@ -275,15 +282,16 @@ def _previews(
 
 def _report(
     encoded: Encoded,
-    pixels: Pixels,
+    pixels: Samples,
     seen: NDArray[np.bool_] | None,
     result: Result,
     started: float,
 ) -> Report:
-    decoded = decode(encoded)
+    decoded = decode(encoded, depth=encoded.depth)
+    unseen = None if seen is None or seen.all() else counted_samples(pixels, ~seen)
     return Report(
-        psnr_db=psnr_db(pixels, decoded, seen),
-        psnr_unseen_db=None if seen is None or seen.all() else psnr_db(pixels, decoded, ~seen),
+        psnr_db=psnr_db(pixels, decoded, counted_samples(pixels, seen)),
+        psnr_unseen_db=None if unseen is None else psnr_db(pixels, decoded, unseen),
         seconds=time.monotonic() - started,
         steps=result.steps,
         device=result.device,

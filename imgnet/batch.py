@@ -114,11 +114,13 @@ class Outcome:
         result: For people and programs.
         exit_code: Of the fault, or 0.
         data: The file, where the task names no output.
+        notes: What of the image was not read, in words.
     """
 
     result: Result
     exit_code: int = 0
     data: bytes | None = None
+    notes: tuple[str, ...] = ()
 
 
 def encode_one(
@@ -151,18 +153,18 @@ def _encode(
 ) -> Outcome:
     from imgnet import api
     from imgnet.container import to_bytes
-    from imgnet.pixels import write_atomically
+    from imgnet.pixels import read_photo, write_atomically
 
-    encoded = api.encode(
-        task.image, **task.options, on_progress=on_progress, should_stop=should_stop
-    )
+    photo = read_photo(task.image)
+    encoded = api.encode(photo, **task.options, on_progress=on_progress, should_stop=should_stop)
     ended_early = should_stop is not None and should_stop()
     data = to_bytes(encoded)
     result = _measured(task, encoded, len(data), ended_early=ended_early)
+    notes = photo[1].notes
     if task.output is None:
-        return Outcome(result, data=data)
+        return Outcome(result, data=data, notes=notes)
     write_atomically(task.output, data)
-    return Outcome(result)
+    return Outcome(result, notes=notes)
 
 
 def failed(source: str, options: dict[str, Any], error: ImgnetError) -> Outcome:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from math import prod
 from typing import Any
 
@@ -24,10 +24,12 @@ class Description:
         weights: How the file stores parameters: "coded", "float16" or "float32".
         bytes: Size of the file.
         bpp: File bits a pixel.
-        ratio: Raw 8-bit samples over file, both in bytes.
+        ratio: Raw samples over file, both in bytes.
         parameters: Number of scalars in the network.
         layers: Number of scalars of each layer, in the order of the file.
         levels: What the latent pyramids of `grid` hold, in words; empty for other families.
+        depth: Bits of a sample at its source.
+        metadata: Bytes of each kind of metadata that the file holds.
     """
 
     model: str
@@ -41,6 +43,8 @@ class Description:
     parameters: int
     layers: dict[str, int]
     levels: str = ""
+    depth: int = 8
+    metadata: dict[str, int] = field(default_factory=dict)
 
     def as_json(self) -> dict[str, Any]:
         """Return the fields as JSON values."""
@@ -48,14 +52,17 @@ class Description:
 
     def as_text(self) -> str:
         """Return a table for people, one line a fact, then one line a layer."""
-        bits = 8 * self.bytes / self.parameters
+        bits = 8 * (self.bytes - sum(self.metadata.values())) / self.parameters
         facts = {
             "model": self.model + (f", {self.levels}" if self.levels else ""),
-            "size": f"{self.width}x{self.height} {self.mode}",
+            "size": f"{self.width}x{self.height} {self.mode}, {self.depth} bits a sample",
             "file": f"{self.bytes:,} bytes, {self.bpp:.3f} bpp, 1/{self.ratio:.1f} of raw",
             "weights": f"{self.weights}, {bits:.2f} bits a parameter",
             "parameters": f"{self.parameters:,}",
         }
+        if self.metadata:
+            sizes = [f"{name} {num_bytes:,} bytes" for name, num_bytes in self.metadata.items()]
+            facts["metadata"] = ", ".join(sizes)
         lines = [f"{name:<12}{fact}" for name, fact in facts.items()]
         column = max(12, *(len(name) + 1 for name in self.layers))
         return "\n".join(lines + [f"  {name:<{column}}{n:>10,}" for name, n in self.layers.items()])
@@ -80,10 +87,12 @@ def describe(encoded: Encoded, num_bytes: int) -> Description:
         weights=encoded.weights,
         bytes=num_bytes,
         bpp=bpp(num_bytes, spec.width, spec.height),
-        ratio=spec.width * spec.height * spec.dim_out / num_bytes,
+        ratio=spec.width * spec.height * spec.dim_out * encoded.depth // 8 / num_bytes,
         parameters=spec.num_parameters,
         layers=count_layers(spec),
         levels=_levels(spec),
+        depth=encoded.depth,
+        metadata={name: len(part) for name, part in encoded.metadata.parts().items()},
     )
 
 

@@ -1,4 +1,4 @@
-"""Where a fit runs and in what precision it multiplies there."""
+"""Where a fit runs, what it is given there, and in what precision it multiplies."""
 
 from __future__ import annotations
 
@@ -7,9 +7,13 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
+from torch import Tensor
 
 from imgnet.errors import UsageError
+from imgnet.profile import Samples
 
 _PRESENT: dict[str, Callable[[], bool]] = {
     "cuda": torch.cuda.is_available,
@@ -34,6 +38,22 @@ def pick_device(name: str) -> torch.device:
     if not _PRESENT[name]():
         raise UsageError(f"no {name} device on this machine; --device cpu works everywhere")
     return torch.device(name)
+
+
+def picture_of(pixels: Samples, device: torch.device) -> Tensor:
+    """Return pixels (H, W, C) of 8 or 16 bits as a picture (C, H, W) in 0..1.
+
+    >>> picture_of(np.array([[[0, 65535]]], np.uint16), torch.device("cpu")).tolist()
+    [[[0.0]], [[1.0]]]
+    """
+    peak = int(np.iinfo(pixels.dtype).max)
+    return torch.from_numpy(pixels).to(device).permute(2, 0, 1).float().div_(peak)
+
+
+def mask_of(seen: NDArray[np.bool_], device: torch.device) -> Tensor:
+    """Return a mask (H, W) as it is, and one (H, W, C) as (C, H, W)."""
+    mask = torch.from_numpy(seen).to(device)
+    return mask if mask.ndim == 2 else mask.permute(2, 0, 1).contiguous()
 
 
 @contextmanager

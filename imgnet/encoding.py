@@ -10,11 +10,12 @@ from numpy.typing import NDArray
 
 from imgnet import gridstream
 from imgnet.codestream import Quantized, pack
-from imgnet.container import STREAM, Encoded, to_bytes
+from imgnet.container import STREAM, Encoded, Tensors, to_bytes
 from imgnet.errors import TargetError, UsageError
 from imgnet.fitting import Options, Result
 from imgnet.grid_render import checksum
 from imgnet.grid_trim import trim
+from imgnet.profile import Profile, Samples
 from imgnet.rate import Request, price_of_bit
 from imgnet.spec import Spec
 from imgnet.synthesis import draw
@@ -28,8 +29,8 @@ Outcome = tuple[Encoded, Result]
 def encode_coordinates(
     request: Request,
     spec: Spec,
-    mode: str,
-    pixels: NDArray[np.uint8],
+    profile: Profile,
+    pixels: Samples,
     seen: NDArray[np.bool_] | None,
     options: Options,
 ) -> Outcome:
@@ -38,40 +39,41 @@ def encode_coordinates(
     Args:
         request: What the user asks of the file.
         spec: Shape of the network.
-        mode: Pillow's name of the channels.
+        profile: What the image is besides its pixels.
         pixels: Colours.
-        seen: (H, W) True where the fit may look; None for everywhere.
+        seen: (H, W) or (H, W, C) True where the fit may look; None for everywhere.
         options: Of the fit.
 
     Raises:
         TargetError: No network is as small as the target.
     """
-    budget = _weight_bytes(request, spec, mode)
+    budget = _weight_bytes(request, spec, profile)
     from imgnet.fit import fit  # not before the request is known to make sense
 
     scaled = options.preset.scaled(spec.num_parameters)
     result = fit(spec, pixels, replace(options, preset=scaled, budget_bytes=budget), seen)
     if request.weights != "coded":
-        return Encoded(spec, mode, _plain(result, request.weights)), result
+        return _encoded(spec, profile, _plain(result, request.weights)), result
     assert result.quantized is not None
-    return _coded(spec, mode, pack(spec, result.quantized)), result
+    return _coded(spec, profile, pack(spec, result.quantized)), result
 
 
 def encode_grid(
     request: Request,
     spec: Spec,
-    mode: str,
-    pixels: NDArray[np.uint8],
+    profile: Profile,
+    pixels: Samples,
     seen: NDArray[np.bool_] | None,
     options: Options,
 ) -> Outcome:
     """Fit `grid` to pixels; as `encode_coordinates`."""
     target = request.target_bytes(spec.width * spec.height)
-    quality = request.grid_quality(spec.width * spec.height)
+    about = profile.metadata.num_bytes
+    quality = request.less(about, spec.width * spec.height).grid_quality(spec.width * spec.height)
     if target is not None:
         if request.weights != "coded":
             raise UsageError("--weights float16 and float32 of grid have no target size")
-        overhead = len(to_bytes(_coded(spec, mode, bytes(target)))) + CRC_DIGITS - target
+        overhead = len(to_bytes(_coded(spec, profile, bytes(target)))) + CRC_DIGITS - target
         _check_target(target, overhead + gridstream.least_bytes(spec), spec)
         options = replace(options, budget_bytes=target - overhead)
     options = replace(options, preset=options.preset.covering(spec.width * spec.height))
@@ -79,13 +81,13 @@ def encode_grid(
 
     result = fit_grid(spec, pixels, options, price_of_bit(quality), seen)
     if request.weights != "coded":
-        return Encoded(spec, mode, _plain(result, request.weights)), result
+        return _encoded(spec, profile, _plain(result, request.weights)), result
     assert result.quantized is not None
     if options.budget_bytes is not None:
         result = _within(spec, result, result.quantized, options.budget_bytes)
     assert result.quantized is not None
     crc = checksum(draw(spec, result.parameters))
-    return _coded(spec, mode, gridstream.pack(spec, result.quantized, crc)), result
+    return _coded(spec, profile, gridstream.pack(spec, result.quantized, crc)), result
 
 
 def _within(spec: Spec, result: Result, quantized: dict[str, Quantized], most_bytes: int) -> Result:
@@ -110,11 +112,15 @@ def _within(spec: Spec, result: Result, quantized: dict[str, Quantized], most_by
     return replace(result, parameters=stored, quantized=trimmed)
 
 
-def _coded(spec: Spec, mode: str, stream: bytes) -> Encoded:
-    return Encoded(spec, mode, {STREAM: np.frombuffer(stream, np.uint8)})
+def _coded(spec: Spec, profile: Profile, stream: bytes) -> Encoded:
+    return _encoded(spec, profile, {STREAM: np.frombuffer(stream, np.uint8)})
 
 
-def _weight_bytes(request: Request, spec: Spec, mode: str) -> int | None:
+def _encoded(spec: Spec, profile: Profile, tensors: Tensors) -> Encoded:
+    return Encoded(spec, profile.mode, tensors, depth=profile.depth, metadata=profile.metadata)
+
+
+def _weight_bytes(request: Request, spec: Spec, profile: Profile) -> int | None:
     """Return the most bytes for the packed weights; None where they stay real.
 
     Raises:
@@ -123,11 +129,11 @@ def _weight_bytes(request: Request, spec: Spec, mode: str) -> int | None:
     target = request.target_bytes(spec.width * spec.height)
     if request.weights != "coded":
         zeros = {n: np.zeros(shape, request.weights) for n, shape in spec.shapes().items()}
-        least = len(to_bytes(Encoded(spec, mode, zeros))) + CRC_DIGITS
+        least = len(to_bytes(_encoded(spec, profile, zeros))) + CRC_DIGITS
         budget = None
     else:
-        stream = np.zeros(target or 0, np.uint8)
-        overhead = len(to_bytes(Encoded(spec, mode, {STREAM: stream}))) + CRC_DIGITS - len(stream)
+        stream = bytes(target or 0)
+        overhead = len(to_bytes(_coded(spec, profile, stream))) + CRC_DIGITS - len(stream)
         # Steps, laws and state; and zeros are not free.
         least = overhead + 2 * len(spec.shapes()) + 16 + spec.num_parameters // ZEROS_PER_BYTE
         budget = request.weight_bytes(spec, overhead)

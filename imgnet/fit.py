@@ -20,10 +20,11 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from imgnet.codestream import pack
-from imgnet.device import fastest_dtype, one_thread_workers, pick_device
+from imgnet.device import fastest_dtype, mask_of, one_thread_workers, pick_device, picture_of
 from imgnet.fitting import Options, Result
 from imgnet.model import Network, build
 from imgnet.optimizer import SOAP
+from imgnet.profile import Samples
 from imgnet.progress import Progress
 from imgnet.quantize import Steps, choose_steps, curvatures, quantize, rounded
 from imgnet.sampling import Batch, LatticeSampler
@@ -41,7 +42,7 @@ REPORT_S = 0.1
 
 def fit(
     spec: Spec,
-    pixels: NDArray[np.uint8],
+    pixels: Samples,
     options: Options,
     seen: NDArray[np.bool_] | None = None,
 ) -> Result:
@@ -49,9 +50,9 @@ def fit(
 
     Args:
         spec: Shape of the network; its size is the image's.
-        pixels: 8-bit colours.
+        pixels: Colours of 8 or 16 bits.
         options: Schedule, budget, device and who is told.
-        seen: (H, W) True where the fit may look; None for everywhere.
+        seen: (H, W) or (H, W, C) True where the fit may look; None for everywhere.
 
     Raises:
         UsageError: No such device.
@@ -67,7 +68,7 @@ class _Fit:
     def __init__(
         self,
         spec: Spec,
-        pixels: NDArray[np.uint8],
+        pixels: Samples,
         options: Options,
         seen: NDArray[np.bool_] | None,
         device: torch.device,
@@ -77,13 +78,13 @@ class _Fit:
         self.options, self.device, self.workers = options, device, workers
         torch.manual_seed(options.seed)
         order = torch.Generator().manual_seed(options.seed)
-        picture = torch.from_numpy(pixels).to(self.device).permute(2, 0, 1).float().div_(255)
-        mask = None if seen is None else torch.from_numpy(seen).to(self.device)
+        picture = picture_of(pixels, self.device)
+        mask = None if seen is None else mask_of(seen, self.device)
         pixels_per_step = options.preset.pixels_per_step
         chunk = min(CHUNK, ceil(pixels_per_step / num_workers))
         self.sampler = LatticeSampler(picture, mask, pixels_per_step, chunk, order)
         self.spec = spec
-        self.network = self._fresh_network(picture if mask is None else picture[:, mask])
+        self.network = self._fresh_network(_means(picture, mask))
         self.parameters = dict(self.network.named_parameters())
         self.optimizer = _optimizer(list(self.parameters.values()))
         self.steps: Steps | None = None
@@ -94,11 +95,11 @@ class _Fit:
         self.step = 0
         self.started = self.reported = time.monotonic()
 
-    def _fresh_network(self, colours: Tensor) -> Network:
+    def _fresh_network(self, means: Tensor) -> Network:
         network = build(self.spec).to(self.device)
         network.set_product_dtype(fastest_dtype(self.device))
         with torch.no_grad():
-            network.output.bias.copy_(torch.logit(colours.flatten(1).mean(1).clamp(0.01, 0.99)))
+            network.output.bias.copy_(torch.logit(means.clamp(0.01, 0.99)))
         whole = self.sampler.whole_lattice()
         network.normalize(whole.x, whole.y)
         return network
@@ -154,7 +155,8 @@ class _Fit:
 
     def _squared_error(self, batch: Batch) -> Tensor:
         drawn: Tensor = self.network(batch.x, batch.y, batch.keep)
-        return (drawn - batch.target).square_().sum()
+        error = (drawn - batch.target).square_()
+        return error.sum() if batch.counted is None else (error * batch.counted).sum()
 
     @torch.no_grad()  # which holds in one thread only, so it belongs to what the workers run
     def _error(self, batch: Batch) -> float:
@@ -221,6 +223,14 @@ class _Fit:
             elapsed_s=elapsed,
             remaining_s=elapsed / done - elapsed,
         )
+
+
+def _means(picture: Tensor, seen: Tensor | None) -> Tensor:
+    """Return the mean of each channel over what is seen of it; a half where that is nothing."""
+    if seen is None:
+        return picture.flatten(1).mean(1)
+    planes = zip(picture, seen.expand_as(picture), strict=True)
+    return torch.stack([plane[mask].mean() for plane, mask in planes]).nan_to_num(0.5)
 
 
 def _optimizer(parameters: list[torch.nn.Parameter]) -> SOAP:

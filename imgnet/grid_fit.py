@@ -17,9 +17,10 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
+from torch.nn import functional
 
 from imgnet.codestream import Quantized, step_index, step_size
-from imgnet.device import one_thread_workers, pick_device
+from imgnet.device import mask_of, one_thread_workers, pick_device, picture_of
 from imgnet.fitting import Arrays, Options, Result
 from imgnet.grid_model import GridNetwork
 from imgnet.grid_quantize import choose_steps
@@ -28,6 +29,7 @@ from imgnet.grid_tasks import Rows
 from imgnet.gridstream import LARGEST_INTEGER
 from imgnet.latents import LatentGrids, analyse
 from imgnet.optimizer import SOAP
+from imgnet.profile import Samples
 from imgnet.progress import Progress
 from imgnet.quantize import Steps, quantize, rounded
 from imgnet.spec import Spec
@@ -63,16 +65,16 @@ class GridFit:
 
     Args:
         spec: Shape of the network.
-        pixels: (H, W, C) 8-bit colours.
+        pixels: (H, W, C) colours of 8 or 16 bits.
         options: Schedule, device and who is told.
         lmbda: Price of a bit a pixel, in squared error of colours in 0..1.
-        seen: (H, W) True where the distortion counts; None for everywhere.
+        seen: (H, W) or (H, W, C) True where the distortion counts; None for everywhere.
     """
 
     def __init__(
         self,
         spec: Spec,
-        pixels: NDArray[np.uint8],
+        pixels: Samples,
         options: Options,
         lmbda: float,
         seen: NDArray[np.bool_] | None,
@@ -83,8 +85,8 @@ class GridFit:
         self.device = device
         torch.manual_seed(options.seed)
         self.generator = torch.Generator().manual_seed(options.seed)
-        picture = torch.from_numpy(pixels).to(device).permute(2, 0, 1).float().div_(255)
-        mask = None if seen is None else torch.from_numpy(seen).to(device).float()
+        picture = picture_of(pixels, device)
+        mask = None if seen is None else mask_of(seen, device).float()
         self.seen_part = 1.0 if seen is None else float(seen.mean())
         self.network = GridNetwork(spec).to(device)
         self.latents = LatentGrids(spec, device, self.generator)
@@ -237,7 +239,7 @@ class GridFit:
 
 def fit_grid(
     spec: Spec,
-    pixels: NDArray[np.uint8],
+    pixels: Samples,
     options: Options,
     lmbda: float,
     seen: NDArray[np.bool_] | None = None,
@@ -246,10 +248,10 @@ def fit_grid(
 
     Args:
         spec: Shape of the network; its size is the image's.
-        pixels: 8-bit colours.
+        pixels: Colours of 8 or 16 bits.
         options: Device, seed, limits and who is told.
         lmbda: Price of a bit a pixel, in squared error of colours in 0..1.
-        seen: (H, W) True where the fit may look; None for everywhere.
+        seen: (H, W) or (H, W, C) True where the fit may look; None for everywhere.
 
     Raises:
         UsageError: No such device.
@@ -260,9 +262,15 @@ def fit_grid(
 
 
 def _filled(picture: Tensor, mask: Tensor) -> Tensor:
-    """Give the pixels that were not seen the mean of the others."""
-    mean = (picture * mask).sum((1, 2), keepdim=True) / mask.sum()
-    return torch.where(mask.bool(), picture, mean)
+    """Give the samples that were not seen the mean of those around them, near or ever farther."""
+    weights = mask.expand_as(picture)
+    if weights.all() or picture[0].numel() == 1:
+        return picture * weights
+    counts = functional.avg_pool2d(weights, 2, ceil_mode=True)
+    means = functional.avg_pool2d(picture * weights, 2, ceil_mode=True) / counts.clamp(min=1e-6)
+    coarse = _filled(means, (counts > 0).float())
+    around = functional.interpolate(coarse[None], picture.shape[1:], mode="bilinear")[0]
+    return torch.where(weights.bool(), picture, around)
 
 
 def _optimizer(parameters: Mapping[str, Tensor], step: float) -> SOAP:

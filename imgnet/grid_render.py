@@ -6,6 +6,7 @@ that are more than twice as fine as the result are never decoded.
 
 from __future__ import annotations
 
+from typing import Any
 from zlib import crc32
 
 import numpy as np
@@ -13,9 +14,12 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from imgnet.geometry import Crop, Size, resolve_size
+from imgnet.profile import Samples
 from imgnet.spec import Spec
 
-Pixels = NDArray[np.uint8]
+Area = tuple[float, float, float, float]  # left, top, right, bottom
+
+_LEAST_ALPHA = 1e-3  # of a level; less gives no colour
 
 
 def needed_level(spec: Spec, size: Size | None, crop: Crop | None) -> int:
@@ -41,7 +45,7 @@ def needed_level(spec: Spec, size: Size | None, crop: Crop | None) -> int:
     return level
 
 
-def fitted(spec: Spec, pixels: Pixels, size: Size | None, crop: Crop | None) -> Pixels:
+def fitted(spec: Spec, pixels: Samples, size: Size | None, crop: Crop | None) -> Samples:
     """Bring a picture, drawn at some level, to what was asked for.
 
     Args:
@@ -51,7 +55,7 @@ def fitted(spec: Spec, pixels: Pixels, size: Size | None, crop: Crop | None) -> 
         crop: Part in native pixels; None for everything.
 
     Returns:
-        (height, width, channels) pixels, 0..255.
+        (height, width, channels) pixels of the same depth.
     """
     crop = crop or Crop(0, 0, spec.width, spec.height)
     width, height = resolve_size((crop.width, crop.height), size)
@@ -64,23 +68,46 @@ def fitted(spec: Spec, pixels: Pixels, size: Size | None, crop: Crop | None) -> 
     return _resized(pixels, area, (width, height))
 
 
-def _resized(
-    pixels: Pixels, area: tuple[float, float, float, float], size: tuple[int, int]
-) -> Pixels:
-    """Bring an area to a size, one axis after the other, for one may grow and the other shrink."""
+def _resized(pixels: Samples, area: Area, size: tuple[int, int]) -> Samples:
+    """Bring an area to a size.
+
+    Transparent pixels, which may have any colour, give none to their neighbours.
+    """
+    if pixels.shape[2] in (2, 4):
+        return _resized_by_alpha(pixels, area, size)
+    planes = pixels if pixels.dtype == np.uint8 else pixels.astype(np.float32)
+    return _rounded(_resize_planes(planes, area, size), pixels.dtype)
+
+
+def _resized_by_alpha(pixels: Samples, area: Area, size: tuple[int, int]) -> Samples:
+    planes = pixels.astype(np.float32)
+    planes[..., :-1] *= planes[..., -1:] / np.iinfo(pixels.dtype).max
+    resized = _resize_planes(planes, area, size)
+    alpha = np.maximum(resized[..., -1:], _LEAST_ALPHA)
+    resized[..., :-1] *= np.iinfo(pixels.dtype).max / alpha
+    return _rounded(resized, pixels.dtype)
+
+
+def _rounded(planes: NDArray[Any], dtype: np.dtype[Any]) -> Samples:
+    whole = planes if planes.dtype == dtype else np.rint(planes).clip(0, np.iinfo(dtype).max)
+    return np.asarray(whole, dtype)
+
+
+def _resize_planes(planes: NDArray[Any], area: Area, size: tuple[int, int]) -> NDArray[Any]:
+    """Resize one axis after the other, for one may grow and the other shrink."""
     left, top, right, bottom = area
     across = Image.Resampling.BOX if size[0] < right - left else Image.Resampling.LANCZOS
     down = Image.Resampling.BOX if size[1] < bottom - top else Image.Resampling.LANCZOS
     channels = [
-        Image.fromarray(np.ascontiguousarray(pixels[..., i]))
-        .resize((size[0], pixels.shape[0]), across, (left, 0, right, pixels.shape[0]))
+        Image.fromarray(np.ascontiguousarray(planes[..., i]))
+        .resize((size[0], planes.shape[0]), across, (left, 0, right, planes.shape[0]))
         .resize(size, down, (0, top, size[0], bottom))
-        for i in range(pixels.shape[2])
+        for i in range(planes.shape[2])
     ]
     return np.stack([np.asarray(channel) for channel in channels], axis=-1)
 
 
-def checksum(pixels: Pixels) -> int:
+def checksum(pixels: Samples) -> int:
     """Return the CRC-32 of pixels, row by row.
 
     >>> checksum(np.zeros((1, 1, 1), np.uint8)) == crc32(bytes(1))

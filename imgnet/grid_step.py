@@ -36,7 +36,7 @@ class GridStep:
         network: Its parameters get gradients.
         latents: What it draws; `latents.gradient` is set.
         picture: (C, H, W) in 0..1.
-        seen: (H, W) 1 where the distortion counts, else 0; None for everywhere.
+        seen: (H, W) or (C, H, W) 1 where the distortion counts, else 0; None for everywhere.
         workers: Where tasks run.
         tile: Rows and columns of a distortion task.
     """
@@ -183,7 +183,7 @@ class GridStep:
         colours = colours + (colours.detach().clamp(0, 1) - colours.detach())
         error = (colours - self.picture[:, top:bottom, left:right]).square()
         if self.seen is not None:
-            error = error * self.seen[top:bottom, left:right]
+            error = error * self.seen[..., top:bottom, left:right]
         return error.sum()
 
     def _features(

@@ -9,12 +9,13 @@ from numpy.typing import NDArray
 
 from imgnet.errors import UsageError
 from imgnet.pixels import read_mask
+from imgnet.profile import Samples
 
 Mask = str | Path | NDArray[np.bool_]
 
 
 def seen_pixels(
-    pixels: NDArray[np.uint8], mask: Mask | None, keep: float | None, seed: int
+    pixels: Samples, mask: Mask | None, keep: float | None, seed: int
 ) -> NDArray[np.bool_] | None:
     """Return the (H, W) pixels that the fit may look at, or None for all.
 
@@ -47,3 +48,24 @@ def seen_pixels(
     chosen = np.random.default_rng(seed).permutation(height * width)
     seen: NDArray[np.bool_] = chosen < max(1, round(keep * height * width))
     return seen.reshape(height, width)
+
+
+def counted_samples(pixels: Samples, seen: NDArray[np.bool_] | None) -> NDArray[np.bool_] | None:
+    """Return which samples a fit has to reproduce: not the colours of what is fully transparent.
+
+    Args:
+        pixels: (H, W, C) image.
+        seen: (H, W) True where the fit may look; None for everywhere.
+
+    Returns:
+        (H, W, C) where some colours are free, else `seen`.
+
+    >>> counted_samples(np.array([[[7, 0], [7, 1]]], np.uint8), None).tolist()
+    [[[False, True], [True, True]]]
+    """
+    has_alpha = pixels.shape[2] in (2, 4)
+    if not has_alpha or pixels[..., -1].all():
+        return seen
+    counted = np.repeat(pixels[..., -1:] > 0, pixels.shape[2], axis=2)
+    counted[..., -1] = True
+    return counted if seen is None else counted & seen[..., None]

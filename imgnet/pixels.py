@@ -1,26 +1,29 @@
-"""Image files and (height, width, channel) arrays of 8-bit pixels."""
+"""Image files and (height, width, channel) arrays of pixels of 8 or 16 bits."""
 
 from __future__ import annotations
 
 import os
 import secrets
 import warnings
-from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import replace
 from io import BytesIO
 from pathlib import Path
 from typing import Any, BinaryIO
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, UnidentifiedImageError
+from PIL import Image, ImageCms, UnidentifiedImageError
 from PIL.ExifTags import Base
-from PIL.Image import Transpose
 
-from imgnet.container import looks_encoded
-from imgnet.errors import InputError, OutputError, UsageError
-from imgnet.geometry import MAX_PIXELS, MAX_SIDE, resolve_size
+from imgnet.deep import has_deep_planes, read_deep
+from imgnet.errors import InputError, OutputError
+from imgnet.formats import encode_image, find_format, to_image
+from imgnet.geometry import MAX_PIXELS, MAX_SIDE
+from imgnet.metadata import metadata_of
+from imgnet.profile import NO_METADATA, Metadata, Profile, Samples, profile_of
+from imgnet.tensorfile import looks_encoded
 
 Pixels = NDArray[np.uint8]
 Source = str | Path | BinaryIO | Image.Image
@@ -28,75 +31,23 @@ Source = str | Path | BinaryIO | Image.Image
 WHITE = 128  # pixels of a mask from here on are white
 
 # By the EXIF orientation. `ImageOps.exif_transpose` would fail on oddities in other fields as well.
-_TURNS = {
-    2: Transpose.FLIP_LEFT_RIGHT,
-    3: Transpose.ROTATE_180,
-    4: Transpose.FLIP_TOP_BOTTOM,
-    5: Transpose.TRANSPOSE,
-    6: Transpose.ROTATE_270,
-    7: Transpose.TRANSVERSE,
-    8: Transpose.ROTATE_90,
+_TURNS: dict[int, Callable[[NDArray[Any]], NDArray[Any]]] = {
+    2: lambda a: a[:, ::-1],
+    3: lambda a: a[::-1, ::-1],
+    4: lambda a: a[::-1],
+    5: lambda a: a.swapaxes(0, 1),
+    6: lambda a: a.swapaxes(0, 1)[:, ::-1],
+    7: lambda a: a[::-1, ::-1].swapaxes(0, 1),
+    8: lambda a: a.swapaxes(0, 1)[::-1],
 }
 _GREY_MODES = {"1", "F", "L", "LA", "La"}
-
-
-@dataclass(frozen=True)
-class Profile:
-    """What an image is besides its pixels.
-
-    Attributes:
-        mode: "L", "LA", "RGB" or "RGBA".
-    """
-
-    mode: str
-
-
-def profile_of(pixels: Pixels) -> Profile:
-    """Return the profile of an array that did not come from a file.
-
-    Raises:
-        UsageError: It is not of the form of an image, or too large for one.
-
-    >>> profile_of(np.zeros((5, 7, 3), np.uint8)).mode
-    'RGB'
-    """
-    if pixels.ndim != 3 or not 1 <= pixels.shape[2] <= 4 or pixels.dtype != np.uint8:
-        raise UsageError(
-            f"an array of shape {pixels.shape} and type {pixels.dtype} is no image; "
-            "expected (height, width, 1..4) of uint8"
-        )
-    resolve_size((pixels.shape[1], pixels.shape[0]), None)
-    return Profile(("L", "LA", "RGB", "RGBA")[pixels.shape[2] - 1])
-
-
-@dataclass(frozen=True)
-class _Format:
-    name: str  # as Pillow calls it
-    has_alpha: bool
-    options: dict[str, Any] = field(default_factory=dict)
-
-
-# Qualities near the top: a decoded picture should show what its network lost, and no more.
-_JPEG = _Format("JPEG", False, {"quality": 95, "subsampling": 0})
-_TIFF = _Format("TIFF", True)
-_FORMATS = {
-    "png": _Format("PNG", True),
-    "jpg": _JPEG,
-    "jpeg": _JPEG,
-    "webp": _Format("WEBP", True, {"quality": 95}),
-    "avif": _Format("AVIF", True, {"quality": 90}),
-    "tif": _TIFF,
-    "tiff": _TIFF,
-    "ppm": _Format("PPM", False),
-    "bmp": _Format("BMP", False),
-}
 
 
 def read_image(source: Source) -> tuple[Pixels, Profile]:
     """Read an image as 8-bit pixels, upright and without an alpha channel that is opaque.
 
-    Palettes and colour spaces other than grey become RGB, 16-bit grey is scaled to 8 bits, and of
-    an animation the first frame is read.
+    Palettes and colour spaces other than grey become RGB, 16-bit samples are scaled to 8 bits, and
+    of an animation the first frame is read.
 
     Args:
         source: Path, binary file or Pillow image.
@@ -111,15 +62,41 @@ def read_image(source: Source) -> tuple[Pixels, Profile]:
     >>> pixels.shape, profile.mode
     ((3, 4, 3), 'RGB')
     """
+    pixels, profile = read_photo(source)
+    return to_8_bits(pixels), profile
+
+
+def read_photo(source: Source) -> tuple[Samples, Profile]:
+    """Read an image as `read_image` does, but 16-bit samples as they are.
+
+    >>> pixels, profile = read_photo(Image.new("I;16", (4, 3), 258))
+    >>> pixels[0, 0], profile.depth
+    (array([258], dtype=uint16), 16)
+    """
     with _reading(_name_of(source)):
-        image = source if isinstance(source, Image.Image) else _open(source)
+        data = None if isinstance(source, Image.Image) else _content(source)
+        image = source if isinstance(source, Image.Image) else Image.open(BytesIO(data or b""))
         _check_size(image)
+        samples: Samples | None = read_deep(data, image)
         image.load()  # here, or a cut file might pass for one with unreadable EXIF
-        image = _to_8_bits(_upright(image))
-    pixels = np.array(image).reshape(image.height, image.width, -1)
-    if image.mode.endswith("A") and pixels[..., -1].min() == 255:
-        return pixels[..., :-1].copy(), Profile(image.mode[:-1])
-    return pixels, Profile(image.mode)
+        if samples is None:
+            converted = _to_8_bits(image)
+            samples = np.asarray(converted).reshape(converted.height, converted.width, -1)
+        samples = _without_opaque_alpha(_upright(samples, image))
+        profile = profile_of(samples)
+        metadata, notes = metadata_of(image, profile.mode), _notes(image)
+    return np.array(samples, order="C"), replace(profile, metadata=metadata, notes=notes)
+
+
+def to_8_bits(pixels: Samples) -> Pixels:
+    """Round samples of 16 bits to 8.
+
+    >>> to_8_bits(np.array([0, 128, 129, 65535], np.uint16))
+    array([  0,   0,   1, 255], dtype=uint8)
+    """
+    if pixels.dtype == np.uint8:
+        return pixels.astype(np.uint8, copy=False)
+    return ((pixels.astype(np.uint32) + 128) // 257).astype(np.uint8)  # 65535 = 257 * 255
 
 
 def read_mask(source: Source, size: tuple[int, int]) -> NDArray[np.bool_]:
@@ -142,7 +119,7 @@ def read_mask(source: Source, size: tuple[int, int]) -> NDArray[np.bool_]:
             f"{_name_of(source)}: this mask is {width}x{height}, its image {wanted}; "
             "give a mask of the size of the image"
         )
-    white = np.asarray(_to_image(pixels).convert("L")) >= WHITE
+    white = np.asarray(to_image(pixels).convert("L")) >= WHITE
     if profile.mode.endswith("A"):
         white &= pixels[..., -1] >= WHITE
     if not white.any():
@@ -152,18 +129,24 @@ def read_mask(source: Source, size: tuple[int, int]) -> NDArray[np.bool_]:
     return white
 
 
-def write_image(pixels: Pixels, path: str | Path | BinaryIO, format: str | None = None) -> None:
+def write_image(
+    pixels: Samples,
+    path: str | Path | BinaryIO,
+    format: str | None = None,
+    metadata: Metadata = NO_METADATA,
+) -> None:
     """Write pixels as an image; an existing file is replaced in one piece.
 
     Formats without alpha get the image over white.
 
     Args:
-        pixels: (H, W, C) with 1..4 channels.
+        pixels: (H, W, C) with 1..4 channels of 8 or 16 bits.
         path: File name, or a binary file to write into.
         format: "png", "jpg", "webp", "avif", "tiff", "ppm" or "bmp"; by default, the extension.
+        metadata: Kept as far as the format holds it.
 
     Raises:
-        UsageError: The format is unknown.
+        UsageError: The format is unknown, or holds no samples of 16 bits.
         OutputError: The file cannot be written.
 
     >>> file = BytesIO()
@@ -172,7 +155,7 @@ def write_image(pixels: Pixels, path: str | Path | BinaryIO, format: str | None 
     [b'P6', b'4', b'3']
     """
     name = _name_of(path)
-    data = _encode(pixels, _find_format(name, format), name)
+    data = encode_image(pixels, find_format(name, format), metadata, name)
     if isinstance(path, str | Path):
         write_atomically(Path(path), data)
     else:
@@ -231,7 +214,7 @@ def _reading(name: str) -> Iterator[None]:
         raise InputError(f"{name}: damaged or cut short ({error}); get it again") from error
 
 
-def _open(source: str | Path | BinaryIO) -> Image.Image:
+def _content(source: str | Path | BinaryIO) -> bytes:
     try:
         data = Path(source).read_bytes() if isinstance(source, str | Path) else source.read()
     except OSError as error:
@@ -240,7 +223,7 @@ def _open(source: str | Path | BinaryIO) -> Image.Image:
         raise InputError("empty; expected an image")
     if looks_encoded(data):  # with our plug-in Pillow would draw an .inr file
         raise UnidentifiedImageError
-    return Image.open(BytesIO(data))
+    return data
 
 
 def _check_size(image: Image.Image) -> None:
@@ -251,46 +234,37 @@ def _check_size(image: Image.Image) -> None:
         raise InputError(f"{width}x{height} pixels; the limit is {MAX_PIXELS} in all")
 
 
-def _upright(image: Image.Image) -> Image.Image:
+def _upright(samples: Samples, image: Image.Image) -> Samples:
     try:
         turn = _TURNS.get(image.getexif().get(Base.Orientation, 1))
     except Exception:  # EXIF that cannot be read tells no orientation
-        return image
-    return image if turn is None else image.transpose(turn)
+        return samples
+    return samples if turn is None else turn(samples)
+
+
+def _without_opaque_alpha(samples: Samples) -> Samples:
+    has_alpha = samples.shape[2] in (2, 4)
+    is_opaque = has_alpha and samples[..., -1].min() == np.iinfo(samples.dtype).max
+    return samples[..., :-1] if is_opaque else samples
 
 
 def _to_8_bits(image: Image.Image) -> Image.Image:
     """Convert to one of the modes L, LA, RGB and RGBA."""
-    if image.mode.startswith("I"):
-        levels = np.clip(np.asarray(image), 0, 65535).astype(np.uint32)
-        image = Image.fromarray(((levels + 128) // 257).astype(np.uint8))  # 65535 = 257 * 255
     mode = "L" if image.mode in _GREY_MODES else "RGB"
+    icc = image.info.get("icc_profile")
+    if image.mode == "CMYK" and icc:
+        with suppress(ImageCms.PyCMSError, OSError):  # without the profile, colours are a guess
+            inks, screen = ImageCms.ImageCmsProfile(BytesIO(icc)), ImageCms.createProfile("sRGB")
+            image = ImageCms.profileToProfile(image, inks, screen, outputMode="RGB") or image
     return image.convert(mode + "A" * image.has_transparency_data)
 
 
-def _find_format(name: str, format: str | None) -> _Format:
-    wanted = (format or Path(name).suffix).lower().lstrip(".")
-    if wanted not in _FORMATS:
-        known = ", ".join(_FORMATS)
-        raise UsageError(f"{name}: unknown image format {wanted!r}; known are {known}")
-    return _FORMATS[wanted]
-
-
-def _encode(pixels: Pixels, form: _Format, name: str) -> bytes:
-    if not form.has_alpha and pixels.shape[2] in (2, 4):
-        pixels = _over_white(pixels)
-    file = BytesIO()
-    try:
-        _to_image(pixels).save(file, form.name, **form.options)
-    except Exception as error:  # too large for the format, or Pillow was built without it
-        raise OutputError(f"{name}: cannot be written as {form.name} ({error})") from error
-    return file.getvalue()
-
-
-def _over_white(pixels: Pixels) -> Pixels:
-    colour, alpha = pixels[..., :-1].astype(np.uint32), pixels[..., -1:].astype(np.uint32)
-    return ((colour * alpha + 255 * (255 - alpha) + 127) // 255).astype(np.uint8)
-
-
-def _to_image(pixels: Pixels) -> Image.Image:
-    return Image.fromarray(pixels[..., 0] if pixels.shape[2] == 1 else pixels)
+def _notes(image: Image.Image) -> tuple[str, ...]:
+    """Say what of a file is not read."""
+    notes = []
+    # The others in an MPO are no pictures of their own, but say how to light up the first.
+    if image.format != "MPO" and (frames := getattr(image, "n_frames", 1)) > 1:
+        notes.append(f"holds {frames} pictures; only the first is read")
+    if has_deep_planes(image):
+        notes.append("has a plane for each channel, read as 8 bits; interleave them to keep all 16")
+    return tuple(notes)

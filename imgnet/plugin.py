@@ -15,6 +15,7 @@ from imgnet.registration import FORMAT
 DECODER = "inr"
 OPTIONS = set(signature(api.encode).parameters) - {"image"}
 
+_INFO = {"icc": "icc_profile", "exif": "exif", "xmp": "xmp"}  # what Pillow calls metadata
 _LENGTH_BYTES = 8
 _OURS = b'{"__metadata__":{"inr":"'  # what follows the length in every file that imgnet wrote
 
@@ -34,13 +35,15 @@ class InrImageFile(ImageFile.ImageFile):
         start = self.fp.read(_LENGTH_BYTES + len(_OURS))
         self.fp.seek(0)
         try:
-            spec, self._mode = read_header(cast(BinaryIO, self.fp))
+            spec, self._mode, metadata = read_header(cast(BinaryIO, self.fp))
         except FormatError as error:
             # After a SyntaxError Pillow goes on, and at last says nothing but that nobody knows it.
             fault = OSError if start[_LENGTH_BYTES:] == _OURS else SyntaxError
             raise fault(str(error)) from None
         self._native = spec.width, spec.height
         self._draw_at(self._native)
+        for name, part in metadata.parts().items():
+            self.info[_INFO[name]] = part
 
     def _draw_at(self, size: tuple[int, int]) -> None:
         self._size = size

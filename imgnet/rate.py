@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import inf, log2
 
 from imgnet.errors import UsageError
@@ -95,6 +95,17 @@ class Request:
         if self.target_size is not None:
             return int(self.target_size)
         return None if self.target_bpp is None else int(num_pixels * self.target_bpp / 8)
+
+    def less(self, num_bytes: int, num_pixels: int) -> Request:
+        """Return the request for the rest of a file, some of whose bytes are spent.
+
+        >>> Request("grid", target_size=5000).less(2000, 768 * 512).target_size
+        3000
+        """
+        target = self.target_bytes(num_pixels)
+        if target is None or not num_bytes:
+            return self
+        return replace(self, target_bpp=None, target_size=max(1, target - num_bytes))
 
     def spec(self, size: tuple[int, int], dim_out: int) -> Spec:
         """Return the network: as set by hand, else the largest for the bytes.

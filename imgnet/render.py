@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from imgnet.geometry import Crop, Size, resolve_size
+from imgnet.profile import DTYPES, Samples
 from imgnet.spec import MLP_BANDS, Spec, num_bands
 
 Array = NDArray[np.float32]
@@ -21,13 +22,19 @@ Parameters = Mapping[str, Array]
 
 TILE = 16384  # samples of a tile: large enough for a fast product, small enough for the cache
 MOST_SAMPLES = 64  # an axis and pixel: their square still fits into a tile
+_LEAST_ALPHA = np.float32(1e-6)
 C0 = np.float32(sqrt(2 / pi))
 C1 = np.float32(sqrt(2 / pi) * 0.044715)
 
 
 def render(
-    spec: Spec, parameters: Parameters, *, size: Size | None = None, crop: Crop | None = None
-) -> NDArray[np.uint8]:
+    spec: Spec,
+    parameters: Parameters,
+    *,
+    size: Size | None = None,
+    crop: Crop | None = None,
+    depth: int = 8,
+) -> Samples:
     """Draw the picture, or the part of it in `crop`, at `size`.
 
     Args:
@@ -35,9 +42,10 @@ def render(
         parameters: Its tensors by name.
         size: See `geometry.resolve_size`; relative to the crop where there is one.
         crop: Part in native pixels; None draws everything.
+        depth: Bits of a sample, 8 or 16.
 
     Returns:
-        (height, width, channels) pixels, 0..255.
+        (height, width, channels) pixels, 0..255 or 0..65535.
 
     Raises:
         UsageError: The size or the crop makes no sense for this picture.
@@ -48,7 +56,7 @@ def render(
     x, samples_x = _positions(crop.x, crop.width, width)
     y, samples_y = _positions(crop.y, crop.height, height)
     columns, rows = _project_axes(spec, parameters, x, y)
-    pixels = np.empty((height, width, spec.dim_out), np.uint8)
+    pixels = np.empty((height, width, spec.dim_out), DTYPES[depth])
     for row, column in _tiles(width, height, samples_x, samples_y):
         drawn = _draw_tile(
             spec,
@@ -56,7 +64,7 @@ def render(
             columns[:, column.start * samples_x : column.stop * samples_x],
             rows[:, row.start * samples_y : row.stop * samples_y],
         )
-        pixels[row, column] = _to_pixels(drawn, samples_x, samples_y)
+        pixels[row, column] = _to_pixels(drawn, samples_x, samples_y, depth)
     return pixels
 
 
@@ -80,12 +88,20 @@ def _tiles(
             yield slice(top, bottom), slice(left, right)
 
 
-def _to_pixels(drawn: Array, samples_x: int, samples_y: int) -> NDArray[np.uint8]:
-    """Average the samples of each pixel, (C, H sy, W sx) in 0..1 to (H, W, C) in 0..255."""
-    channels, height, width = drawn.shape
-    cells = drawn.reshape(channels, height // samples_y, samples_y, width // samples_x, samples_x)
-    mean = cells.mean(axis=(2, 4)) if samples_x * samples_y > 1 else cells[:, :, 0, :, 0]
-    return np.rint(mean * 255).astype(np.uint8).transpose(1, 2, 0)
+def _to_pixels(drawn: Array, samples_x: int, samples_y: int, depth: int) -> Samples:
+    """Average the samples of each pixel, (C, H sy, W sx) in 0..1 to (H, W, C) of some depth."""
+    mean = drawn
+    if samples_x * samples_y > 1:
+        has_alpha = len(drawn) in (2, 4)
+        if has_alpha:  # what is transparent, and may have any colour, gives none to its neighbours
+            drawn[:-1] *= drawn[-1:]
+        channels, height, width = drawn.shape
+        mean = drawn.reshape(
+            channels, height // samples_y, samples_y, width // samples_x, samples_x
+        ).mean(axis=(2, 4))
+        if has_alpha:
+            mean[:-1] /= np.maximum(mean[-1:], _LEAST_ALPHA)
+    return np.rint(mean * ((1 << depth) - 1)).astype(DTYPES[depth]).transpose(1, 2, 0)
 
 
 def encode_positions(family: str, length: int, positions: NDArray[np.float64]) -> Array:

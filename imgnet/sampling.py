@@ -23,12 +23,14 @@ class Batch:
         y: Positions of the rows, (H,).
         keep: Indices of the seen crossings, or None for all.
         target: (C, H * W) or (C, len(keep)) colours in 0..1.
+        counted: Like `target`, False where any value will do; or None for nowhere.
     """
 
     x: Tensor
     y: Tensor
     keep: Tensor | None
     target: Tensor
+    counted: Tensor | None = None
 
 
 class LatticeSampler:
@@ -36,7 +38,7 @@ class LatticeSampler:
 
     Args:
         picture: (C, H, W) colours in 0..1.
-        seen: (H, W) True where the fit may look, at least once; None for everywhere.
+        seen: (H, W) or (C, H, W) True where the fit may look, at least once; None for everywhere.
         pixels_per_step: Seen pixels of one lattice.
         chunk: Crossings of one batch; a lattice is handed out in several batches.
         generator: Source of the order.
@@ -50,7 +52,9 @@ class LatticeSampler:
         chunk: int,
         generator: torch.Generator,
     ) -> None:
-        self.picture, self.seen, self.chunk, self.generator = picture, seen, chunk, generator
+        self.picture, self.chunk, self.generator = picture, chunk, generator
+        self.counted = None if seen is None or seen.ndim == 2 else seen
+        self.seen = seen = seen if seen is None or seen.ndim == 2 else seen.any(0)
         _, height, width = picture.shape
         fraction = 1.0 if seen is None else seen.float().mean().item()
         lattices = max(1.0, fraction * width * height / pixels_per_step)
@@ -97,4 +101,5 @@ class LatticeSampler:
         if self.seen is None:
             return Batch(x, y, None, target)
         keep = self.seen[y][:, x].flatten().nonzero()[:, 0]
-        return Batch(x, y, keep, target[:, keep])
+        counted = None if self.counted is None else self.counted[:, y][:, :, x].flatten(1)[:, keep]
+        return Batch(x, y, keep, target[:, keep], counted)

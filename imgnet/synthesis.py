@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from imgnet.context import LARGEST_LATENT
 from imgnet.fixedpoint import FRACTION_BITS, WEIGHT_BITS, clamp, from_real, multiply
+from imgnet.profile import DTYPES, Samples
 from imgnet.spec import UPSAMPLING_TAPS, Spec, edge_margin, latents_name
 
 Array = NDArray[np.float64]
@@ -31,8 +32,8 @@ _ONE = 1 << FRACTION_BITS
 
 
 def draw(
-    spec: Spec, parameters: Mapping[str, NDArray[np.float32]], level: int = 0
-) -> NDArray[np.uint8]:
+    spec: Spec, parameters: Mapping[str, NDArray[np.float32]], level: int = 0, depth: int = 8
+) -> Samples:
     """Draw a picture at native size, or smaller from fewer levels.
 
     Args:
@@ -40,14 +41,15 @@ def draw(
         parameters: Its tensors by name; rounded to multiples of 2**-15 (biases of 2**-12), latents
             to whole numbers.
         level: Whose size the picture gets; latents of finer levels are taken for zeros.
+        depth: Bits of a sample, 8 or 16.
 
     Returns:
-        (height, width, channels) pixels, 0..255; at level 0 the same on every machine.
+        (height, width, channels) pixels, 0..255 or 0..65535; at level 0 the same on every machine.
     """
     weights = from_real({k: v for k, v in parameters.items() if not k.startswith("latents.")})
     coarse = features_of_level(spec, weights, parameters, level + 1)
     height, width = spec.grid_size(level)
-    pixels = np.empty((height, width, spec.dim_out), np.uint8)
+    pixels = np.empty((height, width, spec.dim_out), DTYPES[depth])
     rows = 2 * max(1, _BAND_SAMPLES // (2 * width))
     for top in range(0, height, rows):
         bottom = min(top + rows, height)
@@ -55,7 +57,7 @@ def draw(
         if level:
             missing = np.zeros((max(level - spec.finest, 0), *features.shape[1:]))
             features = np.concatenate([missing, _as_if_doubled(weights, features, level)])
-        pixels[top:bottom] = _to_pixels(_colours(spec, weights, features))
+        pixels[top:bottom] = _to_pixels(_colours(spec, weights, features), depth)
     return pixels
 
 
@@ -208,7 +210,20 @@ def _residual(weights: Mapping[str, Array], name: str, colours: Array) -> Array:
     return clamp(total, -LARGEST_COLOUR, LARGEST_COLOUR)
 
 
-def _to_pixels(colours: Array) -> NDArray[np.uint8]:
-    """Round colours (C, H, W), 0..1 in units of 2**-12, to (H, W, C) in 0..255."""
-    levels = np.floor((colours * 255 + _ONE // 2) * (1 / _ONE))
-    return clamp(levels, 0, 255).astype(np.uint8).transpose(1, 2, 0)
+def _to_pixels(colours: Array, depth: int) -> Samples:
+    """Round colours (C, H, W), 0..1 in units of 2**-12, to (H, W, C) in 0..2**depth - 1."""
+    peak = (1 << depth) - 1
+    levels = np.floor((colours * peak + _ONE // 2) * (1 / _ONE))
+    return clamp(levels, 0, peak).astype(DTYPES[depth]).transpose(1, 2, 0)
+
+
+def eight_bits(pixels: Samples) -> NDArray[np.uint8]:
+    """Return the 8-bit pixels of a picture that was drawn with 16: its colours are still known.
+
+    >>> eight_bits(np.array([[[0, 16, 65535]]], np.uint16)).tolist()
+    [[[0, 0, 255]]]
+    """
+    if pixels.dtype == np.uint8:
+        return pixels.astype(np.uint8, copy=False)
+    colours = np.rint(pixels * (_ONE / 65535))
+    return _to_pixels(colours.transpose(2, 0, 1), 8).astype(np.uint8)

@@ -16,6 +16,8 @@ from zlib import crc32
 Plane = list[list[int]]
 Vector = list[int]
 
+WIDTHS = {"U8": 1, "F16": 2, "F32": 4}
+METADATA = ("exif", "icc", "xmp")
 CHANNELS = {"L": 1, "LA": 2, "RGB": 3, "RGBA": 4}
 CAUSAL = [(0, -3), (0, -2), (0, -1)]
 CAUSAL += [(-1, -3), (-1, -2), (-1, -1), (-1, 0), (-1, 1)]
@@ -49,6 +51,8 @@ class Picture:
     crc: int | None = None
     strays: int = 0
     clamped: set[str] = field(default_factory=set)
+    depth: int = 8
+    metadata: dict[str, bytes] = field(default_factory=dict)
 
     @property
     def channels(self) -> int:
@@ -120,7 +124,7 @@ def _read_container(data: bytes) -> tuple[Picture, dict[str, tuple[str, bytes]]]
         raise DamagedError("container")
     width, height = about["size"]
     tensors, end = {}, 0
-    for name in sorted(header):
+    for name in sorted(header, key=lambda name: (-WIDTHS[header[name]["dtype"]], name)):
         begin, new_end = header[name]["data_offsets"]
         if begin != end:
             raise DamagedError("offsets")
@@ -128,7 +132,12 @@ def _read_container(data: bytes) -> tuple[Picture, dict[str, tuple[str, bytes]]]
         end = new_end
     if end != len(body):
         raise DamagedError("offsets")
-    return Picture(width, height, about.get("mode", "RGB"), about["net"]), tensors
+    picture = Picture(width, height, about.get("mode", "RGB"), about["net"])
+    picture.depth = about.get("depth", 8)
+    for name in METADATA:
+        if name in tensors:
+            _, picture.metadata[name] = tensors.pop(name)
+    return picture, tensors
 
 
 def _read_plain(picture: Picture, tensors: dict[str, tuple[str, bytes]]) -> None:
@@ -340,7 +349,18 @@ def _affine(matrix: list[Vector], x: Vector, bias: Vector) -> Vector:
 
 
 def draw(picture: Picture) -> bytes:
-    """Return the pixels, row by row and in a row pixel by pixel."""
+    """Return the pixels of 8 bits, row by row and in a row pixel by pixel."""
+    return bytes(levels(picture, 255))
+
+
+def draw_deep(picture: Picture) -> bytes:
+    """Return the pixels of 16 bits."""
+    return struct.pack(
+        f"<{picture.height * picture.width * picture.channels}H", *levels(picture, 65535)
+    )
+
+
+def levels(picture: Picture, peak: int) -> Vector:
     n = picture.net[5]
     planes = _features(picture, 0, -n, picture.height + n, -n, picture.width + n)
     rows = zip(*planes, strict=True)
@@ -348,7 +368,7 @@ def draw(picture: Picture) -> bytes:
     for i in range(n):
         colours = _residual(picture, f"residuals.{i}", colours)
     flat = [c for row in colours for colour in row for c in colour]
-    return bytes(picture.clamp("pixel", (c * 255 + 2048) >> 12, 0, 255) for c in flat)
+    return [picture.clamp("pixel", (c * peak + 2048) >> 12, 0, peak) for c in flat]
 
 
 def _features(

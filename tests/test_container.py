@@ -13,6 +13,7 @@ import safetensors.numpy
 from grid_samples import encoded as grid_encoded
 from grid_samples import grid_spec, random_tensors
 
+from imgnet import container
 from imgnet.codestream import Quantized, pack
 from imgnet.container import (
     STREAM,
@@ -24,6 +25,7 @@ from imgnet.container import (
     to_bytes,
 )
 from imgnet.errors import FormatError
+from imgnet.profile import Metadata
 from imgnet.spec import Spec
 
 SPECS = [Spec("gated", 20, 13, 3, 4, 1), Spec("mlp", 20, 13, 0, 5, 2)]
@@ -193,9 +195,9 @@ def test_other_files_are_named_for_what_they_are(data: bytes) -> None:
 def test_the_header_says_enough_without_the_rest(encoded: Encoded) -> None:
     data = to_bytes(encoded)
     end = 8 + struct.unpack("<Q", data[:8])[0]
-    file = BytesIO(data[:end] + b"rubbish")
-    assert read_header(file) == (encoded.spec, encoded.mode)
-    assert file.tell() == end
+    if not encoded.metadata.parts():
+        data = data[:end] + b"rubbish"
+    assert read_header(BytesIO(data)) == (encoded.spec, encoded.mode, encoded.metadata)
     with pytest.raises(FormatError, match="cut short"):
         read_header(BytesIO(data[: end - 1]))
 
@@ -392,3 +394,86 @@ def test_numbers_that_only_compare_equal_do_no_harm() -> None:
 def test_tensors_are_the_same_on_every_machine() -> None:
     read = from_bytes(to_bytes(plain("float16")))
     assert all(tensor.dtype.str == "<f2" for tensor in read.tensors.values())
+
+
+METADATA = Metadata(b"colours", b"a camera", b"<x/>")
+
+
+@pytest.mark.parametrize("encoded", [ALL[0], ALL[2], GRID])
+def test_depth_and_metadata_there_and_back(encoded: Encoded) -> None:
+    full = replace(encoded, depth=16, metadata=METADATA)
+    data = to_bytes(full)
+    read = from_bytes(data)
+    assert (read.depth, read.metadata) == (16, METADATA)
+    assert read == full != encoded
+    assert read.weights == encoded.weights
+    assert set(read.parameters()) == set(encoded.spec.shapes())
+    tensors = safetensors.numpy.load(data)
+    assert {name: tensors.pop(name).tobytes() for name in ("icc", "exif", "xmp")} == {
+        "icc": b"colours",
+        "exif": b"a camera",
+        "xmp": b"<x/>",
+    }
+    assert set(tensors) == set(encoded.tensors)
+
+
+def test_safetensors_keeps_the_order_of_metadata() -> None:
+    for encoded in (ALL[0], ALL[2]):
+        data = to_bytes(replace(encoded, metadata=METADATA))
+        header, _, _ = parts(data)
+        tensors = safetensors.numpy.load(data)
+        again = safetensors.numpy.save(tensors, metadata=header["__metadata__"])
+        assert from_bytes(again).metadata == METADATA
+
+
+@pytest.mark.parametrize("name", ["icc", "exif", "xmp"])
+def test_a_file_may_have_one_kind_of_metadata(name: str) -> None:
+    some = replace(coded(), metadata=Metadata(**{name: b"some"}))
+    assert from_bytes(to_bytes(some)).metadata.parts() == {name: b"some"}
+    data = to_bytes(some)
+    for position in range(len(data)):
+        flipped = bytearray(data)
+        flipped[position] ^= 1
+        with pytest.raises(FormatError):
+            from_bytes(bytes(flipped))
+
+
+@pytest.mark.parametrize("depth", [0, 8.0, 12, 32, "16", True, [16]])
+def test_other_depths_are_refused(depth: object) -> None:
+    assert from_bytes(rebuild(to_bytes(coded()), depth=16)).depth == 16
+    with pytest.raises(FormatError):
+        from_bytes(rebuild(to_bytes(coded()), depth=depth))
+
+
+def test_metadata_has_a_limit_before_it_is_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    data = to_bytes(replace(coded(), metadata=METADATA))
+    monkeypatch.setattr(container, "MAX_METADATA_BYTES", 7)
+    with pytest.raises(FormatError):
+        from_bytes(data)
+
+
+@pytest.mark.parametrize(
+    "entry",
+    [
+        {"dtype": "F16", "shape": [2]},
+        {"shape": [2, 2]},
+        {"shape": [5]},
+        {"shape": [0]},
+        {"shape": [-4]},
+        {"shape": [1 << 60]},
+        {"data_offsets": [0, 3]},
+    ],
+)
+def test_forged_metadata_tensors_are_refused(entry: dict[str, object]) -> None:
+    header, _, body = parts(to_bytes(replace(coded(), metadata=Metadata(xmp=b"some"))))
+    header["xmp"] |= entry
+    with pytest.raises(FormatError):
+        from_bytes(assemble(header, body))
+
+
+def test_metadata_alone_is_no_picture() -> None:
+    header, _, _ = parts(to_bytes(replace(coded(), metadata=Metadata(xmp=b"some"))))
+    del header[STREAM]
+    header["xmp"]["data_offsets"] = [0, 4]
+    with pytest.raises(FormatError):
+        from_bytes(assemble(header, b"some"))

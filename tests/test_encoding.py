@@ -15,6 +15,7 @@ from imgnet.errors import TargetError, UsageError
 from imgnet.fitting import Options, Result
 from imgnet.grid_render import checksum
 from imgnet.presets import Preset
+from imgnet.profile import Profile
 from imgnet.rate import Request, Shape
 from imgnet.synthesis import draw
 
@@ -30,9 +31,9 @@ def encoded_with(
     wanted = Request(**{"model": "grid", "shape": Shape(dim_hidden=6), **request})
     height, width, channels = pixels.shape
     spec = wanted.spec((width, height), channels)
-    mode = next(mode for mode, count in MODES.items() if count == channels)
+    profile = Profile(next(mode for mode, count in MODES.items() if count == channels))
     encoder = encode_grid if wanted.model == "grid" else encode_coordinates
-    return encoder(wanted, spec, mode, pixels, None, options)
+    return encoder(wanted, spec, profile, pixels, None, options)
 
 
 @pytest.fixture(scope="module")

@@ -14,6 +14,7 @@ from imgnet import fit as fit_module
 from imgnet.codestream import pack
 from imgnet.errors import UsageError
 from imgnet.fit import Options, Result, fit
+from imgnet.masks import counted_samples
 from imgnet.metrics import psnr_db
 from imgnet.presets import Preset
 from imgnet.progress import Progress
@@ -226,3 +227,32 @@ def test_a_fit_on_cuda_gives_the_same_kind_of_file() -> None:
     assert result.device == "cuda"
     assert len(stored(GATED, result)) <= 700
     assert drawn_psnr_db(GATED, result) > flat_psnr_db() + 4
+
+
+def with_alpha(pixels: NDArray[np.uint8], hidden: int) -> NDArray[np.uint8]:
+    """Make the right half of a picture transparent, with colours that nobody sees."""
+    alpha = np.full_like(pixels[..., :1], 255)
+    rgba = np.concatenate([pixels, alpha], axis=2)
+    rgba[:, pixels.shape[1] // 2 :] = [hidden, 255 - hidden, hidden, 0]
+    return rgba
+
+
+@pytest.mark.parametrize("seen", [None, "half"])
+def test_colours_that_nobody_sees_have_no_influence(seen: str | None) -> None:
+    spec = replace(GATED, dim_out=4)
+    mask = None if seen is None else np.indices((24, 32)).sum(0) % 2 == 0
+    counted = counted_samples(with_alpha(picture(), 0), mask)
+    short = replace(QUICK, preset=replace(SHORT, steps=20))
+    first, other = (fit(spec, with_alpha(picture(), hidden), short, counted) for hidden in (0, 9))
+    assert same(first, other)
+    drawn = render(spec, fit(spec, with_alpha(picture(), 0), QUICK, counted).parameters)
+    rgba = with_alpha(picture(), 0)
+    assert psnr_db(rgba, drawn, counted) > 16
+    assert drawn[:, 14:18, 3].max() > drawn[:, 24:, 3].max()
+
+
+def test_16_bits_are_fitted_like_8() -> None:
+    deep, shallow = (
+        fit(GATED, pixels, CODED) for pixels in (picture() * np.uint16(257), picture())
+    )
+    assert stored(GATED, deep) == stored(GATED, shallow)

@@ -28,6 +28,7 @@ from imgnet import laws
 from imgnet.container import MODES, Encoded, to_bytes
 from imgnet.errors import FormatError
 from imgnet.laws import LOCATIONS, NUM_LAWS, NUM_SCALES
+from imgnet.profile import Metadata
 from imgnet.spec import Spec, latents_name
 
 TESTS = Path(__file__).parent
@@ -74,7 +75,22 @@ def check(spec: Spec, tensors: Tensors) -> plain_decoder.Picture:
     pixels = plain_decoder.draw(picture)
     assert pixels == imgnet.decode(file).tobytes()
     assert crc32(pixels) == picture.crc
+    assert plain_decoder.draw_deep(picture) == imgnet.decode(file, depth=16).astype("<u2").tobytes()
     return picture
+
+
+@pytest.mark.parametrize("dtype", [None, "float16", "float32"])
+def test_both_decoders_agree_on_depth_and_metadata(dtype: str | None) -> None:
+    spec = SPECS["odd"]
+    metadata = Metadata(b"colours", b"a camera", b"<x/>")
+    coded = encoded(spec, random_tensors(spec))
+    if dtype is not None:
+        coded = Encoded(spec, "RGB", {n: a.astype(dtype) for n, a in coded.parameters().items()})
+    file = to_bytes(replace(coded, depth=16, metadata=metadata))
+    picture = plain_decoder.decode(file)
+    assert picture.depth == 16
+    assert picture.metadata == metadata.parts()
+    assert plain_decoder.draw(picture) == imgnet.decode(file).tobytes()
 
 
 @pytest.mark.parametrize("name", SPECS)

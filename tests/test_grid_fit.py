@@ -15,6 +15,7 @@ from imgnet.codestream import step_size
 from imgnet.errors import UsageError
 from imgnet.fitting import Options, Result
 from imgnet.grid_fit import expected_step, fit_grid
+from imgnet.masks import counted_samples
 from imgnet.metrics import psnr_db
 from imgnet.presets import Preset
 from imgnet.progress import Progress
@@ -242,3 +243,50 @@ def test_a_fit_on_cuda_gives_the_same_kind_of_file() -> None:
     result = fit_grid(SMALL, PIXELS, replace(QUICK, device="cuda"), LMBDA)
     assert result.device == "cuda"
     assert drawn_psnr_db(SMALL, result, PIXELS) > flat_psnr_db(PIXELS) + 8
+
+
+def with_alpha(pixels: NDArray[np.uint8], hidden: int) -> NDArray[np.uint8]:
+    """Make the right half of a picture transparent, with colours that nobody sees."""
+    alpha = np.full_like(pixels[..., :1], 255)
+    rgba = np.concatenate([pixels, alpha], axis=2)
+    rgba[:, pixels.shape[1] // 2 :] = [hidden, 255 - hidden, hidden, 0]
+    return rgba
+
+
+def test_colours_that_nobody_sees_have_no_influence() -> None:
+    spec = small_spec(24, 20, 4)
+    rgba = with_alpha(PIXELS, 0)
+    counted = counted_samples(rgba, None)
+    result, other = (
+        fit_grid(spec, with_alpha(PIXELS, hidden), TINY, LMBDA, counted) for hidden in (0, 200)
+    )
+    assert stored(spec, result) == stored(spec, other)
+    drawn = draw(spec, fit_grid(spec, rgba, QUICK, LMBDA, counted).parameters)
+    assert psnr_db(rgba, drawn, counted) > flat_psnr_db(PIXELS)
+    assert drawn[:, :10, 3].min() > 200
+    assert drawn[:, 14:, 3].max() < 50
+
+
+def test_16_bits_are_fitted_like_8() -> None:
+    deep = fit_grid(SMALL, PIXELS.astype(np.uint16) * 257, TINY, LMBDA)
+    shallow = fit_grid(SMALL, PIXELS, TINY, LMBDA)
+    assert stored(SMALL, deep) == stored(SMALL, shallow)
+
+
+def test_16_bits_are_more_than_8() -> None:
+    """A slope that is flat in 8 bits comes back as a slope."""
+    ramp = np.rint(np.linspace(30000, 30400, 24)).astype(np.uint16)
+    pixels = np.broadcast_to(ramp[None, :, None], (20, 24, 3)).copy()
+    drawn = draw(SMALL, fit_grid(SMALL, pixels, QUICK, 1e-9).parameters, depth=16)
+    assert np.corrcoef(drawn[10, :, 0], ramp)[0, 1] > 0.9
+
+
+def test_what_is_not_seen_starts_from_what_is_around() -> None:
+    y, x = np.mgrid[0:37, 0:51]
+    picture = torch.from_numpy(np.stack([x / 51, y / 37, 0 * x + 0.3])).float()
+    seen = torch.rand(37, 51, generator=torch.Generator().manual_seed(3)) < 0.1
+    filled = grid_fit._filled(picture * seen, seen.float())
+    assert torch.equal(filled[:, seen], picture[:, seen])
+    assert (filled - picture).abs().mean() < 0.03  # the mean is 0.25 away in two channels
+    nothing = grid_fit._filled(picture, torch.zeros(3, 37, 51))
+    assert torch.equal(nothing, torch.zeros_like(nothing))

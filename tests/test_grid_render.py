@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 import torch
 from grid_cases import SPECS, Pixels, integers, picture, real
+from grid_samples import grid_spec
 
 from imgnet.errors import UsageError
 from imgnet.fitting import Arrays, Options
@@ -153,3 +154,28 @@ def test_checksum_is_that_of_the_samples_row_by_row() -> None:
     pixels = picture(5, 4)
     assert checksum(pixels) == crc32(pixels.tobytes())
     assert checksum(pixels[:, ::-1]) == crc32(pixels[:, ::-1].tobytes()) != checksum(pixels)
+
+
+@pytest.mark.parametrize("size", [(30, 20), (7, 5), (40, 3)])
+@pytest.mark.parametrize("channels", [1, 3])
+def test_16_bits_are_resized_like_8(size: tuple[int, int], channels: int) -> None:
+    y, x = np.mgrid[0:13, 0:21]
+    wave = 128 + 60 * np.sin(x / 4) + 50 * np.cos(y / 3)
+    pixels = np.repeat(np.rint(wave)[..., None], channels, axis=2)
+    spec = grid_spec(21, 13, dim_out=channels)
+    deep = fitted(spec, (pixels * 257).astype(np.uint16), size, None)
+    assert deep.dtype == np.uint16
+    assert np.abs(deep / 257 - fitted(spec, pixels.astype(np.uint8), size, None)).max() <= 1.01
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
+@pytest.mark.parametrize("size", [(42, 26), (9, 7), (50, 6)])
+def test_transparent_colours_do_not_bleed(dtype: type, size: tuple[int, int]) -> None:
+    peak = int(np.iinfo(dtype).max)
+    pixels = np.zeros((13, 21, 4), dtype)
+    pixels[:, :10] = [peak // 4, peak // 2, peak // 8, peak]
+    pixels[:, 10:] = [peak, 0, peak, 0]
+    resized = fitted(grid_spec(21, 13, dim_out=4), pixels, size, None)
+    visible = resized[resized[..., 3] > peak // 50]
+    assert visible.shape[0] > 10
+    assert np.abs(visible[:, :3].astype(int) - pixels[0, 0, :3]).max() <= peak // 100

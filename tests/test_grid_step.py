@@ -192,3 +192,15 @@ def test_gradients_are_the_same_bit_by_bit_whatever_the_workers(threads: int) ->
 
     once, again = found(1), found(threads)
     assert all(torch.equal(once[name], again[name]) for name in once)
+
+
+def test_samples_count_channel_by_channel(workers: ThreadPoolExecutor) -> None:
+    spec = SPECS[0]
+    size = spec.dim_out, spec.height, spec.width
+    seen = (torch.rand(size, generator=torch.Generator()) < 0.5).double()
+    step = float64_step(spec, workers, (16, 16), seen)
+    whole = gradients(step, [(0, spec.height)])
+    step.picture = torch.where(seen.bool(), step.picture, 1 - step.picture)
+    changed = gradients(step, [(0, spec.height)])
+    assert changed[:2] == whole[:2]
+    assert_same(changed[2], whole[2])

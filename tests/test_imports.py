@@ -18,7 +18,8 @@ FLOORS = {
     0: {"errors", "geometry", "interrupts", "presets", "progress", "rate", "spec"},
     1: {
         *("codestream", "container", "entropy", "fitting", "masks", "metrics", "pixels", "render"),
-        *("comparison", "similarity"),
+        *("comparison", "deep", "formats", "metadata", "photo", "profile", "similarity"),
+        *("tensorfile",),
         *(
             "context",
             "fixedpoint",

@@ -7,7 +7,7 @@ import pytest
 from PIL import Image
 
 from imgnet.errors import InputError, UsageError
-from imgnet.masks import seen_pixels
+from imgnet.masks import counted_samples, seen_pixels
 
 PIXELS = np.zeros((24, 32, 3), np.uint8)
 CHECKS = np.indices((24, 32)).sum(0) % 2 == 0
@@ -60,3 +60,23 @@ def test_both_at_once_are_refused() -> None:
 def test_a_missing_mask_is_named(tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"gone\.png"):
         seen_pixels(PIXELS, tmp_path / "gone.png", None, 0)
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
+@pytest.mark.parametrize("channels", [2, 4])
+def test_colours_of_what_is_transparent_are_free(channels: int, dtype: type) -> None:
+    pixels = np.ones((24, 32, channels), dtype)
+    pixels[3, 4, -1] = 0
+    counted = counted_samples(pixels, None)
+    assert counted is not None
+    assert np.argwhere(~counted).tolist() == [[3, 4, i] for i in range(channels - 1)]
+    both = counted_samples(pixels, CHECKS)
+    assert np.array_equal(both, counted & CHECKS[..., None])  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("channels", [1, 2, 3, 4])
+def test_without_transparency_a_mask_stays_what_it_is(channels: int) -> None:
+    pixels = np.zeros((24, 32, channels), np.uint8)
+    pixels[..., -1] += channels in (2, 4)
+    assert counted_samples(pixels, None) is None
+    assert counted_samples(pixels, CHECKS) is CHECKS

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import copy
 import pickle
+from dataclasses import replace
 from io import BytesIO
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
-from PIL import Image, UnidentifiedImageError
+from PIL import Image, ImageCms, UnidentifiedImageError
+from PIL.ExifTags import Base
 from safetensors.numpy import save as save_tensors
 
 import imgnet
@@ -69,6 +71,28 @@ def test_modes(mode: str, channels: int) -> None:
         assert (image.mode, image.size) == (mode, (5, 4))
         pixels = np.asarray(image).reshape(4, 5, channels)
     assert (pixels == imgnet.decode(encoded)).all()
+
+
+def test_metadata_is_there_before_the_pixels(photo: Path) -> None:
+    icc = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
+    exif = Image.Exif()
+    exif[Base.Artist] = "somebody"
+    with Image.open(photo) as image:
+        image.save(photo, icc_profile=icc, exif=exif)
+    with Image.open(photo) as image:
+        image.save(photo.with_suffix(".inr"), model="mlp", dim_hidden=2, time_limit=0.1)
+    with Image.open(photo.with_suffix(".inr")) as image:
+        assert image.info["icc_profile"] == icc
+        assert image.getexif()[Base.Artist] == "somebody"
+        image.save(photo)
+    with Image.open(photo) as image:
+        assert image.info["icc_profile"] == icc
+
+
+def test_deep_pictures_are_drawn_in_8_bits(golden: Path) -> None:
+    encoded = replace(imgnet.open(golden), depth=16)
+    with Image.open(BytesIO(to_bytes(encoded))) as image:
+        assert (np.asarray(image) == imgnet.decode(golden)).all()
 
 
 def test_files_and_streams_are_closed_as_pillow_does(golden: Path) -> None:

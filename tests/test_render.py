@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from imgnet.errors import UsageError
 from imgnet.geometry import Crop
-from imgnet.render import TILE, render
+from imgnet.render import TILE, _to_pixels, render
 from imgnet.spec import Spec
 
 Pixels = NDArray[np.uint8]
@@ -173,3 +173,23 @@ def test_crops_outside_are_refused(crop: Crop) -> None:
 def test_sizes_out_of_reach_are_refused() -> None:
     with pytest.raises(UsageError):
         draw(SPECS[0], (10**6, 10**6))
+
+
+@pytest.mark.parametrize("spec", SPECS, ids=lambda spec: spec.family)
+@pytest.mark.parametrize("size", [None, "50%", "200%"])
+def test_16_bits_are_the_same_picture(spec: Spec, size: str | None) -> None:
+    deep = render(spec, parameters(spec), size=size, depth=16)
+    assert deep.dtype == np.uint16
+    assert np.abs(deep / 257 - draw(spec, size)).max() <= 0.51
+    assert len(np.unique(deep)) > 1000
+
+
+def test_transparent_colours_do_not_bleed_into_a_smaller_picture() -> None:
+    drawn = np.zeros((4, 2, 4), np.float32)
+    drawn[0], drawn[1] = 0.2, 1.0
+    drawn[3, 0, 0] = drawn[3, :, 2] = 1.0
+    drawn[0, 0, 1] = drawn[0, 1] = 0.9  # where alpha is 0, but for one column
+    drawn[0, :, 2] = 0.2
+    reduced = _to_pixels(drawn, 2, 2, 8)
+    assert reduced[0, :, 0].tolist() == [51, 51]
+    assert reduced[0, :, 3].tolist() == [64, 128]

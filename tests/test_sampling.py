@@ -119,3 +119,15 @@ def test_the_order_is_random_and_follows_the_seed() -> None:
     assert epochs[0] == epochs[1]
     assert epochs[0] != epochs[2]
     assert flat(lattices_of_an_epoch(first)) != epochs[0]
+
+
+def test_samples_that_do_not_count_come_with_their_pixels() -> None:
+    counted = torch.rand(2, 7, 13, generator=torch.Generator().manual_seed(5)) < 0.4
+    source = sampler(13, 7, 11, counted)
+    assert source.seen is not None
+    assert torch.equal(source.seen, counted.any(0))
+    for batch in source.everything():
+        wanted = [counted[:, y, x] for y, x in pixels_of(batch)]
+        assert batch.counted is not None
+        assert torch.equal(batch.counted, torch.stack(wanted, dim=1))
+    assert all(batch.counted is None for batch in sampler(13, 7, 11, counted.any(0)).everything())

@@ -3,11 +3,12 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from grid_cases import SPECS, Pixels, Tensors, integers, real
+from grid_samples import grid_spec, random_tensors
 from numpy.typing import NDArray
 
 from imgnet import synthesis
 from imgnet.spec import Spec, edge_margin, latents_name
-from imgnet.synthesis import draw, upsample
+from imgnet.synthesis import _to_pixels, draw, eight_bits, upsample
 
 Array = NDArray[np.float64]
 
@@ -157,3 +158,28 @@ def test_wild_weights_still_draw_a_picture() -> None:
     }
     drawn = draw(spec, wild)
     assert drawn.shape == (spec.height, spec.width, 3)
+
+
+def test_16_bits_are_the_same_colours_rounded_more_finely() -> None:
+    colours = np.arange(-5000, 9000, dtype=np.float64).reshape(1, 100, 140)
+    for depth, peak in ((8, 255), (16, 65535)):
+        pixels = _to_pixels(colours.copy(), depth)
+        expected = [min(max((c * peak + 2048) >> 12, 0), peak) for c in range(-5000, 9000)]
+        assert pixels.ravel().tolist() == expected
+
+
+def test_8_bits_follow_from_16() -> None:
+    colours = np.arange(-5000, 9000, dtype=np.float64).reshape(1, 100, 140)
+    eight = _to_pixels(colours.copy(), 8)
+    assert np.array_equal(eight_bits(_to_pixels(colours.copy(), 16)), eight)
+    assert eight_bits(eight) is not None
+
+
+def test_a_picture_is_drawn_with_either_depth() -> None:
+    spec = grid_spec(21, 13)
+    parameters = real(random_tensors(spec))
+    deep = draw(spec, parameters, depth=16)
+    assert deep.dtype == np.uint16
+    assert np.array_equal(eight_bits(deep), draw(spec, parameters))
+    assert len(np.unique(deep)) > 256
+    assert draw(spec, parameters, 1, 16).shape == (7, 11, 3)

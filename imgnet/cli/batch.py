@@ -6,7 +6,7 @@ import sys
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
-from imgnet.batch import Outcome, Task
+from imgnet.batch import Outcome, Task, name_of
 from imgnet.cli.details import detail_lines
 from imgnet.cli.inputs import SOME_FAILED
 from imgnet.cli.outputs import print_result, write_stdout
@@ -51,6 +51,8 @@ class Reporter:
             self.codes.append(outcome.exit_code)
             complain(result.error)
         elif not self.quiet:
+            for note in outcome.notes:
+                complain(f"{name_of(result.input)}: {note}")
             say(result.as_text())
             if self.verbose and result.status == "done":
                 for line in detail_lines(outcome):

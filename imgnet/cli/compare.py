@@ -15,8 +15,7 @@ from imgnet.cli.terminal import say_lines
 from imgnet.errors import UsageError
 
 if TYPE_CHECKING:
-    import numpy as np
-    from numpy.typing import NDArray
+    from imgnet.profile import Samples
 
 MAX_GAIN = 65535  # from here on every difference is white
 
@@ -58,31 +57,33 @@ def compare(
     _check_sizes(first, a, second, b)
     from imgnet.comparison import compare as measure
     from imgnet.comparison import side_by_side
+    from imgnet.profile import Metadata
 
     comparison = measure(a, b)
     if output is not None:
-        write_picture(side_by_side(a, b, gain), path, image_format)
+        write_picture(side_by_side(a, b, gain), path, image_format, Metadata())
     names = {"a": first, "b": second}
     text = json.dumps(names | comparison.as_json()) if as_json else comparison.as_text()
     (say_lines if output == STDIO else print_result)(text)
     return 0
 
 
-def _read(source: str) -> NDArray[np.uint8]:
+def _read(source: str) -> Samples:
     """Return the pixels of an image or .inr file."""
     from imgnet import api
     from imgnet.container import from_bytes, looks_encoded
-    from imgnet.pixels import read_image
+    from imgnet.pixels import read_photo
 
     data = read_bytes(source)
     if looks_encoded(data):
         with naming(source):
-            return api.decode(from_bytes(data, name_of(source)))
-    pixels, _profile = read_image(NamedBytes(data, name_of(source)))
+            encoded = from_bytes(data, name_of(source))
+            return api.decode(encoded, depth=encoded.depth)
+    pixels, _profile = read_photo(NamedBytes(data, name_of(source)))
     return pixels
 
 
-def _check_sizes(first: str, a: NDArray[np.uint8], second: str, b: NDArray[np.uint8]) -> None:
+def _check_sizes(first: str, a: Samples, second: str, b: Samples) -> None:
     """Refuse pictures of different sizes.
 
     Raises:
@@ -95,5 +96,5 @@ def _check_sizes(first: str, a: NDArray[np.uint8], second: str, b: NDArray[np.ui
         )
 
 
-def _size(pixels: NDArray[np.uint8]) -> str:
+def _size(pixels: Samples) -> str:
     return f"{pixels.shape[1]}x{pixels.shape[0]}"

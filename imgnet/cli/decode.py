@@ -11,7 +11,7 @@ from imgnet.batch import name_of
 from imgnet.cli import options
 from imgnet.cli.details import check_verbosity, drawn_line, network_line
 from imgnet.cli.inputs import load_encoded, naming
-from imgnet.cli.outputs import resolve_picture, write_picture
+from imgnet.cli.outputs import choose_depth, resolve_picture, write_picture
 from imgnet.cli.terminal import say
 
 
@@ -24,6 +24,7 @@ def decode(
         typer.Option(metavar="X,Y,W,H", help="Draw this part only, in native pixels."),
     ] = None,
     image_format: options.ImageFormat = None,
+    depth: options.Depth = None,
     force: options.Force = False,
     quiet: options.Quiet = False,
     verbose: options.Verbose = False,
@@ -38,11 +39,12 @@ def decode(
     check_verbosity(quiet=quiet, verbose=verbose)
     started = monotonic()
     area = None if crop is None else Crop.parse(crop)
-    path = resolve_picture(source, output, image_format, force=force)
+    path = resolve_picture(source, output, image_format, depth, force=force)
     encoded = load_encoded(source)
     with naming(source):
-        pixels = api.decode(encoded, size=size, crop=area)
-    write_picture(pixels, path, image_format)
+        bits = choose_depth(depth, encoded.depth, path, image_format)
+        pixels = api.decode(encoded, size=size, crop=area, depth=bits)
+    write_picture(pixels, path, image_format, encoded.metadata)
     if verbose:
         say(network_line(encoded))
         say(drawn_line(name_of(source), pixels.shape, monotonic() - started))

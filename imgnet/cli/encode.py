@@ -81,6 +81,10 @@ def encode(
             help="Depth; published: 2 blocks of gated, 3 layers of mlp.",
         ),
     ] = None,
+    metadata: Annotated[
+        Literal["all", "icc", "none"],
+        typer.Option(help="Store ICC, EXIF and XMP, the ICC profile only, or none."),
+    ] = "all",
     weights: Annotated[
         Literal["coded", "float16", "float32"],
         typer.Option(help="Small file, or tensors that other programs can load."),
@@ -136,6 +140,7 @@ def encode(
         "dim_axis": dim_axis,
         "dim_hidden": dim_hidden,
         "num_layers": num_layers,
+        "metadata": metadata,
         "weights": weights,
         "snapshot": snapshot_every,
         "seed": seed,

@@ -14,10 +14,8 @@ from imgnet.cli.terminal import complain
 from imgnet.errors import FormatError, ImgnetError, InputError, UsageError
 
 if TYPE_CHECKING:
-    import numpy as np
-    from numpy.typing import NDArray
-
     from imgnet.container import Encoded
+    from imgnet.photo import Photo
 
 SOME_FAILED = 1
 
@@ -113,23 +111,26 @@ def image_file(source: str) -> Path | NamedBytes:
     return Path(source) if source != STDIO else NamedBytes(read_bytes(source), name_of(source))
 
 
-def load_either(source: str) -> Path | Encoded | NDArray[np.uint8]:
-    """Return a file for the API to tell apart, or what stdin holds for "-": an .inr or an image.
+def load_either(source: str, *, quiet: bool = False) -> Encoded | Photo:
+    """Read an .inr file or an image, whichever it is, or what is on stdin for "-".
 
     Raises:
-        InputError: Stdin holds neither.
-        FormatError: It holds a damaged .inr file.
+        InputError: It is neither, or cannot be read.
+        FormatError: It is a damaged .inr file.
     """
-    if source != STDIO:
-        return Path(source)
     from imgnet.container import from_bytes, looks_encoded
 
     data = read_bytes(source)
-    return from_bytes(data, name_of(source)) if looks_encoded(data) else _read_pixels(data)
+    if looks_encoded(data):
+        return from_bytes(data, name_of(source))
+    return _read_photo(source, data, quiet=quiet)
 
 
-def _read_pixels(data: bytes) -> NDArray[np.uint8]:
-    from imgnet.pixels import read_image
+def _read_photo(source: str, data: bytes, *, quiet: bool) -> Photo:
+    from imgnet.pixels import read_photo
 
-    pixels, _profile = read_image(NamedBytes(data, name_of(STDIO)))
-    return pixels
+    pixels, profile = read_photo(NamedBytes(data, name_of(source)))
+    if not quiet:
+        for note in profile.notes:
+            complain(f"{name_of(source)}: {note}")
+    return pixels, profile

@@ -58,6 +58,10 @@ Size = Annotated[
     str | None,
     typer.Option(metavar="SIZE", help="1024 (long side), 800x600 or 50%; default: native size."),
 ]
+Depth = Annotated[
+    Literal["8", "16"] | None,
+    typer.Option(help="Bits of a sample; default: those of the source, where the format has them."),
+]
 ImageFormat = Annotated[
     str | None,
     typer.Option(

@@ -14,8 +14,7 @@ from imgnet.cli.inputs import check_input
 from imgnet.errors import OutputError, UsageError
 
 if TYPE_CHECKING:
-    import numpy as np
-    from numpy.typing import NDArray
+    from imgnet.profile import Metadata, Samples
 
 DEFAULT_FORMAT = "png"
 
@@ -109,28 +108,45 @@ def name_output(
 
 
 def resolve_picture(
-    source: str, output: str | None, image_format: str | None, *, force: bool = False
+    source: str,
+    output: str | None,
+    image_format: str | None,
+    depth: str | None = None,
+    *,
+    force: bool = False,
 ) -> Path | None:
-    """Decide where a picture goes, as `resolve_output` does, and that its format is known.
+    """Decide where a picture goes, as `resolve_output` does, and that its format can hold it.
 
     Raises:
-        UsageError: Also when the format or the extension is unknown.
+        UsageError: Also when the format or the extension is unknown, or has not that depth.
         InputError: There is no such input.
         OutputError: The file cannot be created, or its name was derived and is taken.
     """
     suffix = f".{image_format or DEFAULT_FORMAT}".lower()
     path = resolve_output(source, output, suffix, force=force)
-    _try_format(path, image_format)
+    _try_format(path, image_format, depth)
     return path
 
 
-def _try_format(path: Path | None, image_format: str | None) -> None:
+def choose_depth(
+    asked: str | None, source: int, path: Path | None, image_format: str | None
+) -> int:
+    """Return the bits of a sample to write: as asked, else of the source where the format can."""
+    from imgnet.formats import find_format
+
+    most = find_format(_memory(path).name, _format(path, image_format)).depth
+    return min(source, most) if asked is None else int(asked)
+
+
+def _try_format(path: Path | None, image_format: str | None, depth: str | None) -> None:
     """Write one pixel into memory, so that nobody waits for a picture that has no format."""
     import numpy as np
 
     from imgnet.pixels import write_image
+    from imgnet.profile import DTYPES
 
-    write_image(np.zeros((1, 1, 3), np.uint8), _memory(path), _format(path, image_format))
+    pixel = np.zeros((1, 1, 3), DTYPES[int(depth or 8)])
+    write_image(pixel, _memory(path), _format(path, image_format))
 
 
 def _memory(path: Path | None) -> NamedBytes:
@@ -207,7 +223,9 @@ def _check_folder(path: Path) -> None:
         raise OutputError(f"{path}: the folder {folder} is not writable; name another with -o")
 
 
-def write_picture(picture: NDArray[np.uint8], path: Path | None, image_format: str | None) -> None:
+def write_picture(
+    picture: Samples, path: Path | None, image_format: str | None, metadata: Metadata
+) -> None:
     """Write (height, width, channel) pixels to a file, or to stdout when `path` is None.
 
     Raises:
@@ -217,10 +235,10 @@ def write_picture(picture: NDArray[np.uint8], path: Path | None, image_format: s
     from imgnet.pixels import write_image
 
     if path is not None:
-        write_image(picture, path, image_format)
+        write_image(picture, path, image_format, metadata)
         return
     memory = _memory(path)  # some formats seek while they are written, which stdout cannot
-    write_image(picture, memory, _format(path, image_format))
+    write_image(picture, memory, _format(path, image_format), metadata)
     write_stdout(memory.getvalue())
 
 

@@ -11,8 +11,9 @@ from imgnet.batch import name_of
 from imgnet.cli import options
 from imgnet.cli.details import check_verbosity, drawn_line
 from imgnet.cli.inputs import load_either, naming
-from imgnet.cli.outputs import resolve_picture, write_picture
+from imgnet.cli.outputs import choose_depth, resolve_picture, write_picture
 from imgnet.cli.terminal import say, watch
+from imgnet.errors import UsageError
 
 
 def resample(
@@ -28,6 +29,7 @@ def resample(
         ),
     ] = None,
     image_format: options.ImageFormat = None,
+    depth: options.Depth = None,
     model: options.Model = "grid",
     quality: options.Quality = 75,
     effort: options.Effort = 3,
@@ -44,27 +46,34 @@ def resample(
     goes beside the input, under the same name with the format's extension.
     """
     from imgnet import api
+    from imgnet.container import Encoded
     from imgnet.geometry import resolve_size
 
     check_verbosity(quiet=quiet, verbose=verbose)
     started = monotonic()
     resolve_size((1, 1), size)  # what no picture can have is not worth a fit
-    path = resolve_picture(source, output, image_format, force=force)
-    image = load_either(source)
+    if (size is None) == (scale is None):
+        raise UsageError("give either a --size or a --scale to resample to")
+    path = resolve_picture(source, output, image_format, depth, force=force)
+    image = load_either(source, quiet=quiet)
     with naming(source), watch(name_of(source), quiet=quiet) as on_progress:
-        pixels = api.resample(
-            image,
-            size=size,
-            scale=scale,
-            model=model,
-            quality=quality,
-            effort=effort,
-            time_limit=time_limit,
-            seed=seed,
-            device=device,
-            on_progress=on_progress,
+        encoded = (
+            image
+            if isinstance(image, Encoded)
+            else api.encode(
+                image,
+                model=model,
+                quality=quality,
+                effort=effort,
+                time_limit=time_limit,
+                seed=seed,
+                device=device,
+                on_progress=on_progress,
+            )
         )
-    write_picture(pixels, path, image_format)
+        bits = choose_depth(depth, encoded.depth, path, image_format)
+        pixels = api.resample(encoded, size=size, scale=scale, depth=bits)
+    write_picture(pixels, path, image_format, encoded.metadata)
     if verbose:
         say(drawn_line(name_of(source), pixels.shape, monotonic() - started))
     return 0

@@ -1,0 +1,202 @@
+"""Images of 16 bits a sample, for which Pillow has no mode unless they are grey.
+
+Its decoders do read them, but keep one byte of each sample: the first or the second, as the raw
+mode says. So decoding twice gives both. What Pillow cannot write, the PNG and the TIFF of such
+samples, are written here.
+"""
+
+from __future__ import annotations
+
+import struct
+import sys
+import zlib
+from io import BytesIO
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image, TiffImagePlugin
+from PIL.TiffImagePlugin import ImageFileDirectory_v2
+
+from imgnet.metadata import tiff_tags
+from imgnet.profile import Metadata, Samples
+
+Deep = NDArray[np.uint16]
+
+PEAK = 65535
+PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
+
+_BYTES = {";16B": "big", ";16L": "little", ";16N": sys.byteorder}
+_PNG_COLOUR_TYPES = {1: 0, 2: 4, 3: 2, 4: 6}  # by channels
+_DEFLATE, _HORIZONTAL = 8, 2  # compression and predictor of TIFF
+_UNASSOCIATED_ALPHA = 2
+_BAND_ROWS = 64  # filtered at a time
+_GREYS = {"I", "I;16", "I;16B", "I;16L", "I;16N"}
+
+
+def read_deep(data: bytes | None, image: Image.Image) -> Deep | None:
+    """Return the samples of an image that has 16 bits in each.
+
+    Args:
+        data: Content of the file; None where Pillow alone knows it, which then holds grey only.
+        image: The same as Pillow opened it, not loaded yet.
+
+    Returns:
+        (H, W, C) samples, 0..65535, with alpha where a colour is transparent; None for an image of
+        another depth, for CMYK, and for a TIFF of separate planes.
+    """
+    if image.mode in _GREYS:
+        samples: Deep | None = np.asarray(image).clip(0, PEAK).astype(np.uint16)[..., None]
+    else:
+        samples = None if data is None else _multichannel(data, image)
+    key = image.info.get("transparency")
+    if samples is None or key is None or samples.shape[2] in (2, 4):
+        return samples
+    alpha = np.where((samples == key).all(axis=2, keepdims=True), 0, PEAK).astype(np.uint16)
+    return np.concatenate([samples, alpha], axis=2)
+
+
+def _multichannel(data: bytes, image: Image.Image) -> Deep | None:
+    raw = _raw_mode(image)
+    if image.format == "PPM" and image.mode == "RGB":
+        return _read_ppm(data, image)
+    if raw == "LA;16B":  # as if the four bytes of a pixel were channels
+        return np.ascontiguousarray(_decoded(data, "RGBA", "")).view(">u2").astype(np.uint16)
+    order = _BYTES.get(raw[-4:])
+    if order is None or image.mode not in ("RGB", "RGBA") or has_deep_planes(image):
+        return None
+    pair = [_decoded(data, raw[:-4], half) for half in (";16B", ";16L")]
+    high, low = pair if order == "big" else reversed(pair)
+    samples = high.astype(np.uint16) << np.uint16(8) | low
+    return _unmultiplied(samples) if raw.startswith("RGBa") else samples
+
+
+def has_deep_planes(image: Image.Image) -> bool:
+    """Tell whether an image is a TIFF of a plane a channel, which Pillow reads as 8 bits."""
+    tags = getattr(image, "tag_v2", {})
+    is_deep = 16 in tags.get(TiffImagePlugin.BITSPERSAMPLE, ())
+    return is_deep and tags.get(TiffImagePlugin.PLANAR_CONFIGURATION) == 2
+
+
+def _raw_mode(image: Image.Image) -> str:
+    tiles = getattr(image, "tile", None)
+    args = tiles[0].args if tiles else ""
+    return str(args[0] if isinstance(args, tuple) else args)
+
+
+def _decoded(data: bytes, channels: str, half: str) -> NDArray[np.uint8]:
+    """Decode a file under another raw mode; no decoder of Pillow's multiplies by alpha for us."""
+    image = Image.open(BytesIO(data))
+    raw = channels.replace("a", "A") + half
+    image.tile = [
+        tile._replace(args=(raw, *tile.args[1:]) if isinstance(tile.args, tuple) else raw)
+        for tile in image.tile
+    ]
+    return np.asarray(image)
+
+
+def _unmultiplied(samples: Deep) -> Deep:
+    """Divide colours by the alpha that they were multiplied with."""
+    alpha = np.maximum(samples[..., 3:], 1).astype(np.float64)
+    colours = np.rint(samples[..., :3] * (PEAK / alpha)).clip(0, PEAK).astype(np.uint16)
+    return np.concatenate([colours, samples[..., 3:]], axis=2)
+
+
+def _read_ppm(data: bytes, image: Image.Image) -> Deep | None:
+    tile = image.tile[0]  # type: ignore[attr-defined]
+    maximum = tile.args[1] if tile.codec_name == "ppm" else 255
+    if maximum <= 255:
+        return None
+    flat = np.frombuffer(data, ">u2", 3 * image.width * image.height, tile.offset)
+    scaled = np.rint(flat * (PEAK / maximum)).clip(0, PEAK).astype(np.uint16)
+    return scaled.reshape(image.height, image.width, 3)
+
+
+def encode_png(pixels: Samples, metadata: Metadata) -> bytes:
+    """Write (H, W, C) samples as a PNG.
+
+    >>> encode_png(np.zeros((1, 1, 1), np.uint16), Metadata())[:8] == PNG_SIGNATURE
+    True
+    """
+    height, width, channels = pixels.shape
+    header = struct.pack(">IIBBBBB", width, height, 16, _PNG_COLOUR_TYPES[channels], 0, 0, 0)
+    chunks = [(b"IHDR", header)]
+    if metadata.icc:
+        chunks.append((b"iCCP", b"ICC Profile\0\0" + zlib.compress(metadata.icc)))
+    if metadata.exif:
+        chunks.append((b"eXIf", metadata.exif))
+    if metadata.xmp:
+        chunks.append((b"iTXt", b"XML:com.adobe.xmp\0\0\0\0\0" + metadata.xmp))
+    chunks += [(b"IDAT", _compressed(pixels)), (b"IEND", b"")]
+    return PNG_SIGNATURE + b"".join(_chunk(*chunk) for chunk in chunks)
+
+
+def _chunk(name: bytes, content: bytes) -> bytes:
+    crc = zlib.crc32(name + content)
+    return struct.pack(">I", len(content)) + name + content + struct.pack(">I", crc)
+
+
+def _compressed(pixels: Samples) -> bytes:
+    """Return the image data of a PNG."""
+    rows = pixels.astype(">u2").reshape(len(pixels), -1).view(np.uint8)
+    above = np.concatenate([np.zeros_like(rows[:1]), rows[:-1]])
+    compressor, parts = zlib.compressobj(), []
+    for top in range(0, len(rows), _BAND_ROWS):
+        band = slice(top, top + _BAND_ROWS)
+        filtered = _filtered(rows[band], above[band], 2 * pixels.shape[2])
+        parts.append(compressor.compress(filtered.tobytes()))
+    return b"".join([*parts, compressor.flush()])
+
+
+def _filtered(
+    rows: NDArray[np.uint8], above: NDArray[np.uint8], pixel_bytes: int
+) -> NDArray[np.uint8]:
+    """Return each row under that filter of PNG, none, left or up, that leaves the least."""
+    left = rows.copy()
+    left[:, pixel_bytes:] -= rows[:, :-pixel_bytes]
+    filtered = np.stack([rows, left, rows - above])
+    best = np.abs(filtered.view(np.int8).astype(np.int16)).sum(axis=2).argmin(axis=0)
+    chosen = filtered[best, np.arange(len(rows))]
+    return np.concatenate([best.astype(np.uint8)[:, None], chosen], axis=1)
+
+
+def encode_tiff(pixels: Samples, metadata: Metadata) -> bytes:
+    r"""Write (H, W, C) samples as a little-endian TIFF under deflate.
+
+    >>> encode_tiff(np.zeros((1, 1, 1), np.uint16), Metadata())[:4]
+    b'II*\x00'
+    """
+    if pixels.shape[2] == 2:
+        pixels = pixels[..., [0, 0, 0, 1]]  # programs that use Pillow read no grey with alpha
+    height, width, channels = pixels.shape
+    differences = pixels.astype("<u2")
+    differences[:, 1:] -= pixels[:, :-1]
+    strip = zlib.compress(differences.tobytes())
+    directory = ImageFileDirectory_v2(prefix=b"II")
+    for tag, value in tiff_tags(metadata).items():
+        directory[tag] = value
+    directory[TiffImagePlugin.IMAGEWIDTH] = width
+    directory[TiffImagePlugin.IMAGELENGTH] = height
+    directory[TiffImagePlugin.BITSPERSAMPLE] = (16,) * channels
+    directory[TiffImagePlugin.COMPRESSION] = _DEFLATE
+    directory[TiffImagePlugin.PREDICTOR] = _HORIZONTAL
+    directory[TiffImagePlugin.PHOTOMETRIC_INTERPRETATION] = 2 if channels > 2 else 1  # RGB, grey
+    directory[TiffImagePlugin.SAMPLESPERPIXEL] = channels
+    directory[TiffImagePlugin.ROWSPERSTRIP] = height
+    directory[TiffImagePlugin.STRIPBYTECOUNTS] = len(strip)
+    directory[TiffImagePlugin.STRIPOFFSETS] = 0  # to which `save` adds where the directory ends
+    if channels == 4:
+        directory[TiffImagePlugin.EXTRASAMPLES] = _UNASSOCIATED_ALPHA
+    file = BytesIO()
+    directory.save(file)
+    return file.getvalue() + strip
+
+
+def encode_ppm(pixels: Samples, _metadata: Metadata) -> bytes:
+    r"""Write (H, W, C) samples as a PPM, or a PGM where there is one channel.
+
+    >>> encode_ppm(np.full((1, 1, 1), 258, np.uint16), Metadata())
+    b'P5\n1 1\n65535\n\x01\x02'
+    """
+    height, width, channels = pixels.shape
+    kind = 5 if channels == 1 else 6
+    return f"P{kind}\n{width} {height}\n{PEAK}\n".encode() + pixels.astype(">u2").tobytes()

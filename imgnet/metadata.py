@@ -1,0 +1,136 @@
+"""Metadata of image files: read, made to fit upright pixels, and as tags of TIFF.
+
+Pixels are stored upright, so the metadata must not ask for another turn; nor is it worth the bytes
+of a thumbnail or of the room that editors leave for themselves.
+"""
+
+from __future__ import annotations
+
+import re
+import struct
+from typing import Any
+
+from PIL import Image, TiffImagePlugin
+from PIL.ExifTags import IFD, Base
+
+from imgnet.profile import Metadata, describes
+
+EXIF_PREFIX = b"Exif\0\0"  # that JPEG puts before it
+
+_XMP_ORIENTATION = re.compile(rb'(tiff:Orientation(?:="|>))[2-8]')
+_XMP_END = b"<?xpacket end"
+_BYTE_ORDERS = {b"II*\0": "<", b"MM\0*": ">"}
+_NUMBER_TYPES = {1: "B", 3: "H", 4: "I"}  # of EXIF
+_DESCRIPTIVE = (
+    *(Base.ImageDescription, Base.Make, Base.Model, Base.XResolution, Base.YResolution),
+    *(Base.ResolutionUnit, Base.Software, Base.DateTime, Base.Artist, Base.Copyright),
+)
+
+
+def metadata_of(image: Image.Image, mode: str) -> Metadata:
+    """Return the metadata of a loaded image whose pixels were turned upright and made `mode`."""
+    icc = image.info.get("icc_profile") or b""
+    xmp = image.info.get("xmp") or image.info.get("XML:com.adobe.xmp") or b""
+    return Metadata(
+        icc if describes(icc, mode) else b"",
+        upright_exif(_exif_of(image)),
+        upright_xmp(xmp.encode() if isinstance(xmp, str) else xmp),
+    )
+
+
+def _exif_of(image: Image.Image) -> bytes:
+    if "exif" in image.info:
+        return bytes(image.info["exif"])
+    try:
+        kept = Image.Exif()
+        for tag, value in _descriptive(image.getexif()).items():
+            kept[tag] = value
+        return kept.tobytes() if len(kept) else b""
+    except Exception:  # Pillow's readers raise almost anything on what is damaged
+        return b""
+
+
+def _descriptive(exif: Image.Exif) -> dict[int, Any]:
+    """Return what EXIF says of the picture itself: of TIFF it is one with how a file stores it."""
+    tags: dict[int, Any] = {tag: exif[tag] for tag in _DESCRIPTIVE if tag in exif}
+    for directory in (IFD.Exif, IFD.GPSInfo):
+        inner = {k: v for k, v in exif.get_ifd(directory).items() if k != IFD.Interop}
+        if inner:
+            tags[directory] = inner
+    return tags
+
+
+def tiff_tags(metadata: Metadata) -> dict[int, Any]:
+    """Return metadata as tags of TIFF.
+
+    >>> tiff_tags(Metadata(icc=b"profile"))
+    {34675: b'profile'}
+    """
+    exif = Image.Exif()
+    exif.load(metadata.exif)
+    tags = _descriptive(exif)
+    if metadata.icc:
+        tags[TiffImagePlugin.ICCPROFILE] = metadata.icc
+    if metadata.xmp:
+        tags[TiffImagePlugin.XMP] = metadata.xmp
+    return tags
+
+
+def upright_exif(exif: bytes) -> bytes:
+    """Return EXIF that says that the picture is upright, without its thumbnail.
+
+    All else keeps its place, for the notes of camera makers point into it. What is no EXIF is left
+    out.
+    """
+    data = bytearray(exif.removeprefix(EXIF_PREFIX))
+    order = _BYTE_ORDERS.get(bytes(data[:4]))
+    if order is None:
+        return b""
+    try:
+        (start,) = struct.unpack_from(order + "I", data, 4)
+        places, link = _directory(data, order, start)
+        _set_upright(data, order, places)
+        _drop_thumbnail(data, order, link)
+    except struct.error:  # points to where there is nothing
+        return b""
+    return bytes(data)
+
+
+def _directory(data: bytearray, order: str, start: int) -> tuple[dict[int, int], int]:
+    """Return where the entry of each tag begins, and where the link to the next directory is."""
+    (count,) = struct.unpack_from(order + "H", data, start)
+    first, link = start + 2, start + 2 + 12 * count
+    places = range(first, link, 12)
+    return {struct.unpack_from(order + "H", data, at)[0]: at for at in places}, link
+
+
+def _set_upright(data: bytearray, order: str, places: dict[int, int]) -> None:
+    if (at := places.get(Base.Orientation)) is not None:
+        (kind,) = struct.unpack_from(order + "H", data, at + 2)
+        struct.pack_into(order + _NUMBER_TYPES.get(kind, "H"), data, at + 8, 1)
+
+
+def _drop_thumbnail(data: bytearray, order: str, link: int) -> None:
+    if link + 4 > len(data):
+        return
+    (start,) = struct.unpack_from(order + "I", data, link)
+    struct.pack_into(order + "I", data, link, 0)
+    if not 0 < start < len(data) - 1:
+        return
+    places, _ = _directory(data, order, start)
+    wanted = [places.get(tag) for tag in (Base.JpegIFOffset, Base.JpegIFByteCount)]
+    offset, length = (
+        0 if at is None else struct.unpack_from(order + "I", data, at + 8)[0] for at in wanted
+    )
+    if link < offset < len(data) <= offset + length + 3:  # what lies last can be cut off
+        del data[offset:]
+
+
+def upright_xmp(xmp: bytes) -> bytes:
+    """Return XMP that says that the picture is upright, without room for changes.
+
+    >>> upright_xmp(b'<x tiff:Orientation="6"/>   <?xpacket end="w"?>')
+    b'<x tiff:Orientation="1"/><?xpacket end="w"?>'
+    """
+    before, end, after = _XMP_ORIENTATION.sub(rb"\g<1>1", xmp).rpartition(_XMP_END)
+    return before.rstrip() + end + after

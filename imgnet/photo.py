@@ -1,0 +1,46 @@
+"""A picture in any form that a caller may have it in, as pixels and a profile."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import BinaryIO
+
+import numpy as np
+from PIL import Image
+
+from imgnet.container import MAX_METADATA_BYTES
+from imgnet.errors import InputError
+from imgnet.pixels import read_photo
+from imgnet.profile import Profile, Samples, profile_of
+
+Photo = tuple[Samples, Profile]
+Picture = str | Path | BinaryIO | Image.Image | Samples | Photo
+
+
+def load_photo(image: Picture, metadata: str = "all") -> Photo:
+    """Return the pixels of a picture and what it is besides.
+
+    Args:
+        image: Picture.
+        metadata: What to keep: "all" (ICC, EXIF, XMP), "icc" or "none".
+
+    Raises:
+        UsageError: It has not the form of an image, or there is no such choice.
+        InputError: It cannot be read, or its metadata is larger than a file may hold.
+
+    >>> load_photo(np.zeros((3, 4, 1), np.uint16))[1].depth
+    16
+    """
+    if isinstance(image, np.ndarray):
+        image = image, profile_of(image)
+    pixels, profile = image if isinstance(image, tuple) else read_photo(image)
+    kept = profile.metadata.only(metadata)
+    for name, part in kept.parts().items():
+        if len(part) > MAX_METADATA_BYTES:
+            raise InputError(
+                f"{len(part)} bytes of {name} metadata are more than {MAX_METADATA_BYTES}; "
+                "leave it out with --metadata none"
+            )
+    # A copy, for torch takes no read-only nor mirrored views.
+    return np.array(pixels, order="C"), replace(profile, metadata=kept)

@@ -1,0 +1,176 @@
+"""The layout of a safetensors file: a length, a JSON header, and tensors one behind the other.
+
+Nothing that a file claims is believed before it is compared with what the file is.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Container, Mapping, Sequence
+from math import prod
+from typing import Any, BinaryIO
+
+import numpy as np
+from numpy.typing import NDArray
+
+from imgnet.errors import FormatError
+
+GET_AGAIN = "get the file again"
+DAMAGED = f"damaged; {GET_AGAIN}"
+BYTE: np.dtype[Any] = np.dtype("u1")
+
+_PREFIX_BYTES = 8
+_MAX_HEADER_BYTES = 1 << 20
+_DTYPE_NAMES = {BYTE: "U8", np.dtype("<f2"): "F16", np.dtype("<f4"): "F32"}
+
+Json = dict[str, Any]
+Shape = tuple[int, ...]
+Kind = tuple[Shape, np.dtype[Any]]
+
+
+def join(header: Json, body: bytes, alignment: int) -> bytes:
+    """Return a file whose body begins at a multiple of `alignment`.
+
+    >>> join({}, b"body", 8)[8:]
+    b'{}      body'
+    """
+    text = dump(header)
+    # Programs that map the file into memory want numbers aligned; single bytes need no padding.
+    text += b" " * (-len(text) % alignment)
+    return len(text).to_bytes(_PREFIX_BYTES, "little") + text + body
+
+
+def split(data: bytes) -> tuple[bytes, bytes]:
+    """Cut a file into its header and its body.
+
+    Raises:
+        FormatError: It is no such file, or is cut short.
+
+    >>> split(bytes([2, 0, 0, 0, 0, 0, 0, 0]) + b"{}body")
+    (b'{}', b'body')
+    """
+    if not looks_encoded(data):
+        raise FormatError("not an .inr file; `imgnet encode` makes one from an image")
+    header_end = _PREFIX_BYTES + _header_bytes(data)
+    if len(data) < header_end:
+        raise FormatError(f"cut short after {len(data)} bytes; {GET_AGAIN}")
+    return data[_PREFIX_BYTES:header_end], data[header_end:]
+
+
+def read_start(file: BinaryIO) -> bytes:
+    """Read a file to the end of its header, if it may be such a file; else some bytes."""
+    prefix = file.read(_PREFIX_BYTES)
+    return prefix + file.read(min(_header_bytes(prefix), _MAX_HEADER_BYTES))
+
+
+def _header_bytes(data: bytes) -> int:
+    return int.from_bytes(data[:_PREFIX_BYTES], "little")
+
+
+def looks_encoded(head: bytes) -> bool:
+    """Tell from its first nine bytes whether a file may be a safetensors file, as every .inr is.
+
+    >>> looks_encoded(bytes(8) + b"{"), looks_encoded(b"GIF89a")
+    (True, False)
+    """
+    return _header_bytes(head) <= _MAX_HEADER_BYTES and head[8:9] == b"{"
+
+
+def entries_of(tensors: Mapping[str, Kind]) -> Json:
+    """Describe tensors that lie one behind the other: wide ones first, then by name.
+
+    >>> entries_of({"a": ((3,), BYTE), "b": ((1,), np.dtype("<f4"))})["a"]["data_offsets"]
+    [4, 7]
+    """
+    entries, end = {}, 0
+    for name, (shape, dtype) in sorted(
+        tensors.items(), key=lambda item: (-item[1][1].itemsize, item[0])
+    ):
+        begin, end = end, end + prod(shape) * dtype.itemsize
+        entries[name] = {
+            "data_offsets": [begin, end],
+            "dtype": _DTYPE_NAMES[dtype],
+            "shape": list(shape),
+        }
+    return entries
+
+
+def dump(value: Json) -> bytes:
+    """Return compact JSON that is the same for equal values.
+
+    >>> dump({"b": 1, "a": [2]})
+    b'{"a":[2],"b":1}'
+    """
+    return json.dumps(value, separators=(",", ":"), sort_keys=True).encode()
+
+
+def load(text: bytes) -> Json:
+    """Read a JSON object.
+
+    Raises:
+        FormatError: It is none.
+    """
+    try:
+        value = json.loads(text.decode())
+    except (ValueError, RecursionError):
+        raise FormatError(DAMAGED) from None
+    if not isinstance(value, dict):
+        raise FormatError(DAMAGED)
+    return value
+
+
+def integers(values: Any, ranges: Sequence[Container[int]]) -> list[int]:
+    """Return a list from the header after a check of its length, types and values.
+
+    Raises:
+        FormatError: It is something else.
+
+    >>> integers([3, 4], [range(4), range(5)])
+    [3, 4]
+    """
+    if not isinstance(values, list) or len(values) != len(ranges):
+        raise FormatError(DAMAGED)
+    if not all(type(v) is int and v in known for v, known in zip(values, ranges, strict=True)):
+        raise FormatError(DAMAGED)
+    return values
+
+
+def length_of(entry: Any, most: int) -> int:
+    """Return the length, 1..most, that the entry of a tensor of bytes claims.
+
+    Raises:
+        FormatError: It claims another.
+    """
+    shape = entry.get("shape") if isinstance(entry, dict) else None
+    return integers(shape, [range(1, most + 1)])[0]
+
+
+def begin_of(entry: Json) -> int:
+    """Return where the bytes of a tensor begin in the body, as its entry claims.
+
+    Raises:
+        FormatError: It claims nothing of the kind.
+    """
+    begin, _ = integers(entry.get("data_offsets"), [range(1 << 40)] * 2)
+    return begin
+
+
+def tensor_at(body: bytes, dtype: np.dtype[Any], entry: Json) -> NDArray[Any]:
+    """Return a tensor that an entry, known to be right, describes."""
+    begin, end = entry["data_offsets"]
+    return np.frombuffer(body[begin:end], dtype).reshape(entry["shape"])
+
+
+def check_length(entries: Json, body_bytes: int) -> None:
+    """Make sure that the body is as long as the entries promise.
+
+    Raises:
+        FormatError: It is not.
+    """
+    try:
+        promised = max(entry["data_offsets"][1] for entry in entries.values())
+    except (LookupError, TypeError, ValueError):
+        raise FormatError(DAMAGED) from None
+    if promised != body_bytes:
+        fault = f"{body_bytes} bytes of tensors where its header promises {promised}"
+        raise FormatError(f"cut short or changed, {fault}; {GET_AGAIN}")

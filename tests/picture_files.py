@@ -1,0 +1,123 @@
+"""Image files of all kinds, made with Pillow or, where it cannot, by hand."""
+
+from __future__ import annotations
+
+import struct
+import zlib
+from io import BytesIO
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image, ImageCms
+
+ORIENTATION = 0x0112
+SRGB = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
+GREY_ICC = SRGB[:16] + b"GRAY" + SRGB[20:]
+XMP = b'<x:xmpmeta xmlns:x="adobe:ns:meta/"><a tiff:Orientation="6"/></x:xmpmeta>'
+
+
+def stored(image: Image.Image, format: str = "PNG", **options: Any) -> bytes:
+    file = BytesIO()
+    image.save(file, format, **options)
+    return file.getvalue()
+
+
+def deep_noise(channels: int, height: int = 13, width: int = 20) -> NDArray[np.uint16]:
+    """Draw 16-bit samples, all bits of which matter; the first alpha, if any, is 0."""
+    rng = np.random.default_rng(channels)
+    samples = rng.integers(0, 65536, (height, width, channels)).astype(np.uint16)
+    if channels in (2, 4):
+        samples[0, 0, -1] = 0
+    return samples
+
+
+def smooth(channels: int, height: int = 13, width: int = 20) -> NDArray[np.uint8]:
+    """Draw a soft ramp that lossy formats keep well; alpha, if any, is 100 everywhere."""
+    y, x = np.mgrid[0:height, 0:width]
+    planes = [x * 8, y * 12, 200 - x * 4 - y * 3][: channels - (channels in (2, 4))]
+    return np.stack([*planes, np.full_like(x, 100)][:channels], axis=2).astype(np.uint8)
+
+
+def as_image(pixels: NDArray[np.uint8]) -> Image.Image:
+    return Image.fromarray(pixels[..., 0] if pixels.shape[2] == 1 else pixels)
+
+
+def chunk(name: bytes, data: bytes) -> bytes:
+    body = name + data
+    return struct.pack(">I", len(data)) + body + struct.pack(">I", zlib.crc32(body))
+
+
+def png(
+    samples: NDArray[np.uint16 | np.uint8], bits: int = 16, extra: bytes = b"", interlaced: int = 0
+) -> bytes:
+    """Write a PNG of 1, 2, 4, 8 or 16 bits without filters, with other chunks before its data."""
+    height, width, channels = samples.shape
+    colour = {1: 0, 2: 4, 3: 2, 4: 6}[channels]
+    header = struct.pack(">IIBBBBB", width, height, bits, colour, 0, 0, interlaced)
+    passes = _ADAM7 if interlaced else [(0, 1, 0, 1)]
+    data = b"".join(
+        b"\0" + _packed(row, bits)
+        for top, down, left, across in passes
+        for row in samples[top::down, left::across]
+        if row.size
+    )
+    chunks = chunk(b"IHDR", header) + extra + chunk(b"IDAT", zlib.compress(data))
+    return b"\x89PNG\r\n\x1a\n" + chunks + chunk(b"IEND", b"")
+
+
+_ADAM7 = [(0, 8, 0, 8), (0, 8, 4, 8), (4, 8, 0, 4), (0, 4, 2, 4), (2, 4, 0, 2), (0, 2, 1, 2)]
+_ADAM7 += [(1, 2, 0, 1)]
+
+
+def _packed(row: NDArray[Any], bits: int) -> bytes:
+    if bits == 16:
+        return row.astype(">u2").tobytes()
+    digits = "".join(f"{sample:0{bits}b}" for sample in row.ravel().tolist())
+    digits += "0" * (-len(digits) % 8)
+    return int(digits, 2).to_bytes(len(digits) // 8, "big")
+
+
+def tiff(
+    samples: NDArray[np.uint16],
+    order: str = "<",
+    compressed: bool = False,
+    extra_samples: int | None = None,
+    planes: bool = False,
+) -> bytes:
+    """Write a TIFF of 16 bits a sample in one strip, or in one a channel."""
+    height, width, channels = samples.shape
+    parts = [samples[..., i] for i in range(channels)] if planes else [samples]
+    strips = [part.astype(f"{order}u2").tobytes() for part in parts]
+    if compressed:
+        strips = [zlib.compress(strip) for strip in strips]
+    tags: dict[int, tuple[str, tuple[int, ...]]] = {
+        256: ("I", (width,)),
+        257: ("I", (height,)),
+        258: ("H", (16,) * channels),
+        259: ("H", (8 if compressed else 1,)),
+        262: ("H", (2 if channels > 2 else 1,)),
+        273: ("I", (0,) * len(strips)),
+        277: ("H", (channels,)),
+        278: ("I", (height,)),
+        279: ("I", tuple(map(len, strips))),
+        284: ("H", (2 if planes else 1,)),
+    }
+    if extra_samples is not None:
+        tags[338] = "H", (extra_samples,)
+    values_at = 8 + 2 + 12 * len(tags) + 4
+    data_at = values_at + 64 * len(tags)
+    places = [data_at + sum(map(len, strips[:i])) for i in range(len(strips))]
+    tags[273] = "I", tuple(places)
+    entries, values = b"", b""
+    for tag, (letter, numbers) in sorted(tags.items()):
+        content = struct.pack(f"{order}{len(numbers)}{letter}", *numbers)
+        if len(content) > 4:
+            place = values_at + len(values)
+            values += content
+            content = struct.pack(order + "I", place)
+        kind = {"H": 3, "I": 4}[letter]
+        entries += struct.pack(order + "HHI", tag, kind, len(numbers)) + content.ljust(4, b"\0")
+    mark = b"II*\0" if order == "<" else b"MM\0*"
+    head = mark + struct.pack(order + "IH", 8, len(tags)) + entries + bytes(4)
+    return (head + values).ljust(data_at, b"\0") + b"".join(strips)

@@ -1,0 +1,129 @@
+from __future__ import annotations
+
+import struct
+from io import BytesIO
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+from picture_files import SRGB, XMP, chunk, deep_noise, png, stored, tiff
+from PIL import Image
+
+from imgnet.deep import encode_png, encode_ppm, encode_tiff, read_deep
+from imgnet.metadata import upright_exif, upright_xmp
+from imgnet.profile import Metadata
+
+ALL_CHANNELS = [1, 2, 3, 4]
+NONE = Metadata()
+
+
+def read(data: bytes) -> NDArray[np.uint16] | None:
+    return read_deep(data, Image.open(BytesIO(data)))
+
+
+def is_read_as(data: bytes, expected: NDArray[np.uint16]) -> bool:
+    samples = read(data)
+    assert samples is not None
+    assert samples.dtype == np.uint16
+    return np.array_equal(samples, expected)
+
+
+@pytest.mark.parametrize("channels", ALL_CHANNELS)
+@pytest.mark.parametrize("interlaced", [0, 1])
+def test_png_is_read_with_all_its_bits(channels: int, interlaced: int) -> None:
+    noise = deep_noise(channels)
+    assert is_read_as(png(noise, interlaced=interlaced), noise)
+
+
+@pytest.mark.parametrize("channels", [1, 3, 4])
+@pytest.mark.parametrize("order", ["<", ">"])
+@pytest.mark.parametrize("compressed", [False, True])
+def test_tiff_is_read_with_all_its_bits(channels: int, order: str, compressed: bool) -> None:
+    noise = deep_noise(channels)
+    extra = 2 if channels == 4 else None
+    assert is_read_as(tiff(noise, order, compressed, extra), noise)
+
+
+@pytest.mark.parametrize("order", ["<", ">"])
+def test_a_fourth_sample_that_means_nothing_is_left_out(order: str) -> None:
+    noise = deep_noise(4)
+    assert is_read_as(tiff(noise, order, extra_samples=0), noise[..., :3])
+
+
+@pytest.mark.parametrize("order", ["<", ">"])
+def test_colours_that_were_multiplied_by_alpha_are_divided_by_it(order: str) -> None:
+    noise = deep_noise(4)
+    noise[..., 3] |= 0x8000
+    whole = noise.astype(np.uint64)
+    multiplied = noise.copy()
+    multiplied[..., :3] = (whole[..., :3] * whole[..., 3:] + 32767) // 65535
+    samples = read(tiff(multiplied, order, extra_samples=1))
+    assert samples is not None
+    assert np.abs(samples.astype(int) - noise).max() <= 1
+
+
+def test_planes_are_no_business_of_this_file() -> None:
+    assert read(tiff(deep_noise(3), planes=True)) is None
+    assert read(tiff(deep_noise(3), planes=True, compressed=True)) is None
+
+
+@pytest.mark.parametrize("maximum", [65535, 4095])
+def test_ppm_is_scaled_to_16_bits(maximum: int) -> None:
+    noise = np.minimum(deep_noise(3), maximum)
+    data = f"P6\n20 13\n{maximum}\n".encode() + noise.astype(">u2").tobytes()
+    assert is_read_as(data, np.rint(noise * (65535 / maximum)).astype(np.uint16))
+
+
+@pytest.mark.parametrize("channels", [1, 3])
+def test_a_transparent_colour_becomes_alpha(channels: int) -> None:
+    noise = deep_noise(channels)
+    noise[5, 6] = noise[1, 2]
+    noise[3, 4] = noise[1, 2] ^ 1  # the same in the upper byte
+    key = struct.pack(f">{channels}H", *noise[1, 2].tolist())
+    samples = read(png(noise, extra=chunk(b"tRNS", key)))
+    assert samples is not None
+    assert np.array_equal(samples[..., :-1], noise)
+    clear = np.argwhere(samples[..., -1] == 0).tolist()
+    assert clear == [[1, 2], [5, 6]]
+    assert np.unique(samples[..., -1]).tolist() == [0, 65535]
+
+
+@pytest.mark.parametrize("mode", ["1", "L", "LA", "P", "RGB", "RGBA"])
+def test_images_of_8_bits_are_none_of_16(mode: str) -> None:
+    assert read(stored(Image.new(mode, (3, 2)))) is None
+    assert read_deep(None, Image.new(mode, (3, 2))) is None
+
+
+@pytest.mark.parametrize("channels", ALL_CHANNELS)
+@pytest.mark.parametrize("size", [(1, 1), (1, 9), (9, 1), (13, 20), (150, 3)])
+def test_what_is_written_is_read(channels: int, size: tuple[int, int]) -> None:
+    noise = deep_noise(channels, *size)
+    assert is_read_as(encode_png(noise, NONE), noise)
+    as_tiff = noise[..., [0, 0, 0, 1]] if channels == 2 else noise
+    assert is_read_as(encode_tiff(noise, NONE), as_tiff)
+    if channels in (1, 3):
+        assert is_read_as(encode_ppm(noise, NONE), noise)
+
+
+def test_smooth_pictures_are_compressed() -> None:
+    y, x = np.mgrid[0:60, 0:80]
+    ramp = np.stack([x * 257, y * 300, x + 40 * y], axis=2).astype(np.uint16)
+    assert len(encode_png(ramp, NONE)) < ramp.nbytes / 20
+    assert len(encode_tiff(ramp, NONE)) < ramp.nbytes / 20
+
+
+@pytest.mark.parametrize("form", [encode_png, encode_tiff])
+def test_metadata_is_written_where_pillow_finds_it(form: object) -> None:
+    exif = Image.Exif()
+    exif[0x010F] = "Maker"
+    exif[0x8769] = {0x829A: 0.5}
+    exif[0x0100] = 4000  # a width that is not that of the file
+    metadata = Metadata(SRGB, upright_exif(exif.tobytes()), upright_xmp(XMP))
+    data = form(deep_noise(3), metadata)  # type: ignore[operator]
+    with Image.open(BytesIO(data)) as image:
+        image.load()
+        assert image.size == (20, 13)
+        assert image.info["icc_profile"] == SRGB
+        assert image.info["xmp"] == metadata.xmp
+        assert image.getexif()[0x010F] == "Maker"
+        assert image.getexif().get_ifd(0x8769)[0x829A] == 0.5
