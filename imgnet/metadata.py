@@ -17,6 +17,7 @@ from imgnet.profile import Metadata, describes
 
 EXIF_PREFIX = b"Exif\0\0"  # that JPEG puts before it
 
+_CONVERTED = ("CMYK", "LAB")  # modes whose colours a profile describes no more, once they are RGB
 _XMP_ORIENTATION = re.compile(rb'(tiff:Orientation(?:="|>))[2-8]')
 _XMP_END = b"<?xpacket end"
 _BYTE_ORDERS = {b"II*\0": "<", b"MM\0*": ">"}
@@ -32,7 +33,7 @@ def metadata_of(image: Image.Image, mode: str) -> Metadata:
     icc = image.info.get("icc_profile") or b""
     xmp = image.info.get("xmp") or image.info.get("XML:com.adobe.xmp") or b""
     return Metadata(
-        icc if describes(icc, mode) else b"",
+        icc if image.mode not in _CONVERTED and describes(icc, mode) else b"",
         upright_exif(_exif_of(image)),
         upright_xmp(xmp.encode() if isinstance(xmp, str) else xmp),
     )

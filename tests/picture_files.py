@@ -121,3 +121,18 @@ def tiff(
     mark = b"II*\0" if order == "<" else b"MM\0*"
     head = mark + struct.pack(order + "IH", 8, len(tags)) + entries + bytes(4)
     return (head + values).ljust(data_at, b"\0") + b"".join(strips)
+
+
+def ink_profile() -> bytes:
+    """Return a colour profile of CMYK under which every ink is grey, and two or more are black."""
+    ramp = bytes(range(256))
+    corners = [255, 128, 128, 0, 128] + [0] * 3 + [128] + [0] * 7  # lightness by inks, K fastest
+    cube = b"".join(bytes([lightness, 128, 128]) for lightness in corners)
+    unity = struct.pack(">9i", *(65536 * (i % 4 == 0) for i in range(9)))
+    table = b"mft1" + bytes(4) + bytes([4, 3, 2, 0]) + unity + 4 * ramp + cube + 3 * ramp
+    head = (
+        struct.pack(">I4xI", 144 + len(table), 0x02400000) + b"prtrCMYKLab " + bytes(12) + b"acsp"
+    )
+    head = head.ljust(68, b"\0") + struct.pack(">3I", 0xF6D6, 0x10000, 0xD32D)
+    tags = struct.pack(">I4sII", 1, b"A2B0", 144, len(table))
+    return head.ljust(128, b"\0") + tags + table
