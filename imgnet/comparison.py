@@ -7,12 +7,10 @@ from math import isfinite
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from imgnet.metrics import psnr_db
+from imgnet.profile import Samples
 from imgnet.similarity import LEAST_SIDE, WINDOW, ms_ssim, ssim
-
-Pixels = NDArray[Any]  # uint8 or uint16; the largest value is full brightness and opaque
 
 
 @dataclass(frozen=True)
@@ -68,7 +66,7 @@ def _similarity(value: float | None, least_side: int, size: str) -> str:
     return needs if value is None else f"{value:.5f}"
 
 
-def compare(a: Pixels, b: Pixels) -> Comparison:
+def compare(a: Samples, b: Samples) -> Comparison:
     """Measure how far two pictures are apart.
 
     A grey picture beside a coloured one counts as one of three equal channels, one of 8 bits beside
@@ -78,7 +76,7 @@ def compare(a: Pixels, b: Pixels) -> Comparison:
 
     Args:
         a: (H, W, C) pixels with 1..4 channels, of 8 or 16 bits.
-        b: Pixels of the same height and width.
+        b: Samples of the same height and width.
 
     Raises:
         ValueError: The pictures are of different sizes.
@@ -101,7 +99,7 @@ def compare(a: Pixels, b: Pixels) -> Comparison:
     )
 
 
-def aligned(a: Pixels, b: Pixels) -> tuple[Pixels, Pixels]:
+def aligned(a: Samples, b: Samples) -> tuple[Samples, Samples]:
     """Bring two pictures to the same channels, colours multiplied by alpha.
 
     Raises:
@@ -113,7 +111,7 @@ def aligned(a: Pixels, b: Pixels) -> tuple[Pixels, Pixels]:
     return _premultiplied(a), _premultiplied(b)
 
 
-def alike(a: Pixels, b: Pixels) -> tuple[Pixels, Pixels]:
+def alike(a: Samples, b: Samples) -> tuple[Samples, Samples]:
     """Give two pictures the channels and the depth of the one that has more of them.
 
     >>> a, b = alike(np.zeros((2, 2, 2), np.uint8), np.zeros((2, 2, 3), np.uint8))
@@ -127,28 +125,28 @@ def alike(a: Pixels, b: Pixels) -> tuple[Pixels, Pixels]:
     return _converted(a, colours, transparent), _converted(b, colours, transparent)
 
 
-def _deepened(pixels: Pixels, dtype: np.dtype[Any]) -> Pixels:
+def _deepened(pixels: Samples, dtype: np.dtype[Any]) -> Samples:
     scale = np.iinfo(dtype).max // _peak(pixels)
     return np.asarray(pixels.astype(dtype) * dtype.type(scale))
 
 
-def _peak(pixels: Pixels) -> int:
+def _peak(pixels: Samples) -> int:
     return int(np.iinfo(pixels.dtype).max)
 
 
-def _num_colours(pixels: Pixels) -> int:
+def _num_colours(pixels: Samples) -> int:
     return int(pixels.shape[2]) - _has_alpha(pixels)
 
 
-def _has_alpha(pixels: Pixels) -> bool:
+def _has_alpha(pixels: Samples) -> bool:
     return pixels.shape[2] in (2, 4)
 
 
-def _is_transparent(pixels: Pixels) -> bool:
+def _is_transparent(pixels: Samples) -> bool:
     return _has_alpha(pixels) and bool(pixels[..., -1].min() < _peak(pixels))
 
 
-def _converted(pixels: Pixels, colours: int, transparent: bool) -> Pixels:
+def _converted(pixels: Samples, colours: int, transparent: bool) -> Samples:
     """Bring (H, W, C) pixels to so many colours, and an alpha channel or none."""
     colour = np.broadcast_to(pixels[..., : _num_colours(pixels)], (*pixels.shape[:2], colours))
     if not transparent:
@@ -158,7 +156,7 @@ def _converted(pixels: Pixels, colours: int, transparent: bool) -> Pixels:
     return np.concatenate([colour, np.full_like(colour[..., :1], _peak(pixels))], axis=2)
 
 
-def _premultiplied(pixels: Pixels) -> Pixels:
+def _premultiplied(pixels: Samples) -> Samples:
     if not _has_alpha(pixels):
         return pixels
     peak = _peak(pixels)
@@ -167,11 +165,11 @@ def _premultiplied(pixels: Pixels) -> Pixels:
     return np.concatenate([colour.astype(pixels.dtype), pixels[..., -1:]], axis=2)
 
 
-def _difference(a: Pixels, b: Pixels) -> Pixels:
+def _difference(a: Samples, b: Samples) -> Samples:
     return np.maximum(a, b) - np.minimum(a, b)
 
 
-def side_by_side(a: Pixels, b: Pixels, gain: int) -> Pixels:
+def side_by_side(a: Samples, b: Samples, gain: int) -> Samples:
     """Draw two pictures and their absolute difference, from left to right.
 
     The difference is that of the numbers of `compare`, and opaque: where alpha differs by more than
@@ -179,7 +177,7 @@ def side_by_side(a: Pixels, b: Pixels, gain: int) -> Pixels:
 
     Args:
         a: (H, W, C) pixels with 1..4 channels.
-        b: Pixels of the same height and width.
+        b: Samples of the same height and width.
         gain: What the difference is multiplied by.
 
     Returns:

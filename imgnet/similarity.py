@@ -7,7 +7,8 @@ from collections.abc import Iterator
 import numpy as np
 from numpy.typing import NDArray
 
-Pixels = NDArray[np.unsignedinteger]
+from imgnet.profile import Samples
+
 Floats = NDArray[np.float64]
 
 WINDOW = 11  # samples a side
@@ -18,9 +19,7 @@ SCALES = (0.0448, 0.2856, 0.3001, 0.2363, 0.1333)
 LEAST_SIDE = ((WINDOW - 1) << (len(SCALES) - 1)) + 1
 
 _K1, _K2 = 0.01, 0.03
-_ROWS = (
-    128  # of windows that are worked on at a time, so that memory does not grow with the picture
-)
+_ROWS = 128  # of windows that are worked on at a time, so that memory stays small
 
 
 def _gaussian() -> Floats:
@@ -32,7 +31,7 @@ def _gaussian() -> Floats:
 _KERNEL = _gaussian()
 
 
-def ssim(a: Pixels, b: Pixels) -> float | None:
+def ssim(a: Samples, b: Samples) -> float | None:
     """Return the structural similarity, the mean of that of the channels.
 
     Source: Z. Wang, A. C. Bovik, H. R. Sheikh and E. P. Simoncelli, "Image quality assessment: from
@@ -42,7 +41,7 @@ def ssim(a: Pixels, b: Pixels) -> float | None:
 
     Args:
         a: (H, W, C) pixels, unsigned; the largest value of their type is full brightness.
-        b: Pixels of the same shape and type.
+        b: Samples of the same shape and type.
 
     Returns:
         At most 1, which only equal pictures reach; None where no window fits.
@@ -60,7 +59,7 @@ def ssim(a: Pixels, b: Pixels) -> float | None:
     return float(np.mean([_means(x, y, _peak(a))[0] for x, y in _channels(a, b)]))
 
 
-def ms_ssim(a: Pixels, b: Pixels) -> float | None:
+def ms_ssim(a: Samples, b: Samples) -> float | None:
     """Return the multi-scale structural similarity, the mean of that of the channels.
 
     Source: Z. Wang, E. P. Simoncelli and A. C. Bovik, "Multi-scale structural similarity for image
@@ -88,18 +87,18 @@ def ms_ssim(a: Pixels, b: Pixels) -> float | None:
     return float(np.mean([_ms_ssim(x, y, _peak(a)) for x, y in _channels(a, b)]))
 
 
-def _check(a: Pixels, b: Pixels) -> None:
+def _check(a: Samples, b: Samples) -> None:
     if a.shape != b.shape or a.dtype != b.dtype:
         raise ValueError(
             f"cannot compare {a.dtype} pixels of shape {a.shape} and {b.dtype} of {b.shape}"
         )
 
 
-def _peak(pixels: Pixels) -> int:
+def _peak(pixels: Samples) -> int:
     return int(np.iinfo(pixels.dtype).max)
 
 
-def _channels(a: Pixels, b: Pixels) -> Iterator[tuple[Floats, Floats]]:
+def _channels(a: Samples, b: Samples) -> Iterator[tuple[Floats, Floats]]:
     for channel in range(a.shape[2]):
         yield a[..., channel].astype(np.float64), b[..., channel].astype(np.float64)
 
