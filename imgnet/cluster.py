@@ -87,8 +87,8 @@ def _connect(address: str) -> Any:
         ray.init(address, log_to_driver=False, logging_level=logging.ERROR)
     except (OSError, RuntimeError, ValueError) as error:
         raise UsageError(
-            f"no Ray cluster at {address} ({str(error).splitlines()[0]}); start one with `ray "
-            "start --head` or name another --address"
+            f"no Ray cluster answers at {address!r}; start one with `ray start --head` or name "
+            "another with --address"
         ) from error
     finally:
         signal.signal(signal.SIGTERM, handler)  # Ray puts one of its own there
@@ -107,7 +107,7 @@ def _probe(address: str) -> None:
 
 
 def _last_started() -> str:
-    """Return the address that Ray takes for "auto", or nothing; Ray leaves it there when it dies."""
+    """Return the address that Ray takes for "auto", or nothing; it may be of a dead cluster."""
     folder = os.environ.get("RAY_TMPDIR") or os.environ.get("TMPDIR") or "/tmp"
     noted = Path(folder, "ray", "ray_current_cluster")
     return os.environ.get("RAY_ADDRESS") or (noted.read_text() if noted.exists() else "")

@@ -82,23 +82,23 @@ def _check_distinct(sources: Sequence[Source], output: str | None) -> None:
     Raises:
         UsageError: It is such a batch.
     """
-    makers: dict[str, str] = {}
+    makers: dict[str, Source] = {}
     for source in sources:
         path = _named(source, output)
         if path is None:
             continue
-        maker = makers.setdefault(_place(path), source.path)
-        if maker is not source.path:
+        maker = makers.setdefault(_place(path), source)
+        if maker is not source:
             raise UsageError(
-                f"{maker} and {source.path} would both become {path}; rename one, or encode them "
-                "into different folders"
+                f"{maker.path} and {source.path} would both become {path}; rename one, or "
+                "encode them into different folders"
             )
     for source in sources:
-        maker = makers.get(_place(Path(source.path)), source.path)
-        if maker != source.path:
+        maker = makers.get(_place(Path(source.path)), source)
+        if maker is not source:
             raise UsageError(
-                f"{source.path} is an input, and {maker} would become it; encode into a folder "
-                "with -o"
+                f"{source.path} is an input, and {maker.path} would become it; encode into "
+                "another folder with -o"
             )
 
 
