@@ -22,6 +22,8 @@ from imgnet.cli.verify import verify
 from imgnet.errors import ImgnetError, OutputError, UsageError
 from imgnet.interrupts import Interrupted, end_at_once, receiving
 
+INTERRUPTED = 130
+
 OVERVIEW = """Store a photo as a small neural network that decodes at any size.
 
 \b
@@ -93,6 +95,8 @@ def run(arguments: Sequence[str] | None = None) -> int:
     except OSError as error:  # of stdout, where it is not a result that is printed
         complain(f"{error.filename or '<stdout>'}: cannot be written ({error.strerror})")
         return OutputError.exit_code
+    if code == INTERRUPTED:  # by a KeyboardInterrupt, which Typer catches
+        complain("interrupted")
     return code or 0
 
 
