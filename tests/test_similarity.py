@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from imgnet.similarity import LEAST_SIDE, WINDOW, ms_ssim, ssim
+from imgnet.similarity import LEAST_SIDE, WINDOW, _halved, ms_ssim, ssim
 
 Pixels = NDArray[np.uint8]
 
@@ -103,3 +103,7 @@ def test_unlike_arrays_are_refused(measure: object) -> None:
     for b in (a[:-1], a[..., :1], a.astype(np.uint16)):
         with pytest.raises(ValueError, match="cannot compare"):
             measure(a, b)  # type: ignore[operator]
+
+
+def test_odd_sides_repeat_their_last_samples() -> None:
+    assert _halved(np.array([[1.0, 3, 5]])).tolist() == [[2.0, 5.0]]
