@@ -21,6 +21,7 @@ import numpy as np
 from imgnet.api import decode, encode, save
 from imgnet.costs import peak_megabytes
 from imgnet.errors import ImgnetError, UsageError
+from imgnet.interrupts import Interrupted
 from imgnet.metrics import bpp, psnr_db
 from imgnet.pixels import Pixels, read_image, write_image
 
@@ -243,3 +244,7 @@ def run_tasks(
                 "a process died while it measured, perhaps for lack of memory; try --jobs 1, and "
                 "--resume to keep what is stored"
             ) from None
+        except Interrupted:
+            for child in multiprocessing.active_children():
+                child.terminate()  # or the pool would wait for what they are at
+            raise
