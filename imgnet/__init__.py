@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from imgnet.registration import register_soon
+
 __version__ = "0.0.1"
 
 if TYPE_CHECKING:
@@ -49,3 +51,6 @@ def __getattr__(name: str) -> Any:
     if name not in _MODULES:
         raise AttributeError(f"module 'imgnet' has no attribute {name!r}")
     return getattr(import_module(f"imgnet.{_MODULES[name]}"), name)
+
+
+register_soon()

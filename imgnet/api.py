@@ -57,11 +57,12 @@ def encode(
     keep: float | None = None,
     on_progress: Callable[[Progress], None] | None = None,
     snapshot: tuple[int, Path] | None = None,
+    should_stop: Callable[[], bool] | None = None,
 ) -> Encoded:
     """Fit a network to an image.
 
     Args:
-        image: Path, Pillow image, (H, W, C) array of uint8 or uint16, or what
+        image: Path, binary file, Pillow image, (H, W, C) array of uint8 or uint16, or what
             `imgnet.pixels.read_photo` returns.
         model: "grid", "gated" or "mlp".
         quality: 0..100; sets the file size where no target does.
@@ -81,6 +82,7 @@ def encode(
         keep: Fraction of the pixels that the fit sees, chosen at random; instead of `mask`.
         on_progress: Called a few times a second.
         snapshot: (N, folder): write a preview there every N steps.
+        should_stop: Asked before every step; once it is True, the fit ends with what it has.
 
     Returns:
         The encoded image; its `report` holds what the fit measured.
@@ -111,6 +113,7 @@ def encode(
         on_progress=on_progress,
         snapshot_every=snapshot[0] if snapshot else 0,
         on_snapshot=None if snapshot is None else _previews(spec, *snapshot),
+        should_stop=should_stop,
     )
     encoder = encode_grid if model == "grid" else encode_coordinates
     encoded, result = encoder(request, spec, profile, pixels, counted, options)

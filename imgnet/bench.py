@@ -8,7 +8,6 @@ that of this fit alone.
 from __future__ import annotations
 
 import multiprocessing
-import os
 import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
@@ -22,6 +21,7 @@ import numpy as np
 from imgnet.api import decode, encode, save
 from imgnet.costs import peak_megabytes
 from imgnet.errors import ImgnetError, UsageError
+from imgnet.interrupts import Interrupted
 from imgnet.metrics import bpp, psnr_db
 from imgnet.pixels import Pixels, read_image, write_image
 
@@ -207,16 +207,14 @@ def run_jobs(jobs: Sequence[Job], num_processes: int = 1) -> Iterator[Point]:
     Raises:
         ImgnetError: A fit fails, or its process dies.
     """
-    threads = None if num_processes == 1 else max(1, (os.cpu_count() or 1) // num_processes)
-    tasks = [(job, threads) for job in jobs]
+    tasks = [(job, num_processes) for job in jobs]
     return run_tasks(_run_alone, tasks, num_processes, tasks_per_process=1)
 
 
-def _run_alone(job: Job, threads: int | None) -> Point:
-    if threads is not None:
-        import torch
+def _run_alone(job: Job, num_processes: int) -> Point:
+    from imgnet.device import share_threads
 
-        torch.set_num_threads(threads)
+    share_threads(num_processes)
     return run_job(job)
 
 
@@ -246,3 +244,7 @@ def run_tasks(
                 "a process died while it measured, perhaps for lack of memory; try --jobs 1, and "
                 "--resume to keep what is stored"
             ) from None
+        except Interrupted:
+            for child in multiprocessing.active_children():
+                child.terminate()  # or the pool would wait for what they are at
+            raise

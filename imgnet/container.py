@@ -22,7 +22,7 @@ widest numbers come first and of the same width the names in their order, as saf
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, BinaryIO
 from zlib import crc32
 
 import numpy as np
@@ -40,6 +40,7 @@ from imgnet.tensorfile import (
     BYTE,
     DAMAGED,
     Json,
+    begin_of,
     check_length,
     dump,
     entries_of,
@@ -47,6 +48,7 @@ from imgnet.tensorfile import (
     join,
     length_of,
     load,
+    read_start,
     split,
     tensor_at,
 )
@@ -170,6 +172,26 @@ def from_bytes(data: bytes, name: str = "<bytes>") -> Encoded:
         raise FormatError(f"{name}: {error}") from None
 
 
+def read_header(file: BinaryIO) -> tuple[Spec, str, Metadata]:
+    """Read what a file says of its picture before its network, and nothing else of it.
+
+    Returns:
+        The shape of the network, the mode and the metadata of the image.
+
+    Raises:
+        FormatError: It is not an .inr file, is damaged, or is newer than this version.
+    """
+    header = read_start(file)
+    entries = load(split(header)[0])
+    spec, mode = _read_spec(_inr_metadata(entries))
+    about = {}
+    for name in entries.keys() & set(_METADATA_KINDS):
+        length = length_of(entries[name], MAX_METADATA_BYTES)
+        file.seek(len(header) + begin_of(entries[name]))
+        about[name] = file.read(length)
+    return spec, mode, Metadata(**about)
+
+
 def _metadata(encoded: Encoded) -> Json:
     spec = encoded.spec
     metadata: Json = {
@@ -195,8 +217,7 @@ def _checksum(metadata: Json, body: bytes) -> int:
 def _read(data: bytes) -> Encoded:
     header, body = split(data)
     entries = load(header)
-    metadata = _inr_metadata(entries.pop(_METADATA, None))
-    _check_version(metadata)
+    metadata = _inr_metadata(entries)
     spec, mode = _read_spec(metadata)
     (depth,) = integers([metadata.get("depth", _DEPTHS[0])], [_DEPTHS])
     tensors, about = _read_tensors(spec, entries, body)
@@ -205,13 +226,12 @@ def _read(data: bytes) -> Encoded:
     return Encoded(spec, mode, tensors, depth=depth, metadata=about)
 
 
-def _inr_metadata(metadata: Any) -> Json:
-    if not isinstance(metadata, dict) or not isinstance(metadata.get(_KEY), str):
+def _inr_metadata(entries: Json) -> Json:
+    """Take what the file says of its picture out of its header."""
+    texts = entries.pop(_METADATA, None)
+    if not isinstance(texts, dict) or not isinstance(texts.get(_KEY), str):
         raise FormatError("a safetensors file, but not one of imgnet's")
-    return load(metadata[_KEY].encode(errors="replace"))
-
-
-def _check_version(metadata: Json) -> None:
+    metadata = load(texts[_KEY].encode(errors="replace"))
     (version,) = integers([metadata.get("v")], [range(1, 1 << 31)])
     if version > VERSION:
         raise FormatError(
@@ -220,6 +240,7 @@ def _check_version(metadata: Json) -> None:
         )
     if set(metadata) - {"depth", "mode", "prior"} != {"crc", "model", "net", "size", "v"}:
         raise FormatError(DAMAGED)
+    return metadata
 
 
 def _read_spec(metadata: Json) -> tuple[Spec, str]:

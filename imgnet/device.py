@@ -75,6 +75,11 @@ def one_thread_workers(device: torch.device) -> Iterator[tuple[ThreadPoolExecuto
         torch.set_num_threads(num_threads)
 
 
+def share_threads(num_processes: int) -> None:
+    """Let torch use this process's share of the cores that several processes fit on."""
+    torch.set_num_threads(max(1, torch.get_num_threads() // num_processes))
+
+
 def fastest_dtype(device: torch.device) -> torch.dtype:
     """Return the precision in which a CPU multiplies fastest: bfloat16 where it has units for it.
 

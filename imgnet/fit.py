@@ -118,11 +118,7 @@ class _Fit:
         return self._kept()
 
     def _done(self) -> float:
-        """Return the part of the schedule that lies behind, by steps or by time."""
-        done = self.step / self.options.preset.steps
-        if self.options.time_limit_s:
-            done = max(done, (time.monotonic() - self.started) / self.options.time_limit_s)
-        return done
+        return self.options.part_done(self.step, self.started)
 
     def _set_learning_rate(self, done: float) -> None:
         factor = min(1.0, (self.step + 1) / WARM_UP) * (1 + cos(pi * done)) / 2

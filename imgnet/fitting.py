@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -28,6 +29,8 @@ class Options:
         on_progress: Called a few times a second.
         snapshot_every: Steps between two calls of `on_snapshot`; 0 for none.
         on_snapshot: Called with the step and the parameters as they would be stored.
+        should_stop: Asked before every step whether to end as if the time were up; once True, it
+            must stay so.
     """
 
     preset: Preset
@@ -38,6 +41,24 @@ class Options:
     on_progress: Callable[[Progress], None] | None = None
     snapshot_every: int = 0
     on_snapshot: Callable[[int, Arrays], None] | None = None
+    should_stop: Callable[[], bool] | None = None
+
+    def part_done(self, step: int, started: float) -> float:
+        """Return the part 0..1 of the schedule that lies behind, by steps, by time or by request.
+
+        Args:
+            step: Steps taken.
+            started: When, by the monotonic clock.
+
+        >>> Options(Preset(steps=200, pixels_per_step=4096)).part_done(50, time.monotonic())
+        0.25
+        """
+        if self.should_stop is not None and self.should_stop():
+            return 1.0
+        done = step / self.preset.steps
+        if self.time_limit_s:
+            done = max(done, (time.monotonic() - started) / self.time_limit_s)
+        return done
 
 
 @dataclass(frozen=True)

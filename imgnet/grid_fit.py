@@ -130,11 +130,7 @@ class GridFit:
         return self._result()
 
     def _done(self) -> float:
-        """Return the part of the schedule that lies behind, by steps or by time."""
-        done = self.step / self.preset.steps
-        if self.options.time_limit_s:
-            done = max(done, (time.monotonic() - self.started) / self.options.time_limit_s)
-        return done
+        return self.options.part_done(self.step, self.started)
 
     def _take_step(self, done: float, relaxed_done: float) -> None:
         rows = self._next_rows()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
+from typing import BinaryIO
 
 import numpy as np
 from PIL import Image
@@ -14,7 +15,7 @@ from imgnet.pixels import read_photo
 from imgnet.profile import Profile, Samples, profile_of
 
 Photo = tuple[Samples, Profile]
-Picture = str | Path | Image.Image | Samples | Photo
+Picture = str | Path | BinaryIO | Image.Image | Samples | Photo
 
 
 def load_photo(image: Picture, metadata: str = "all") -> Photo:

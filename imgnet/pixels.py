@@ -23,6 +23,7 @@ from imgnet.formats import encode_image, find_format, to_image
 from imgnet.geometry import MAX_PIXELS, MAX_SIDE
 from imgnet.metadata import metadata_of
 from imgnet.profile import NO_METADATA, Metadata, Profile, Samples, profile_of
+from imgnet.tensorfile import looks_encoded
 
 Pixels = NDArray[np.uint8]
 Source = str | Path | BinaryIO | Image.Image
@@ -220,6 +221,8 @@ def _content(source: str | Path | BinaryIO) -> bytes:
         raise InputError(f"cannot be read ({error.strerror})") from error
     if not data:
         raise InputError("empty; expected an image")
+    if looks_encoded(data):  # with our plug-in Pillow would draw an .inr file
+        raise UnidentifiedImageError
     return data
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 from collections.abc import Container, Mapping, Sequence
 from math import prod
-from typing import Any
+from typing import Any, BinaryIO
 
 import numpy as np
 from numpy.typing import NDArray
@@ -49,22 +49,31 @@ def split(data: bytes) -> tuple[bytes, bytes]:
     >>> split(bytes([2, 0, 0, 0, 0, 0, 0, 0]) + b"{}body")
     (b'{}', b'body')
     """
-    length = int.from_bytes(data[:_PREFIX_BYTES], "little")
-    if not looks_encoded(data) or length > _MAX_HEADER_BYTES:
+    if not looks_encoded(data):
         raise FormatError("not an .inr file; `imgnet encode` makes one from an image")
-    header_end = _PREFIX_BYTES + length
+    header_end = _PREFIX_BYTES + _header_bytes(data)
     if len(data) < header_end:
         raise FormatError(f"cut short after {len(data)} bytes; {GET_AGAIN}")
     return data[_PREFIX_BYTES:header_end], data[header_end:]
 
 
+def read_start(file: BinaryIO) -> bytes:
+    """Read a file to the end of its header, if it may be such a file; else some bytes."""
+    prefix = file.read(_PREFIX_BYTES)
+    return prefix + file.read(min(_header_bytes(prefix), _MAX_HEADER_BYTES))
+
+
+def _header_bytes(data: bytes) -> int:
+    return int.from_bytes(data[:_PREFIX_BYTES], "little")
+
+
 def looks_encoded(head: bytes) -> bool:
-    """Tell from its first nine bytes whether a file is a safetensors file, as every .inr is.
+    """Tell from its first nine bytes whether a file may be a safetensors file, as every .inr is.
 
     >>> looks_encoded(bytes(8) + b"{"), looks_encoded(b"GIF89a")
     (True, False)
     """
-    return head[_PREFIX_BYTES : _PREFIX_BYTES + 1] == b"{"
+    return _header_bytes(head) <= _MAX_HEADER_BYTES and head[8:9] == b"{"
 
 
 def entries_of(tensors: Mapping[str, Kind]) -> Json:
@@ -134,6 +143,16 @@ def length_of(entry: Any, most: int) -> int:
     """
     shape = entry.get("shape") if isinstance(entry, dict) else None
     return integers(shape, [range(1, most + 1)])[0]
+
+
+def begin_of(entry: Json) -> int:
+    """Return where the bytes of a tensor begin in the body, as its entry claims.
+
+    Raises:
+        FormatError: It claims nothing of the kind.
+    """
+    begin, _ = integers(entry.get("data_offsets"), [range(1 << 40)] * 2)
+    return begin
 
 
 def tensor_at(body: bytes, dtype: np.dtype[Any], entry: Json) -> NDArray[Any]:

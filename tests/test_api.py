@@ -2,6 +2,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
+from io import BytesIO
 from itertools import count
 from pathlib import Path
 from typing import Any
@@ -412,3 +413,25 @@ def test_arrays_of_any_memory_layout(model: str, form: str) -> None:
     seen = np.ones((12, 40), bool)[:, ::2]
     encoded = encode(pixels, model=model, dim_hidden=3, num_layers=1, mask=seen)
     assert encoded == encode(pixels.copy(), model=model, dim_hidden=3, num_layers=1, mask=seen)
+
+
+@pytest.mark.parametrize("model", ["grid", "gated", "mlp"])
+@pytest.mark.parametrize("steps", [0, 7])
+def test_a_fit_ends_on_request_with_what_it_has(model: str, steps: int) -> None:
+    asked = iter([False] * steps)
+    encoded = imgnet.encode(
+        picture(), model=model, target_size=1500, should_stop=lambda: next(asked, True)
+    )
+    assert encoded.report is not None
+    assert encoded.report.steps == steps
+    data = to_bytes(encoded)
+    assert len(data) <= 1500
+    assert imgnet.decode(data).shape == (24, 32, 3)
+    assert api.verify(data) is (True if model == "grid" else None)
+
+
+def test_an_image_may_be_a_binary_file() -> None:
+    file = BytesIO()
+    Image.fromarray(picture()).save(file, "png")
+    file.seek(0)
+    assert imgnet.encode(file).spec.width == 32

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import multiprocessing
 import os
+import signal
+import threading
+import time
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +16,7 @@ from PIL import Image
 from imgnet import bench
 from imgnet.api import decode
 from imgnet.errors import ImgnetError, InputError, UsageError
+from imgnet.interrupts import Interrupted, end_at_once, receiving
 from imgnet.metrics import bpp, psnr_db
 from imgnet.pixels import read_image, write_image
 
@@ -117,3 +122,13 @@ def test_images_that_cannot_be_measured(photo: Path, tmp_path: Path) -> None:
     Image.open(photo).save(tmp_path / "photo.bmp")
     with pytest.raises(UsageError, match="same name"):
         bench.prepare([photo, tmp_path / "photo.bmp"], None, tmp_path)
+
+
+def test_an_interrupt_does_not_wait_for_what_runs() -> None:
+    started = time.monotonic()
+    alarm = threading.Timer(3, os.kill, (os.getpid(), signal.SIGTERM))
+    alarm.start()
+    with pytest.raises(Interrupted), receiving(end_at_once):
+        list(bench.run_tasks(time.sleep, [(300,)], 1))
+    assert time.monotonic() - started < 100
+    assert not multiprocessing.active_children()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import json
+import signal
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
@@ -16,6 +17,7 @@ from imgnet.bench import Job, Point, Rate
 from imgnet.cli.app import run
 from imgnet.cli.lists import parse_rates
 from imgnet.costs import ProcessCost
+from imgnet.interrupts import Interrupted
 
 Bench = Callable[..., tuple[int, str, str]]
 
@@ -194,7 +196,7 @@ def test_points_are_stored_one_by_one(
 ) -> None:
     def broken(asked: Sequence[Job], processes: int) -> Iterator[Point]:
         yield next(whole(asked, processes))
-        raise KeyboardInterrupt
+        raise Interrupted(signal.SIGINT)
 
     whole = bench.run_jobs
     monkeypatch.setattr(bench, "run_jobs", broken)

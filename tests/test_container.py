@@ -3,6 +3,7 @@ from __future__ import annotations
 import json
 import struct
 from dataclasses import replace
+from io import BytesIO
 from typing import Any
 from zlib import crc32
 
@@ -20,6 +21,7 @@ from imgnet.container import (
     Report,
     from_bytes,
     looks_encoded,
+    read_header,
     to_bytes,
 )
 from imgnet.errors import FormatError
@@ -178,12 +180,26 @@ def test_every_flipped_bit_is_noticed() -> None:
 
 @pytest.mark.parametrize(
     "data",
-    [b"", b"GIF89a", b"\x89PNG\r\n\x1a\n" + bytes(99), b"a text file, not short", bytes(2000)],
+    [
+        *(b"", b"GIF89a", b"\x89PNG\r\n\x1a\n" + bytes(99), b"a text file, not short", bytes(2000)),
+        b"II*\0\x20\x03\0\0{" + bytes(99),  # a TIFF file whose first sample is 123
+    ],
 )
 def test_other_files_are_named_for_what_they_are(data: bytes) -> None:
     with pytest.raises(FormatError, match=r"^a\.png: not an \.inr file"):
         from_bytes(data, "a.png")
     assert not looks_encoded(data)
+
+
+@pytest.mark.parametrize("encoded", ALL)
+def test_the_header_says_enough_without_the_rest(encoded: Encoded) -> None:
+    data = to_bytes(encoded)
+    end = 8 + struct.unpack("<Q", data[:8])[0]
+    if not encoded.metadata.parts():
+        data = data[:end] + b"rubbish"
+    assert read_header(BytesIO(data)) == (encoded.spec, encoded.mode, encoded.metadata)
+    with pytest.raises(FormatError, match="cut short"):
+        read_header(BytesIO(data[: end - 1]))
 
 
 @pytest.mark.parametrize("metadata", [None, {}, {"format": "pt"}, {"inr": ""}])

@@ -36,3 +36,15 @@ def test_bfloat16_needs_a_clear_gain(
 
 def test_other_devices_multiply_in_float32() -> None:
     assert device.fastest_dtype(torch.device("meta")) is torch.float32
+
+
+def test_processes_share_the_cores() -> None:
+    before = torch.get_num_threads()
+    try:
+        torch.set_num_threads(6)
+        device.share_threads(2)
+        assert torch.get_num_threads() == 3
+        device.share_threads(5)
+        assert torch.get_num_threads() == 1
+    finally:
+        torch.set_num_threads(before)

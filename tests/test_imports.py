@@ -15,10 +15,11 @@ import imgnet
 PACKAGE = Path(imgnet.__file__).parent
 
 FLOORS = {
-    0: {"errors", "geometry", "presets", "progress", "rate", "spec"},
+    0: {"errors", "geometry", "interrupts", "presets", "progress", "rate", "spec"},
     1: {
         *("codestream", "container", "entropy", "fitting", "masks", "metrics", "pixels", "render"),
-        *("deep", "formats", "metadata", "photo", "profile", "tensorfile"),
+        *("comparison", "deep", "formats", "metadata", "photo", "profile", "similarity"),
+        *("tensorfile",),
         *(
             "context",
             "priors",
@@ -44,9 +45,11 @@ FLOORS = {
             "latents",
         ),
     },
-    3: {"api", "describe", "encoding"},
+    3: {"api", "breakdown", "describe", "encoding"},
     4: {
         *("__init__", "__main__", "bench", "cli"),
+        *("plugin", "registration"),
+        *("batch", "cluster", "workers"),
         *("anchors", "costs", "curves", "peers", "plot", "priors/train", "results"),
     },
 }

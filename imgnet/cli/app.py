@@ -4,19 +4,23 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
+from io import TextIOWrapper
 from typing import Annotated
 
 import typer
 
 from imgnet import __version__
+from imgnet.cli import completion
 from imgnet.cli.bench import bench
+from imgnet.cli.compare import compare
 from imgnet.cli.decode import decode
 from imgnet.cli.encode import encode
 from imgnet.cli.info import info
 from imgnet.cli.resample import resample
-from imgnet.cli.terminal import complain
+from imgnet.cli.terminal import complain, say_lines
 from imgnet.cli.verify import verify
-from imgnet.errors import ImgnetError, UsageError
+from imgnet.errors import ImgnetError, OutputError, UsageError
+from imgnet.interrupts import Interrupted, end_at_once, receiving
 
 INTERRUPTED = 130
 
@@ -30,12 +34,13 @@ OVERVIEW = """Store a photo as a small neural network that decodes at any size.
 
 app = typer.Typer(
     help=OVERVIEW,
+    add_completion=False,  # Typer's options take no name of a shell; see completion.py
     # Plain help and plain errors: rich would double the time that --help takes.
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 80},
 )
-for command in (encode, decode, resample, info, verify, bench):
+for command in (encode, decode, resample, info, verify, compare, bench):
     app.command()(command)
 
 
@@ -55,10 +60,13 @@ def start(
             "--version", help="Print the version.", callback=_print_version, is_eager=True
         ),
     ] = False,
+    _show_completion: completion.Show = None,
+    _install_completion: completion.Install = None,
 ) -> None:
     """Refuse to run without a command."""
     if context.invoked_subcommand is None:
-        raise UsageError(f"no command given\n\n{context.get_help()}")
+        say_lines(context.get_help())
+        raise UsageError("no command given; the most used are encode, decode and info")
 
 
 def run(arguments: Sequence[str] | None = None) -> int:
@@ -71,15 +79,23 @@ def run(arguments: Sequence[str] | None = None) -> int:
     imgnet ...
     0
     """
+    completion.prepare()
     try:
-        code = app(arguments, prog_name="imgnet", standalone_mode=False)
+        with receiving(end_at_once):
+            code = app(arguments, prog_name="imgnet", standalone_mode=False)
     except ImgnetError as error:
         complain(error)
         return error.exit_code
+    except Interrupted as end:
+        complain("interrupted")
+        return end.exit_code
     except typer.TyperException as error:
         complain(f"{error.format_message()} (see {_command_path(error)} --help)")
         return error.exit_code
-    if code == INTERRUPTED:
+    except OSError as error:  # of stdout, where it is not a result that is printed
+        complain(f"{error.filename or '<stdout>'}: cannot be written ({error.strerror})")
+        return OutputError.exit_code
+    if code == INTERRUPTED:  # by a KeyboardInterrupt, which Typer catches
         complain("interrupted")
     return code or 0
 
@@ -91,4 +107,6 @@ def _command_path(error: typer.TyperException) -> str:
 
 def main() -> None:
     """Run the command line of this process and leave with its exit code."""
+    if isinstance(sys.stdout, TextIOWrapper):  # a name that stdout cannot spell ends no program
+        sys.stdout.reconfigure(errors="backslashreplace")
     sys.exit(run())

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 
 def bench(
-    images: Annotated[list[Path], typer.Argument(metavar="IMAGE...", help="Images to encode.")],
+    images: Annotated[list[Path], typer.Argument(metavar="IMAGE", help="Images to encode.")],
     model: options.Model = "grid",
     qualities: Annotated[
         str | None, typer.Option(metavar="LIST", help=f"0..100, such as {QUALITIES}.")
@@ -58,10 +58,10 @@ def bench(
         Path | None, typer.Option(metavar="FILE", help="Figure to draw: .png, .svg or .pdf.")
     ] = None,
 ) -> int:
-    """Encode every image at every rate and effort; report size, PSNR, time and memory.
+    """Measure size, PSNR, time and memory on images.
 
-    With other codecs to compare with, report also how many percent larger or smaller our files are
-    at equal PSNR (BD-rate).
+    Every image is encoded at every rate and effort. With other codecs to compare with, report also
+    how many percent larger or smaller our files are at equal PSNR (BD-rate).
     """
     rates = parse_rates(model, qualities, target_bpp)
     levels = [int(effort) for effort in parse_list("--efforts", efforts, "3,5", r"[1-9]")]

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from time import monotonic
 from typing import Annotated
 
 import typer
 
+from imgnet.batch import name_of
 from imgnet.cli import options
+from imgnet.cli.details import check_verbosity, drawn_line, network_line
 from imgnet.cli.inputs import load_encoded, naming
 from imgnet.cli.outputs import choose_depth, resolve_picture, write_picture
+from imgnet.cli.terminal import say
 
 
 def decode(
@@ -22,6 +26,8 @@ def decode(
     image_format: options.ImageFormat = None,
     depth: options.Depth = None,
     force: options.Force = False,
+    quiet: options.Quiet = False,
+    verbose: options.Verbose = False,
 ) -> int:
     """Draw an .inr file as an image of any size.
 
@@ -30,6 +36,8 @@ def decode(
     from imgnet import api
     from imgnet.geometry import Crop
 
+    check_verbosity(quiet=quiet, verbose=verbose)
+    started = monotonic()
     area = None if crop is None else Crop.parse(crop)
     path = resolve_picture(source, output, image_format, depth, force=force)
     encoded = load_encoded(source)
@@ -37,4 +45,7 @@ def decode(
         bits = choose_depth(depth, encoded.depth, path, image_format)
         pixels = api.decode(encoded, size=size, crop=area, depth=bits)
     write_picture(pixels, path, image_format, encoded.metadata)
+    if verbose:
+        say(network_line(encoded))
+        say(drawn_line(name_of(source), pixels.shape, monotonic() - started))
     return 0

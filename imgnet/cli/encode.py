@@ -2,30 +2,45 @@
 
 from __future__ import annotations
 
-import json
-from dataclasses import asdict, dataclass
-from math import isfinite
+import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import Annotated, Any, Literal
 
 import typer
 
+from imgnet.batch import STDIO
 from imgnet.cli import options
-from imgnet.cli.inputs import STDIO, for_each, load_image, name_of
-from imgnet.cli.outputs import check_shared, check_snapshots, resolve_output, write_bytes
-from imgnet.cli.terminal import say, watch
-from imgnet.errors import ImgnetError, UsageError
+from imgnet.cli.batch import Reporter, carry_out
+from imgnet.cli.details import check_verbosity
+from imgnet.cli.engine import Engine
+from imgnet.cli.outputs import check_snapshots
+from imgnet.cli.plan import Plan
+from imgnet.cli.terminal import is_terminal
+from imgnet.errors import UsageError
+from imgnet.interrupts import Interrupted
 
-if TYPE_CHECKING:
-    from imgnet.container import Encoded
-
-SUFFIX = ".inr"
 MAX_DIM, MAX_LAYERS = 4096, 64  # limits of the file format
 
 
 def encode(
-    inputs: Annotated[list[str], typer.Argument(metavar="IMAGE...", help="Images; - for stdin.")],
+    inputs: Annotated[list[str], typer.Argument(metavar="IMAGE", help="Images; - for stdin.")],
     output: options.Output = None,
+    recursive: Annotated[
+        bool, typer.Option("-r", "--recursive", help="Take the images of folders, tree and all.")
+    ] = False,
+    skip_existing: Annotated[
+        bool, typer.Option("--skip-existing", help="Leave out images whose file exists.")
+    ] = False,
+    jobs: Annotated[
+        int | None,
+        typer.Option(
+            "-j",
+            "--jobs",
+            metavar="N",
+            min=0,
+            help="Images at the same time, which share the cores; 0 for one a core.",
+        ),
+    ] = None,
     model: options.Model = "grid",
     quality: options.Quality = 75,
     target_bpp: Annotated[
@@ -80,21 +95,38 @@ def encode(
     ] = None,
     seed: options.Seed = 0,
     device: options.Device = "auto",
+    engine_name: Annotated[
+        Literal["local", "ray"],
+        typer.Option("--engine", help="Fit on this machine, or on a Ray cluster."),
+    ] = "local",
+    address: Annotated[
+        str, typer.Option(metavar="HOST:PORT", help="Of the cluster; default: the one found.")
+    ] = "auto",
+    ship_bytes: Annotated[
+        bool, typer.Option("--ship-bytes", help="Send files to the cluster; no path is shared.")
+    ] = False,
+    keep_partial: Annotated[
+        bool, typer.Option("--keep-partial", help="On Ctrl-C, write the best so far, then end.")
+    ] = False,
     force: options.Force = False,
     as_json: options.Json = False,
     quiet: options.Quiet = False,
+    verbose: options.Verbose = False,
 ) -> int:
     """Fit a small network to each image and store it as an .inr file.
 
-    Without -o the file goes beside the image, under the same name ending in .inr.
+    Without -o the file goes beside the image, under the same name ending in .inr. Several images,
+    or the tree of a folder, go into the folder of -o.
     """
-    from imgnet import api
-
-    if as_json and output == STDIO:
+    check_verbosity(quiet=quiet, verbose=verbose)
+    if as_json and (output == STDIO or (output is None and STDIO in inputs)):
         raise UsageError("--json and -o - both want stdout; choose one of them")
-    if len(inputs) > 1:
-        check_shared(output)
+    plan = Plan(inputs, output, recursive, force=force, skip_existing=skip_existing)
+    engine = Engine(engine_name, jobs, address, ship_bytes=ship_bytes, keep_partial=keep_partial)
+    engine.check()
     if snapshot_every is not None:
+        if len(inputs) > 1 or recursive or engine_name != "local":
+            raise UsageError("--snapshot-every watches the fit of one image on this machine")
         check_snapshots(*snapshot_every)
     fit_options: dict[str, Any] = {
         "model": model,
@@ -115,111 +147,19 @@ def encode(
         "device": device,
     }
 
-    def work(source: str) -> None:
-        path = resolve_output(source, output, SUFFIX, force=force)
-        image = load_image(source, quiet=quiet)
-        with watch(name_of(source), quiet=quiet) as on_progress:
-            encoded = api.encode(image, **fit_options, on_progress=on_progress)
-        result = Result.of(encoded, write_encoded(encoded, path), source, path, effort)
-        if not quiet:
-            say(result.as_text())
-        if as_json:
-            typer.echo(result.as_json())
-
-    def failed(source: str, error: ImgnetError) -> None:
-        if as_json:
-            fault = Result(source, None, effort, model, status="failed", error=str(error))
-            typer.echo(fault.as_json())
-
-    return for_each(inputs, work, failed)
-
-
-def write_encoded(encoded: Encoded, path: Path | None) -> int:
-    """Write a file, or stdout when `path` is None, and return its size in bytes.
-
-    Raises:
-        OutputError: Writing fails.
-    """
-    from imgnet.container import to_bytes
-
-    data = to_bytes(encoded)
-    write_bytes(data, path)
-    return len(data)
-
-
-@dataclass(frozen=True)
-class Result:
-    """Report what became of one image: a line for people, a line of JSON for programs.
-
-    Attributes:
-        input: Image file, or "-".
-        output: The file written, or "-"; None when there is none.
-        effort: As asked for.
-        model: Network family.
-        status: "done" or "failed".
-        error: What went wrong, or None.
-        bytes: Size of the file.
-        bpp: File bits a pixel.
-        psnr_db: PSNR of the decoded image over the pixels that were fitted; None when infinite.
-        psnr_unseen_db: The same over the pixels that `--mask` or `--keep` left out, else None.
-        seconds: Time of the fit.
-        steps: Steps of the fit.
-    """
-
-    input: str
-    output: str | None
-    effort: int
-    model: str
-    status: str = "done"
-    error: str | None = None
-    bytes: int | None = None
-    bpp: float | None = None
-    psnr_db: float | None = None
-    psnr_unseen_db: float | None = None
-    seconds: float | None = None
-    steps: int | None = None
-
-    @classmethod
-    def of(
-        cls, encoded: Encoded, num_bytes: int, source: str, path: Path | None, effort: int
-    ) -> Result:
-        """Collect what the fit measured and what the file weighs."""
-        from imgnet.metrics import bpp
-
-        spec, report = encoded.spec, encoded.report
-        assert report is not None  # every fit reports
-        return cls(
-            input=source,
-            output=STDIO if path is None else str(path),
-            effort=effort,
-            model=spec.family,
-            bytes=num_bytes,
-            bpp=round(bpp(num_bytes, spec.width, spec.height), 4),
-            psnr_db=_finite(report.psnr_db),
-            psnr_unseen_db=_finite(report.psnr_unseen_db),
-            seconds=round(report.seconds, 2),
-            steps=report.steps,
-        )
-
-    def as_json(self) -> str:
-        """Return one line of JSON."""
-        return json.dumps(asdict(self))
-
-    def as_text(self) -> str:
-        """Return one line of words.
-
-        >>> Result("a.png", "a.inr", 3, "gated", bytes=12345, bpp=0.25, psnr_db=28.407,
-        ...        seconds=61.2, steps=900).as_text()
-        'a.png -> a.inr: 12,345 bytes, 0.250 bpp, 28.41 dB, 61.2 s'
-        """
-        unseen = "" if self.psnr_unseen_db is None else f" ({self.psnr_unseen_db:.2f} dB unseen)"
-        psnr = "exact" if self.psnr_db is None else f"{self.psnr_db:.2f} dB"
-        return (
-            f"{self.input} -> {self.output}: {self.bytes:,} bytes, {self.bpp:.3f} bpp, "
-            f"{psnr}{unseen}, {self.seconds} s"
-        )
-
-
-def _finite(number: float | None) -> float | None:
-    # JSON has no infinity, which is the PSNR of equal pictures.
-    return round(number, 4) if number is not None and isfinite(number) else None
+    entries = plan.entries(fit_options)
+    reporter = Reporter(len(entries), as_json=as_json, quiet=quiet, verbose=verbose)
+    try:
+        with engine.request() as request:
+            carry_out(
+                entries,
+                engine.run,
+                request,
+                reporter.show,
+                ordered=engine.keeps_order,
+                watched=not quiet and not (as_json and is_terminal(sys.stdout)),
+            )
+    except Interrupted:
+        reporter.say_how_to_resume(skips=skip_existing)
+        raise
+    return reporter.finish()

@@ -8,45 +8,57 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from imgnet.cli.inputs import for_each, name_of, read_bytes
-from imgnet.cli.options import Json
+from imgnet.batch import name_of
+from imgnet.cli import options
+from imgnet.cli.details import byte_lines
+from imgnet.cli.inputs import for_each, naming, read_bytes
+from imgnet.cli.outputs import print_result
+from imgnet.cli.terminal import printable
 
 if TYPE_CHECKING:
     from imgnet.container import Encoded
 
 
 def info(
-    inputs: Annotated[list[str], typer.Argument(metavar="FILE...", help="Files made by encode.")],
-    as_json: Json = False,
+    inputs: Annotated[list[str], typer.Argument(metavar="FILE", help="Files made by encode.")],
+    as_json: options.Json = False,
     as_dot: Annotated[
         bool, typer.Option("--dot", help="Print the network as a Graphviz graph.")
     ] = False,
+    verbose: options.Verbose = False,
 ) -> int:
-    """Print what each .inr file holds: model, size, bytes, parameters a layer."""
+    """Print what each .inr file holds.
+
+    That is its model, size, bytes and bits a pixel, and how many parameters each layer has.
+    """
     show = _dot if as_dot else _json if as_json else _text
-    return for_each(inputs, lambda source: _print_file(source, show))
+    return for_each(inputs, lambda source: _print_file(source, show, verbose))
 
 
-def _print_file(source: str, show: Callable[[str, Encoded, int], str]) -> None:
+def _print_file(source: str, show: Callable[[str, Encoded, int, bool], str], verbose: bool) -> None:
     from imgnet.container import from_bytes
 
     data = read_bytes(source)
-    typer.echo(show(source, from_bytes(data, name_of(source)), len(data)))
+    with naming(source):
+        print_result(show(source, from_bytes(data, name_of(source)), len(data), verbose))
 
 
-def _text(source: str, encoded: Encoded, num_bytes: int) -> str:
+def _text(source: str, encoded: Encoded, num_bytes: int, verbose: bool) -> str:
     from imgnet.describe import describe
 
-    return f"{source}\n{describe(encoded, num_bytes).as_text()}"
+    lines = [printable(name_of(source)), describe(encoded, num_bytes).as_text()]
+    return "\n".join(lines + (byte_lines(encoded, num_bytes) if verbose else []))
 
 
-def _json(source: str, encoded: Encoded, num_bytes: int) -> str:
+def _json(source: str, encoded: Encoded, num_bytes: int, verbose: bool) -> str:
+    from imgnet.breakdown import bytes_by_part
     from imgnet.describe import describe
 
-    return json.dumps({"input": source} | describe(encoded, num_bytes).as_json())
+    record = {"input": source} | describe(encoded, num_bytes).as_json()
+    return json.dumps(record | ({"parts": bytes_by_part(encoded, num_bytes)} if verbose else {}))
 
 
-def _dot(_source: str, encoded: Encoded, _num_bytes: int) -> str:
+def _dot(_source: str, encoded: Encoded, _num_bytes: int, _verbose: bool) -> str:
     from imgnet.describe import to_dot
 
     return to_dot(encoded.spec)

@@ -6,10 +6,10 @@ import os
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from imgnet.batch import STDIO, NamedBytes, name_of
 from imgnet.cli.terminal import complain
 from imgnet.errors import FormatError, ImgnetError, InputError, UsageError
 
@@ -17,16 +17,7 @@ if TYPE_CHECKING:
     from imgnet.container import Encoded
     from imgnet.photo import Photo
 
-STDIO = "-"
 SOME_FAILED = 1
-
-
-class NamedBytes(BytesIO):
-    """A file in memory that messages call by the name of the real one."""
-
-    def __init__(self, data: bytes, name: str) -> None:
-        super().__init__(data)
-        self.name = name
 
 
 def for_each(
@@ -57,11 +48,6 @@ def for_each(
     return codes[0] if codes else 0
 
 
-def name_of(source: str) -> str:
-    """Return what messages call an input."""
-    return "<stdin>" if source == STDIO else source
-
-
 def read_bytes(source: str) -> bytes:
     """Return the content of a file, or of stdin for "-".
 
@@ -69,6 +55,8 @@ def read_bytes(source: str) -> bytes:
         UsageError: Stdin is a terminal, where nobody can type an image.
         InputError: Reading fails.
     """
+    if source == STDIO and sys.stdin is None:
+        raise InputError("<stdin>: is closed; pipe a file into imgnet or name one")
     if source == STDIO and sys.stdin.isatty():
         raise UsageError("<stdin>: is a terminal; pipe a file into imgnet or name one")
     try:
@@ -113,13 +101,14 @@ def naming(source: str) -> Iterator[None]:
         raise FormatError(f"{name_of(source)}: {error}") from None
 
 
-def load_image(source: str, *, quiet: bool = False) -> Photo:
-    """Read an image, or the one on stdin for "-", and say what of it is not read.
+def image_file(source: str) -> Path | NamedBytes:
+    """Return an image file for the API to read; for "-", what stdin holds.
 
     Raises:
-        InputError: It cannot be read.
+        UsageError: Stdin is a terminal.
+        InputError: Reading fails.
     """
-    return _read_photo(source, read_bytes(source), quiet=quiet)
+    return Path(source) if source != STDIO else NamedBytes(read_bytes(source), name_of(source))
 
 
 def load_either(source: str, *, quiet: bool = False) -> Encoded | Photo:

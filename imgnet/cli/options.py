@@ -76,6 +76,7 @@ Output = Annotated[
 ]
 Force = Annotated[bool, typer.Option("--force", help="Replace a file that -o did not name.")]
 Quiet = Annotated[bool, typer.Option("--quiet", help="Print nothing but errors.")]
+Verbose = Annotated[bool, typer.Option("-v", "--verbose", help="Say more about what was done.")]
 Json = Annotated[bool, typer.Option("--json", help="Print one line of JSON a file to stdout.")]
 
 Mask = Annotated[

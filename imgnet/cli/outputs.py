@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TextIO
 
-from imgnet.cli.inputs import STDIO, NamedBytes, check_input
+from imgnet.batch import STDIO, NamedBytes
+from imgnet.cli.inputs import check_input
 from imgnet.errors import OutputError, UsageError
 
 if TYPE_CHECKING:
@@ -41,7 +44,12 @@ def check_snapshots(steps: int, folder: Path) -> None:
 
 
 def resolve_output(
-    source: str, output: str | None, suffix: str, *, force: bool = False
+    source: str,
+    output: str | None,
+    suffix: str,
+    *,
+    inside: str = "",
+    force: bool = False,
 ) -> Path | None:
     """Decide which file the result of `source` goes to, before any work is done for it.
 
@@ -49,6 +57,7 @@ def resolve_output(
         source: Input file, or "-" for stdin.
         output: What -o says: a file, a folder, "-" for stdout, or None for a name beside `source`.
         suffix: Extension of a derived name, with its dot.
+        inside: Folder within the folder of -o, made like that one where it lacks.
         force: Let a derived name replace an existing file.
 
     Returns:
@@ -60,20 +69,42 @@ def resolve_output(
         OutputError: The file cannot be created there, or its name was derived and is taken.
     """
     check_input(source)
-    if output == STDIO or (output is None and source == STDIO):
+    path = name_output(source, output, suffix, inside)
+    if path is None:
         _check_stdout()
         return None
-    if output is None or _is_folder(output):
-        path = _folder(source, output) / _derived_name(source, suffix)
-        taken = path.exists() and not force
-    else:
-        path, taken = Path(output), False
-    if _same_file(source, path):
-        raise UsageError(f"{path}: is the input as well; name another output with -o")
+    derived = output is None or _is_folder(output)
+    if output is not None and derived:
+        _make_folder(Path(output))
+        _make_folder(path.parent, parents=True)
+    taken = derived and path.exists() and not force
+    check_distinct(source, path)
     if taken:
         raise OutputError(f"{path}: exists; replace it with --force or name another with -o")
     _check_folder(path)
     return path
+
+
+def name_output(
+    source: str,
+    output: str | None,
+    suffix: str,
+    inside: str = "",
+) -> Path | None:
+    """Return the file that the result of `source` would go to, or None for stdout.
+
+    Raises:
+        UsageError: Stdin has no name to derive one from.
+
+    >>> str(name_output("photos/a.png", "out/", ".inr", "summer"))
+    'out/summer/a.inr'
+    """
+    if output == STDIO or (output is None and source == STDIO):
+        return None
+    if output is not None and not _is_folder(output):
+        return Path(output)
+    folder = Path(source).parent if output is None else Path(output) / inside
+    return folder / _derived_name(source, suffix)
 
 
 def resolve_picture(
@@ -127,30 +158,54 @@ def _format(path: Path | None, image_format: str | None) -> str:
 
 
 def _check_stdout() -> None:
+    _stdout()
     if sys.stdout.isatty():
         raise UsageError("<stdout>: is a terminal; name a file with -o or redirect the output")
+
+
+def _stdout() -> TextIO:
+    """Return stdout, which whoever started us may have closed."""
+    if sys.stdout is None:
+        raise OutputError("<stdout>: is closed; name a file with -o or redirect the output")
+    return sys.stdout
+
+
+def print_result(text: str, stdout: TextIO | None = None) -> None:
+    """Print text and the end of a line to stdout; as `write_stdout`.
+
+    Raises:
+        OutputError: Stdout is closed or takes no more, other than by a reader that has enough.
+    """
+    stream = stdout or _stdout()
+    with _writing(stream):
+        print(text, file=stream, flush=True)
 
 
 def _is_folder(output: str) -> bool:
     return output.endswith(("/", os.sep)) or Path(output).is_dir()
 
 
-def _folder(source: str, output: str | None) -> Path:
-    return Path(source).parent if output is None else _make_folder(Path(output))
-
-
-def _make_folder(folder: Path) -> Path:
+def _make_folder(folder: Path, *, parents: bool = False) -> None:
     try:
-        folder.mkdir(exist_ok=True)
+        folder.mkdir(exist_ok=True, parents=parents)
     except OSError as error:
         raise OutputError(f"{folder}: cannot create this folder ({error.strerror})") from error
-    return folder
 
 
 def _derived_name(source: str, suffix: str) -> str:
     if source == STDIO:
         raise UsageError("<stdin>: has no name to derive one from; name a file with -o")
     return Path(source).stem + suffix
+
+
+def check_distinct(source: str, path: Path) -> None:
+    """Refuse an output that is an input.
+
+    Raises:
+        UsageError: It is.
+    """
+    if _same_file(source, path):
+        raise UsageError(f"{path}: is the input as well; name another output with -o")
 
 
 def _same_file(source: str, path: Path) -> bool:
@@ -166,20 +221,6 @@ def _check_folder(path: Path) -> None:
         raise OutputError(f"{path}: {folder} is not a folder; create it or name another with -o")
     if not os.access(folder, os.W_OK):
         raise OutputError(f"{path}: the folder {folder} is not writable; name another with -o")
-
-
-def write_bytes(data: bytes, path: Path | None) -> None:
-    """Write a file at once and whole, or to stdout when `path` is None.
-
-    Raises:
-        OutputError: Writing fails, other than by a reader that closed the pipe.
-    """
-    if path is None:
-        _write_stdout(data)
-        return
-    from imgnet.pixels import write_atomically
-
-    write_atomically(path, data)
 
 
 def write_picture(
@@ -198,14 +239,28 @@ def write_picture(
         return
     memory = _memory(path)  # some formats seek while they are written, which stdout cannot
     write_image(picture, memory, _format(path, image_format), metadata)
-    _write_stdout(memory.getvalue())
+    write_stdout(memory.getvalue())
 
 
-def _write_stdout(data: bytes) -> None:
+def write_stdout(data: bytes, stdout: TextIO | None = None) -> None:
+    """Write binary data to stdout, or to the stream that it was when a command began.
+
+    Raises:
+        OutputError: Stdout is closed or takes no more, other than by a reader that has enough.
+    """
+    stream = stdout or _stdout()
+    with _writing(stream):
+        stream.buffer.write(data)
+        stream.buffer.flush()
+
+
+@contextmanager
+def _writing(stream: TextIO) -> Iterator[None]:
     try:
-        sys.stdout.buffer.write(data)
-        sys.stdout.buffer.flush()
+        yield
     except BrokenPipeError:
         raise
     except OSError as error:
+        # What is left of it would be complained about again when the program ends.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
         raise OutputError(f"<stdout>: cannot be written ({error.strerror})") from error

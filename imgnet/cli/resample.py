@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from time import monotonic
 from typing import Annotated
 
 import typer
 
+from imgnet.batch import name_of
 from imgnet.cli import options
-from imgnet.cli.inputs import load_either, name_of, naming
+from imgnet.cli.details import check_verbosity, drawn_line
+from imgnet.cli.inputs import load_either, naming
 from imgnet.cli.outputs import choose_depth, resolve_picture, write_picture
-from imgnet.cli.terminal import watch
+from imgnet.cli.terminal import say, watch
 from imgnet.errors import UsageError
 
 
@@ -35,6 +38,7 @@ def resample(
     device: options.Device = "auto",
     force: options.Force = False,
     quiet: options.Quiet = False,
+    verbose: options.Verbose = False,
 ) -> int:
     """Draw an .inr file or an image at another size.
 
@@ -45,6 +49,8 @@ def resample(
     from imgnet.container import Encoded
     from imgnet.geometry import resolve_size
 
+    check_verbosity(quiet=quiet, verbose=verbose)
+    started = monotonic()
     resolve_size((1, 1), size)  # what no picture can have is not worth a fit
     if (size is None) == (scale is None):
         raise UsageError("give either a --size or a --scale to resample to")
@@ -68,4 +74,6 @@ def resample(
         bits = choose_depth(depth, encoded.depth, path, image_format)
         pixels = api.resample(encoded, size=size, scale=scale, depth=bits)
     write_picture(pixels, path, image_format, encoded.metadata)
+    if verbose:
+        say(drawn_line(name_of(source), pixels.shape, monotonic() - started))
     return 0

@@ -6,18 +6,26 @@ from typing import Annotated
 
 import typer
 
-from imgnet.cli.inputs import for_each, load_encoded, name_of, naming
+from imgnet.batch import name_of
+from imgnet.cli import options
+from imgnet.cli.inputs import for_each, load_encoded, naming
+from imgnet.cli.outputs import print_result
+from imgnet.cli.terminal import printable
 from imgnet.errors import FormatError
 
 
 def verify(
-    inputs: Annotated[list[str], typer.Argument(metavar="FILE...", help="Files made by encode.")],
+    inputs: Annotated[list[str], typer.Argument(metavar="FILE", help="Files made by encode.")],
+    quiet: options.Quiet = False,
 ) -> int:
-    """Decode each .inr file and compare its pixels with the checksum that it holds."""
-    return for_each(inputs, _verify)
+    """Check that each .inr file decodes to its very pixels.
+
+    Files of the model grid hold a checksum of the pixels that their encoder saw.
+    """
+    return for_each(inputs, lambda source: _verify(source, quiet=quiet))
 
 
-def _verify(source: str) -> None:
+def _verify(source: str, *, quiet: bool) -> None:
     from imgnet import api
 
     with naming(source):
@@ -25,4 +33,5 @@ def _verify(source: str) -> None:
         if exact is False:
             raise FormatError(api.WRONG_PIXELS)
     verdict = "exact" if exact else "sound; says nothing about its pixels"
-    typer.echo(f"{name_of(source)}: {verdict}")
+    if not quiet:
+        print_result(f"{printable(name_of(source))}: {verdict}")

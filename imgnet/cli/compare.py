@@ -1,0 +1,100 @@
+"""`imgnet compare`: how far apart two pictures are."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from imgnet.batch import STDIO, NamedBytes, name_of
+from imgnet.cli import options
+from imgnet.cli.inputs import naming, read_bytes
+from imgnet.cli.outputs import check_distinct, print_result, resolve_picture, write_picture
+from imgnet.cli.terminal import say_lines
+from imgnet.errors import UsageError
+
+if TYPE_CHECKING:
+    from imgnet.profile import Samples
+
+MAX_GAIN = 65535  # from here on every difference is white
+
+
+def compare(
+    first: Annotated[str, typer.Argument(metavar="A", help="An image or .inr file; - for stdin.")],
+    second: Annotated[str, typer.Argument(metavar="B", help="An image or .inr file; - for stdin.")],
+    output: Annotated[
+        str | None,
+        typer.Option(
+            "-o", "--output", metavar="OUT", help="Picture of A, B and their difference to write."
+        ),
+    ] = None,
+    gain: Annotated[
+        int,
+        typer.Option(metavar="N", min=1, max=MAX_GAIN, help="Brighten the difference so much."),
+    ] = 8,
+    image_format: options.ImageFormat = None,
+    force: options.Force = False,
+    as_json: options.Json = False,
+) -> int:
+    """Print how far apart two pictures of the same size are.
+
+    The numbers are PSNR, SSIM, MS-SSIM and the largest error of a sample. An .inr file stands for
+    the picture that it decodes to.
+    """
+    if first == second == STDIO:
+        raise UsageError("<stdin>: holds one picture; name a file for the other")
+    if as_json and output == STDIO:
+        raise UsageError("--json and -o - both want stdout; choose one of them")
+    path = None
+    if output is not None:
+        named = second if first == STDIO else first
+        path = resolve_picture(named, output, image_format, force=force)
+    if path is not None:
+        check_distinct(first, path)
+        check_distinct(second, path)
+    a, b = _read(first), _read(second)
+    _check_sizes(first, a, second, b)
+    from imgnet.comparison import compare as measure
+    from imgnet.comparison import side_by_side
+    from imgnet.profile import Metadata
+
+    comparison = measure(a, b)
+    if output is not None:
+        write_picture(side_by_side(a, b, gain), path, image_format, Metadata())
+    names = {"a": first, "b": second}
+    text = json.dumps(names | comparison.as_json()) if as_json else comparison.as_text()
+    (say_lines if output == STDIO else print_result)(text)
+    return 0
+
+
+def _read(source: str) -> Samples:
+    """Return the pixels of an image or .inr file."""
+    from imgnet import api
+    from imgnet.container import from_bytes, looks_encoded
+    from imgnet.pixels import read_photo
+
+    data = read_bytes(source)
+    if looks_encoded(data):
+        with naming(source):
+            encoded = from_bytes(data, name_of(source))
+            return api.decode(encoded, depth=encoded.depth)
+    pixels, _profile = read_photo(NamedBytes(data, name_of(source)))
+    return pixels
+
+
+def _check_sizes(first: str, a: Samples, second: str, b: Samples) -> None:
+    """Refuse pictures of different sizes.
+
+    Raises:
+        UsageError: They are.
+    """
+    if a.shape[:2] != b.shape[:2]:
+        raise UsageError(
+            f"{name_of(first)} has {_size(a)} pixels, {name_of(second)} {_size(b)}; "
+            f"bring one to the size of the other with `imgnet resample --size {_size(a)}`"
+        )
+
+
+def _size(pixels: Samples) -> str:
+    return f"{pixels.shape[1]}x{pixels.shape[0]}"

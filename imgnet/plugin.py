@@ -1,0 +1,134 @@
+"""Pillow's view of an .inr file: a picture that is drawn when somebody wants its pixels."""
+
+from __future__ import annotations
+
+from inspect import signature
+from typing import IO, Any, BinaryIO, cast
+
+from PIL import Image, ImageFile
+
+from imgnet import api
+from imgnet.container import from_bytes, read_header, to_bytes
+from imgnet.errors import FormatError, ImgnetError, UsageError
+from imgnet.registration import FORMAT
+
+DECODER = "inr"
+OPTIONS = set(signature(api.encode).parameters) - {"image"}
+
+_INFO = {"icc": "icc_profile", "exif": "exif", "xmp": "xmp"}  # what Pillow calls metadata
+_LENGTH_BYTES = 8
+_OURS = b'{"__metadata__":{"inr":"'  # what follows the length in every file that imgnet wrote
+
+
+class InrImageFile(ImageFile.ImageFile):
+    """An .inr file as a Pillow image, which `Image.open` makes.
+
+    Opening reads the header only, and the file is decoded when it is loaded. Safetensors files of
+    others are refused such that Pillow asks its other plug-ins.
+    """
+
+    format = FORMAT
+    format_description = "imgnet picture"
+
+    def _open(self) -> None:
+        assert self.fp is not None
+        start = self.fp.read(_LENGTH_BYTES + len(_OURS))
+        self.fp.seek(0)
+        try:
+            spec, self._mode, metadata = read_header(cast(BinaryIO, self.fp))
+        except FormatError as error:
+            # After a SyntaxError Pillow goes on, and at last says nothing but that nobody knows it.
+            fault = OSError if start[_LENGTH_BYTES:] == _OURS else SyntaxError
+            raise fault(str(error)) from None
+        self._native = spec.width, spec.height
+        self._draw_at(self._native)
+        for name, part in metadata.parts().items():
+            self.info[_INFO[name]] = part
+
+    def _draw_at(self, size: tuple[int, int]) -> None:
+        self._size = size
+        self.tile = [ImageFile._Tile(DECODER, (0, 0, *size))]
+
+    def draft(
+        self,
+        mode: str | None,  # noqa: ARG002
+        size: tuple[int, int] | None,
+    ) -> tuple[str, tuple[int, int, float, float]] | None:
+        """Have a smaller picture drawn where that will do; no effect on a picture that is loaded.
+
+        Args:
+            mode: As Pillow wants it; the mode does not change.
+            size: (width, height) that the picture must at least have, if it has that many pixels.
+                It becomes a half, a quarter, an eighth ... as large as it is.
+
+        Returns:
+            The mode, and the box that the picture fills; None when nothing can change.
+        """
+        if size is None or len(self.tile) != 1:
+            return None
+        ratios = [own // max(1, wanted) for own, wanted in zip(self._native, size, strict=True)]
+        halvings = max(0, min(ratios).bit_length() - 1)
+        width, height = (-(-own >> halvings) for own in self._native)  # rounded up
+        self._draw_at((width, height))
+        return self.mode, (0, 0, width, height)
+
+    def verify(self) -> None:
+        """Check the whole file against its checksum, without drawing it; then open it anew.
+
+        Raises:
+            OSError: It is damaged or cut short.
+        """
+        if self.fp is None:
+            raise RuntimeError("verify must be called directly after open")
+        self.fp.seek(0)
+        try:
+            from_bytes(self.fp.read(), "file")
+        except FormatError as error:
+            raise OSError(str(error)) from None
+        super().verify()
+
+
+class InrDecoder(ImageFile.PyDecoder):
+    """What Pillow calls to draw a picture at the size of its tile."""
+
+    _pulls_fd = True
+
+    def decode(self, buffer: Any) -> tuple[int, int]:  # noqa: ARG002
+        """Read the file and draw it.
+
+        Raises:
+            OSError: The file is damaged or cut short.
+        """
+        assert self.fd is not None
+        size = self.state.xsize, self.state.ysize
+        try:
+            pixels = api.decode(self.fd.read(), size=size)
+        except FormatError as error:
+            raise OSError(str(error)) from None
+        self.set_as_raw(pixels.tobytes())
+        return -1, 0  # done, without a fault
+
+
+def save(image: Image.Image, file: IO[bytes], _filename: str | bytes) -> None:
+    """Fit a network to a picture and write it, for `Image.save`.
+
+    Args:
+        image: Its `encoderinfo` holds what `save` was called with; options of `imgnet.encode` are
+            passed on, others ignored, as Pillow's own plug-ins do.
+        file: Where to write.
+
+    Raises:
+        ValueError: An option makes no sense.
+        OSError: The picture cannot be encoded as asked.
+    """
+    options = {name: value for name, value in image.encoderinfo.items() if name in OPTIONS}
+    try:
+        encoded = api.encode(image, **options)
+    except UsageError as error:
+        raise ValueError(str(error)) from None
+    except ImgnetError as error:
+        raise OSError(str(error)) from None
+    file.write(to_bytes(encoded))
+
+
+Image.register_decoder(DECODER, InrDecoder)

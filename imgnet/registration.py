@@ -1,0 +1,99 @@
+"""Make Pillow know .inr files, without loading Pillow for those who do not use it.
+
+Pillow looks for no entry points, so its plug-ins register themselves. Here that happens when
+`imgnet` is imported, if Pillow is loaded by then, or else at the moment in which it is loaded. What
+reads and writes files, `plugin.py`, is loaded with the first of them.
+"""
+
+from __future__ import annotations
+
+import sys
+from typing import IO, TYPE_CHECKING, Any, cast
+
+if TYPE_CHECKING:  # the first of these would double the time that `import imgnet` takes
+    from collections.abc import Sequence
+    from importlib.abc import Loader
+    from importlib.machinery import ModuleSpec
+    from types import ModuleType
+
+FORMAT = "INR"
+EXTENSION = ".inr"
+MIME = "image/x-inr"
+
+_PILLOW = "PIL.Image"
+
+
+def register_soon() -> None:
+    """Register with Pillow now, or when it is loaded."""
+    if _PILLOW in sys.modules:
+        register(sys.modules[_PILLOW])
+    elif not any(isinstance(finder, _Watch) for finder in sys.meta_path):
+        sys.meta_path.insert(0, _Watch())
+
+
+def register(image: Any) -> None:
+    """Tell Pillow how to open and save .inr files.
+
+    Args:
+        image: The module `PIL.Image`.
+    """
+    image.register_open(FORMAT, _open, accept)
+    image.register_save(FORMAT, _save)
+    image.register_extension(FORMAT, EXTENSION)
+    image.register_mime(FORMAT, MIME)
+
+
+def accept(prefix: bytes) -> bool:
+    """Tell from the first 16 bytes whether a file may be an .inr; safetensors files all may.
+
+    >>> accept(bytes(8) + b'{"__meta'), accept(b"GIF89a" + bytes(10))
+    (True, False)
+    """
+    return prefix[3:9] == b"\0\0\0\0\0{"  # a length below 16 MiB, and JSON
+
+
+def _open(file: IO[bytes] | str, filename: str | bytes | None = None) -> Any:
+    from imgnet.plugin import InrImageFile
+
+    return InrImageFile(file, filename)
+
+
+def _save(image: Any, file: IO[bytes], filename: str | bytes) -> None:
+    from imgnet.plugin import save
+
+    save(image, file, filename)
+
+
+class _Watch:
+    """Stand first among those who find modules, until somebody wants Pillow."""
+
+    def find_spec(
+        self, name: str, path: Sequence[str] | None, target: ModuleType | None = None
+    ) -> ModuleSpec | None:
+        if name != _PILLOW:
+            return None
+        for finder in sys.meta_path:
+            spec = None if finder is self else finder.find_spec(name, path, target)
+            if spec is not None and spec.loader is not None:
+                spec.loader = cast("Loader", _Registering(spec.loader, self))
+                return spec
+        return None
+
+
+class _Registering:
+    """Load Pillow as its own loader does, then register."""
+
+    def __init__(self, loader: Loader, watch: _Watch) -> None:
+        self._loader = loader
+        self._watch = watch
+
+    def create_module(self, spec: ModuleSpec) -> ModuleType | None:
+        return self._loader.create_module(spec)
+
+    def exec_module(self, module: ModuleType) -> None:
+        module.__loader__ = self._loader  # nobody should see that there was another
+        if module.__spec__ is not None:
+            module.__spec__.loader = self._loader
+        self._loader.exec_module(module)
+        register(module)
+        sys.meta_path.remove(self._watch)

@@ -1,0 +1,44 @@
+"""Which images a command line means."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from imgnet.cli.sources import find_sources
+
+
+@pytest.fixture
+def tree(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    for name in ("b.png", "A.JPEG", "notes.txt", ".x.png", ".h/y.png", "s/c.webp", "s/t/d.tif"):
+        path = tmp_path / "tree" / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.touch()
+    (tmp_path / "tree" / "again").symlink_to(tmp_path / "tree" / "s")
+    (tmp_path / "empty").mkdir()
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def test_a_folder_is_walked_in_order(tree: Path) -> None:
+    assert tree.exists()
+    found = find_sources(["-", "tree", "notes"], recursive=True)
+    assert [(source.path, source.inside) for source in found] == [
+        ("-", ""),
+        ("tree/A.JPEG", "."),
+        ("tree/b.png", "."),
+        ("tree/s/c.webp", "s"),
+        ("tree/s/t/d.tif", "s/t"),
+        ("notes", ""),
+    ]
+    assert not any(source.fault for source in found)
+
+
+@pytest.mark.parametrize(
+    ("name", "recursive", "clue"), [("tree", False, "add -r"), ("empty", True, "no image")]
+)
+def test_what_gives_no_image_is_a_fault(name: str, recursive: bool, clue: str, tree: Path) -> None:
+    assert tree.exists()
+    (source,) = find_sources([name], recursive=recursive)
+    assert clue in str(source.fault)
