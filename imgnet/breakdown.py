@@ -6,7 +6,7 @@ from imgnet import gridstream
 from imgnet.codestream import Quantized, unpack
 from imgnet.container import STREAM, Encoded
 from imgnet.entropy import cheapest_law, cost_bits
-from imgnet.spec import Spec
+from imgnet.spec import Spec, network_shapes
 
 Bits = dict[str, float]
 
@@ -56,7 +56,7 @@ def _tensor_bits(encoded: Encoded) -> Bits:
     if spec.family != "grid":
         return _network_bits(spec, unpack(spec, data))
     quantized = gridstream.unpack(spec, data)
-    network = {name: quantized[name] for name in gridstream.network_shapes(spec)}
+    network = {name: quantized[name] for name in network_shapes(spec)}
     return _network_bits(spec, network) | _latent_bits(spec, quantized)
 
 

@@ -15,6 +15,7 @@ from imgnet.errors import TargetError, UsageError
 from imgnet.fitting import Options, Result
 from imgnet.grid_render import checksum
 from imgnet.grid_trim import trim
+from imgnet.interrupts import holding_back
 from imgnet.profile import Profile, Samples
 from imgnet.rate import Request, price_of_bit
 from imgnet.spec import Spec
@@ -48,7 +49,8 @@ def encode_coordinates(
         TargetError: No network is as small as the target.
     """
     budget = _weight_bytes(request, spec, profile)
-    from imgnet.fit import fit  # not before the request is known to make sense
+    with holding_back():
+        from imgnet.fit import fit  # not before the request is known to make sense
 
     scaled = options.preset.scaled(spec.num_parameters)
     result = fit(spec, pixels, replace(options, preset=scaled, budget_bytes=budget), seen)
@@ -79,7 +81,8 @@ def encode_grid(
         _check_target(target, overhead + gridstream.least_bytes(spec), spec)
         options = replace(options, budget_bytes=target - overhead)
     options = replace(options, preset=options.preset.covering(spec.width * spec.height))
-    from imgnet.grid_fit import fit_grid
+    with holding_back():
+        from imgnet.grid_fit import fit_grid
 
     result = fit_grid(spec, pixels, options, lmbda, seen)
     if request.weights != "coded":

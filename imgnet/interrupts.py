@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from types import FrameType
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM)
-Handler = Callable[[int, FrameType | None], None]
+Handler = Callable[[int, FrameType | None], object]
 
 
 class Interrupted(BaseException):
@@ -87,3 +87,16 @@ def receiving(handler: Handler) -> Iterator[None]:
     finally:
         for number in taken:
             signal.signal(number, before[number])
+
+
+@contextmanager
+def holding_back() -> Iterator[None]:
+    """Hold signals back for a while; the first one is then received as if it came only now.
+
+    For the loading of torch, whose C++ aborts the program where an exception breaks into it.
+    """
+    came: list[int] = []
+    with receiving(lambda signum, _frame: came.append(signum)):
+        yield
+    if came:
+        signal.raise_signal(came[0])

@@ -16,7 +16,7 @@ from multiprocessing.connection import Connection
 
 from imgnet.batch import Outcome, Task, encode_one, failed
 from imgnet.errors import ImgnetError
-from imgnet.interrupts import SIGNALS, EndRequest, Interrupted, end_at_once, receiving
+from imgnet.interrupts import SIGNALS, EndRequest, Interrupted, end_at_once, holding_back, receiving
 from imgnet.progress import Progress
 
 OnProgress = Callable[[int, Progress], None]
@@ -225,7 +225,8 @@ def serve(line: Connection, num_workers: int, gently: bool) -> None:
 
 
 def _serve(line: Connection, num_workers: int, request: EndRequest) -> None:
-    from imgnet.device import share_threads
+    with holding_back():
+        from imgnet.device import share_threads
 
     def asked_to_stop() -> bool:
         try:

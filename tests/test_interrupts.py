@@ -8,7 +8,7 @@ import threading
 
 import pytest
 
-from imgnet.interrupts import SIGNALS, EndRequest, Interrupted, end_at_once, receiving
+from imgnet.interrupts import SIGNALS, EndRequest, Interrupted, end_at_once, holding_back, receiving
 
 
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
@@ -62,3 +62,16 @@ def test_another_thread_changes_nothing() -> None:
 
 def test_nothing_that_catches_exceptions_catches_it() -> None:
     assert not issubclass(Interrupted, Exception)
+
+
+def raise_inside(passed: list[str]) -> None:
+    with holding_back():
+        signal.raise_signal(signal.SIGTERM)
+        passed.append("to the end")
+
+
+def test_a_signal_that_is_held_back_comes_later() -> None:
+    passed: list[str] = []
+    with receiving(end_at_once), pytest.raises(Interrupted) as caught:
+        raise_inside(passed)
+    assert (passed, caught.value.exit_code) == (["to the end"], 143)
