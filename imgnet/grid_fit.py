@@ -8,10 +8,8 @@ through rounded weights, so that what is stored is what was optimised.
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from math import cos, isfinite, log10, pi, sqrt
-from typing import Any
 
 import numpy as np
 import torch
@@ -20,16 +18,15 @@ from torch import Tensor
 from torch.nn import functional
 
 from imgnet.analysis import start_cold, start_warm, trained_analysis
-from imgnet.codestream import Quantized, step_index, step_size
+from imgnet.codestream import Quantized, step_index
 from imgnet.device import mask_of, one_thread_workers, pick_device, picture_of
 from imgnet.fitting import Arrays, Options, Result
 from imgnet.grid_model import GridNetwork
 from imgnet.grid_quantize import choose_steps
 from imgnet.grid_step import COARSE, TILE, GridStep
 from imgnet.grid_tasks import Rows
-from imgnet.gridstream import LARGEST_INTEGER
+from imgnet.grid_weights import Weights
 from imgnet.latents import LatentGrids
-from imgnet.optimizer import SOAP
 from imgnet.priors import origins
 from imgnet.profile import Samples
 from imgnet.progress import Progress
@@ -37,8 +34,6 @@ from imgnet.quantize import Steps, quantize, rounded
 from imgnet.spec import Spec
 
 LATENT_LR = 0.1
-MATRIX_LR = 4e-2
-VECTOR_LR = 1e-2
 WARM_UP = 20  # steps
 TEMPERATURE = (0.35, 0.08)  # of the soft rounding, from the first step to the last
 NOISE = (0.22, 0.15)
@@ -103,8 +98,8 @@ class GridFit:
             start_cold(whole, step, self.network, self.latents)
         tile = TILE if device.type == "cpu" else (spec.height, spec.width)
         self.evaluator = GridStep(self.network, self.latents, picture, mask, workers, tile)
-        self.parameters = dict(self.network.named_parameters())
-        self.optimizer = _optimizer(self.parameters, step)
+        self.weights = Weights(self.network, self.origins, step)
+        self.parameters = self.weights.parameters
         height = spec.height
         self.all_rows = [(top, min(top + BAND_ROWS, height)) for top in range(0, height, BAND_ROWS)]
         self.visits = dict.fromkeys(self.all_rows, 0)
@@ -123,7 +118,7 @@ class GridFit:
         self.steps = choose_steps(
             self.spec, self.parameters, self.origins, self.evaluator, self.lmbda
         )
-        self._limit()
+        self.weights.limit(self.steps)
         while (done := self._done()) < 1:
             self._take_network_step(done)
             self._tell()
@@ -157,32 +152,19 @@ class GridFit:
         with rounded(self.parameters, self.steps, self.origins):
             self._evaluate(self._next_rows())
         self._move_network(done)
-        self._limit()
+        self.weights.limit(self.steps)
         self.step += 1
 
-    @torch.no_grad()
-    def _limit(self) -> None:
-        """Keep all weights where a file can hold them in their steps."""
-        assert self.steps is not None
-        for name, parameter in self.parameters.items():
-            most = LARGEST_INTEGER * step_size(self.steps[name])
-            if name in self.origins:
-                origin = self.origins[name]
-                parameter.sub_(origin).clamp_(-most, most).add_(origin)
-            else:
-                parameter.clamp_(-most, most)
-
     def _evaluate(self, rows: list[Rows]) -> None:
-        self.optimizer.zero_grad()
+        self.weights.zero_grad()
         # The few bits of the coarse levels take as long as many others: now and then is enough.
         weight = COARSE_EVERY if self.step % COARSE_EVERY == 0 else 0
         self.error, self.bits = self.evaluator.evaluate(rows, self.lmbda, weight)
 
     def _move_network(self, done: float) -> None:
-        for group in self.optimizer.param_groups:
-            group["lr"] = group["peak_lr"] * self._slowdown(done)
         if isfinite(self.error):
-            self.optimizer.step()
+            price = self.lmbda / (self.spec.width * self.spec.height)
+            self.weights.move(self._slowdown(done), price)
 
     def _slowdown(self, done: float) -> float:
         return min(1.0, (self.step + 1) / WARM_UP) * (1 + cos(pi * done)) / 2
@@ -286,14 +268,3 @@ def _filled(picture: Tensor, mask: Tensor) -> Tensor:
     coarse = _filled(means, (counts > 0).float())
     around = functional.interpolate(coarse[None], picture.shape[1:], mode="bilinear")[0]
     return torch.where(weights.bool(), picture, around)
-
-
-def _optimizer(parameters: Mapping[str, Tensor], step: float) -> SOAP:
-    """SOAP on everything; colours move in units of the expected step."""
-    groups: list[dict[str, Any]] = []
-    for name, parameter in parameters.items():
-        lr = MATRIX_LR if parameter.ndim == 2 else VECTOR_LR
-        if name.startswith(("linear.", "output.")):
-            lr *= step
-        groups.append({"params": [parameter], "lr": lr, "peak_lr": lr})
-    return SOAP(groups, lr=MATRIX_LR, refresh_every=5)

@@ -42,6 +42,7 @@ FLOORS = {
             "grid_quantize",
             "grid_step",
             "grid_tasks",
+            "grid_weights",
             "latents",
         ),
     },
