@@ -25,7 +25,7 @@ from imgnet.spec import Spec, network_shapes
 Arrays = dict[str, NDArray[np.float32]]
 Integers = NDArray[np.int64]
 
-CURRENT = "y-6fe7911b"  # the prior that new files use
+CURRENT = "p1-a1ea9cd5"  # the prior that new files use
 FRACTION_BITS = 12  # of all numbers of a prior
 HASH_DIGITS = 8
 NUM_BANDS = 19
