@@ -234,8 +234,9 @@ def _means(picture: Tensor, seen: Tensor | None) -> Tensor:
 
 
 def _optimizer(parameters: list[torch.nn.Parameter]) -> SOAP:
-    optimizer = SOAP([p for p in parameters if p.ndim == 2], lr=MATRIX_LR)
-    optimizer.add_param_group({"params": [p for p in parameters if p.ndim == 1], "lr": VECTOR_LR})
-    for group in optimizer.param_groups:
-        group["peak_lr"] = group["lr"]
-    return optimizer
+    rates = {2: MATRIX_LR, 1: VECTOR_LR}
+    groups = [
+        {"params": [p for p in parameters if p.ndim == ndim], "lr": lr, "peak_lr": lr}
+        for ndim, lr in rates.items()
+    ]
+    return SOAP(groups, lr=MATRIX_LR)

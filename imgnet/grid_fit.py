@@ -37,7 +37,7 @@ LATENT_LR = 0.1
 WARM_UP = 20  # steps
 TEMPERATURE = (0.35, 0.08)  # of the soft rounding, from the first step to the last
 NOISE = (0.22, 0.15)
-BAND_ROWS = 64
+BAND_UNIT = 1 << COARSE  # rows; the bands that a step sees are so many, or a multiple
 COARSE_EVERY = 4  # steps in which the bits of coarse levels are left out, but for one
 STEERING_STARTS = 0.3  # part of the relaxed steps; before it the rate is not yet that of the end
 STEERING = 16  # power of the excess of bits by which their price would rise in a whole fit
@@ -101,7 +101,9 @@ class GridFit:
         self.weights = Weights(self.network, self.origins, step)
         self.parameters = self.weights.parameters
         height = spec.height
-        self.all_rows = [(top, min(top + BAND_ROWS, height)) for top in range(0, height, BAND_ROWS)]
+        units = round(self.preset.pixels_per_step / (BAND_UNIT * spec.width))
+        rows = BAND_UNIT * max(1, units)
+        self.all_rows = [(top, min(top + rows, height)) for top in range(0, height, rows)]
         self.visits = dict.fromkeys(self.all_rows, 0)
         self.order: list[Rows] = []
         self.steps: Steps | None = None
@@ -170,17 +172,13 @@ class GridFit:
         return min(1.0, (self.step + 1) / WARM_UP) * (1 + cos(pi * done)) / 2
 
     def _next_rows(self) -> list[Rows]:
-        """Return some bands of rows in order, each of them once before any comes again."""
-        wanted = max(1, round(self.preset.pixels_per_step / (BAND_ROWS * self.spec.width)))
-        wanted = min(wanted, len(self.all_rows))
-        if len(self.order) < wanted:
+        """Return one of the bands of rows, each of them once before any comes again."""
+        if not self.order:
             shuffled = torch.randperm(len(self.all_rows), generator=self.generator).tolist()
-            fresh = [self.all_rows[i] for i in shuffled if self.all_rows[i] not in self.order]
-            self.order += fresh
-        rows, self.order = self.order[:wanted], self.order[wanted:]
-        for band in rows:
-            self.visits[band] += 1
-        return sorted(rows)
+            self.order = [self.all_rows[i] for i in shuffled]
+        rows = self.order.pop()
+        self.visits[rows] += 1
+        return [rows]
 
     def _parts(self, rows: list[Rows]) -> list[tuple[slice, int]]:
         """Return where the latents of some rows lie and how often each has been visited."""

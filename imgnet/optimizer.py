@@ -5,21 +5,22 @@ Source: Vyas et al., "SOAP: Improving and Stabilizing Shampoo using Adam", 2024,
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from typing import Any
 
 import torch
 from torch import Tensor
-from torch.optim import Optimizer
 
 
-class SOAP(Optimizer):
+class SOAP:
     """Rotate each matrix gradient into its running eigenbasis and take an Adam step there.
 
     Vectors, scalars and matrices with a side of one get plain Adam: their basis is the identity.
+    It is used as torch's optimisers are, but is none of them: making one of those loads torch's
+    compiler, which takes more than a second.
 
     Args:
-        params: Tensors to optimise.
+        params: Tensors to optimise, or groups of them with options of their own.
         lr: Step size.
         betas: Decay of the running mean and of the running squares and covariances.
         eps: Added to the root of the squares.
@@ -34,18 +35,35 @@ class SOAP(Optimizer):
         eps: float = 1e-8,
         refresh_every: int = 10,
     ) -> None:
-        defaults = {"lr": lr, "betas": betas, "eps": eps, "refresh_every": refresh_every}
-        super().__init__(params, defaults)
+        defaults: dict[str, Any] = {
+            "lr": lr,
+            "betas": betas,
+            "eps": eps,
+            "refresh_every": refresh_every,
+        }
+        given = list(params)
+        groups: list[Any] = given if isinstance(given[0], dict) else [{"params": given}]
+        self.param_groups: list[dict[str, Any]] = [{**defaults, **group} for group in groups]
+        self.state: dict[Tensor, dict[str, Any]] = {
+            parameter: {} for group in self.param_groups for parameter in group["params"]
+        }
+
+    def zero_grad(self) -> None:
+        """Forget all gradients."""
+        for parameter in self.state:
+            parameter.grad = None
+
+    def state_dict(self) -> list[dict[str, Any]]:
+        """Return what is remembered of each tensor, in their order."""
+        return list(self.state.values())
+
+    def load_state_dict(self, states: list[dict[str, Any]]) -> None:
+        """Go on from what `state_dict` returned."""
+        self.state = dict(zip(self.state, states, strict=True))
 
     @torch.no_grad()
-    def step(self, closure: Callable[[], float] | None = None) -> None:  # type: ignore[override]
-        """Move every parameter that has a gradient by one step.
-
-        Raises:
-            ValueError: A closure is given; nothing here evaluates the loss again.
-        """
-        if closure is not None:
-            raise ValueError("SOAP takes no closure")
+    def step(self) -> None:
+        """Move every parameter that has a gradient by one step."""
         for group in self.param_groups:
             for parameter in group["params"]:
                 if parameter.grad is not None:

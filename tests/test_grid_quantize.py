@@ -13,7 +13,14 @@ from grid_cases import integers, network_of, picture
 from imgnet import gridstream
 from imgnet.analysis import start_cold
 from imgnet.codestream import step_size
-from imgnet.grid_quantize import MOST_BIAS_BITS, _descend, _first_bits, _sample, choose_steps
+from imgnet.grid_quantize import (
+    MOST_BIAS_BITS,
+    MOST_PIXELS,
+    _descend,
+    _first_bits,
+    _sample,
+    choose_steps,
+)
 from imgnet.grid_step import GridStep
 from imgnet.latents import LatentGrids
 from imgnet.quantize import quantize
@@ -123,8 +130,8 @@ def test_large_pictures_are_looked_at_in_part(width: int, height: int) -> None:
     spec = Spec("grid", width, height, 0, 4, 1, num_levels=1, dim_context=3)
     rows = _sample(spec)
     pixels = width * sum(bottom - top for top, bottom in rows)
-    assert pixels <= max(1.1 * 2**17, 32 * width)
-    assert pixels >= min(width * height, 2**16)
+    assert pixels <= max(1.1 * MOST_PIXELS, 32 * width)
+    assert pixels >= min(width * height, MOST_PIXELS // 2)
     assert all(top % 32 == 0 and top < bottom <= height for top, bottom in rows)
     gaps = {after - before for (before, _), (after, _) in pairwise(rows)}
     assert len(gaps) <= 1

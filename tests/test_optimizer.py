@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 import torch
@@ -21,9 +22,7 @@ def orthogonal(n: int, seed: int) -> Tensor:
     return basis
 
 
-def minimize(
-    loss: Loss, start: Tensor, make: Callable[[list[Tensor]], torch.optim.Optimizer], steps: int
-) -> Tensor:
+def minimize(loss: Loss, start: Tensor, make: Callable[[list[Tensor]], Any], steps: int) -> Tensor:
     x = start.clone().requires_grad_()
     optimizer = make([x])
     for _ in range(steps):
@@ -90,7 +89,7 @@ def test_faster_than_adam_on_an_ill_conditioned_quadratic() -> None:
     def loss(x: Tensor) -> Tensor:
         return (left @ x @ right).square().sum()
 
-    def best(optimizer: Callable[..., torch.optim.Optimizer]) -> float:
+    def best(optimizer: Callable[..., Any]) -> float:
         results = []
         for lr in (0.003, 0.01, 0.03, 0.1):
             end = minimize(loss, start, lambda p, lr=lr: optimizer(p, lr=lr, betas=(0.9, 0.9)), 150)  # type: ignore[misc]
@@ -112,14 +111,27 @@ def test_parameters_without_a_gradient_stay() -> None:
 
 def test_groups_have_their_own_step_size() -> None:
     slow, fast = torch.zeros(2, requires_grad=True), torch.zeros(2, requires_grad=True)
-    optimizer = SOAP([slow], lr=0.01)
-    optimizer.add_param_group({"params": [fast], "lr": 0.1})
+    optimizer = SOAP([{"params": [slow]}, {"params": [fast], "lr": 0.1}], lr=0.01)
     (slow.sum() + fast.sum()).backward()  # type: ignore[no-untyped-call]
     optimizer.step()
     torch.testing.assert_close(slow, torch.full((2,), -0.01), rtol=1e-4, atol=0.0)
     torch.testing.assert_close(fast, torch.full((2,), -0.1), rtol=1e-4, atol=0.0)
 
 
-def test_a_closure_is_refused() -> None:
-    with pytest.raises(ValueError, match="closure"):
-        SOAP([torch.zeros(1)], lr=0.1).step(lambda: 0.0)
+def test_a_state_is_gone_on_from() -> None:
+    def run(optimizer: SOAP, x: Tensor, steps: int) -> None:
+        for _ in range(steps):
+            optimizer.zero_grad()
+            (x * x).sum().backward()  # type: ignore[no-untyped-call]
+            optimizer.step()
+
+    whole = normal(3, 4).requires_grad_()
+    first = whole.detach().clone().requires_grad_()
+    run(SOAP([whole], lr=0.1), whole, 8)
+    stopped = SOAP([first], lr=0.1)
+    run(stopped, first, 5)
+    second = first.detach().clone().requires_grad_()
+    resumed = SOAP([second], lr=0.1)
+    resumed.load_state_dict(stopped.state_dict())
+    run(resumed, second, 3)
+    assert torch.equal(second, whole)
