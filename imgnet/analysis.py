@@ -194,6 +194,18 @@ def band_position(band: float) -> float:
     return 2 * band / (NUM_BANDS - 1) - 1
 
 
+def filled(picture: Tensor, mask: Tensor) -> Tensor:
+    """Give the samples that were not seen the mean of those around them, near or ever farther."""
+    weights = mask.expand_as(picture)
+    if weights.all() or picture[0].numel() == 1:
+        return picture * weights
+    counts = functional.avg_pool2d(weights, 2, ceil_mode=True)
+    means = functional.avg_pool2d(picture * weights, 2, ceil_mode=True) / counts.clamp(min=1e-6)
+    coarse = filled(means, (counts > 0).float())
+    around = functional.interpolate(coarse[None], picture.shape[1:], mode="bilinear")[0]
+    return torch.where(weights.bool(), picture, around)
+
+
 @lru_cache(maxsize=1)
 def trained_analysis(prior: str) -> AnalysisNetwork:
     """Return the analysis network that was trained with a prior."""

@@ -44,6 +44,7 @@ def encode(
     quality: float = 75,
     target_bpp: float | None = None,
     target_size: int | None = None,
+    target_psnr: float | None = None,
     effort: int = 3,
     dim_axis: int | None = None,
     dim_hidden: int | None = None,
@@ -68,6 +69,7 @@ def encode(
         quality: 0..100; sets the file size where no target does.
         target_bpp: File bits a pixel, never exceeded.
         target_size: File bytes, never exceeded.
+        target_psnr: PSNR in dB to aim at, of `grid` only; `report` says what came out.
         effort: 1..9; higher is slower and better.
         dim_axis: Units of each axis branch of `gated`; with the next two sets the network by hand.
         dim_hidden: Units of the other layers; published are 100 for `gated` and 64 for `mlp`.
@@ -101,7 +103,7 @@ def encode(
     seen = seen_pixels(pixels, mask, keep, seed)
     counted = counted_samples(pixels, seen)
     shape = Shape(dim_axis, dim_hidden, num_layers)
-    request = Request(model, weights, quality, target_bpp, target_size, shape)
+    request = Request(model, weights, quality, target_bpp, target_size, target_psnr, shape)
     height, width, channels = pixels.shape
     spent = profile.metadata.num_bytes
     spec = request.less(spent, width * height).spec((width, height), channels)

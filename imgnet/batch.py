@@ -7,19 +7,20 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from io import BytesIO
 from math import isfinite
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 
-from imgnet.errors import ImgnetError
+from imgnet.errors import ImgnetError, TargetError
 from imgnet.progress import Progress
 
 if TYPE_CHECKING:
     from imgnet.container import Encoded
 
 STDIO = "-"
+PSNR_TOLERANCE_DB = 0.1  # within which a target is reached
 
 
 class NamedBytes(BytesIO):
@@ -160,11 +161,27 @@ def _encode(
     ended_early = should_stop is not None and should_stop()
     data = to_bytes(encoded)
     result = _measured(task, encoded, len(data), ended_early=ended_early)
-    notes = photo[1].notes
+    outcome = Outcome(result, notes=photo[1].notes)
+    missed = None if ended_early else _missed(task, result)
+    if missed is not None:
+        result = replace(result, error=f"{name_of(task.source)}: {missed}")
+        outcome = replace(outcome, result=result, exit_code=missed.exit_code)
     if task.output is None:
-        return Outcome(result, data=data, notes=notes)
+        return replace(outcome, data=data)
     write_atomically(task.output, data)
-    return Outcome(result, notes=notes)
+    return outcome
+
+
+def _missed(task: Task, result: Result) -> TargetError | None:
+    """Return the fault of a file whose PSNR is not the one asked for."""
+    target, reached = task.options.get("target_psnr"), result.psnr_db
+    if target is None or (reached is not None and abs(reached - target) <= PSNR_TOLERANCE_DB):
+        return None
+    came_out = "an exact picture" if reached is None else f"{reached:.2f} dB"
+    return TargetError(
+        f"{target:g} dB were not reached but {came_out}, which is written; "
+        "try another effort, or a PSNR nearer to it"
+    )
 
 
 def failed(source: str, options: dict[str, Any], error: ImgnetError) -> Outcome:

@@ -80,7 +80,11 @@ def encode_grid(
         overhead = len(to_bytes(_coded(spec, profile, bytes(target)))) + CRC_DIGITS - target
         _check_target(target, overhead + gridstream.least_bytes(spec), spec)
         options = replace(options, budget_bytes=target - overhead)
-    options = replace(options, preset=options.preset.covering(spec.width * spec.height))
+    options = replace(
+        options,
+        preset=options.preset.covering(spec.width * spec.height),
+        target_psnr_db=request.target_psnr,
+    )
     with holding_back():
         from imgnet.grid_fit import fit_grid
 

@@ -23,6 +23,7 @@ class Options:
     Attributes:
         preset: Schedule.
         budget_bytes: Most bytes of the packed weights; None leaves the weights real.
+        target_psnr_db: PSNR to bring the picture to, of `grid` without a budget; None for none.
         time_limit_s: Seconds in which the schedule must end; None for no limit.
         seed: Of the first weights and the order of the pixels.
         device: "cpu", "cuda", "mps" or "auto".
@@ -35,6 +36,7 @@ class Options:
 
     preset: Preset
     budget_bytes: int | None = None
+    target_psnr_db: float | None = None
     time_limit_s: float | None = None
     seed: int = 0
     device: str = "auto"

@@ -14,10 +14,8 @@ from math import cos, isfinite, log10, pi, sqrt
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor
-from torch.nn import functional
 
-from imgnet.analysis import start_cold, start_warm, trained_analysis
+from imgnet.analysis import filled, start_cold, start_warm, trained_analysis
 from imgnet.codestream import Quantized, step_index
 from imgnet.device import mask_of, one_thread_workers, pick_device, picture_of
 from imgnet.fitting import Arrays, Options, Result
@@ -32,6 +30,14 @@ from imgnet.profile import Samples
 from imgnet.progress import Progress
 from imgnet.quantize import Steps, quantize, rounded
 from imgnet.spec import Spec
+from imgnet.steering import (
+    ROUNDING_ERROR,
+    STARTS,
+    QualityGoal,
+    Steering,
+    price_of_psnr,
+    steering_of,
+)
 
 LATENT_LR = 0.1
 WARM_UP = 20  # steps
@@ -39,10 +45,11 @@ TEMPERATURE = (0.35, 0.08)  # of the soft rounding, from the first step to the l
 NOISE = (0.22, 0.15)
 BAND_UNIT = 1 << COARSE  # rows; the bands that a step sees are so many, or a multiple
 COARSE_EVERY = 4  # steps in which the bits of coarse levels are left out, but for one
-STEERING_STARTS = 0.3  # part of the relaxed steps; before it the rate is not yet that of the end
-STEERING = 16  # power of the excess of bits by which their price would rise in a whole fit
-AIM = 0.985  # part of the budget that is aimed at
-USUAL_BITS = 4.5  # of a weight
+GAPS = 10  # times in a schedule that rounded latents are compared with relaxed ones
+MOST_CORRECTIONS = 4
+TOLERANCE_DB = 0.08  # within which a PSNR that is aimed at is met
+CORRECTION = 1 / 8  # part of the schedule that goes on after it, to correct the PSNR
+AS_AT = 0.7  # part of the schedule whose step sizes a correction has
 REPORT_S = 0.1
 
 
@@ -90,7 +97,7 @@ class GridFit:
         self.latents = LatentGrids(spec, device, self.generator)
         step = expected_step(lmbda)
         self.origins = {n: torch.from_numpy(a).to(device) for n, a in origins(spec).items()}
-        whole = picture if mask is None else _filled(picture, mask)
+        whole = picture if mask is None else filled(picture, mask)
         if self.origins:
             analysis = trained_analysis(spec.prior).to(device)
             start_warm(whole, step, self.origins, analysis, self.network, self.latents)
@@ -107,6 +114,8 @@ class GridFit:
         self.visits = dict.fromkeys(self.all_rows, 0)
         self.order: list[Rows] = []
         self.steps: Steps | None = None
+        num_weights = sum(weight.numel() for weight in self.parameters.values())
+        self.steering = steering_of(options, spec.width * spec.height, num_weights)
         self.step, self.error, self.bits = 0, 1.0, 0.0
         self.started = self.reported = time.monotonic()
 
@@ -116,18 +125,49 @@ class GridFit:
         while (done := self._done()) < relaxed:
             self._take_step(done, done / relaxed)
             self._tell()
+        self._round()
+        while (done := self._done()) < 1:
+            self._take_network_step(done)
+            self._tell()
+        if self.options.target_psnr_db is not None:
+            self._correct(self.options.target_psnr_db)
+        return self._result()
+
+    def _done(self) -> float:
+        return self.options.part_done(self.step, self.started)
+
+    def _round(self) -> None:
+        """Round the latents for good and choose the steps of the weights."""
         self.latents.round()
         self.steps = choose_steps(
             self.spec, self.parameters, self.origins, self.evaluator, self.lmbda
         )
         self.weights.limit(self.steps)
-        while (done := self._done()) < 1:
-            self._take_network_step(done)
-            self._tell()
-        return self._result()
 
-    def _done(self) -> float:
-        return self.options.part_done(self.step, self.started)
+    def _correct(self, target_db: float) -> None:
+        """Go on at another price for as long as the PSNR is not the one that was asked for."""
+        self.steering = None
+        tried: list[tuple[float, float]] = []
+        for _ in range(MOST_CORRECTIONS):
+            tried.append((self.lmbda, self._psnr_db()))
+            if abs(tried[-1][1] - target_db) <= TOLERANCE_DB or self.step < self.preset.steps:
+                return  # or there is no time left
+            self.lmbda = price_of_psnr(target_db, tried)
+            more = max(8, round(CORRECTION * self.preset.steps))
+            for _ in range(more):
+                self._take_step(AS_AT, AS_AT)
+                self._tell()
+            self._round()
+            for _ in range(more // 4):
+                self._take_network_step(AS_AT)
+                self._tell()
+
+    def _psnr_db(self) -> float:
+        """Return the PSNR of what the file would hold."""
+        assert self.steps is not None
+        with rounded(self.parameters, self.steps, self.origins):
+            error, _ = self.evaluator.measure(self.all_rows, bits=False)
+        return -10 * log10(error / self.seen_part + ROUNDING_ERROR)
 
     def _take_step(self, done: float, relaxed_done: float) -> None:
         rows = self._next_rows()
@@ -135,19 +175,27 @@ class GridFit:
         temperature, noise = (a + (b - a) * relaxed_done for a, b in (TEMPERATURE, NOISE))
         self.latents.relax(temperature, noise, [part for part, _ in parts])
         self._evaluate(rows)
-        self._steer(relaxed_done)
+        self._steer(rows, relaxed_done)
         self._move_network(done)
         self.latents.step(LATENT_LR * self._slowdown(relaxed_done), parts)
         self.step += 1
 
-    def _steer(self, relaxed_done: float) -> None:
-        """Bring the price of a bit to where the file gets the size that was asked for."""
-        if self.options.budget_bytes is None or relaxed_done < STEERING_STARTS:
+    def _steer(self, rows: list[Rows], relaxed_done: float) -> None:
+        """Bring the price of a bit to where the file becomes what was asked for."""
+        if self.steering is None:
             return
-        network_bits = USUAL_BITS * sum(p.numel() for p in self.parameters.values())
-        bits = self.bits * self.spec.width * self.spec.height + network_bits
-        excess = bits / (8 * AIM * self.options.budget_bytes)
-        self.lmbda *= min(max(excess ** (STEERING / self.preset.steps), 0.9), 1.1)
+        self.steering.see(rows[0], self.error / self.seen_part, self.bits)
+        if relaxed_done < STARTS:
+            return
+        if self.step % max(1, self.preset.steps // GAPS) == 0:
+            self._measure_gap(self.steering)
+        self.lmbda *= self.steering.factor()
+
+    def _measure_gap(self, steering: Steering) -> None:
+        if isinstance(steering.goal, QualityGoal):
+            self.latents.round()
+            error, _ = self.evaluator.measure(self.all_rows, bits=False)
+            steering.goal.gap = error / self.seen_part / steering.mean_error()
 
     def _take_network_step(self, done: float) -> None:
         assert self.steps is not None
@@ -220,7 +268,7 @@ class GridFit:
         return arrays
 
     def _progress(self, elapsed: float) -> Progress:
-        done = self._done()
+        done = min(1.0, self._done())
         error = self.error / self.seen_part
         return Progress(
             step=self.step,
@@ -254,15 +302,3 @@ def fit_grid(
     device = pick_device(options.device)
     with one_thread_workers(device) as (workers, _):
         return GridFit(spec, pixels, options, lmbda, seen, workers, device).run()
-
-
-def _filled(picture: Tensor, mask: Tensor) -> Tensor:
-    """Give the samples that were not seen the mean of those around them, near or ever farther."""
-    weights = mask.expand_as(picture)
-    if weights.all() or picture[0].numel() == 1:
-        return picture * weights
-    counts = functional.avg_pool2d(weights, 2, ceil_mode=True)
-    means = functional.avg_pool2d(picture * weights, 2, ceil_mode=True) / counts.clamp(min=1e-6)
-    coarse = _filled(means, (counts > 0).float())
-    around = functional.interpolate(coarse[None], picture.shape[1:], mode="bilinear")[0]
-    return torch.where(weights.bool(), picture, around)

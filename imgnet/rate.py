@@ -59,6 +59,7 @@ class Request:
         quality: 0..100, used where there is no target.
         target_bpp: File bits a pixel, or None.
         target_size: File bytes, or None.
+        target_psnr: PSNR in dB, of `grid` only, or None.
         shape: Sizes set by hand.
 
     Raises:
@@ -70,6 +71,7 @@ class Request:
     quality: float = 75
     target_bpp: float | None = None
     target_size: float | None = None
+    target_psnr: float | None = None
     shape: Shape = BY_BUDGET
 
     def __post_init__(self) -> None:
@@ -80,9 +82,12 @@ class Request:
             raise UsageError(f"unknown weights {self.weights!r}; known are {known}")
         if not 0 <= self.quality <= 100:
             raise UsageError(f"quality {self.quality:g} is not in 0..100")
-        if self.target_bpp is not None and self.target_size is not None:
-            raise UsageError("a target bpp and a target size contradict each other; give one")
-        for number in (self.target_bpp, self.target_size):
+        targets = (self.target_bpp, self.target_size, self.target_psnr)
+        if sum(target is not None for target in targets) > 1:
+            raise UsageError("a target bpp, size and PSNR contradict each other; give one")
+        if self.target_psnr is not None and (self.model != "grid" or self.weights != "coded"):
+            raise UsageError("a target PSNR needs the model grid and coded weights")
+        for number in targets:
             if number is not None and not 0 < number < inf:
                 raise UsageError(f"a target of {number:g} is not a number above 0")
 
@@ -148,6 +153,8 @@ class Request:
     def grid_quality(self, num_pixels: int) -> float:
         """Return the quality at which a fit of `grid` starts: as given, else by the target."""
         target = self.target_bytes(num_pixels)
+        if self.target_psnr is not None:
+            return quality_near_psnr(self.target_psnr)
         return self.quality if target is None else quality_near(8 * target / num_pixels)
 
     def _quality_bytes(self, num_pixels: int) -> int:
@@ -181,6 +188,15 @@ def quality_near(bpp: float) -> float:
     61
     """
     return min(max(75 + 20 * log2(bpp / 0.8), 0.0), 100.0)
+
+
+def quality_near_psnr(psnr_db: float) -> float:
+    """Return a quality of `grid` that gives about a PSNR on photographs, for the same purpose.
+
+    >>> round(quality_near_psnr(32.0))
+    56
+    """
+    return min(max(20 + (psnr_db - 25.8) / 0.17, 0.0), 100.0)
 
 
 def _grid_spec(shape: Shape, size: tuple[int, int], dim_out: int, quality: float) -> Spec:

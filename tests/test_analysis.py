@@ -6,7 +6,7 @@ import torch
 from grid_cases import SPECS, picture
 
 from imgnet import gridstream
-from imgnet.analysis import start_cold
+from imgnet.analysis import filled, start_cold
 from imgnet.codestream import Quantized, step_index
 from imgnet.grid_model import GridNetwork
 from imgnet.latents import LatentGrids
@@ -68,3 +68,14 @@ def test_the_first_pyramid_holds_the_liveliest_colour() -> None:
 def test_a_flat_picture_begins_flat_and_finite(spec: Spec, value: int) -> None:
     pixels = np.full((spec.height, spec.width, spec.dim_out), value, np.uint8)
     assert np.array_equal(first_picture(pixels, spec, 0.1), pixels)
+
+
+def test_what_is_not_seen_starts_from_what_is_around() -> None:
+    y, x = np.mgrid[0:37, 0:51]
+    picture = torch.from_numpy(np.stack([x / 51, y / 37, 0 * x + 0.3])).float()
+    seen = torch.rand(37, 51, generator=torch.Generator().manual_seed(3)) < 0.1
+    whole = filled(picture * seen, seen.float())
+    assert torch.equal(whole[:, seen], picture[:, seen])
+    assert (whole - picture).abs().mean() < 0.03  # the mean is 0.25 away in two channels
+    nothing = filled(picture, torch.zeros(3, 37, 51))
+    assert torch.equal(nothing, torch.zeros_like(nothing))

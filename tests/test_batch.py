@@ -47,6 +47,16 @@ def test_a_fault_is_an_outcome_that_names_the_file(photo: Path) -> None:
     assert list(photo.parent.iterdir()) == [photo]
 
 
+@pytest.mark.parametrize("with_file", [True, False])
+def test_a_psnr_that_is_missed_is_written_and_told(photo: Path, with_file: bool) -> None:
+    path = photo.with_suffix(".inr") if with_file else None
+    outcome = encode_one(Task("my.png", photo, path, OPTIONS | {"target_psnr": 90.0}))
+    assert outcome.exit_code == 5
+    assert str(outcome.result.error).startswith("my.png: 90 dB were not reached but")
+    assert outcome.result.status == "done"
+    assert api.verify(path or from_bytes(outcome.data or b""))
+
+
 def test_an_unexpected_fault_is_one_too(photo: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def overflow(*_: object, **__: object) -> None:
         raise MemoryError("no room")

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import time
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -10,13 +11,14 @@ import torch
 from grid_cases import Pixels, picture
 from numpy.typing import NDArray
 
-from imgnet import grid_fit, gridstream
+from imgnet import api, grid_fit, gridstream
 from imgnet.codestream import step_size
 from imgnet.errors import UsageError
 from imgnet.fitting import Options, Result
 from imgnet.grid_fit import expected_step, fit_grid
 from imgnet.masks import counted_samples
 from imgnet.metrics import psnr_db
+from imgnet.pixels import read_image
 from imgnet.presets import Preset
 from imgnet.progress import Progress
 from imgnet.spec import Spec
@@ -281,12 +283,14 @@ def test_16_bits_are_more_than_8() -> None:
     assert np.corrcoef(drawn[10, :, 0], ramp)[0, 1] > 0.9
 
 
-def test_what_is_not_seen_starts_from_what_is_around() -> None:
-    y, x = np.mgrid[0:37, 0:51]
-    picture = torch.from_numpy(np.stack([x / 51, y / 37, 0 * x + 0.3])).float()
-    seen = torch.rand(37, 51, generator=torch.Generator().manual_seed(3)) < 0.1
-    filled = grid_fit._filled(picture * seen, seen.float())
-    assert torch.equal(filled[:, seen], picture[:, seen])
-    assert (filled - picture).abs().mean() < 0.03  # the mean is 0.25 away in two channels
-    nothing = grid_fit._filled(picture, torch.zeros(3, 37, 51))
-    assert torch.equal(nothing, torch.zeros_like(nothing))
+def test_a_psnr_that_is_asked_for_is_reached() -> None:
+    chelsea = Path(__file__).parents[1] / "samples" / "chelsea.png"
+    pixels = read_image(chelsea)[0][90:138, 150:214]
+    encoded = api.encode(pixels, target_psnr=32.0, effort=2, device="cpu")
+    assert encoded.report is not None
+    assert encoded.report.psnr_db == pytest.approx(32.0, abs=0.1)
+
+
+def test_time_that_is_up_leaves_a_psnr_as_it_is() -> None:
+    options = replace(TINY, target_psnr_db=60.0, time_limit_s=1e-6)
+    assert fit_grid(SMALL, PIXELS, options, LMBDA).steps < SHORT.steps

@@ -29,6 +29,7 @@ FLOORS = {
             "gridstream",
             "laws",
             "rans",
+            "steering",
             "synthesis",
         ),
     },

@@ -53,6 +53,10 @@ def encode(
             metavar="BYTES", parser=options.parse_bytes, help="Never exceed this: 900, 20k, 1.5M."
         ),
     ] = None,
+    target_psnr: Annotated[
+        float | None,
+        typer.Option(metavar="DB", min=1, max=100, help="Aim at this PSNR; only with grid."),
+    ] = None,
     effort: options.Effort = 3,
     time_limit: options.TimeLimit = None,
     mask: options.Mask = None,
@@ -133,6 +137,7 @@ def encode(
         "quality": quality,
         "target_bpp": target_bpp,
         "target_size": target_size,
+        "target_psnr": target_psnr,
         "effort": effort,
         "time_limit": time_limit,
         "mask": mask,
