@@ -185,18 +185,18 @@ def quality_near(bpp: float) -> float:
     """Return a quality of `grid` that gives about `bpp` on photographs, where a search may begin.
 
     >>> round(quality_near(0.5))
-    61
+    62
     """
-    return min(max(75 + 20 * log2(bpp / 0.8), 0.0), 100.0)
+    return min(max(80 + 18.3 * log2(bpp / 0.98), 0.0), 100.0)
 
 
 def quality_near_psnr(psnr_db: float) -> float:
     """Return a quality of `grid` that gives about a PSNR on photographs, for the same purpose.
 
     >>> round(quality_near_psnr(32.0))
-    56
+    58
     """
-    return min(max(20 + (psnr_db - 25.8) / 0.17, 0.0), 100.0)
+    return min(max(20 + (psnr_db - 25.55) / 0.171, 0.0), 100.0)
 
 
 def _grid_spec(shape: Shape, size: tuple[int, int], dim_out: int, quality: float) -> Spec:
