@@ -39,7 +39,9 @@ from imgnet.steering import (
     steering_of,
 )
 
-LATENT_LR = 0.1
+LATENT_LR = 0.1  # in a fit that sees every part of the picture MANY_VISITS times or more
+MANY_VISITS = 100
+SHYNESS = 0.7  # power of the visits with which latents move in a shorter fit: it cannot calm down
 WARM_UP = 20  # steps
 TEMPERATURE = (0.35, 0.08)  # of the soft rounding, from the first step to the last
 NOISE = (0.22, 0.15)
@@ -112,6 +114,10 @@ class GridFit:
         rows = BAND_UNIT * max(1, units)
         self.all_rows = [(top, min(top + rows, height)) for top in range(0, height, rows)]
         self.visits = dict.fromkeys(self.all_rows, 0)
+        self.latent_lr = LATENT_LR
+        if self.origins:  # where the latents are near their goal already
+            visits = self.preset.steps / len(self.all_rows)
+            self.latent_lr *= min(1.0, visits / MANY_VISITS) ** SHYNESS
         self.order: list[Rows] = []
         self.steps: Steps | None = None
         num_weights = sum(weight.numel() for weight in self.parameters.values())
@@ -177,7 +183,7 @@ class GridFit:
         self._evaluate(rows)
         self._steer(rows, relaxed_done)
         self._move_network(done)
-        self.latents.step(LATENT_LR * self._slowdown(relaxed_done), parts)
+        self.latents.step(self.latent_lr * self._slowdown(relaxed_done), parts)
         self.step += 1
 
     def _steer(self, rows: list[Rows], relaxed_done: float) -> None:

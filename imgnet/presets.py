@@ -58,7 +58,7 @@ PRESETS = {
 
 
 GRID_PRESETS = {
-    1: Preset(steps=80, pixels_per_step=49152, quantized=0.1),
+    1: Preset(steps=30, pixels_per_step=49152, quantized=0.1),
     2: Preset(steps=250, pixels_per_step=49152, quantized=0.1),
     3: Preset(steps=1000, pixels_per_step=49152, quantized=0.1),
     4: Preset(steps=2000, pixels_per_step=49152, quantized=0.1),
