@@ -44,6 +44,7 @@ FLOORS = {
             "grid_step",
             "grid_tasks",
             "grid_weights",
+            "priors/networks",
             "latents",
         ),
     },

@@ -6,13 +6,19 @@ Each step takes one crop and one price of a bit, both at random: the analysis ne
 these are relaxed as in a fit, and rate and distortion are those of a fit as well. The weights of a
 network are polynomials in the logarithm of the price, so that all steps teach all bands. The
 checkpoint is written every thousand steps; a run that was stopped goes on from it.
+
+The prior p1-a1ea9cd5 saw 20,500 crops of 32 photographs of about a megapixel: 5,000 with the step
+sizes 1e-2 and 3e-3 of matrices and vectors, down to 0, and then, as here, 15,500 more. That took an
+hour and a half on two cores that were busy with other work. On the centres of 8 other photographs
+the costs of the first latents, rounded, are 0.0520, 0.0522, 0.0521 and 0.0549 in the bands 4, 8, 12
+and 15, without the bits of the network.
 """
 
 from __future__ import annotations
 
 import argparse
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from math import cos, isfinite, pi, sqrt
@@ -20,8 +26,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import safetensors.numpy
-import safetensors.torch
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
@@ -38,18 +42,14 @@ from imgnet.priors import (
     COLOURS,
     FINEST_COLOUR,
     FOLDER,
-    FRACTION_BITS,
     NUM_BANDS,
     SHAPE,
-    analysis_file,
-    name_of,
     price_of_band,
-    prior_file,
 )
+from imgnet.priors.networks import Networks, export
 from imgnet.spec import Spec
 
 NUM_LEVELS = 6
-DEGREE = 2  # of the polynomials
 TEMPERATURE = (0.3, 0.12)
 NOISE = (0.22, 0.17)
 WARM_UP = 100
@@ -82,53 +82,6 @@ class Recipe:
     seed: int = 1
 
 
-class Networks:
-    """One network a band, each tensor a polynomial in the position of the band.
-
-    What gives colours is in units of the expected step of a latent.
-    """
-
-    def __init__(self, spec: Spec, colours: Tensor) -> None:
-        network = GridNetwork(spec)
-        with torch.no_grad():
-            first = spec.num_features - COLOURS + 1
-            network.linear.weight[:, :first] = colours[:, :1]
-            network.linear.weight[:, first:] = colours[:, 1:]
-            network.linear.bias.fill_(0.5)
-        self.coefficients = {
-            name: [parameter.detach().clone()]
-            + [torch.zeros_like(parameter) for _ in range(DEGREE)]
-            for name, parameter in network.named_parameters()
-        }
-
-    def at(self, position: float, step: float) -> dict[str, Tensor]:
-        """Return all tensors of one network."""
-        return {
-            name: _unit(name, step)
-            * torch.stack([c * position**i for i, c in enumerate(terms)]).sum(0)
-            for name, terms in self.coefficients.items()
-        }
-
-    def take_gradients(self, network: GridNetwork, position: float, step: float) -> None:
-        """Carry the gradients of a network made by `at` back to the coefficients."""
-        for name, parameter in network.named_parameters():
-            assert parameter.grad is not None
-            for i, coefficient in enumerate(self.coefficients[name]):
-                coefficient.grad = parameter.grad * (_unit(name, step) * position**i)
-
-    def groups(self, recipe: Recipe) -> Iterator[dict[str, Any]]:
-        """Yield all that is trained, higher powers more slowly; a mean colour is each picture's."""
-        for name, terms in self.coefficients.items():
-            for coefficient, part in zip(terms, (1.0, 0.5, 0.3), strict=True):
-                lr = part * (recipe.matrix_lr if coefficient.ndim == 2 else recipe.vector_lr)
-                if name != "linear.bias":
-                    yield {"params": [coefficient], "lr": lr, "peak_lr": lr}
-
-
-def _unit(name: str, step: float) -> float:
-    return step if name.startswith(("linear.weight", "output.")) else 1.0
-
-
 class Training:
     """The state of a run.
 
@@ -148,7 +101,8 @@ class Training:
         self.analysis.colours.data = principal_colours(pictures)
         self.spec = _spec(recipe.crop, recipe.crop)
         self.networks = Networks(self.spec, self.analysis.colours)
-        self.soap = SOAP(self.networks.groups(recipe), lr=recipe.matrix_lr, refresh_every=5)
+        groups = self.networks.groups(recipe.matrix_lr, recipe.vector_lr)
+        self.soap = SOAP(groups, lr=recipe.matrix_lr, refresh_every=5)
         trained = [p for p in self.analysis.parameters() if p.requires_grad]
         self.adam = torch.optim.Adam(trained, lr=recipe.analysis_lr, betas=(0.9, 0.99))
         self.step = 0
@@ -283,26 +237,6 @@ def principal_colours(pictures: Sequence[Tensor]) -> Tensor:
         covariance += flat @ flat.T / flat.shape[1]
     colours: Tensor = torch.linalg.eigh(covariance).eigenvectors.flip(1)
     return colours * torch.where(colours.sum(0) < 0, -1.0, 1.0)
-
-
-@torch.no_grad()
-def export(networks: Networks, analysis: AnalysisNetwork, stem: str, folder: Path) -> str:
-    """Write a prior and its analysis network and return the name of the prior."""
-    limits = np.iinfo(np.int16)
-    bands: dict[str, list[np.ndarray[Any, np.dtype[np.int16]]]] = {}
-    for band in range(NUM_BANDS):
-        step = expected_step(price_of_band(band))
-        for name, tensor in networks.at(band_position(band), step).items():
-            whole = torch.round(tensor.double() * 2**FRACTION_BITS).clamp(limits.min, limits.max)
-            bands.setdefault(name, []).append(whole.numpy().astype(np.int16))
-    data = safetensors.numpy.save({name: np.stack(tensors) for name, tensors in bands.items()})
-    name = name_of(data, stem)
-    prior_file(name, folder).write_bytes(data)
-    path = analysis_file(name, folder)
-    path.parent.mkdir(exist_ok=True)
-    halves = {key: tensor.half().contiguous() for key, tensor in analysis.state_dict().items()}
-    safetensors.torch.save_file(halves, path)
-    return name
 
 
 def _load(path: Path) -> Tensor:
