@@ -47,9 +47,11 @@ def float64_step(
     return GridStep(network, latents, pixels.permute(2, 0, 1) / 255.0, seen, workers, tile)
 
 
-def gradients(step: GridStep, rows: Sequence[Rows]) -> tuple[float, float, dict[str, Tensor]]:
+def gradients(
+    step: GridStep, rows: Sequence[Rows], coarse_weight: float = 1.0
+) -> tuple[float, float, dict[str, Tensor]]:
     step.network.zero_grad()
-    error, bits = step.evaluate(rows, LMBDA)
+    error, bits = step.evaluate(rows, LMBDA, coarse_weight)
     found = {n: p.grad.clone() for n, p in step.network.named_parameters() if p.grad is not None}
     return error, bits, {**found, "latents": step.latents.gradient.clone()}
 
@@ -101,6 +103,22 @@ def test_cuts_do_not_show(
     cut = gradients(float64_step(spec, workers, tile), rows)
     assert cut[:2] == pytest.approx(whole[:2], rel=1e-9)
     assert_same(cut[2], whole[2])
+
+
+def test_coarse_bits_may_count_four_times_in_one_step_of_four(workers: ThreadPoolExecutor) -> None:
+    step = float64_step(TALL, workers)
+    rows = [(0, TALL.height)]
+    error, bits, wanted = gradients(step, rows)
+    mean_bits, mean = 0.0, {name: torch.zeros_like(gradient) for name, gradient in wanted.items()}
+    for weight in (4.0, 0.0, 0.0, 0.0):
+        same_error, some_bits, found = gradients(step, rows, weight)
+        assert same_error == pytest.approx(error)
+        assert (some_bits > bits) == (weight > 1)
+        mean_bits += some_bits / 4
+        for name, gradient in found.items():
+            mean[name] += gradient / 4
+    assert mean_bits == pytest.approx(bits)
+    assert_same(mean, wanted)
 
 
 @pytest.mark.parametrize("spec", [*SPECS[:3], TALL], ids=str)
