@@ -14,15 +14,16 @@ from math import cos, isfinite, log10, pi, sqrt
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from torch import Tensor
 
 from imgnet.analysis import filled, start_cold, start_warm, trained_analysis
 from imgnet.codestream import Quantized, step_index
 from imgnet.device import mask_of, one_thread_workers, pick_device, picture_of
 from imgnet.fitting import Arrays, Options, Result
+from imgnet.grid_cuts import COARSE, Evaluator, Rows
 from imgnet.grid_model import GridNetwork
 from imgnet.grid_quantize import choose_steps
-from imgnet.grid_step import COARSE, TILE, GridStep
-from imgnet.grid_tasks import Rows
+from imgnet.grid_step import GridStep
 from imgnet.grid_weights import Weights
 from imgnet.latents import LatentGrids
 from imgnet.priors import origins
@@ -38,6 +39,11 @@ from imgnet.steering import (
     price_of_psnr,
     steering_of,
 )
+
+try:
+    from imgnet.fused_step import FusedStep
+except ImportError:  # Numba, which is not to be had for every Python and every machine
+    FusedStep = None  # type: ignore[assignment, misc]
 
 LATENT_LR = 0.1  # in a fit that sees every part of the picture MANY_VISITS times or more
 MANY_VISITS = 100
@@ -105,8 +111,7 @@ class GridFit:
             start_warm(whole, step, self.origins, analysis, self.network, self.latents)
         else:
             start_cold(whole, step, self.network, self.latents)
-        tile = TILE if device.type == "cpu" else (spec.height, spec.width)
-        self.evaluator = GridStep(self.network, self.latents, picture, mask, workers, tile)
+        self.evaluator = self._evaluator(picture, mask, workers)
         self.weights = Weights(self.network, self.origins, step)
         self.parameters = self.weights.parameters
         height = spec.height
@@ -124,6 +129,14 @@ class GridFit:
         self.steering = steering_of(options, spec.width * spec.height, num_weights)
         self.step, self.error, self.bits = 0, 1.0, 0.0
         self.started = self.reported = time.monotonic()
+
+    def _evaluator(
+        self, picture: Tensor, seen: Tensor | None, workers: ThreadPoolExecutor
+    ) -> Evaluator:
+        common = self.network, self.latents, picture, seen, workers
+        if self.device.type != "cpu":
+            return GridStep(*common, tile=(self.spec.height, self.spec.width))
+        return GridStep(*common) if FusedStep is None else FusedStep(*common)
 
     def run(self) -> Result:
         """Go through the schedule and return what is to be stored."""
@@ -240,7 +253,7 @@ class GridFit:
         for i, (_, level) in enumerate(self.latents.grids):
             start, width = self.latents.starts[i], self.latents.sizes[i][1]
             counts = [self.step + 1] if level >= COARSE else [self.visits[band] for band in rows]
-            ranges = self.evaluator.grid_rows(rows, level)
+            ranges = self.evaluator.cuts.grid_rows(rows, level)
             for (top, bottom), count in zip(ranges, counts, strict=True):
                 parts.append((slice(start + top * width, start + bottom * width), count))
         return parts

@@ -9,8 +9,7 @@ from math import floor, inf, log2, sqrt
 from torch import Tensor
 
 from imgnet.entropy import cost_bits
-from imgnet.grid_step import GridStep
-from imgnet.grid_tasks import Rows
+from imgnet.grid_cuts import Evaluator, Rows
 from imgnet.gridstream import LARGEST_INTEGER, MOST_FRACTION_BITS, law_of, step_of
 from imgnet.quantize import Steps, quantize, rounded
 from imgnet.spec import Spec
@@ -25,7 +24,7 @@ def choose_steps(
     spec: Spec,
     parameters: Mapping[str, Tensor],
     origins: Mapping[str, Tensor],
-    evaluator: GridStep,
+    evaluator: Evaluator,
     lmbda: float,
 ) -> Steps:
     """Return the step of every tensor of the network, a power of two.

@@ -7,7 +7,7 @@ picture at once. Tasks return gradients, which are added up in order: a fit is r
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 
@@ -16,17 +16,11 @@ from torch import Tensor
 from torch.nn import functional
 
 from imgnet.context import MARGIN
+from imgnet.grid_cuts import COARSE, TILE, Band, Cuts, Rows, Tile
 from imgnet.grid_model import REACH, GridNetwork
-from imgnet.grid_tasks import Input, Outcome, Rows, Task, add_gradient, run_task, split, unpadded
+from imgnet.grid_tasks import Input, Outcome, Task, add_gradient, run_task, unpadded
 from imgnet.latents import LatentGrids, padded
 from imgnet.spec import edge_margin
-
-BAND = 32768  # latents of a rate task
-TILE = (64, 384)  # rows and columns of a distortion task
-COARSE = 4  # levels from this one on are computed for the whole picture
-
-Tile = tuple[int, int, int, int]  # top, bottom, left, right
-Band = tuple[int, int, int]  # grid, top, bottom
 
 
 class GridStep:
@@ -51,7 +45,8 @@ class GridStep:
         tile: tuple[int, int] = TILE,
     ) -> None:
         self.network, self.latents, self.picture, self.seen = network, latents, picture, seen
-        self.workers, self.tile, self.spec = workers, tile, network.spec
+        self.workers, self.spec = workers, network.spec
+        self.cuts = Cuts(self.spec, tile)
         self.parameters = list(network.parameters())
         self.margin = edge_margin(self.spec.num_layers)
         self.base = min(COARSE, self.spec.num_levels - 1)
@@ -59,24 +54,14 @@ class GridStep:
     def evaluate(
         self, rows: Sequence[Rows], lmbda: float, coarse_weight: float = 1.0
     ) -> tuple[float, float]:
-        """Return squared error a sample and bits a pixel of some rows, and leave gradients.
-
-        They are those of error + lmbda * bits, in the network's parameters and in
-        `latents.gradient`.
-
-        Args:
-            rows: Ranges of rows that begin at multiples of 2**COARSE.
-            lmbda: Price of a bit a pixel.
-            coarse_weight: How many times the bits of coarse levels count; at 0 they are not even
-                computed, and the bits returned are without them.
-        """
+        """See `Evaluator.evaluate`."""
         return self._run(rows, lmbda, gradients=True, coarse_weight=coarse_weight)
 
     @torch.no_grad()
     def measure(
         self, rows: Sequence[Rows], error: bool = True, bits: bool = True
     ) -> tuple[float, float]:
-        """Return what `evaluate` returns, without gradients; 0 for what is not wanted."""
+        """See `Evaluator.measure`."""
         return self._run(rows, 1.0, gradients=False, error=error, bits=bits)
 
     def _run(
@@ -96,10 +81,9 @@ class GridStep:
         causal, parents = self._context_inputs()
         of_tile = partial(self._distortion, base, own)
         of_band = partial(self._rate, causal, parents)
-        places = self._tiles(rows) if error else ()
+        places = self.cuts.tiles(rows) if error else ()
         tiles = [(partial(of_tile, place), 1 / (channels * pixels)) for place in places]
-        shares = [(b, self._share(b, rows, coarse_weight)) for b in self._bands(rows) if bits]
-        shares = [(b, share) for b, share in shares if share]
+        shares = self.cuts.weighed_bands(rows, coarse_weight) if bits else []
         bands = [(partial(of_band, b), lmbda * share / pixels) for b, share in shares]
         run = partial(run_task, self.parameters if gradients else None)
         outcomes = list(self.workers.map(run, [*tiles, *bands]))
@@ -170,15 +154,6 @@ class GridStep:
             :, :, skip : skip + width + 2 * self.margin
         ]
 
-    def _tiles(self, rows: Sequence[Rows]) -> Iterator[Tile]:
-        """Cut rows into tiles."""
-        width = self.spec.width
-        columns = split(0, width, self.tile[1])
-        for top, bottom in rows:
-            for first, last in split(top, bottom, self.tile[0]):
-                for left, right in columns:
-                    yield first, last, left, right
-
     def _distortion(self, base: Input, own: list[Input], place: Tile, task: Task) -> Tensor:
         """Return the squared error of a tile."""
         top, bottom, left, right = place
@@ -222,27 +197,6 @@ class GridStep:
         grids = [latents.grid(latents.relaxed, i)[None] for i in range(len(latents.grids))]
         causal = [Input.of(functional.pad(x, (MARGIN, MARGIN, MARGIN, 0))) for x in grids]
         return causal, [Input.of(functional.pad(x, (1, 1, 1, 1))) for x in grids]
-
-    def _bands(self, rows: Sequence[Rows]) -> Iterator[Band]:
-        """List the bands of latents whose bits count."""
-        for i, (_, level) in enumerate(self.latents.grids):
-            height, width = self.latents.sizes[i]
-            for top, bottom in self.grid_rows(rows, level):
-                for first, last in split(top, min(bottom, height), max(1, BAND // width)):
-                    yield i, first, last
-
-    def grid_rows(self, rows: Sequence[Rows], level: int) -> list[Rows]:
-        """Return the rows of a level that belong to rows of the picture; of coarse levels, all."""
-        height = self.spec.grid_size(level)[0]
-        if level >= COARSE:
-            return [(0, height)]
-        return [(top >> level, min(-(-bottom >> level), height)) for top, bottom in rows]
-
-    def _share(self, band: Band, rows: Sequence[Rows], coarse_weight: float) -> float:
-        """Return the part of a band's bits that some rows stand for, of coarse levels not all."""
-        if self.latents.grids[band[0]][1] < COARSE:
-            return 1.0
-        return coarse_weight * sum(bottom - top for top, bottom in rows) / self.spec.height
 
     def _rate(self, causal: list[Input], parents: list[Input], band: Band, task: Task) -> Tensor:
         """Return the bits of a band."""

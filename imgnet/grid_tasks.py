@@ -4,12 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from itertools import pairwise
 
 import torch
 from torch import Tensor
 
-Rows = tuple[int, int]
 Place = tuple[slice, slice]
 Compute = Callable[["Task"], Tensor]
 Outcome = tuple[float, "Task", tuple[Tensor | None, ...]]
@@ -53,17 +51,6 @@ def run_task(parameters: Sequence[Tensor] | None, job: tuple[Compute, float]) ->
         return value.item(), task, ()
     wanted = [*task.leaves, *parameters]
     return value.item(), task, torch.autograd.grad(value * weight, wanted, allow_unused=True)
-
-
-def split(start: int, stop: int, most: int) -> list[Rows]:
-    """Cut a range into even parts of about `most`, at even places.
-
-    >>> split(0, 10, 4)
-    [(0, 4), (4, 10)]
-    """
-    count = max(1, round((stop - start) / most))
-    edges = [start + 2 * round((stop - start) * i / count / 2) for i in range(count)] + [stop]
-    return [(a, b) for a, b in pairwise(edges) if a < b]
 
 
 def unpadded(gradient: Tensor, margin: int) -> Tensor:

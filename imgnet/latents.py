@@ -10,13 +10,18 @@ after Agustsson and Theis (2020); here with Gaussian noise.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from math import prod, tanh
+from math import prod, sqrt, tanh
 
 import torch
 from torch import Tensor
 from torch.nn import functional
 
 from imgnet.spec import Spec, latents_name
+
+try:
+    from imgnet import fused_latents
+except ImportError:  # Numba, which is not to be had for every Python and every machine
+    fused_latents = None  # type: ignore[assignment]
 
 MEAN_DECAY, SQUARE_DECAY = 0.9, 0.95
 SPARE_NOISE = 1 << 16  # samples more than latents: where a step starts in them is its randomness
@@ -42,6 +47,7 @@ class LatentGrids:
 
     def __init__(self, spec: Spec, device: torch.device, generator: torch.Generator) -> None:
         self.spec, self.generator = spec, generator
+        self.compiled = fused_latents is not None and device.type == "cpu"
         self.grids = spec.grids()
         self.names = [latents_name(*grid) for grid in self.grids]
         self.sizes = [spec.grid_size(level) for _, level in self.grids]
@@ -78,11 +84,11 @@ class LatentGrids:
         shift = int(torch.randint(SPARE_NOISE, (1,), generator=self.generator))
         fresh = self.noise[shift : shift + len(self.values)]
         for part in parts:
-            soft, slope = _soft_round(self.values[part], temperature)
-            soft.add_(fresh[part], alpha=noise)
-            softer, second_slope = _soft_round(soft, temperature)
-            self.relaxed[part] = softer
-            torch.mul(slope, second_slope, out=self.slope[part])
+            tensors = self.values[part], fresh[part], self.relaxed[part], self.slope[part]
+            if self.compiled:
+                fused_latents.relax(temperature, noise, *(x.numpy() for x in tensors))
+            else:
+                _relax(temperature, noise, *tensors)
 
     def round(self) -> None:
         """Set `relaxed` to what the file will hold."""
@@ -96,12 +102,41 @@ class LatentGrids:
             parts: Ranges of the flat tensors, each with the number of steps it will have taken.
         """
         for part, count in parts:
-            gradient = self.gradient[part] * self.slope[part]
-            mean, square = self.mean[part], self.square[part]
-            mean.lerp_(gradient, 1 - MEAN_DECAY)
-            square.mul_(SQUARE_DECAY).addcmul_(gradient, gradient, value=1 - SQUARE_DECAY)
-            root = (square / (1 - SQUARE_DECAY**count)).sqrt_().add_(_EPS)
-            self.values[part].addcdiv_(mean, root, value=-lr / (1 - MEAN_DECAY**count))
+            tensors = (self.gradient, self.slope, self.mean, self.square, self.values)
+            moved = [x[part] for x in tensors]
+            # A mean that begins at 0 is this part of what it should be.
+            mean_part, square_part = 1 - MEAN_DECAY**count, 1 - SQUARE_DECAY**count
+            rates = lr * sqrt(square_part) / mean_part, _EPS * sqrt(square_part)
+            if self.compiled:
+                decays = MEAN_DECAY, SQUARE_DECAY
+                fused_latents.adam(rates, decays, *(x.numpy() for x in moved))
+            else:
+                _adam(*rates, *moved)
+
+
+def _adam(
+    lr: float,
+    eps: float,
+    gradient: Tensor,
+    slope: Tensor,
+    mean: Tensor,
+    square: Tensor,
+    values: Tensor,
+) -> None:
+    gradient = gradient * slope
+    mean.lerp_(gradient, 1 - MEAN_DECAY)
+    square.mul_(SQUARE_DECAY).addcmul_(gradient, gradient, value=1 - SQUARE_DECAY)
+    values.addcdiv_(mean, square.sqrt().add_(eps), value=-lr)
+
+
+def _relax(
+    temperature: float, noise: float, values: Tensor, fresh: Tensor, relaxed: Tensor, slope: Tensor
+) -> None:
+    soft, first_slope = _soft_round(values, temperature)
+    soft.add_(fresh, alpha=noise)
+    softer, second_slope = _soft_round(soft, temperature)
+    relaxed.copy_(softer)
+    torch.mul(first_slope, second_slope, out=slope)
 
 
 def _soft_round(x: Tensor, temperature: float) -> tuple[Tensor, Tensor]:

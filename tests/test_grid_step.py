@@ -2,6 +2,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -9,8 +10,9 @@ import torch
 from grid_cases import SPECS, integers, network_of, picture, real
 from torch import Tensor
 
-from imgnet import grid_step, gridstream
-from imgnet.grid_step import GridStep, Rows
+from imgnet import gridstream
+from imgnet.grid_cuts import Rows
+from imgnet.grid_step import GridStep
 from imgnet.latents import LatentGrids
 from imgnet.spec import Spec
 from imgnet.synthesis import draw
@@ -95,12 +97,12 @@ def test_cuts_do_not_show(
     tile: tuple[int, int],
     band: int,
     workers: ThreadPoolExecutor,
-    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     rows = [(0, spec.height)]
     whole = gradients(float64_step(spec, workers), rows)
-    monkeypatch.setattr(grid_step, "BAND", band)
-    cut = gradients(float64_step(spec, workers, tile), rows)
+    step = float64_step(spec, workers, tile)
+    step.cuts = replace(step.cuts, band=band)
+    cut = gradients(step, rows)
     assert cut[:2] == pytest.approx(whole[:2], rel=1e-9)
     assert_same(cut[2], whole[2])
 

@@ -1,19 +1,9 @@
 from __future__ import annotations
 
-import pytest
 import torch
 from torch.nn import functional
 
-from imgnet.grid_tasks import Input, Task, add_gradient, run_task, split, unpadded
-
-
-@pytest.mark.parametrize(
-    ("start", "stop", "most"), [(0, 100, 30), (7, 8, 4), (3, 64, 64), (0, 5, 1)]
-)
-def test_parts_cover_a_range_once(start: int, stop: int, most: int) -> None:
-    parts = split(start, stop, most)
-    assert [i for a, b in parts for i in range(a, b)] == list(range(start, stop))
-    assert all((a - start) % 2 == 0 for a, _ in parts)
+from imgnet.grid_tasks import Input, Task, add_gradient, run_task, unpadded
 
 
 def test_padding_and_its_gradient_belong_together() -> None:

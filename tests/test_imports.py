@@ -37,6 +37,12 @@ FLOORS = {
         *("device", "fit", "kernels", "model", "optimizer", "published", "quantize", "sampling"),
         *(
             "analysis",
+            "blocks",
+            "fused_latents",
+            "fused_rate",
+            "fused_step",
+            "fused_synthesis",
+            "grid_cuts",
             "grid_fit",
             "grid_kernels",
             "grid_model",
@@ -58,7 +64,7 @@ FLOORS = {
 }
 FLOOR_OF = {module: floor for floor, modules in FLOORS.items() for module in modules}
 ALLOWED = {0: set(), 1: {"numpy", "PIL", "safetensors"}}
-HEAVY = {"numpy", "PIL", "rich", "safetensors", "torch"}
+HEAVY = {"numba", "numpy", "PIL", "rich", "safetensors", "torch"}
 
 
 def _imported(path: Path) -> Iterator[str]:

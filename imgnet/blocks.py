@@ -1,0 +1,196 @@
+"""Small matrices times many samples, compiled: what a `grid` fit on a CPU mostly computes.
+
+Samples are worked on in blocks of BLOCK, small enough that all activations of a block stay in the
+first-level cache. A block of R variables is a flat float32 array of R * BLOCK numbers, variable by
+variable, with R a multiple of 4: products go through 4x4 weights at a time, which is what lets the
+compiler keep them in registers. Matrices are padded with zeros to fit.
+
+Offsets are unsigned: of signed ones Numba checks at every access whether they count from the end,
+and nothing is vectorised any more.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numba
+import numpy as np
+from numpy.typing import NDArray
+
+Floats = NDArray[np.float32]
+
+BLOCK = 128
+_ONE, _TWO, _THREE = (np.uint64(rows * BLOCK) for rows in (1, 2, 3))
+_ZERO = np.float32(0)
+# All of fast-math but the promise that there is neither infinity nor NaN: a fit looks for them.
+_FREEDOM = {"nsz", "arcp", "contract", "afn", "reassoc"}
+
+
+def compiled(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Compile at the first call, for good where a folder can be found to keep the result in."""
+    # Nor must a division by zero raise: what could raise is not vectorised.
+    options: dict[str, Any] = {"fastmath": _FREEDOM, "nogil": True, "error_model": "numpy"}
+    try:
+        return numba.njit(cache=True, **options)(function)  # type: ignore[no-any-return]
+    except RuntimeError:  # no such folder
+        return numba.njit(**options)(function)  # type: ignore[no-any-return]
+
+
+@compiled
+def fours(count: int) -> int:
+    """Round up to a multiple of 4.
+
+    >>> fours(9)
+    12
+    """
+    return (count + 3) // 4 * 4
+
+
+@compiled
+def block_of(rows: int) -> Floats:
+    """Return a block of zeros."""
+    return np.zeros(rows * BLOCK, np.float32)
+
+
+@compiled
+def put(matrix: Floats, target: Floats, row: int, column: int) -> None:
+    """Copy a matrix to a place in a larger one."""
+    for i in range(matrix.shape[0]):
+        for j in range(matrix.shape[1]):
+            target[row + i, column + j] = matrix[i, j]
+
+
+@compiled
+def copy(source: Floats, start: int, target: Floats, target_start: int, count: int) -> None:
+    """Copy some numbers."""
+    a, b = np.uint64(start), np.uint64(target_start)
+    for p in range(np.uint64(count)):
+        target[b + p] = source[a + p]
+
+
+@compiled
+def add(source: Floats, start: int, target: Floats, target_start: int, count: int) -> None:
+    """Add some numbers to others."""
+    a, b = np.uint64(start), np.uint64(target_start)
+    for p in range(np.uint64(count)):
+        target[b + p] += source[a + p]
+
+
+@compiled
+def fill(target: Floats, start: int, count: int, value: np.float32) -> None:
+    """Set some numbers."""
+    a = np.uint64(start)
+    for p in range(np.uint64(count)):
+        target[a + p] = value
+
+
+@compiled
+def product(weight: Floats, x: Floats, out: Floats, first: int, count: int) -> None:
+    """Add weight @ x to the rows of `out` from `first` on.
+
+    Args:
+        weight: (J, K), both multiples of 4.
+        x: Block of K rows.
+        out: Block of at least first + J rows.
+        first: Row.
+        count: Samples, at most BLOCK.
+    """
+    for j in range(0, weight.shape[0], 4):
+        for k in range(0, weight.shape[1], 4):
+            a0, a1, a2, a3 = weight[j, k], weight[j, k + 1], weight[j, k + 2], weight[j, k + 3]
+            i = j + 1
+            b0, b1, b2, b3 = weight[i, k], weight[i, k + 1], weight[i, k + 2], weight[i, k + 3]
+            i = j + 2
+            c0, c1, c2, c3 = weight[i, k], weight[i, k + 1], weight[i, k + 2], weight[i, k + 3]
+            i = j + 3
+            d0, d1, d2, d3 = weight[i, k], weight[i, k + 1], weight[i, k + 2], weight[i, k + 3]
+            at_0 = np.uint64(k * BLOCK)
+            at_1, at_2, at_3 = at_0 + _ONE, at_0 + _TWO, at_0 + _THREE
+            to_0 = np.uint64((first + j) * BLOCK)
+            to_1, to_2, to_3 = to_0 + _ONE, to_0 + _TWO, to_0 + _THREE
+            for p in range(np.uint64(count)):
+                x0, x1, x2, x3 = x[at_0 + p], x[at_1 + p], x[at_2 + p], x[at_3 + p]
+                out[to_0 + p] += a0 * x0 + a1 * x1 + a2 * x2 + a3 * x3
+                out[to_1 + p] += b0 * x0 + b1 * x1 + b2 * x2 + b3 * x3
+                out[to_2 + p] += c0 * x0 + c1 * x1 + c2 * x2 + c3 * x3
+                out[to_3 + p] += d0 * x0 + d1 * x1 + d2 * x2 + d3 * x3
+
+
+@compiled
+def outer(gradient: Floats, x: Floats, out: Floats, count: int) -> None:
+    """Add gradient @ x.T, the gradient of a weight.
+
+    Args:
+        gradient: Block of at least J rows.
+        x: Block of at least K rows.
+        out: (J, K), both multiples of 4.
+        count: Samples, at most BLOCK.
+    """
+    for j in range(0, out.shape[0], 4):
+        for k in range(0, out.shape[1], 4):
+            a0 = a1 = a2 = a3 = b0 = b1 = b2 = b3 = _ZERO
+            c0 = c1 = c2 = c3 = d0 = d1 = d2 = d3 = _ZERO
+            at_0 = np.uint64(k * BLOCK)
+            at_1, at_2, at_3 = at_0 + _ONE, at_0 + _TWO, at_0 + _THREE
+            of_0 = np.uint64(j * BLOCK)
+            of_1, of_2, of_3 = of_0 + _ONE, of_0 + _TWO, of_0 + _THREE
+            for p in range(np.uint64(count)):
+                x0, x1, x2, x3 = x[at_0 + p], x[at_1 + p], x[at_2 + p], x[at_3 + p]
+                g = gradient[of_0 + p]
+                a0, a1, a2, a3 = a0 + g * x0, a1 + g * x1, a2 + g * x2, a3 + g * x3
+                g = gradient[of_1 + p]
+                b0, b1, b2, b3 = b0 + g * x0, b1 + g * x1, b2 + g * x2, b3 + g * x3
+                g = gradient[of_2 + p]
+                c0, c1, c2, c3 = c0 + g * x0, c1 + g * x1, c2 + g * x2, c3 + g * x3
+                g = gradient[of_3 + p]
+                d0, d1, d2, d3 = d0 + g * x0, d1 + g * x1, d2 + g * x2, d3 + g * x3
+            for i, sums in enumerate(
+                ((a0, a1, a2, a3), (b0, b1, b2, b3), (c0, c1, c2, c3), (d0, d1, d2, d3))
+            ):
+                for m, value in enumerate(sums):
+                    out[j + i, k + m] += value
+
+
+@compiled
+def exp2(x: np.float32) -> np.float32:
+    """Return 2**x within 3e-7 of itself, for x <= 126; below -126, 2**-126.
+
+    >>> float(exp2(np.float32(3.5))) / 2**3.5 - 1 < 1e-6
+    True
+    """
+    x = max(x, np.float32(-126.0))
+    whole = np.floor(x + np.float32(0.5))
+    r = x - whole  # the series of exp(r log 2), with the last term fitted
+    p = np.float32(1.5403530e-4)
+    p = p * r + np.float32(1.3333558e-3)
+    p = p * r + np.float32(9.6181291e-3)
+    p = p * r + np.float32(5.5504109e-2)
+    p = p * r + np.float32(2.4022651e-1)
+    p = p * r + np.float32(6.9314718e-1)
+    p = p * r + np.float32(1.0)
+    power = np.int32((np.int32(whole) + np.int32(127)) << np.int32(23)).view(np.float32)
+    return np.float32(p * power)
+
+
+@compiled
+def log2(x: np.float32) -> np.float32:
+    """Return the logarithm of a normal positive number within 3e-7.
+
+    >>> abs(float(log2(np.float32(10.0))) - 3.3219281) < 1e-6
+    True
+    """
+    number = np.float32(x).view(np.int32)
+    exponent = (number >> np.int32(23)) - np.int32(127)
+    mantissa = np.int32((number & np.int32(0x7FFFFF)) | np.int32(0x3F800000)).view(np.float32)
+    large = mantissa > np.float32(1.4142135)
+    mantissa = mantissa * (np.float32(0.5) if large else np.float32(1))
+    t = (mantissa - np.float32(1)) / (mantissa + np.float32(1))
+    s = t * t  # log(m) = 2 artanh(t)
+    p = np.float32(1 / 9)
+    p = p * s + np.float32(1 / 7)
+    p = p * s + np.float32(1 / 5)
+    p = p * s + np.float32(1 / 3)
+    p = p * s + np.float32(1)
+    whole = np.float32(exponent) + (np.float32(1) if large else np.float32(0))
+    return np.float32(whole + p * t * np.float32(2.8853900817779268))

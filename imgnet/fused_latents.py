@@ -1,0 +1,117 @@
+"""What a fit does with latents one by one, compiled: cut out, relax, move."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from imgnet.blocks import Floats, compiled, exp2
+
+_HALF, _ONE, _TWO = np.float32(0.5), np.float32(1), np.float32(2)
+_LOG2_E = np.float32(1.4426950408889634)
+
+
+@compiled
+def crop(grid: Floats, top: int, left: int, out: Floats) -> None:
+    """Set `out` to a part of a grid, whose edges repeat themselves outside."""
+    height, width = grid.shape
+    for y in range(out.shape[0]):
+        row = grid[min(max(top + y, 0), height - 1)]
+        for x in range(out.shape[1]):
+            out[y, x] = row[min(max(left + x, 0), width - 1)]
+
+
+@compiled
+def add_crop(grid: Floats, top: int, left: int, out: Floats) -> None:
+    """Add to `out` what `crop` would set it to."""
+    height, width = grid.shape
+    for y in range(out.shape[0]):
+        row = grid[min(max(top + y, 0), height - 1)]
+        for x in range(out.shape[1]):
+            out[y, x] += row[min(max(left + x, 0), width - 1)]
+
+
+@compiled
+def crop_back(gradient: Floats, top: int, left: int, out: Floats) -> None:
+    """Add to the gradient of a grid, `out`, that of a part that `crop` gave."""
+    height, width = out.shape
+    for y in range(gradient.shape[0]):
+        row = out[min(max(top + y, 0), height - 1)]
+        for x in range(gradient.shape[1]):
+            row[min(max(left + x, 0), width - 1)] += gradient[y, x]
+
+
+@compiled
+def window(grid: Floats, top: int, left: int, out: Floats) -> None:
+    """Set the part of `out` that lies inside a grid to what is there."""
+    height, width = grid.shape
+    first, last = max(0, -left), min(out.shape[1], width - left)
+    for y in range(max(0, -top), min(out.shape[0], height - top)):
+        out[y, first:last] = grid[top + y, left + first : left + last]
+
+
+@compiled
+def window_back(gradient: Floats, top: int, left: int, weight: float, out: Floats) -> None:
+    """Add to the gradient of a grid, `out`, that of a part that `window` gave, times a weight."""
+    height, width = out.shape
+    factor = np.float32(weight)
+    first, last = max(0, -left), min(gradient.shape[1], width - left)
+    for y in range(max(0, -top), min(gradient.shape[0], height - top)):
+        out[top + y, left + first : left + last] += factor * gradient[y, first:last]
+
+
+@compiled
+def relax(
+    temperature: float,
+    noise: float,
+    values: Floats,
+    fresh: Floats,
+    relaxed: Floats,
+    slope: Floats,
+) -> None:
+    """Set `relaxed` to s(s(values) + noise * fresh) and `slope` to its derivative.
+
+    s is the soft rounding of `latents.py`.
+    """
+    sharp = np.float32(2 * 1.4426950408889634 / temperature)
+    scale = np.float32(np.tanh(0.5 / temperature))
+    steepest = np.float32(0.5 / temperature) / scale
+    strength, bend = np.float32(noise), _HALF / scale
+    for p in range(np.uint64(values.size)):
+        whole = np.floor(values[p])
+        bent = _ONE - _TWO / (exp2((values[p] - whole - _HALF) * sharp) + _ONE)  # tanh
+        soft = whole + _HALF + bent * bend + strength * fresh[p]
+        again = np.floor(soft)
+        bent_again = _ONE - _TWO / (exp2((soft - again - _HALF) * sharp) + _ONE)
+        relaxed[p] = again + _HALF + bent_again * bend
+        slope[p] = (_ONE - bent * bent) * (_ONE - bent_again * bent_again) * steepest * steepest
+
+
+@compiled
+def adam(
+    rates: tuple[float, float],
+    decays: tuple[float, float],
+    gradient: Floats,
+    slope: Floats,
+    mean: Floats,
+    square: Floats,
+    values: Floats,
+) -> None:
+    """Move values by one Adam step against gradient * slope.
+
+    Args:
+        rates: Step size and epsilon, both corrected for means that began at 0.
+        decays: Of the running means of the gradient and of its square.
+        gradient: Of the relaxed values.
+        slope: Of the relaxation.
+        mean: Running mean of the gradient.
+        square: Running mean of its square.
+        values: Moved.
+    """
+    lr, eps = np.float32(rates[0]), np.float32(rates[1])
+    keep_mean, keep_square = np.float32(decays[0]), np.float32(decays[1])
+    for p in range(np.uint64(values.size)):
+        g = gradient[p] * slope[p]
+        m = keep_mean * mean[p] + (_ONE - keep_mean) * g
+        s = keep_square * square[p] + (_ONE - keep_square) * g * g
+        mean[p], square[p] = m, s
+        values[p] -= lr * m / (np.sqrt(s) + eps)

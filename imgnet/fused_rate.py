@@ -1,0 +1,253 @@
+"""The bits of a band of latents and all their gradients in one pass, compiled.
+
+The same as `band_bits` of `grid_kernels.py`, which says what it computes; here block by block, with
+nothing kept for later.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from imgnet.blocks import (
+    BLOCK,
+    Floats,
+    add,
+    block_of,
+    compiled,
+    copy,
+    exp2,
+    fill,
+    fours,
+    log2,
+    outer,
+    product,
+    put,
+)
+from imgnet.context import CAUSAL, MARGIN, PARENTS
+from imgnet.laws import LOWEST_SCALE_LOG2, NUM_SCALES
+
+_OWN = tuple((MARGIN + dy, MARGIN + dx) for dy, dx in CAUSAL)
+_NUM_OWN = len(_OWN)
+_ABOVE = tuple((1 + dy, 1 + dx) for dy, dx in PARENTS)
+_NUM_ABOVE = len(_ABOVE)
+_LEAST_PROBABILITY = np.float32(2.0**-16)
+_LEAST = np.float32(LOWEST_SCALE_LOG2)
+_MOST = np.float32(LOWEST_SCALE_LOG2 + (NUM_SCALES - 1) / 8)
+_HALF, _ONE, _NONE = np.float32(0.5), np.float32(1), np.float32(0)
+_LOG2_E, _LOG_2 = np.float32(1.4426950408889634), np.float32(0.6931471805599453)
+
+
+@compiled
+def code_length(
+    values: Floats, start: int, law: Floats, first: int, to_law: Floats, count: int
+) -> float:
+    """Return the bits of a block of values under Laplace laws, and their gradients.
+
+    Args:
+        values: Flat.
+        start: Where the block begins in `values`.
+        law: Block whose rows `first` and `first` + 1 are locations and scales.
+        first: Row.
+        to_law: Block whose rows 0 and 1 become the gradients of locations, which are those of the
+            values with the sign changed, and of scales.
+        count: Samples.
+    """
+    at = np.uint64(start)
+    of_location, of_scale = np.uint64(first * BLOCK), np.uint64((first + 1) * BLOCK)
+    to_scale = np.uint64(BLOCK)
+    total = _NONE
+    for p in range(np.uint64(count)):
+        raw = law[of_scale + p]
+        scale = min(max(raw, _LEAST), _MOST)
+        sharpness = exp2(-scale)
+        difference = values[at + p] - law[of_location + p]
+        distance = abs(difference)
+        steep = sharpness * _LOG2_E
+        near = _HALF * exp2(-abs(distance - _HALF) * steep)
+        far = _HALF * exp2(-(distance + _HALF) * steep)
+        upper = _ONE - near if distance < _HALF else near
+        probability = max(upper - far, _LEAST_PROBABILITY)
+        total += -log2(probability)
+        slope = sharpness * _LOG2_E / probability
+        towards = (far - near) * slope  # falls with the distance
+        to_law[p] = towards if difference > _NONE else -towards if difference < _NONE else _NONE
+        by_scale = (near * (_HALF - distance) + far * (_HALF + distance)) * slope * _LOG_2
+        to_law[to_scale + p] = by_scale if scale == raw else _NONE
+    return float(total)
+
+
+@compiled
+def rectify(x: Floats, out: Floats, rows: int, count: int) -> None:
+    """Set out to max(x, 0), both blocks."""
+    for row in range(rows):
+        at = np.uint64(row * BLOCK)
+        for p in range(np.uint64(count)):
+            out[at + p] = max(x[at + p], _NONE)
+
+
+@compiled
+def keep_active(gradient: Floats, x: Floats, rows: int, count: int) -> None:
+    """Set a gradient to 0 where x is not positive."""
+    for row in range(rows):
+        at = np.uint64(row * BLOCK)
+        for p in range(np.uint64(count)):
+            gradient[at + p] = gradient[at + p] if x[at + p] > _NONE else _NONE
+
+
+@compiled
+def add_sums(x: Floats, sums: Floats, count: int) -> None:
+    """Add up every row of a block."""
+    for row in range(sums.size):
+        at = np.uint64(row * BLOCK)
+        total = _NONE
+        for p in range(np.uint64(count)):
+            total += x[at + p]
+        sums[row] += total
+
+
+@compiled
+def _spread(shared: Floats, stacked: Floats, rows: int, half: int) -> None:
+    """Give both children of a parent in a row what the parent says."""
+    for row in range(rows):
+        at = np.uint64(row * BLOCK)
+        for p in range(np.uint64(half)):
+            value = shared[at + p]
+            stacked[at + p + p] = value
+            stacked[at + p + p + np.uint64(1)] = value
+
+
+@compiled
+def _gather_back(to_stacked: Floats, to_shared: Floats, rows: int, count: int) -> None:
+    """Add up the gradients of both children of every parent."""
+    for row in range(rows):
+        at = np.uint64(row * BLOCK)
+        if count % 2:
+            to_stacked[row * BLOCK + count] = _NONE
+        for p in range(np.uint64((count + 1) // 2)):
+            to_shared[at + p] += to_stacked[at + p + p] + to_stacked[at + p + p + np.uint64(1)]
+
+
+@compiled
+def rate(
+    own: Floats,
+    parents: Floats,
+    skip: int,
+    to_own: Floats,
+    to_parents: Floats,
+    bias: Floats,
+    second: Floats,
+    second_bias: Floats,
+    last: Floats,
+    wanted: bool,
+) -> tuple[float, Floats, Floats, Floats, Floats, Floats, Floats, Floats, Floats]:
+    """Return the bits of a band and, if wanted, the gradients of `own` and of all that follows.
+
+    Args are those of `grid_kernels.band_bits`, C-contiguous, without the leading axis of `own` and
+    of `parents`; no parents are an empty array.
+    """
+    height, width = own.shape[0] - MARGIN, own.shape[1] - 2 * MARGIN
+    dim, padded = len(second), fours(len(second))
+    rows = padded + 4  # the units, then location and scale
+    # Weights, each with its gradient; the bias of the first layer is the weight of a 1.
+    first = np.zeros((rows, fours(_NUM_OWN + 1)), np.float32)
+    put(to_own[:dim], first, 0, 0)
+    put(to_own[dim:], first, padded, 0)
+    first[:dim, _NUM_OWN], first[padded : padded + 2, _NUM_OWN] = bias[:dim], bias[dim:]
+    above = np.zeros((rows, fours(_NUM_ABOVE)), np.float32)
+    put(to_parents[:dim], above, 0, 0)
+    put(to_parents[dim:], above, padded, 0)
+    middle, end = np.zeros((padded, padded), np.float32), np.zeros((4, padded), np.float32)
+    put(second, middle, 0, 0)
+    put(last, end, 0, 0)
+    middle_bias = np.zeros(padded, np.float32)
+    middle_bias[:dim] = second_bias
+    first_t, above_t = first.T.copy(), above.T.copy()
+    middle_t, end_t = middle.T.copy(), end.T.copy()
+    g_first, g_above = np.zeros_like(first), np.zeros_like(above)
+    g_middle, g_end = np.zeros_like(middle), np.zeros_like(end)
+    g_middle_bias = np.zeros_like(middle_bias)
+    g_own, g_parents = np.zeros(own.size, np.float32), np.zeros(parents.size, np.float32)
+    # Blocks.
+    around, g_around = block_of(first.shape[1]), block_of(first.shape[1])
+    fill(around, _NUM_OWN * BLOCK, BLOCK, _ONE)
+    around_above, g_around_above = block_of(above.shape[1]), block_of(above.shape[1])
+    shared, g_shared, stacked, g_stacked = (
+        block_of(rows),
+        block_of(rows),
+        block_of(rows),
+        block_of(rows),
+    )
+    hidden, residual, g_residual = block_of(padded), block_of(padded), block_of(padded)
+    total, g_law = block_of(padded), block_of(4)
+
+    flat, flat_above = own.ravel(), parents.ravel()
+    stride, stride_above = own.shape[1], parents.shape[1]
+    has_parents = parents.size > 0
+    bits = 0.0
+    for parent in range((height + skip + 1) // 2):
+        for start in range(0, width, BLOCK):
+            count = min(BLOCK, width - start)
+            half = (count + 1) // 2
+            fill(shared, 0, shared.size, _NONE)
+            fill(g_shared, 0, g_shared.size, _NONE)
+            if has_parents:
+                for i, (dy, dx) in enumerate(_ABOVE):
+                    place = (parent + dy) * stride_above + start // 2 + dx
+                    copy(flat_above, place, around_above, i * BLOCK, half)
+                product(above, around_above, shared, 0, half)
+            for y in range(max(0, 2 * parent - skip), min(height, 2 * parent - skip + 2)):
+                _spread(shared, stacked, rows, half)
+                for i, (dy, dx) in enumerate(_OWN):
+                    copy(flat, (y + dy) * stride + start + dx, around, i * BLOCK, count)
+                product(first, around, stacked, 0, count)
+                rectify(stacked, hidden, padded, count)
+                for row in range(padded):
+                    fill(residual, row * BLOCK, count, middle_bias[row])
+                product(middle, hidden, residual, 0, count)
+                rectify(residual, residual, padded, count)
+                copy(hidden, 0, total, 0, hidden.size)
+                add(residual, 0, total, 0, hidden.size)
+                product(end, total, stacked, padded, count)
+                here = (y + MARGIN) * stride + start + MARGIN
+                bits += code_length(flat, here, stacked, padded, g_law, count)
+                if not wanted:
+                    continue
+                fill(g_stacked, 0, g_stacked.size, _NONE)
+                product(end_t, g_law, g_stacked, 0, count)
+                copy(g_stacked, 0, g_residual, 0, g_residual.size)
+                keep_active(g_residual, residual, padded, count)
+                product(middle_t, g_residual, g_stacked, 0, count)
+                keep_active(g_stacked, hidden, padded, count)
+                copy(g_law, 0, g_stacked, padded * BLOCK, g_law.size)
+                outer(g_stacked, around, g_first, count)
+                outer(g_residual, hidden, g_middle, count)
+                add_sums(g_residual, g_middle_bias, count)
+                outer(g_law, total, g_end, count)
+                fill(g_around, 0, g_around.size, _NONE)
+                product(first_t, g_stacked, g_around, 0, count)
+                for i, (dy, dx) in enumerate(_OWN):
+                    add(g_around, i * BLOCK, g_own, (y + dy) * stride + start + dx, count)
+                for p in range(count):
+                    g_own[here + p] -= g_law[p]
+                if has_parents:
+                    _gather_back(g_stacked, g_shared, rows, count)
+            if wanted and has_parents:
+                outer(g_shared, around_above, g_above, half)
+                fill(g_around_above, 0, g_around_above.size, _NONE)
+                product(above_t, g_shared, g_around_above, 0, half)
+                for i, (dy, dx) in enumerate(_ABOVE):
+                    place = (parent + dy) * stride_above + start // 2 + dx
+                    add(g_around_above, i * BLOCK, g_parents, place, half)
+    chosen = np.concatenate((np.arange(dim), np.arange(padded, padded + 2)))
+    g_first, g_above = g_first[chosen], g_above[chosen]
+    return (
+        bits,
+        g_own.reshape(own.shape),
+        g_parents.reshape(parents.shape),
+        g_first[:, :_NUM_OWN].copy(),
+        g_above[:, :_NUM_ABOVE].copy(),
+        g_first[:, _NUM_OWN].copy(),
+        g_middle[:dim, :dim].copy(),
+        g_middle_bias[:dim].copy(),
+        g_end[:2, :dim].copy(),
+    )

@@ -1,0 +1,75 @@
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numba
+import numpy as np
+import pytest
+
+from imgnet import blocks
+from imgnet.blocks import BLOCK, block_of, compiled, exp2, log2, outer, product
+
+COUNT = 77
+
+
+def random(*shape: int, seed: int = 0) -> np.ndarray:
+    return np.random.default_rng(seed).normal(size=shape).astype(np.float32)
+
+
+@pytest.mark.parametrize(("rows", "columns"), [(4, 4), (20, 16), (32, 12)])
+def test_products_are_added_to_some_rows_and_samples(rows: int, columns: int) -> None:
+    weight, x = random(rows, columns), random(columns, BLOCK, seed=1)
+    out = np.ones((rows + 4, BLOCK), np.float32)
+    product(weight, x.ravel(), out.ravel(), 4, COUNT)
+    wanted = np.ones_like(out)
+    wanted[4:, :COUNT] += weight @ x[:, :COUNT]
+    np.testing.assert_allclose(out, wanted, rtol=1e-5, atol=1e-5)
+
+
+@pytest.mark.parametrize(("rows", "columns"), [(4, 4), (20, 16), (4, 32)])
+def test_outer_products_are_summed_over_some_samples(rows: int, columns: int) -> None:
+    gradient, x = random(rows, BLOCK), random(columns, BLOCK, seed=1)
+    out = np.ones((rows, columns), np.float32)
+    outer(gradient.ravel(), x.ravel(), out, COUNT)
+    wanted = 1 + gradient[:, :COUNT] @ x[:, :COUNT].T
+    np.testing.assert_allclose(out, wanted, rtol=1e-4, atol=1e-4)
+
+
+def test_blocks_begin_at_zero() -> None:
+    assert block_of(3).shape == (3 * BLOCK,)
+    assert not block_of(3).any()
+
+
+@numba.njit
+def each(function: Callable[[Any], Any], x: np.ndarray) -> np.ndarray:
+    out = np.empty_like(x)
+    for i in range(x.size):
+        out[i] = function(x[i])
+    return out
+
+
+def test_powers_of_two_are_exact_to_float32() -> None:
+    x = np.linspace(-126, 126, 100_001).astype(np.float32)
+    np.testing.assert_allclose(each(exp2, x), np.exp2(x.astype(np.float64)), rtol=4e-7)
+    assert each(exp2, np.float32([-1e9, -np.inf])) == pytest.approx([2.0**-126] * 2)
+
+
+def test_logarithms_are_exact_to_float32() -> None:
+    x = np.exp2(np.linspace(-100, 100, 100_001)).astype(np.float32)
+    error = np.abs(each(log2, x) - np.log2(x.astype(np.float64)))
+    assert np.all(error < np.maximum(3e-7, 1e-7 * np.abs(np.log2(x))))
+
+
+def test_without_a_folder_to_keep_them_in_functions_are_compiled_anew(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    njit = numba.njit
+
+    def refusing(cache: bool = False, **options: Any) -> Callable[..., Any]:
+        if cache:
+            raise RuntimeError("cannot cache function: no locator available")
+        return njit(**options)
+
+    monkeypatch.setattr(blocks.numba, "njit", refusing)
+    assert compiled(lambda x: 2 * x)(21) == 42
