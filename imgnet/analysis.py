@@ -1,119 +1,73 @@
-"""Where the latents of a fit start: Laplacian pyramids, and what a trained network adds to them.
+"""Where the latents of a fit start: Laplacian pyramids, and what a network may add to them.
 
 The pyramids are of colours along three directions, in units of what a latent of 1 shall mean. Cold,
-the directions are the picture's principal ones and nothing corrects the pyramids. With a prior, the
-directions are those that it was trained with, and a convolutional network, run once over the whole
-picture, adds what makes the latents cheaper to code or better to draw from.
+the directions are the picture's principal ones; with a prior, those that it was trained with.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from functools import lru_cache
 
 import torch
-from safetensors.torch import load_file
-from torch import Tensor, nn
+from torch import Tensor
 from torch.nn import functional
 
+from imgnet.analysis_network import AnalysisNetwork, Planes
 from imgnet.grid_model import BICUBIC, REACH, GridNetwork, doubled
 from imgnet.latents import LatentGrids, padded
-from imgnet.priors import COLOURS, FINEST_COLOUR, NUM_BANDS, analysis_file
+from imgnet.priors import COLOURS, FINEST_COLOUR, NUM_BANDS
 
 DEADZONE = 0.25  # that the first latents lose of their magnitude
-FINE, DEEP = 48, 64  # channels at half the sides and below
-INPUT_SCALE = 0.25
-
-Planes = dict[tuple[int, int], Tensor]
 
 
-class AnalysisNetwork(nn.Module):
-    """A U-net from colours, in units of latents, to corrections of the pyramids of all levels.
+def gain(level: int) -> float:
+    """Return how many times finer than at level 0 a latent of the first pyramid shall be.
 
-    It begins at half the sides. Every level coarser than a quarter of the sides shares its weights
-    with the others of these, so that pictures of any size have as many levels as they need.
+    What it gets wrong shows in 4**level pixels. Where every latent of a level matters, twice as
+    fine a level would be right; at low rates most do not.
+
+    >>> gain(0), gain(4)
+    (1.0, 4.0)
     """
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.colours = nn.Parameter(torch.eye(COLOURS), requires_grad=False)
-        self.stem = nn.Conv2d(4 * COLOURS + 1, FINE, 3, padding=1, padding_mode="replicate")
-        self.fine = _conv(FINE, FINE)
-        self.down = _conv(FINE, DEEP, stride=2)
-        self.body = _conv(DEEP, DEEP)
-        self.coarser = _conv(DEEP, DEEP, stride=2)
-        self.coarser_body = _conv(DEEP, DEEP)
-        self.up = nn.Conv2d(DEEP, DEEP, 1)
-        self.up_fine = nn.Conv2d(DEEP, FINE, 1)
-        self.heads = nn.ModuleList([_head(FINE, 4), _head(FINE, 1), _head(DEEP, COLOURS)])
-
-    def forward(self, planes: Tensor, band: float, num_levels: int) -> Planes:
-        """Return a correction (h, w) by pyramid and level.
-
-        Args:
-            planes: (3, H, W) colours along the directions, in units of latents.
-            band: Of the price of a bit, from -1, dear, to 1.
-            num_levels: Of the pyramids, at least 3.
-        """
-        _, height, width = planes.shape
-        even = functional.pad(
-            planes[None] * INPUT_SCALE, (0, width % 2, 0, height % 2), mode="replicate"
-        )
-        x = functional.pixel_unshuffle(even, 2)
-        x = torch.cat([x, x.new_full((1, 1, *x.shape[2:]), band)], dim=1)
-        fine = _residual(self.fine, functional.relu(self.stem(x)))
-        steps = [_residual(self.body, functional.relu(self.down(fine)))]
-        for _ in range(3, num_levels):
-            coarser = functional.relu(self.coarser(steps[-1]))
-            steps.append(_residual(self.coarser_body, coarser))
-        corrections: Planes = {}
-        above = None
-        for level in reversed(range(2, num_levels)):
-            x = steps[level - 2]
-            if above is not None:
-                x = functional.relu(x + _repeated(self.up(above), x))
-            corrections |= {(p, level): y for p, y in enumerate(self.heads[2](x)[0])}
-            above = x
-        assert above is not None
-        x = functional.relu(fine + _repeated(self.up_fine(above), fine))
-        corrections[0, 1] = self.heads[1](x)[0, 0]
-        corrections[0, 0] = functional.pixel_shuffle(self.heads[0](x), 2)[0, 0, :height, :width]
-        return corrections
+    return float(2 ** (level / 2))
 
 
-def _conv(dim_in: int, dim_out: int, stride: int = 1) -> nn.Conv2d:
-    return nn.Conv2d(dim_in, dim_out, 3, padding=1, stride=stride)
+def set_linear_path(network: GridNetwork, colours: Tensor, step: float) -> None:
+    """Make a network draw pyramids, by its linear path, in the colours they are of.
+
+    Args:
+        network: Its weights of features are set.
+        colours: (C, C), one direction a column.
+        step: What a latent of 1 at level 0 means, in units of the picture.
+    """
+    spec, first = network.spec, network.spec.num_features - network.spec.dim_out + 1
+    gains = colours.new_tensor([gain(level) for level in range(spec.finest, spec.num_levels)])
+    with torch.no_grad():
+        network.linear.weight[:, :first] = colours[:, :1] * step / gains
+        network.linear.weight[:, first:] = colours[:, 1:] * step
+        network.hidden.weight[:, :first] /= gains
 
 
-def _head(dim_in: int, dim_out: int) -> nn.Conv2d:
-    head = _conv(dim_in, dim_out)
-    for parameter in head.parameters():
-        nn.init.zeros_(parameter)
-    return head
-
-
-def _residual(layer: nn.Module, x: Tensor) -> Tensor:
-    return x + functional.relu(layer(x))
-
-
-def _repeated(x: Tensor, like: Tensor) -> Tensor:
-    doubled = functional.interpolate(x, scale_factor=2)
-    return doubled[:, :, : like.shape[2], : like.shape[3]]
-
-
-def laplacian_pyramids(planes: Tensor, num_levels: int) -> Planes:
+def laplacian_pyramids(planes: Tensor, num_levels: int, is_graded: bool = True) -> Planes:
     """Return the Laplacian pyramid (h, w) of each plane of (P, H, W), by pyramid and level.
 
     The magnitudes of all but the coarsest level are lowered by `DEADZONE`.
+
+    Args:
+        planes: Pictures of one channel.
+        num_levels: Of each pyramid.
+        is_graded: Whether the first pyramid is multiplied by the gain of each level.
     """
     taps = planes.new_tensor(BICUBIC)
     pyramids: Planes = {}
     for level in range(num_levels):
-        above, rest = _halved(planes), planes
+        gains = planes.new_ones(len(planes), 1, 1)
+        gains[0] = gain(level) if is_graded else 1.0
+        above, rest = _halved(planes), planes * gains
         if level < num_levels - 1:
             _, height, width = planes.shape
             predicted = doubled(padded(above, REACH), taps)[:, :height, :width]
-            rest = functional.softshrink(planes - predicted, DEADZONE)
+            rest = functional.softshrink((planes - predicted) * gains, DEADZONE)
         pyramids |= {(p, level): plane for p, plane in enumerate(rest)}
         planes = above
     return pyramids
@@ -143,9 +97,7 @@ def start_cold(picture: Tensor, step: float, network: GridNetwork, latents: Late
     colours *= torch.where(colours.sum(0) < 0, -1.0, 1.0)
     planes = (colours.T @ (flat - mean)).view_as(picture) / step
     latents.fill(laplacian_pyramids(planes, spec.num_levels))
-    first = spec.num_features - spec.dim_out + 1
-    network.linear.weight[:, :first] = colours[:, :1] * step
-    network.linear.weight[:, first:] = colours[:, 1:] * step
+    set_linear_path(network, colours, step)
     network.linear.bias.copy_(mean[:, 0])
 
 
@@ -154,17 +106,19 @@ def start_warm(
     picture: Tensor,
     step: float,
     origins: Mapping[str, Tensor],
-    analysis: AnalysisNetwork,
+    colours: Tensor,
+    analysis: AnalysisNetwork | None,
     network: GridNetwork,
     latents: LatentGrids,
 ) -> None:
-    """Start from a prior and its analysis network.
+    """Start from a prior, and from pyramids of its colours, corrected if a network does that.
 
     Args:
         picture: (C, H, W) in 0..1.
         step: What a latent of 1 shall mean, in units of the picture.
         origins: The tensors of the prior, in the shapes of the network's.
-        analysis: Trained with the prior.
+        colours: (3, 3), the directions of the pyramids, one a column.
+        analysis: Trained with the prior, on pyramids without gain; None for pyramids as they are.
         network: Its tensors are set.
         latents: Their values are set.
     """
@@ -175,10 +129,10 @@ def start_warm(
     network.linear.bias.copy_(mean)
     centred = (picture - mean[:, None, None]) / step
     num_colours = COLOURS if spec.dim_out >= COLOURS else 1
-    colours = centred[:num_colours].expand(COLOURS, -1, -1)
-    planes = (analysis.colours.T @ colours.flatten(1)).view_as(colours)
-    pyramids = laplacian_pyramids(planes, spec.num_levels)
-    if spec.num_levels > FINEST_COLOUR:
+    channels = centred[:num_colours].expand(COLOURS, -1, -1)
+    planes = (colours.T @ channels.flatten(1)).view_as(channels)
+    pyramids = laplacian_pyramids(planes, spec.num_levels, is_graded=analysis is None)
+    if analysis is not None and spec.num_levels > FINEST_COLOUR:
         band = band_position(spec.band)
         for grid, correction in analysis(planes, band, spec.num_levels).items():
             pyramids[grid] += correction
@@ -204,12 +158,3 @@ def filled(picture: Tensor, mask: Tensor) -> Tensor:
     coarse = filled(means, (counts > 0).float())
     around = functional.interpolate(coarse[None], picture.shape[1:], mode="bilinear")[0]
     return torch.where(weights.bool(), picture, around)
-
-
-@lru_cache(maxsize=1)
-def trained_analysis(prior: str) -> AnalysisNetwork:
-    """Return the analysis network that was trained with a prior."""
-    network = AnalysisNetwork()
-    stored = load_file(analysis_file(prior))
-    network.load_state_dict({name: tensor.float() for name, tensor in stored.items()})
-    return network.requires_grad_(False)

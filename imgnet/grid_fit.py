@@ -16,7 +16,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from imgnet.analysis import filled, start_cold, start_warm, trained_analysis
+from imgnet.analysis import filled, start_cold, start_warm
+from imgnet.analysis_network import trained_analysis
 from imgnet.codestream import Quantized, step_index
 from imgnet.device import mask_of, one_thread_workers, pick_device, picture_of
 from imgnet.fitting import Arrays, Options, Result
@@ -26,7 +27,7 @@ from imgnet.grid_quantize import choose_steps
 from imgnet.grid_step import GridStep
 from imgnet.grid_weights import Weights
 from imgnet.latents import LatentGrids
-from imgnet.priors import origins
+from imgnet.priors import colours_of, origins
 from imgnet.profile import Samples
 from imgnet.progress import Progress
 from imgnet.quantize import Steps, quantize, rounded
@@ -45,6 +46,7 @@ try:
 except ImportError:  # Numba, which is not to be had for every Python and every machine
     FusedStep = None  # type: ignore[assignment, misc]
 
+FINER = 0.6  # part of the expected step that graded pyramids are in: most of their latents are 0
 LATENT_LR = 0.1  # in a fit that sees every part of the picture MANY_VISITS times or more
 MANY_VISITS = 100
 SHYNESS = 0.7  # power of the visits with which latents move in a shorter fit: it cannot calm down
@@ -103,12 +105,15 @@ class GridFit:
         self.seen_part = 1.0 if seen is None else float(seen.mean())
         self.network = GridNetwork(spec).to(device)
         self.latents = LatentGrids(spec, device, self.generator)
-        step = expected_step(lmbda)
+        analysis = trained_analysis(spec.prior) if spec.prior else None
+        step = expected_step(lmbda) * (FINER if analysis is None else 1.0)
         self.origins = {n: torch.from_numpy(a).to(device) for n, a in origins(spec).items()}
         whole = picture if mask is None else filled(picture, mask)
         if self.origins:
-            analysis = trained_analysis(spec.prior).to(device)
-            start_warm(whole, step, self.origins, analysis, self.network, self.latents)
+            colours = torch.from_numpy(colours_of(spec.prior)).to(device)
+            analysis = None if analysis is None else analysis.to(device)
+            common = self.origins, colours, analysis, self.network, self.latents
+            start_warm(whole, step, *common)
         else:
             start_cold(whole, step, self.network, self.latents)
         self.evaluator = self._evaluator(picture, mask, workers)

@@ -58,15 +58,15 @@ PRESETS = {
 
 
 GRID_PRESETS = {
-    1: Preset(steps=30, pixels_per_step=49152, quantized=0.1),
-    2: Preset(steps=250, pixels_per_step=49152, quantized=0.1),
-    3: Preset(steps=1000, pixels_per_step=49152, quantized=0.1),
-    4: Preset(steps=2000, pixels_per_step=49152, quantized=0.1),
-    5: Preset(steps=4500, pixels_per_step=49152, quantized=0.1),
-    6: Preset(steps=11000, pixels_per_step=49152, quantized=0.1),
-    7: Preset(steps=27000, pixels_per_step=49152, quantized=0.1),
-    8: Preset(steps=54000, pixels_per_step=49152, quantized=0.1),
-    9: Preset(steps=108000, pixels_per_step=49152, quantized=0.1),
+    1: Preset(steps=150, pixels_per_step=49152, quantized=0.1),
+    2: Preset(steps=700, pixels_per_step=49152, quantized=0.1),
+    3: Preset(steps=4000, pixels_per_step=49152, quantized=0.1),
+    4: Preset(steps=9000, pixels_per_step=49152, quantized=0.1),
+    5: Preset(steps=21000, pixels_per_step=49152, quantized=0.1),
+    6: Preset(steps=50000, pixels_per_step=49152, quantized=0.1),
+    7: Preset(steps=125000, pixels_per_step=49152, quantized=0.1),
+    8: Preset(steps=250000, pixels_per_step=49152, quantized=0.1),
+    9: Preset(steps=500000, pixels_per_step=49152, quantized=0.1),
 }
 
 

@@ -42,7 +42,7 @@ def random_tensors(spec: Spec, seed: int = 1, spread: float = 2.0) -> Tensors:
 
 def prior_spec(width: int, height: int, **changes: int) -> Spec:
     """A network of the shape of the current prior, in its band 9."""
-    sizes = {"num_levels": 4, "colour": 2, "prior": priors.CURRENT, "band": 9, **priors.SHAPE}
+    sizes = {"num_levels": 4, "colour": 2, "prior": priors.FOR_DETAIL, "band": 9, **priors.SHAPE}
     return Spec("grid", width, height, dim_axis=0, **{**sizes, **changes})
 
 

@@ -79,3 +79,14 @@ def test_what_is_not_seen_starts_from_what_is_around() -> None:
     assert (whole - picture).abs().mean() < 0.03  # the mean is 0.25 away in two channels
     nothing = filled(picture, torch.zeros(3, 37, 51))
     assert torch.equal(nothing, torch.zeros_like(nothing))
+
+
+def test_latents_of_coarse_levels_are_finer() -> None:
+    spec = Spec("grid", 64, 64, 0, 6, 2, dim_out=1, num_levels=5, colour=4, dim_context=4)
+    latents, network = grids(spec), GridNetwork(spec)
+    hidden = network.hidden.weight.detach().clone()
+    start_cold(torch.linspace(0, 1, 64).expand(1, 64, 64), 0.1, network, latents)
+    for weight, first in ((network.linear.weight[0], 0.1), (network.hidden.weight, hidden)):
+        for level in range(5):
+            wanted = torch.as_tensor(first)[..., level] if first is hidden else torch.tensor(first)
+            torch.testing.assert_close(weight[..., level], wanted / 2 ** (level / 2))

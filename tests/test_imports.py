@@ -37,6 +37,7 @@ FLOORS = {
         *("device", "fit", "kernels", "model", "optimizer", "published", "quantize", "sampling"),
         *(
             "analysis",
+            "analysis_network",
             "blocks",
             "fused_latents",
             "fused_rate",

@@ -18,7 +18,7 @@ MOST_BYTES = 3_000_000
 
 
 def test_names_hold_the_hash_of_the_content() -> None:
-    assert priors.CURRENT in priors.names()
+    assert {priors.FOR_DETAIL, priors.FOR_SMALL_FILES} <= set(priors.names())
     assert set(RELEASED) <= set(priors.names())
     for name in priors.names():
         digest = sha256(priors.prior_file(name).read_bytes()).hexdigest()
@@ -48,7 +48,7 @@ def test_origins_have_the_shapes_of_the_network(
 
 
 def test_a_network_like_the_trained_ones_gets_them_as_they_are() -> None:
-    tensors = load_file(priors.prior_file(priors.CURRENT))
+    tensors = load_file(priors.prior_file(priors.FOR_DETAIL))
     spec = prior_spec(30, 20, num_levels=1 + sum("upsample" in name for name in tensors))
     for name, origin in priors.origins(spec).items():
         assert np.array_equal(origin, tensors[name][spec.band] / np.float32(4096))
@@ -101,7 +101,7 @@ def test_names_are_no_paths(prior: str) -> None:
     spec = prior_spec(12, 10)
     picture = encoded(spec, near_prior(spec))
     with pytest.raises(FormatError):
-        from_bytes(to_bytes(picture).replace(priors.CURRENT.encode(), prior.encode()))
+        from_bytes(to_bytes(picture).replace(priors.FOR_DETAIL.encode(), prior.encode()))
 
 
 def test_a_network_of_another_shape_has_no_prior() -> None:

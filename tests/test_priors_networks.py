@@ -5,34 +5,31 @@ from pathlib import Path
 import numpy as np
 import torch
 from safetensors.numpy import load_file
-from safetensors.torch import load_file as load_torch
 
 from imgnet import priors
-from imgnet.analysis import AnalysisNetwork, band_position
-from imgnet.grid_fit import expected_step
+from imgnet.analysis import band_position
+from imgnet.grid_fit import FINER, expected_step
 from imgnet.grid_model import GridNetwork
 from imgnet.priors.networks import Networks, export
 from imgnet.spec import Spec, network_shapes
 
 
 def test_what_is_exported_is_a_prior(tmp_path: Path) -> None:
-    torch.manual_seed(1)
-    analysis = AnalysisNetwork()
     spec = Spec("grid", 64, 64, 0, num_levels=6, colour=2, **priors.SHAPE)
     networks = Networks(spec, torch.eye(3))
-    name = export(networks, analysis, "test", tmp_path)
+    name = export(networks, "test", tmp_path)
     data = priors.prior_file(name, tmp_path).read_bytes()
     assert name == priors.name_of(data, "test")
     tensors = load_file(priors.prior_file(name, tmp_path))
     shapes = {key: tensor.shape for key, tensor in tensors.items()}
+    assert shapes.pop("colours") == (3, 3)
     assert shapes == {k: (priors.NUM_BANDS, *s) for k, s in network_shapes(spec).items()}
-    units = {band: expected_step(priors.price_of_band(band)) for band in (0, 18)}
+    units = {band: FINER * expected_step(priors.price_of_band(band)) for band in (0, 18)}
     for band, step in units.items():
         trained = networks.at(band_position(band), step)["linear.weight"]
         stored = tensors["linear.weight"][band] / 4096
         np.testing.assert_allclose(stored, trained.numpy(), atol=1 / 8192 + 1e-6)
-    written = load_torch(priors.analysis_file(name, tmp_path))
-    torch.testing.assert_close(written["colours"].float(), analysis.colours, atol=1e-3, rtol=0)
+    np.testing.assert_array_equal(tensors["colours"], 4096 * np.eye(3))
 
 
 def test_gradients_reach_all_powers() -> None:
@@ -40,7 +37,7 @@ def test_gradients_reach_all_powers() -> None:
     networks, network = Networks(spec, torch.eye(3)), GridNetwork(spec)
     for parameter in network.parameters():
         parameter.grad = torch.ones_like(parameter)
-    networks.take_gradients(network, 0.5, 0.1)
+    networks.take_gradients(network, 0.5, 0.1, 3.0)
     for name, unit in (("hidden.weight", 1.0), ("output.weight", 0.1)):
         gradients = [float(c.grad.mean()) for c in networks.coefficients[name]]
-        np.testing.assert_allclose(gradients, [unit, unit / 2, unit / 4], rtol=1e-6)
+        np.testing.assert_allclose(gradients, [3 * unit, 3 * unit / 2, 3 * unit / 4], rtol=1e-6)

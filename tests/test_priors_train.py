@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -12,49 +13,63 @@ from imgnet.priors import train
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 
-CROP = 64
+RECIPE = train.Recipe(examples=3, visits=1, width=160, height=128, rows=64)
 
 
 @pytest.fixture
 def photos(tmp_path: Path) -> Path:
     folder = tmp_path / "photos"
     folder.mkdir()
-    for i in range(3):
-        write_image(np.roll(picture(400, 260), 40 * i, axis=1), folder / f"{i}.png")
+    for i, size in enumerate([(200, 130), (150, 260), (300, 300)]):
+        write_image(np.roll(picture(*size), 40 * i, axis=1), folder / f"{i}.png")
     return folder
 
 
-def run(photos: Path, checkpoint: Path, steps: int) -> dict[str, object]:
-    arguments = ["--images", str(photos), "--validation", "1", "--crop", str(CROP)]
-    train.main([*arguments, "--checkpoint", str(checkpoint), "--steps", str(steps)])
-    return torch.load(checkpoint, weights_only=True)
-
-
-def test_a_run_ends_with_a_report_and_a_checkpoint(
-    photos: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    state = run(photos, tmp_path / "a.pt", 3)
-    assert state["step"] == 3
-    validation = capsys.readouterr().out.splitlines()[-1].split()
-    assert validation[0] == "validation"
-    assert len(validation) == 1 + len(train.VALIDATION_BANDS)
+def run(photos: Path, checkpoint: Path, visits: int) -> dict[str, Any]:
+    arguments = ["--images", str(photos), "--validation", "1", "--size", "160", "128"]
+    arguments += ["--examples", "3", "--visits", str(visits)]
+    train.main([*arguments, "--checkpoint", str(checkpoint)])
+    state: dict[str, Any] = torch.load(checkpoint, weights_only=True)
+    return state
 
 
 def test_a_checkpoint_is_gone_on_from(photos: Path, tmp_path: Path) -> None:
     first = run(photos, tmp_path / "a.pt", 2)
-    assert run(photos, tmp_path / "a.pt", 2)["step"] == 2  # nothing is left to do
+    assert first["step"] == 6
+    assert run(photos, tmp_path / "a.pt", 2)["step"] == 6  # nothing is left to do
     second = run(photos, tmp_path / "a.pt", 4)
-    assert second["step"] == 4
+    assert second["step"] == 12
+    assert [sum(e["visits"].values()) for e in second["examples"]] == [4, 4, 4]
     weight = "hidden.weight"
     assert not torch.equal(first["coefficients"][weight][0], second["coefficients"][weight][0])
+    assert not torch.equal(first["examples"][0]["values"], second["examples"][0]["values"])
 
 
-def test_steps_lower_the_cost() -> None:
-    pixels = torch.from_numpy(picture(CROP, CROP)).permute(2, 0, 1)
+def test_examples_are_crops_at_prices_that_lie_evenly() -> None:
+    pixels = torch.from_numpy(picture(300, 200)).permute(2, 0, 1)
     with train.one_thread_workers(torch.device("cpu")) as (workers, _):
-        training = train.Training([pixels], train.Recipe(120, CROP), workers)
-        before = training.validate([pixels / 255])
-        for _ in range(120):
+        training = train.Training([pixels], RECIPE, workers)
+    prices = sorted(example.price for example in training.examples)
+    assert prices[0] < prices[1] / 3 < prices[2] / 9
+    assert {example.evaluator.picture.shape for example in training.examples} == {(3, 128, 160)}
+
+
+def test_steps_lower_the_cost_at_prices_that_were_not_trained() -> None:
+    pixels = torch.from_numpy(picture(160, 128)).permute(2, 0, 1)
+    recipe = train.Recipe(examples=4, visits=60, width=160, height=128)
+    with train.one_thread_workers(torch.device("cpu")) as (workers, _):
+        training = train.Training([pixels], recipe, workers)
+        generator = torch.Generator().manual_seed(1)
+        common = training.networks.colours, training.network, workers, generator
+        fresh = train.Example(pixels / 255.0, 9.0, *common)
+        fresh.latents.round()
+
+        def cost() -> float:
+            training._set_network(fresh)
+            error, bits = fresh.evaluator.measure([(0, 128)])
+            return error + fresh.price * bits
+
+        before = cost()
+        for _ in range(recipe.steps):
             training.take_step()
-        after = training.validate([pixels / 255])
-    assert sum(after) < 0.9 * sum(before)
+        assert cost() < 0.92 * before

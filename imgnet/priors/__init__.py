@@ -25,7 +25,10 @@ from imgnet.spec import Spec, network_shapes
 Arrays = dict[str, NDArray[np.float32]]
 Integers = NDArray[np.int64]
 
-CURRENT = "p1-a1ea9cd5"  # the prior that new files use
+# The priors that new files use. The first writes textures into few levels, and a network gives its
+# fits their first latents; the second keeps whole pyramids, which smooth parts are cheaper in.
+FOR_DETAIL, FOR_SMALL_FILES = "p1-a1ea9cd5", "p2-94532f9c"
+DEAR = 0.003  # price of a bit a pixel, above which files are small
 FRACTION_BITS = 12  # of all numbers of a prior
 HASH_DIGITS = 8
 NUM_BANDS = 19
@@ -36,6 +39,7 @@ FOLDER = Path(__file__).parent
 SHAPE = {"dim_hidden": 32, "num_layers": 2, "dim_context": 16}  # that networks of a prior have
 
 _SUFFIX = ".safetensors"
+_DIRECTIONS = "colours"  # the tensor of a prior that is no part of its networks
 
 
 def names() -> list[str]:
@@ -76,13 +80,14 @@ def prior_file(name: str, folder: Path = FOLDER) -> Path:
 
 
 def analysis_file(name: str, folder: Path = FOLDER) -> Path:
-    """Return where the analysis network that belongs to a prior lies; no .inr file needs it."""
+    """Return where the analysis network of a prior lies, if it has one; no .inr file needs it."""
     return folder / "analysis" / f"{name}{_SUFFIX}"
 
 
 def starting_from_current(spec: Spec, lmbda: float) -> Spec:
-    """Return a network with the current prior at a price of a bit, if they are of one shape."""
-    return replace(spec, prior=CURRENT, band=band_of(lmbda)) if _is_of_shape(spec) else spec
+    """Return a network with the prior for a price of a bit, if they are of one shape."""
+    prior = FOR_SMALL_FILES if lmbda > DEAR else FOR_DETAIL
+    return replace(spec, prior=prior, band=band_of(lmbda)) if _is_of_shape(spec) else spec
 
 
 def _is_of_shape(spec: Spec) -> bool:
@@ -112,9 +117,21 @@ def origins(spec: Spec) -> Arrays:
     """
     if not spec.prior:
         return {}
-    trained = {name: tensor[spec.band] for name, tensor in _load(spec.prior).items()}
+    stored = _load(spec.prior).items()
+    trained = {name: bands[spec.band] for name, bands in stored if name != _DIRECTIONS}
     unit = 2.0**-FRACTION_BITS
     return {name: (t * unit).astype(np.float32) for name, t in _adapted(spec, trained).items()}
+
+
+def colours_of(prior: str) -> NDArray[np.float32]:
+    """Return the directions (3, 3), one a column, of the pyramids that its fits start from.
+
+    No decoder needs them.
+    """
+    if analysis_file(prior).exists():
+        stored = load(analysis_file(prior).read_bytes())
+        return stored[_DIRECTIONS].astype(np.float32)
+    return (_load(prior)[_DIRECTIONS] * 2.0**-FRACTION_BITS).astype(np.float32)
 
 
 @lru_cache(maxsize=2)

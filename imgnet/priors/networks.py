@@ -12,18 +12,16 @@ from typing import Any
 
 import numpy as np
 import safetensors.numpy
-import safetensors.torch
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
-from imgnet.analysis import AnalysisNetwork, band_position
-from imgnet.grid_fit import expected_step
+from imgnet.analysis import band_position, set_linear_path
+from imgnet.grid_fit import FINER, expected_step
 from imgnet.grid_model import GridNetwork
 from imgnet.priors import (
-    COLOURS,
     FRACTION_BITS,
     NUM_BANDS,
-    analysis_file,
     name_of,
     price_of_band,
     prior_file,
@@ -31,6 +29,8 @@ from imgnet.priors import (
 from imgnet.spec import Spec
 
 DEGREE = 2  # of the polynomials
+
+Integers = NDArray[np.int16]
 
 
 class Networks:
@@ -40,11 +40,10 @@ class Networks:
     """
 
     def __init__(self, spec: Spec, colours: Tensor) -> None:
+        self.colours = colours
         network = GridNetwork(spec)
         with torch.no_grad():
-            first = spec.num_features - COLOURS + 1
-            network.linear.weight[:, :first] = colours[:, :1]
-            network.linear.weight[:, first:] = colours[:, 1:]
+            set_linear_path(network, colours, 1.0)
             network.linear.bias.fill_(0.5)
         self.coefficients = {
             name: [parameter.detach().clone()]
@@ -60,12 +59,14 @@ class Networks:
             for name, terms in self.coefficients.items()
         }
 
-    def take_gradients(self, network: GridNetwork, position: float, step: float) -> None:
-        """Carry the gradients of a network made by `at` back to the coefficients."""
+    def take_gradients(
+        self, network: GridNetwork, position: float, step: float, scale: float
+    ) -> None:
+        """Carry gradients of a network made by `at`, times a scale, back to the coefficients."""
         for name, parameter in network.named_parameters():
             assert parameter.grad is not None
             for i, coefficient in enumerate(self.coefficients[name]):
-                coefficient.grad = parameter.grad * (_unit(name, step) * position**i)
+                coefficient.grad = parameter.grad * (scale * _unit(name, step) * position**i)
 
     def groups(self, matrix_lr: float, vector_lr: float) -> Iterator[dict[str, Any]]:
         """Yield all that is trained, higher powers more slowly; a mean colour is each picture's."""
@@ -81,20 +82,21 @@ def _unit(name: str, step: float) -> float:
 
 
 @torch.no_grad()
-def export(networks: Networks, analysis: AnalysisNetwork, stem: str, folder: Path) -> str:
-    """Write a prior and its analysis network and return the name of the prior."""
-    limits = np.iinfo(np.int16)
-    bands: dict[str, list[np.ndarray[Any, np.dtype[np.int16]]]] = {}
+def export(networks: Networks, stem: str, folder: Path) -> str:
+    """Write a prior and return its name."""
+    bands: dict[str, list[Integers]] = {}
     for band in range(NUM_BANDS):
-        step = expected_step(price_of_band(band))
+        step = FINER * expected_step(price_of_band(band))
         for name, tensor in networks.at(band_position(band), step).items():
-            whole = torch.round(tensor.double() * 2**FRACTION_BITS).clamp(limits.min, limits.max)
-            bands.setdefault(name, []).append(whole.numpy().astype(np.int16))
-    data = safetensors.numpy.save({name: np.stack(tensors) for name, tensors in bands.items()})
+            bands.setdefault(name, []).append(_fixed(tensor))
+    tensors = {name: np.stack(values) for name, values in bands.items()}
+    data = safetensors.numpy.save({**tensors, "colours": _fixed(networks.colours)})
     name = name_of(data, stem)
     prior_file(name, folder).write_bytes(data)
-    path = analysis_file(name, folder)
-    path.parent.mkdir(exist_ok=True)
-    halves = {key: tensor.half().contiguous() for key, tensor in analysis.state_dict().items()}
-    safetensors.torch.save_file(halves, path)
     return name
+
+
+def _fixed(tensor: Tensor) -> Integers:
+    limits = np.iinfo(np.int16)
+    whole = torch.round(tensor.double() * 2**FRACTION_BITS).clamp(limits.min, limits.max)
+    return whole.numpy().astype(np.int16)

@@ -1,0 +1,106 @@
+"""A network that writes the first latents of a fit, run once over the whole picture.
+
+It adds to Laplacian pyramids what makes the latents cheaper to code or better to draw from. It was
+trained with a prior; no decoder needs it.
+"""
+
+from __future__ import annotations
+
+from functools import lru_cache
+
+import torch
+from safetensors.torch import load_file
+from torch import Tensor, nn
+from torch.nn import functional
+
+from imgnet.priors import COLOURS, analysis_file
+
+FINE, DEEP = 48, 64  # channels at half the sides and below
+INPUT_SCALE = 0.25
+
+Planes = dict[tuple[int, int], Tensor]
+
+
+class AnalysisNetwork(nn.Module):
+    """A U-net from colours, in units of latents, to corrections of the pyramids of all levels.
+
+    It begins at half the sides. Every level coarser than a quarter of the sides shares its weights
+    with the others of these, so that pictures of any size have as many levels as they need.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.colours = nn.Parameter(torch.eye(COLOURS), requires_grad=False)
+        self.stem = nn.Conv2d(4 * COLOURS + 1, FINE, 3, padding=1, padding_mode="replicate")
+        self.fine = _conv(FINE, FINE)
+        self.down = _conv(FINE, DEEP, stride=2)
+        self.body = _conv(DEEP, DEEP)
+        self.coarser = _conv(DEEP, DEEP, stride=2)
+        self.coarser_body = _conv(DEEP, DEEP)
+        self.up = nn.Conv2d(DEEP, DEEP, 1)
+        self.up_fine = nn.Conv2d(DEEP, FINE, 1)
+        self.heads = nn.ModuleList([_head(FINE, 4), _head(FINE, 1), _head(DEEP, COLOURS)])
+
+    def forward(self, planes: Tensor, band: float, num_levels: int) -> Planes:
+        """Return a correction (h, w) by pyramid and level.
+
+        Args:
+            planes: (3, H, W) colours along the directions, in units of latents.
+            band: Of the price of a bit, from -1, dear, to 1.
+            num_levels: Of the pyramids, at least 3.
+        """
+        _, height, width = planes.shape
+        even = functional.pad(
+            planes[None] * INPUT_SCALE, (0, width % 2, 0, height % 2), mode="replicate"
+        )
+        x = functional.pixel_unshuffle(even, 2)
+        x = torch.cat([x, x.new_full((1, 1, *x.shape[2:]), band)], dim=1)
+        fine = _residual(self.fine, functional.relu(self.stem(x)))
+        steps = [_residual(self.body, functional.relu(self.down(fine)))]
+        for _ in range(3, num_levels):
+            coarser = functional.relu(self.coarser(steps[-1]))
+            steps.append(_residual(self.coarser_body, coarser))
+        corrections: Planes = {}
+        above = None
+        for level in reversed(range(2, num_levels)):
+            x = steps[level - 2]
+            if above is not None:
+                x = functional.relu(x + _repeated(self.up(above), x))
+            corrections |= {(p, level): y for p, y in enumerate(self.heads[2](x)[0])}
+            above = x
+        assert above is not None
+        x = functional.relu(fine + _repeated(self.up_fine(above), fine))
+        corrections[0, 1] = self.heads[1](x)[0, 0]
+        corrections[0, 0] = functional.pixel_shuffle(self.heads[0](x), 2)[0, 0, :height, :width]
+        return corrections
+
+
+def _conv(dim_in: int, dim_out: int, stride: int = 1) -> nn.Conv2d:
+    return nn.Conv2d(dim_in, dim_out, 3, padding=1, stride=stride)
+
+
+def _head(dim_in: int, dim_out: int) -> nn.Conv2d:
+    head = _conv(dim_in, dim_out)
+    for parameter in head.parameters():
+        nn.init.zeros_(parameter)
+    return head
+
+
+def _residual(layer: nn.Module, x: Tensor) -> Tensor:
+    return x + functional.relu(layer(x))
+
+
+def _repeated(x: Tensor, like: Tensor) -> Tensor:
+    doubled = functional.interpolate(x, scale_factor=2)
+    return doubled[:, :, : like.shape[2], : like.shape[3]]
+
+
+@lru_cache(maxsize=1)
+def trained_analysis(prior: str) -> AnalysisNetwork | None:
+    """Return the analysis network that was trained with a prior, if there is one."""
+    if not analysis_file(prior).exists():
+        return None
+    network = AnalysisNetwork()
+    stored = load_file(analysis_file(prior))
+    network.load_state_dict({name: tensor.float() for name, tensor in stored.items()})
+    return network.requires_grad_(False)
