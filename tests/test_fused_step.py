@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import copy
+import os
 import subprocess
 import sys
-from collections.abc import Iterator, Sequence
+import time
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 import torch
 from grid_cases import SPECS, integers, network_of, picture
+from plain_step import plain_step
 from torch import Tensor
 
 from imgnet.fused_step import FusedStep
@@ -33,7 +37,11 @@ def workers() -> Iterator[ThreadPoolExecutor]:
 
 
 def step_of(
-    kind: type[Step], spec: Spec, workers: ThreadPoolExecutor, seen: Tensor | None = None
+    kind: type[Step],
+    spec: Spec,
+    workers: ThreadPoolExecutor,
+    seen: Tensor | None = None,
+    tile: tuple[int, int] = (20, 24),
 ) -> Step:
     """Evaluate random networks and latents that are not whole."""
     latents = LatentGrids(spec, torch.device("cpu"), torch.Generator().manual_seed(1))
@@ -44,7 +52,7 @@ def step_of(
         network.output.weight.mul_(0.3)
         network.context.last.bias[:, 1] = 1  # wide laws: no probability at the floor
     pixels = torch.from_numpy(picture(spec.width, spec.height, spec.dim_out)).permute(2, 0, 1)
-    return kind(network, latents, pixels / 255.0, seen, workers, (20, 24))
+    return kind(network, latents, pixels / 255.0, seen, workers, tile)
 
 
 def found(step: Step, rows: Sequence[Rows], coarse: float) -> tuple[list[float], dict[str, Tensor]]:
@@ -87,6 +95,52 @@ def test_a_mask_may_differ_by_channel(workers: ThreadPoolExecutor) -> None:
         for kind in (FusedStep, GridStep)
     )
     assert ours[0] == pytest.approx(theirs[0], rel=1e-5)
+
+
+@pytest.mark.parametrize("spec", [SPECS[0], SPECS[2], SPECS[3]], ids=str)
+def test_it_finds_what_plain_torch_finds(spec: Spec, workers: ThreadPoolExecutor) -> None:
+    step = step_of(FusedStep, spec, workers)
+    values, ours = found(step, [(0, spec.height)], 1.0)
+    network = copy.deepcopy(step.network).double()
+    network.zero_grad()
+    step.latents.relaxed = step.latents.relaxed.double()
+    pixels = torch.from_numpy(step.picture).double()
+    error, bits, gradient = plain_step(network, step.latents, pixels, LMBDA)
+    assert values[:2] == pytest.approx([error, bits], rel=1e-4)
+    theirs = {n: p.grad for n, p in network.named_parameters() if p.grad is not None}
+    for name, wanted in {**theirs, "latents": gradient}.items():
+        largest = wanted.abs().max().item() if wanted.numel() else 0.0
+        torch.testing.assert_close(
+            ours[name], wanted.float(), rtol=1e-3, atol=1e-4 * largest + 1e-9, msg=name
+        )
+
+
+@pytest.mark.slow
+def test_a_step_is_several_times_faster_than_plain_torch(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """Both see the whole of 768x512 pixels and use all cores; the best of three counts."""
+    spec = Spec("grid", 768, 512, 0, 32, 2, num_levels=7, colour=2, dim_context=16)
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else 1
+    with ThreadPoolExecutor(cores) as workers:
+        step = step_of(FusedStep, spec, workers, tile=(64, 384))
+        ours = _best_seconds(lambda: step.evaluate([(0, 512)], LMBDA))
+    torch.set_num_threads(cores)
+    pixels = torch.from_numpy(step.picture)
+    theirs = _best_seconds(lambda: plain_step(step.network, step.latents, pixels, LMBDA))
+    with capsys.disabled():
+        print(f"\na step: {ours:.3f} s, plain {theirs:.3f} s, {theirs / ours:.1f} times as long")
+    assert theirs > 5 * ours
+
+
+def _best_seconds(run: Callable[[], object]) -> float:
+    run()
+    seconds = []
+    for _ in range(3):
+        started = time.perf_counter()
+        run()
+        seconds.append(time.perf_counter() - started)
+    return min(seconds)
 
 
 WITHOUT_NUMBA = """
