@@ -97,9 +97,12 @@ def test_a_mask_may_differ_by_channel(workers: ThreadPoolExecutor) -> None:
     assert ours[0] == pytest.approx(theirs[0], rel=1e-5)
 
 
-@pytest.mark.parametrize("spec", [SPECS[0], SPECS[2], SPECS[3]], ids=str)
+@pytest.mark.parametrize("spec", [SPECS[0], SPECS[2], TALL], ids=str)
 def test_it_finds_what_plain_torch_finds(spec: Spec, workers: ThreadPoolExecutor) -> None:
     step = step_of(FusedStep, spec, workers)
+    with torch.no_grad():
+        # Still wider: at the floor of a probability, only the gradients of a fit go on.
+        step.network.context.last.bias[:, 1] = 2
     values, ours = found(step, [(0, spec.height)], 1.0)
     network = copy.deepcopy(step.network).double()
     network.zero_grad()
