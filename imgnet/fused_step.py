@@ -251,7 +251,7 @@ class FusedStep:
             above = np.zeros(((bottom - 1 >> 1) + 2 - first, columns + 2), np.float32)
             fused_latents.window(self._grid(pyramid, level + 1), first, -1, above)
         arguments = (own, above, top % 2, to_own, to_parents, biases[i], *others)
-        bits, g_own, g_above, *found = fused_rate.rate(*arguments, gradients)
+        bits, g_own, g_above, found = fused_rate.rate(*arguments, gradients)
         outcome = Outcome(bits, weight)
         if gradients:
             outcome.windows.append((i, top - MARGIN, -MARGIN, g_own))

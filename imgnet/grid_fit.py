@@ -236,7 +236,7 @@ class GridFit:
         self.error, self.bits = self.evaluator.evaluate(rows, self.lmbda, weight)
 
     def _move_network(self, done: float) -> None:
-        if isfinite(self.error):
+        if isfinite(self.error + self.bits):
             price = self.lmbda / (self.spec.width * self.spec.height)
             self.weights.move(self._slowdown(done), price)
 

@@ -91,7 +91,13 @@ def _initialize(state: dict[str, Any], gradient: Tensor) -> None:
     state["square"] = torch.zeros_like(gradient)
     is_matrix = gradient.ndim == 2 and min(gradient.shape) > 1
     state["covariances"] = [gradient @ gradient.T, gradient.T @ gradient] if is_matrix else []
-    state["bases"] = [torch.linalg.eigh(c).eigenvectors for c in state["covariances"]]
+    state["bases"] = [_eigenbasis(c) for c in state["covariances"]]
+
+
+def _eigenbasis(covariance: Tensor) -> Tensor:
+    # In float32, LAPACK returns NaN for some matrices of low rank, which first gradients are of.
+    basis: Tensor = torch.linalg.eigh(covariance.double()).eigenvectors
+    return basis.to(covariance.dtype)
 
 
 def _rotate(matrix: Tensor, bases: list[Tensor]) -> Tensor:

@@ -135,3 +135,17 @@ def test_a_state_is_gone_on_from() -> None:
     resumed.load_state_dict(stopped.state_dict())
     run(resumed, second, 3)
     assert torch.equal(second, whole)
+
+
+@pytest.mark.usefixtures("one_thread")
+@pytest.mark.parametrize("scale", [1.0, 1e-3, 1e-9])
+def test_gradients_of_low_rank_leave_everything_finite(scale: float) -> None:
+    for seed in range(20):
+        left, right = normal(32, 2, seed=seed).float(), normal(2, 8, seed=seed + 100).float()
+        x = torch.zeros(32, 8)
+        optimizer = SOAP([x], lr=0.01, refresh_every=2)
+        for _ in range(4):
+            x.grad = scale * left @ right
+            optimizer.step()
+        assert torch.isfinite(x).all()
+        assert x.abs().max() < 1
