@@ -185,9 +185,9 @@ def quality_near(bpp: float) -> float:
     """Return a quality of `grid` that gives about `bpp` on photographs, where a search may begin.
 
     >>> round(quality_near(0.5))
-    62
+    64
     """
-    return min(max(80 + 18.3 * log2(bpp / 0.98), 0.0), 100.0)
+    return min(max(80 + 18.1 * log2(bpp / 0.925), 0.0), 100.0)
 
 
 def quality_near_psnr(psnr_db: float) -> float:
@@ -196,7 +196,7 @@ def quality_near_psnr(psnr_db: float) -> float:
     >>> round(quality_near_psnr(32.0))
     58
     """
-    return min(max(20 + (psnr_db - 25.55) / 0.171, 0.0), 100.0)
+    return min(max(50 + (psnr_db - 30.83) / 0.1555, 0.0), 100.0)
 
 
 def _grid_spec(shape: Shape, size: tuple[int, int], dim_out: int, quality: float) -> Spec:
