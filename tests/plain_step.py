@@ -74,7 +74,8 @@ def _doubled(x: Tensor, taps: Tensor) -> Tensor:
     return columns.permute(0, 2, 3, 1).flatten(2, 3)
 
 
-def _around(x: Tensor, offsets: tuple[tuple[int, int], ...], margin: int) -> Tensor:
+def around(x: Tensor, offsets: tuple[tuple[int, int], ...], margin: int) -> Tensor:
+    """Return the neighbours (offsets, h, w) of all samples, zeros beyond the edges."""
     height, width = x.shape
     wide = functional.pad(x, (margin,) * 4)
     return torch.stack(
@@ -95,10 +96,10 @@ def _bits(
     to_own, to_parents, to_grid = torch.split(context.first.weight, parts, 1)
     where = values.new_tensor([level, min(pyramid, 1)])
     last_bias = context.last.bias[list(grids).index(grid)]
-    stacked = to_own @ _around(values, CAUSAL, MARGIN).flatten(1)
+    stacked = to_own @ around(values, CAUSAL, MARGIN).flatten(1)
     if level < network.spec.num_levels - 1:
         parents = grids[pyramid, level + 1]
-        shared = (to_parents @ _around(parents, PARENTS, 1).flatten(1)).view(-1, *parents.shape)
+        shared = (to_parents @ around(parents, PARENTS, 1).flatten(1)).view(-1, *parents.shape)
         wide = shared.repeat_interleave(2, 1).repeat_interleave(2, 2)[:, :height, :width]
         stacked = stacked + wide.flatten(1)
     bias = torch.cat([context.first.bias, last_bias]) + to_grid @ where

@@ -29,7 +29,7 @@ pytestmark = pytest.mark.usefixtures("one_thread")
 LMBDA = 6e-4
 SPEC = Spec("grid", 48, 40, 0, 8, 1, num_levels=3, colour=1, dim_context=6)
 SHORT = Preset(steps=40, pixels_per_step=4096, quantized=0.2)
-QUICK = Options(SHORT, device="cpu")
+QUICK = Options(SHORT, device="cpu", seed=1)  # so few steps differ much from seed to seed
 TINY = replace(QUICK, preset=replace(SHORT, steps=8))
 
 

@@ -6,6 +6,7 @@ from math import exp, log2
 
 import pytest
 import torch
+from plain_step import around
 from torch import Tensor
 from torch.nn import functional
 
@@ -94,18 +95,6 @@ def test_an_expected_value_costs_little_and_a_stray_one_sixteen_bits() -> None:
     assert bits(0, 0) == pytest.approx(-log2(1 - exp(-0.5)))
     assert bits(500, -4) == bits(-10, -2) == 16
     assert bits(3, 1) == pytest.approx(bits(-3, 1))
-
-
-def around(x: Tensor, offsets: tuple[tuple[int, int], ...], margin: int) -> Tensor:
-    """Return the neighbours (offsets, h, w) of all samples, zeros beyond the edges."""
-    height, width = x.shape
-    padded = functional.pad(x, (margin,) * 4)
-    return torch.stack(
-        [
-            padded[margin + dy : margin + dy + height, margin + dx : margin + dx + width]
-            for dy, dx in offsets
-        ]
-    )
 
 
 def plain_band_bits(grid: Tensor, parent: Tensor | None, weights: Weights) -> Tensor:
