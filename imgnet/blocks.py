@@ -1,7 +1,7 @@
 """Small matrices times many samples, compiled: what a `grid` fit on a CPU mostly computes.
 
 Samples are worked on in blocks of BLOCK, small enough that all activations of a block stay in the
-first-level cache. A block of R variables is a flat float32 array of R * BLOCK numbers, variable by
+cache. A block of R variables is a flat float32 array of R * BLOCK numbers, variable by
 variable, with R a multiple of 4: products go through 4x4 weights at a time, which is what lets the
 compiler keep them in registers. Matrices are padded with zeros to fit.
 

@@ -87,9 +87,9 @@ def test_the_budget_is_kept_where_training_drifts_above_it(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(fit_module, "SLACK", 1.05)
-    result = fit(GATED, picture(), CODED)
-    assert 630 < len(stored(GATED, result)) <= 700
-    assert drawn_psnr_db(GATED, result) > flat_psnr_db() + 3
+    results = [fit(GATED, picture(), replace(CODED, seed=seed)) for seed in (0, 1, 2)]
+    assert all(630 < len(stored(GATED, result)) <= 700 for result in results)
+    assert sum(drawn_psnr_db(GATED, result) for result in results) / 3 > flat_psnr_db() + 4
 
 
 def test_what_is_stored_is_what_was_fitted() -> None:

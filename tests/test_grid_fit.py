@@ -29,7 +29,7 @@ pytestmark = pytest.mark.usefixtures("one_thread")
 LMBDA = 6e-4
 SPEC = Spec("grid", 48, 40, 0, 8, 1, num_levels=3, colour=1, dim_context=6)
 SHORT = Preset(steps=40, pixels_per_step=4096, quantized=0.2)
-QUICK = Options(SHORT, device="cpu", seed=1)  # so few steps differ much from seed to seed
+QUICK = Options(SHORT, device="cpu")
 TINY = replace(QUICK, preset=replace(SHORT, steps=8))
 
 
@@ -69,7 +69,10 @@ def drawn_psnr_db(spec: Spec, result: Result, pixels: Pixels) -> float:
 
 def test_a_short_fit_learns(fitted: Result) -> None:
     assert drawn_psnr_db(SPEC, fitted, picture()) > flat_psnr_db(picture()) + 12
-    assert len(stored(SPEC, fitted)) < picture().size / 5
+    # So few steps differ much from seed to seed.
+    others = [fit_grid(SPEC, picture(), replace(QUICK, seed=seed), LMBDA) for seed in (1, 2)]
+    num_bytes = [len(stored(SPEC, result)) for result in (fitted, *others)]
+    assert sum(num_bytes) / 3 < picture().size / 5
     assert {name: array.shape for name, array in fitted.parameters.items()} == SPEC.shapes()
     assert (fitted.steps, fitted.device) == (SHORT.steps, "cpu")
 

@@ -12,7 +12,7 @@ A run that was stopped goes on from its checkpoint, which is written every two t
 some hundred megabytes large, with all latents.
 
 The prior p2-94532f9c was trained on 64 crops of 32 photographs of about a megapixel with the recipe
-that stands here: 40,960 steps in 16 minutes on two cores.
+that stands here, by a forerunner of this program: 40,960 steps in 16 minutes on two cores.
 """
 
 from __future__ import annotations
