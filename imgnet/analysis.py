@@ -7,24 +7,40 @@ the directions are the picture's principal ones; with a prior, those that it was
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 from torch.nn import functional
 
-from imgnet.analysis_network import AnalysisNetwork, Planes
+from imgnet.analysis_network import AnalysisNetwork, Planes, trained_analysis
 from imgnet.grid_model import BICUBIC, REACH, GridNetwork, doubled
 from imgnet.latents import LatentGrids, padded
-from imgnet.priors import COLOURS, FINEST_COLOUR, NUM_BANDS
+from imgnet.priors import COLOURS, FINEST_COLOUR, NUM_BANDS, colours_of, usual_step
+from imgnet.spec import Spec
 
 DEADZONE = 0.25  # that the first latents lose of their magnitude
+FINER = 0.6  # part of the usual step that graded pyramids are in: most of their latents are 0
+
+
+def first_step(lmbda: float, is_graded: bool) -> float:
+    """Return what a latent of 1 at level 0 should mean, in units of the picture.
+
+    Args:
+        lmbda: Price of a bit a pixel, in squared error of colours in 0..1.
+        is_graded: Whether coarser levels are finer, see `gain`.
+
+    >>> round(first_step(1e-3, is_graded=False), 3)
+    0.161
+    """
+    return usual_step(lmbda) * (FINER if is_graded else 1.0)
 
 
 def gain(level: int) -> float:
-    """Return how many times finer than at level 0 a latent of the first pyramid shall be.
+    """Return how many times finer than at level 0 a latent of a graded pyramid shall be.
 
-    What it gets wrong shows in 4**level pixels. Where every latent of a level matters, twice as
-    fine a level would be right; at low rates most do not.
+    What it gets wrong shows in 4**level pixels. It is the first pyramid that may be graded. Smooth
+    pictures gain by it at high prices, detailed ones lose.
 
     >>> gain(0), gain(4)
     (1.0, 4.0)
@@ -32,23 +48,25 @@ def gain(level: int) -> float:
     return float(2 ** (level / 2))
 
 
-def set_linear_path(network: GridNetwork, colours: Tensor, step: float) -> None:
+def set_linear_path(network: GridNetwork, colours: Tensor, step: float, is_graded: bool) -> None:
     """Make a network draw pyramids, by its linear path, in the colours they are of.
 
     Args:
         network: Its weights of features are set.
         colours: (C, C), one direction a column.
         step: What a latent of 1 at level 0 means, in units of the picture.
+        is_graded: Whether the first pyramid is.
     """
     spec, first = network.spec, network.spec.num_features - network.spec.dim_out + 1
-    gains = colours.new_tensor([gain(level) for level in range(spec.finest, spec.num_levels)])
+    levels = range(spec.finest, spec.num_levels)
+    gains = colours.new_tensor([gain(level) if is_graded else 1.0 for level in levels])
     with torch.no_grad():
         network.linear.weight[:, :first] = colours[:, :1] * step / gains
         network.linear.weight[:, first:] = colours[:, 1:] * step
         network.hidden.weight[:, :first] /= gains
 
 
-def laplacian_pyramids(planes: Tensor, num_levels: int, is_graded: bool = True) -> Planes:
+def laplacian_pyramids(planes: Tensor, num_levels: int, is_graded: bool) -> Planes:
     """Return the Laplacian pyramid (h, w) of each plane of (P, H, W), by pyramid and level.
 
     The magnitudes of all but the coarsest level are lowered by `DEADZONE`.
@@ -96,51 +114,79 @@ def start_cold(picture: Tensor, step: float, network: GridNetwork, latents: Late
     colours = torch.linalg.eigh((flat - mean) @ (flat - mean).T).eigenvectors.flip(1)
     colours *= torch.where(colours.sum(0) < 0, -1.0, 1.0)
     planes = (colours.T @ (flat - mean)).view_as(picture) / step
-    latents.fill(laplacian_pyramids(planes, spec.num_levels))
-    set_linear_path(network, colours, step)
+    latents.fill(laplacian_pyramids(planes, spec.num_levels, is_graded=False))
+    set_linear_path(network, colours, step, is_graded=False)
     network.linear.bias.copy_(mean[:, 0])
 
 
+@dataclass(frozen=True)
+class WarmStart:
+    """What writes the first latents of a fit that starts from a prior.
+
+    Attributes:
+        colours: (3, 3), the directions of the pyramids, one a column.
+        analysis: Corrects the pyramids, which then are not graded; None for graded ones.
+        position: Of the price of a bit, see `band_position`.
+    """
+
+    colours: Tensor
+    analysis: AnalysisNetwork | None
+    position: float
+
+    @property
+    def is_graded(self) -> bool:
+        """Whether the first pyramid is graded."""
+        return self.analysis is None
+
+    @torch.no_grad()
+    def pyramids(self, picture: Tensor, step: float, spec: Spec) -> Planes:
+        """Return the latents, (h, w) by pyramid and level.
+
+        Args:
+            picture: (C, H, W) in 0..1.
+            step: What a latent of 1 shall mean, in units of the picture.
+            spec: Of the network.
+        """
+        centred = (picture - picture.mean((1, 2))[:, None, None]) / step
+        num_colours = COLOURS if spec.dim_out >= COLOURS else 1
+        channels = centred[:num_colours].expand(COLOURS, -1, -1)
+        planes = (self.colours.T @ channels.flatten(1)).view_as(channels)
+        pyramids = laplacian_pyramids(planes, spec.num_levels, self.is_graded)
+        if self.analysis is not None and spec.num_levels > FINEST_COLOUR:
+            corrections = self.analysis(planes, self.position, spec.num_levels)
+            for grid, correction in corrections.items():
+                pyramids[grid] += correction
+        if spec.dim_out > num_colours:  # alpha, which nothing is trained for
+            others = laplacian_pyramids(centred[num_colours:], spec.num_levels, is_graded=False)
+            pyramids |= {(num_colours, level): plane for (_, level), plane in others.items()}
+        return pyramids
+
+
+def warm_start(prior: str, band: float, device: torch.device) -> WarmStart:
+    """Return what a prior brings for the latents of fits."""
+    colours = torch.from_numpy(colours_of(prior)).to(device)
+    analysis = trained_analysis(prior)
+    analysis = None if analysis is None else analysis.to(device)
+    return WarmStart(colours, analysis, band_position(band))
+
+
 @torch.no_grad()
-def start_warm(
-    picture: Tensor,
-    step: float,
-    origins: Mapping[str, Tensor],
-    colours: Tensor,
-    analysis: AnalysisNetwork | None,
-    network: GridNetwork,
-    latents: LatentGrids,
+def set_network(
+    network: GridNetwork, origins: Mapping[str, Tensor], picture: Tensor, step: float
 ) -> None:
-    """Start from a prior, and from pyramids of its colours, corrected if a network does that.
+    """Make a network that of a prior, with the mean colour of a picture.
 
     Args:
+        network: Its tensors are set.
+        origins: The tensors of the prior, in the shapes of the network's.
         picture: (C, H, W) in 0..1.
         step: What a latent of 1 shall mean, in units of the picture.
-        origins: The tensors of the prior, in the shapes of the network's.
-        colours: (3, 3), the directions of the pyramids, one a column.
-        analysis: Trained with the prior, on pyramids without gain; None for pyramids as they are.
-        network: Its tensors are set.
-        latents: Their values are set.
     """
-    spec = network.spec
     for name, parameter in network.named_parameters():
         parameter.copy_(origins[name])
-    mean = picture.mean((1, 2))
-    network.linear.bias.copy_(mean)
-    centred = (picture - mean[:, None, None]) / step
-    num_colours = COLOURS if spec.dim_out >= COLOURS else 1
-    channels = centred[:num_colours].expand(COLOURS, -1, -1)
-    planes = (colours.T @ channels.flatten(1)).view_as(channels)
-    pyramids = laplacian_pyramids(planes, spec.num_levels, is_graded=analysis is None)
-    if analysis is not None and spec.num_levels > FINEST_COLOUR:
-        band = band_position(spec.band)
-        for grid, correction in analysis(planes, band, spec.num_levels).items():
-            pyramids[grid] += correction
-    if spec.dim_out > num_colours:  # alpha, which nothing is trained for
-        others = laplacian_pyramids(centred[num_colours:], spec.num_levels)
-        pyramids |= {(num_colours, level): plane for (_, level), plane in others.items()}
+    network.linear.bias.copy_(picture.mean((1, 2)))
+    if network.spec.dim_out in (2, COLOURS + 1):  # alpha
         network.linear.weight[-1, -1] = step
-    latents.fill(pyramids)
 
 
 def band_position(band: float) -> float:

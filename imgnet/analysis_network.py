@@ -30,7 +30,6 @@ class AnalysisNetwork(nn.Module):
 
     def __init__(self) -> None:
         super().__init__()
-        self.colours = nn.Parameter(torch.eye(COLOURS), requires_grad=False)
         self.stem = nn.Conv2d(4 * COLOURS + 1, FINE, 3, padding=1, padding_mode="replicate")
         self.fine = _conv(FINE, FINE)
         self.down = _conv(FINE, DEEP, stride=2)

@@ -5,10 +5,11 @@ one behind the other. The metadata has one key, "inr", whose text is itself JSON
 
     crc    CRC-32 of this JSON without `crc`, continued over the bytes of all tensors
     depth  bits of a sample at its source; absent for 8
+    finest finest level of the first pyramid of `grid`; absent for 0
     mode   "L", "LA", "RGB" or "RGBA"; absent for "RGB"
-    model  family of the network
-    net    sizes of the network: of `grid` [num_levels, finest, colour, dim_context, dim_hidden,
-           num_layers], else [dim_axis, dim_hidden, num_layers]
+    model  family of the network; absent for "grid"
+    net    sizes of the network: of `grid` [num_levels, colour, dim_context, dim_hidden,
+           num_layers], absent for the usual ones; else [dim_axis, dim_hidden, num_layers]
     prior  [name, band] of the trained network that a coded `grid` is added to; absent for none
     size   [width, height] of the image in pixels
     v      version of this format
@@ -35,7 +36,7 @@ from imgnet.fitting import Report
 from imgnet.geometry import MAX_PIXELS, MAX_SIDE
 from imgnet.priors import NUM_BANDS, check
 from imgnet.profile import NO_METADATA, Metadata
-from imgnet.spec import FAMILIES, RANGES, Spec
+from imgnet.spec import FAMILIES, RANGES, Spec, usual_grid_sizes
 from imgnet.tensorfile import (
     BYTE,
     DAMAGED,
@@ -61,7 +62,7 @@ STREAM = "weights"  # name of the coded tensor
 
 MAX_METADATA_BYTES = 1 << 24  # of each kind
 
-_USUAL_MODE = "RGB"
+_USUAL_MODE, _USUAL_FAMILY = "RGB", "grid"
 _DEPTHS = (8, 16)
 _METADATA_KINDS = ("exif", "icc", "xmp")
 _PLAIN: tuple[np.dtype[Any], ...] = (np.dtype("<f2"), np.dtype("<f4"))
@@ -69,7 +70,7 @@ _METADATA = "__metadata__"
 _KEY = "inr"
 # What a file says of the sizes of its network, by family.
 _NET = {
-    "grid": ("num_levels", "finest", "colour", "dim_context", "dim_hidden", "num_layers"),
+    "grid": ("num_levels", "colour", "dim_context", "dim_hidden", "num_layers"),
     "gated": ("dim_axis", "dim_hidden", "num_layers"),
     "mlp": ("dim_axis", "dim_hidden", "num_layers"),
 }
@@ -194,12 +195,14 @@ def read_header(file: BinaryIO) -> tuple[Spec, str, Metadata]:
 
 def _metadata(encoded: Encoded) -> Json:
     spec = encoded.spec
-    metadata: Json = {
-        "model": spec.family,
-        "net": [getattr(spec, name) for name in _NET[spec.family]],
-        "size": [spec.width, spec.height],
-        "v": VERSION,
-    }
+    metadata: Json = {"size": [spec.width, spec.height], "v": VERSION}
+    if spec.family != _USUAL_FAMILY:
+        metadata["model"] = spec.family
+    net = [getattr(spec, name) for name in _NET[spec.family]]
+    if net != _usual_net(spec.family, spec.width, spec.height):
+        metadata["net"] = net
+    if spec.finest:
+        metadata["finest"] = spec.finest
     if encoded.mode != _USUAL_MODE:
         metadata["mode"] = encoded.mode
     if encoded.depth != _DEPTHS[0]:
@@ -207,6 +210,14 @@ def _metadata(encoded: Encoded) -> Json:
     if spec.prior:
         metadata["prior"] = [spec.prior, spec.band]
     return metadata
+
+
+def _usual_net(family: str, width: int, height: int) -> list[int] | None:
+    """Return the sizes of a network that a file need not name; None where it must."""
+    if family != _USUAL_FAMILY:
+        return None
+    sizes = usual_grid_sizes(width, height)
+    return [sizes[name] for name in _NET[family]]
 
 
 def _checksum(metadata: Json, body: bytes) -> int:
@@ -238,13 +249,14 @@ def _inr_metadata(entries: Json) -> Json:
             f"written in format {version}, this imgnet reads up to {VERSION}; "
             "upgrade it with `pip install --upgrade imgnet`"
         )
-    if set(metadata) - {"depth", "mode", "prior"} != {"crc", "model", "net", "size", "v"}:
+    optional = {"depth", "finest", "mode", "model", "net", "prior"}
+    if set(metadata) - optional != {"crc", "size", "v"}:
         raise FormatError(DAMAGED)
     return metadata
 
 
 def _read_spec(metadata: Json) -> tuple[Spec, str]:
-    family, mode = metadata["model"], metadata.get("mode", _USUAL_MODE)
+    family, mode = metadata.get("model", _USUAL_FAMILY), metadata.get("mode", _USUAL_MODE)
     if family not in FAMILIES or not isinstance(mode, str) or mode not in MODES:
         raise FormatError(DAMAGED)
     side = range(1, MAX_SIDE + 1)
@@ -252,8 +264,11 @@ def _read_spec(metadata: Json) -> tuple[Spec, str]:
     if width * height > MAX_PIXELS:
         raise FormatError(f"{width}x{height} pixels are more than the limit of {MAX_PIXELS}")
     names = _NET[family]
-    sizes = integers(metadata["net"], [RANGES[family][name] for name in names])
+    given = metadata.get("net", _usual_net(family, width, height))
+    sizes = integers(given, [RANGES[family][name] for name in names])
     net: Json = {"dim_axis": 0, **dict(zip(names, sizes, strict=True))}
+    if "finest" in metadata:
+        (net["finest"],) = integers([metadata["finest"]], [RANGES[family].get("finest", ())])
     try:
         spec = Spec(family, width, height, dim_out=MODES[mode], **net)
     except UsageError:  # sizes that contradict each other

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from imgnet import gridstream, priors
+from imgnet import gridstream
 from imgnet.codestream import Quantized, pack
 from imgnet.container import STREAM, Encoded, Tensors, to_bytes
 from imgnet.errors import TargetError, UsageError
@@ -16,6 +16,7 @@ from imgnet.fitting import Options, Result
 from imgnet.grid_render import checksum
 from imgnet.grid_trim import trim
 from imgnet.interrupts import holding_back
+from imgnet.priors.choice import starting_from_prior
 from imgnet.profile import Profile, Samples
 from imgnet.rate import Request, price_of_bit
 from imgnet.spec import Spec
@@ -73,7 +74,7 @@ def encode_grid(
     about = profile.metadata.num_bytes
     quality = request.less(about, spec.width * spec.height).grid_quality(spec.width * spec.height)
     lmbda = price_of_bit(quality)
-    spec = priors.starting_from_current(spec, lmbda)
+    spec = starting_from_prior(spec, pixels, lmbda)
     if target is not None:
         if request.weights != "coded":
             raise UsageError("--weights float16 and float32 of grid have no target size")

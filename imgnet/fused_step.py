@@ -117,8 +117,7 @@ class FusedStep:
         latents = self.latents
         latents.gradient.zero_()
         gradients = [latents.grid(latents.gradient, i).numpy() for i in range(len(self.grids))]
-        parameters = dict(self.network.named_parameters())
-        totals = {n: np.zeros(tuple(p.shape), np.float32) for n, p in parameters.items()}
+        totals = {n: _cleared_gradient(p) for n, p in self.network.named_parameters()}
         for outcome in outcomes:
             for i, top, left, gradient in outcome.crops:
                 fused_latents.crop_back(gradient, top, left, gradients[i])
@@ -126,8 +125,6 @@ class FusedStep:
                 fused_latents.window_back(gradient, top, left, outcome.weight, gradients[i])
             for name, gradient in outcome.weights.items():
                 totals[name] += gradient
-        for name, parameter in parameters.items():
-            parameter.grad = torch.from_numpy(totals[name])
 
     def _grid(self, pyramid: int, level: int) -> Floats:
         latents = self.latents
@@ -275,6 +272,14 @@ class FusedStep:
 _HEAD = ("hidden.weight", "hidden.bias", "output.weight", "linear.weight", "linear.bias")
 _LAYER = ("weight", "bias", "alpha")
 _REST = ("second.weight", "second.bias", "last.weight")
+
+
+def _cleared_gradient(parameter: Tensor) -> Floats:
+    """Return the gradient of a parameter, in its own memory, set to zeros."""
+    if parameter.grad is None:
+        parameter.grad = torch.zeros_like(parameter)
+    gradient: Floats = parameter.grad.zero_().numpy()
+    return gradient
 
 
 def _where(pyramid: int, level: int) -> Floats:

@@ -9,15 +9,14 @@ from __future__ import annotations
 
 import time
 from concurrent.futures import ThreadPoolExecutor
-from math import cos, isfinite, log10, pi, sqrt
+from math import cos, isfinite, log10, pi
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from imgnet.analysis import filled, start_cold, start_warm
-from imgnet.analysis_network import trained_analysis
+from imgnet.analysis import filled, first_step, set_network, start_cold, warm_start
 from imgnet.codestream import Quantized, step_index
 from imgnet.device import mask_of, one_thread_workers, pick_device, picture_of
 from imgnet.fitting import Arrays, Options, Result
@@ -27,7 +26,7 @@ from imgnet.grid_quantize import choose_steps
 from imgnet.grid_step import GridStep
 from imgnet.grid_weights import Weights
 from imgnet.latents import LatentGrids
-from imgnet.priors import colours_of, origins
+from imgnet.priors import origins
 from imgnet.profile import Samples
 from imgnet.progress import Progress
 from imgnet.quantize import Steps, quantize, rounded
@@ -46,7 +45,6 @@ try:
 except ImportError:  # Numba, which is not to be had for every Python and every machine
     FusedStep = None  # type: ignore[assignment, misc]
 
-FINER = 0.6  # part of the expected step that graded pyramids are in: most of their latents are 0
 LATENT_LR = 0.1  # in a fit that sees every part of the picture MANY_VISITS times or more
 MANY_VISITS = 100
 SHYNESS = 0.7  # power of the visits with which latents move in a shorter fit: it cannot calm down
@@ -61,18 +59,6 @@ TOLERANCE_DB = 0.08  # within which a PSNR that is aimed at is met
 CORRECTION = 1 / 8  # part of the schedule that goes on after it, to correct the PSNR
 AS_AT = 0.7  # part of the schedule whose step sizes a correction has
 REPORT_S = 0.1
-
-
-def expected_step(lmbda: float) -> float:
-    """Return what a latent of 1 should mean, in units of the picture, at the price of a bit.
-
-    A uniform step d of a unit-length colour costs d**2 / 36 a sample; one more bit a pixel divides
-    that by 4, so that at the optimum d**2 / 36 * 2 ln 2 = lmbda.
-
-    >>> round(expected_step(1e-3), 3)
-    0.161
-    """
-    return sqrt(36 / (2 * 0.6931471805599453) * lmbda)
 
 
 class GridFit:
@@ -97,7 +83,7 @@ class GridFit:
         device: torch.device,
     ) -> None:
         self.spec, self.options, self.lmbda, self.preset = spec, options, lmbda, options.preset
-        self.device = device
+        self.device, self.workers = device, workers
         torch.manual_seed(options.seed)
         self.generator = torch.Generator().manual_seed(options.seed)
         picture = picture_of(pixels, device)
@@ -105,18 +91,9 @@ class GridFit:
         self.seen_part = 1.0 if seen is None else float(seen.mean())
         self.network = GridNetwork(spec).to(device)
         self.latents = LatentGrids(spec, device, self.generator)
-        analysis = trained_analysis(spec.prior) if spec.prior else None
-        step = expected_step(lmbda) * (FINER if analysis is None else 1.0)
         self.origins = {n: torch.from_numpy(a).to(device) for n, a in origins(spec).items()}
-        whole = picture if mask is None else filled(picture, mask)
-        if self.origins:
-            colours = torch.from_numpy(colours_of(spec.prior)).to(device)
-            analysis = None if analysis is None else analysis.to(device)
-            common = self.origins, colours, analysis, self.network, self.latents
-            start_warm(whole, step, *common)
-        else:
-            start_cold(whole, step, self.network, self.latents)
-        self.evaluator = self._evaluator(picture, mask, workers)
+        step = self._start(picture if mask is None else filled(picture, mask))
+        self.evaluator = self._evaluator(picture, mask)
         self.weights = Weights(self.network, self.origins, step)
         self.parameters = self.weights.parameters
         height = spec.height
@@ -135,10 +112,20 @@ class GridFit:
         self.step, self.error, self.bits = 0, 1.0, 0.0
         self.started = self.reported = time.monotonic()
 
-    def _evaluator(
-        self, picture: Tensor, seen: Tensor | None, workers: ThreadPoolExecutor
-    ) -> Evaluator:
-        common = self.network, self.latents, picture, seen, workers
+    def _start(self, picture: Tensor) -> float:
+        """Set network and latents to where the fit begins; return what a latent of 1 means."""
+        if not self.origins:
+            step = first_step(self.lmbda, is_graded=False)
+            start_cold(picture, step, self.network, self.latents)
+            return step
+        start = warm_start(self.spec.prior, self.spec.band, self.device)
+        step = first_step(self.lmbda, start.is_graded)
+        set_network(self.network, self.origins, picture, step)
+        self.latents.fill(start.pyramids(picture, step, self.spec))
+        return step
+
+    def _evaluator(self, picture: Tensor, seen: Tensor | None) -> Evaluator:
+        common = self.network, self.latents, picture, seen, self.workers
         if self.device.type != "cpu":
             return GridStep(*common, tile=(self.spec.height, self.spec.width))
         return GridStep(*common) if FusedStep is None else FusedStep(*common)
@@ -197,11 +184,13 @@ class GridFit:
         rows = self._next_rows()
         parts = self._parts(rows)
         temperature, noise = (a + (b - a) * relaxed_done for a, b in (TEMPERATURE, NOISE))
-        self.latents.relax(temperature, noise, [part for part, _ in parts])
+        self.latents.relax(temperature, noise, [part for part, _ in parts], self.workers)
         self._evaluate(rows)
         self._steer(rows, relaxed_done)
+        lr = self.latent_lr * self._slowdown(relaxed_done)
+        moving = self.workers.submit(self.latents.step, lr, parts)
         self._move_network(done)
-        self.latents.step(self.latent_lr * self._slowdown(relaxed_done), parts)
+        moving.result()
         self.step += 1
 
     def _steer(self, rows: list[Rows], relaxed_done: float) -> None:

@@ -6,9 +6,10 @@ so that what a weight costs grows with its distance from the prior, in units of 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from itertools import groupby
 from math import log
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
@@ -28,8 +29,11 @@ LEAST_DIFFERENCE = 1 / 32  # of a tensor's size: the narrowest law of its differ
 class Weights:
     """All weights of a network, their prior and their optimiser.
 
+    They lie in one flat tensor, as do their gradients: of so many small tensors, calls would take
+    longer than the work.
+
     Args:
-        network: Its parameters are moved.
+        network: Its parameters become parts of the flat tensor, and are moved.
         origins: The prior, by name; empty for none.
         step: What a latent of 1 means in the picture: the unit in which colours move.
     """
@@ -37,11 +41,48 @@ class Weights:
     def __init__(self, network: GridNetwork, origins: Mapping[str, Tensor], step: float) -> None:
         self.parameters = dict(network.named_parameters())
         self.origins = origins
-        self.optimizer = _optimizer(self.parameters, step, WARM_LR if origins else COLD_LR)
+        names = sorted(self.parameters, key=lambda name: _kind(name, self.parameters[name]))
+        parts = [self.parameters[name].detach().flatten() for name in names]
+        self.flat, self._sizes = torch.cat(parts), [len(part) for part in parts]
+        self.gradient = torch.zeros_like(self.flat)
+        for name, value, gradient in zip(names, *self._split(), strict=True):
+            parameter = self.parameters[name]
+            parameter.data = value.view_as(parameter)
+            parameter.grad = gradient.view_as(parameter)
+        if origins:
+            self._origin = torch.cat([origins[name].flatten() for name in names])
+            self._tensor = torch.arange(len(names), device=self.flat.device).repeat_interleave(
+                torch.tensor(self._sizes, device=self.flat.device)
+            )
+            self._least = LEAST_DIFFERENCE * (
+                self._means(self._origin**2).sqrt() + LEAST_DIFFERENCE
+            )
+        self.optimizer = self._optimizer(names, step, WARM_LR if origins else COLD_LR)
+
+    def _split(self) -> tuple[Sequence[Tensor], Sequence[Tensor]]:
+        return torch.split(self.flat, self._sizes), torch.split(self.gradient, self._sizes)
+
+    def _optimizer(self, names: Sequence[str], step: float, rates: tuple[float, float]) -> SOAP:
+        """SOAP on matrices, Adam on all vectors at once; colours in units of the expected step."""
+        groups: list[dict[str, Any]] = []
+        for kind, chosen in groupby(names, lambda name: _kind(name, self.parameters[name])):
+            parameters = [self.parameters[name] for name in chosen]
+            tensors = parameters if kind.is_matrix else [self._joined(parameters)]
+            lr = (rates[0] if kind.is_matrix else rates[1]) * (step if kind.is_colour else 1)
+            groups.append({"params": tensors, "lr": lr, "peak_lr": lr})
+        return SOAP(groups, lr=rates[0], refresh_every=5)
+
+    def _joined(self, tensors: Sequence[Tensor]) -> Tensor:
+        """Return the part of the flat tensor that neighbours in it make up."""
+        start = tensors[0].storage_offset()
+        part = slice(start, start + sum(tensor.numel() for tensor in tensors))
+        joined = self.flat[part]
+        joined.grad = self.gradient[part]
+        return joined
 
     def zero_grad(self) -> None:
-        """Forget all gradients."""
-        self.optimizer.zero_grad()
+        """Set all gradients to zero."""
+        self.gradient.zero_()
 
     def move(self, slowdown: float, price: float) -> None:
         """Take a step.
@@ -50,22 +91,24 @@ class Weights:
             slowdown: Part, 0..1, of the step sizes.
             price: Of one bit of the file.
         """
-        self._price_differences(price)
+        if self.origins:
+            self._price_differences(price)
         for group in self.optimizer.param_groups:
             group["lr"] = group["peak_lr"] * slowdown
         self.optimizer.step()
 
     @torch.no_grad()
     def _price_differences(self, price: float) -> None:
-        """Add the gradient of the bits of the differences, under Laplace laws."""
-        for name, origin in self.origins.items():
-            difference = self.parameters[name] - origin
-            scale = difference.abs().mean()
-            # No law is so narrow that a tensor could not leave its prior any more.
-            least = LEAST_DIFFERENCE * (origin.square().mean().sqrt() + LEAST_DIFFERENCE)
-            gradient = self.parameters[name].grad
-            assert gradient is not None
-            gradient.addcdiv_(difference.sign(), torch.maximum(scale, least), value=price / log(2))
+        """Add the gradient of the bits of the differences, under a Laplace law a tensor."""
+        difference = self.flat - self._origin
+        # No law is so narrow that a tensor could not leave its prior any more.
+        scale = torch.maximum(self._means(difference.abs()), self._least)[self._tensor]
+        self.gradient.addcdiv_(difference.sign_(), scale, value=price / log(2))
+
+    def _means(self, flat: Tensor) -> Tensor:
+        """Return the mean over each of the tensors."""
+        sums = flat.new_zeros(len(self._sizes)).index_add_(0, self._tensor, flat)
+        return sums / sums.new_tensor(self._sizes)
 
     @torch.no_grad()
     def limit(self, steps: Steps) -> None:
@@ -76,12 +119,10 @@ class Weights:
             parameter.sub_(origin).clamp_(-most, most).add_(origin)
 
 
-def _optimizer(parameters: Mapping[str, Tensor], step: float, rates: tuple[float, float]) -> SOAP:
-    """SOAP on everything; colours move in units of the expected step."""
-    groups: list[dict[str, Any]] = []
-    for name, parameter in parameters.items():
-        lr = rates[0] if parameter.ndim == 2 else rates[1]
-        if name.startswith(("linear.", "output.")):
-            lr *= step
-        groups.append({"params": [parameter], "lr": lr, "peak_lr": lr})
-    return SOAP(groups, lr=rates[0], refresh_every=5)
+class _Kind(NamedTuple):
+    is_matrix: bool
+    is_colour: bool
+
+
+def _kind(name: str, parameter: Tensor) -> _Kind:
+    return _Kind(parameter.ndim == 2, name.startswith(("linear.", "output.")))

@@ -10,6 +10,7 @@ after Agustsson and Theis (2020); here with Gaussian noise.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from math import prod, sqrt, tanh
 
 import torch
@@ -79,16 +80,32 @@ class LatentGrids:
         for i, grid in enumerate(self.grids):
             self.grid(self.values, i).copy_(grids[grid])
 
-    def relax(self, temperature: float, noise: float, parts: Iterable[slice]) -> None:
-        """Set parts of `relaxed`, a smooth random stand-in for the rounded latents, and `slope`."""
+    def relax(
+        self,
+        temperature: float,
+        noise: float,
+        parts: Iterable[slice],
+        workers: ThreadPoolExecutor | None = None,
+    ) -> None:
+        """Set parts of `relaxed`, a smooth random stand-in for the rounded latents, and `slope`.
+
+        Args:
+            temperature: Of the soft rounding.
+            noise: Its standard deviation.
+            parts: Ranges of the flat tensors.
+            workers: Where parts are worked on at the same time.
+        """
         shift = int(torch.randint(SPARE_NOISE, (1,), generator=self.generator))
         fresh = self.noise[shift : shift + len(self.values)]
-        for part in parts:
+
+        def relax_part(part: slice) -> None:
             tensors = self.values[part], fresh[part], self.relaxed[part], self.slope[part]
             if self.compiled:
                 fused_latents.relax(temperature, noise, *(x.numpy() for x in tensors))
             else:
                 _relax(temperature, noise, *tensors)
+
+        list((workers.map if workers else map)(relax_part, parts))
 
     def round(self) -> None:
         """Set `relaxed` to what the file will hold."""

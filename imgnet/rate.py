@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from math import inf, log2
+from typing import Any
 
 from imgnet.errors import UsageError
-from imgnet.spec import FAMILIES, Spec
+from imgnet.spec import FAMILIES, Spec, usual_grid_sizes
 
 # Bits to count on for a weight. Coded, on one photograph: 5.2 loses 0.07 dB, 4.4 loses 0.4 dB.
 BITS_PER_WEIGHT = {"coded": 5.7, "float16": 16.0, "float32": 32.0}
@@ -202,22 +203,13 @@ def quality_near_psnr(psnr_db: float) -> float:
 def _grid_spec(shape: Shape, size: tuple[int, int], dim_out: int, quality: float) -> Spec:
     if shape.dim_axis is not None:
         raise UsageError("grid has no axis branches; --dim-axis belongs to gated")
-    num_levels = min(max(int(log2(min(size))) - 2, 1), _MOST_LEVELS)
+    by_hand = {"dim_hidden": shape.dim_hidden, "num_layers": shape.num_layers}
+    sizes: dict[str, Any] = usual_grid_sizes(*size) | {
+        k: v for k, v in by_hand.items() if v is not None
+    }
     is_coarse = price_of_bit(quality) > _COARSE_PRICE
-    return Spec(
-        "grid",
-        *size,
-        dim_axis=0,
-        dim_hidden=_GRID_HIDDEN if shape.dim_hidden is None else shape.dim_hidden,
-        num_layers=_GRID_LAYERS if shape.num_layers is None else shape.num_layers,
-        dim_out=dim_out,
-        num_levels=num_levels,
-        finest=min(1 if is_coarse else 0, num_levels - 1),
-        colour=min(_GRID_COLOUR, num_levels - 1),
-        dim_context=_GRID_CONTEXT,
-    )
+    finest = min(1 if is_coarse else 0, sizes["num_levels"] - 1)
+    return Spec("grid", *size, dim_axis=0, dim_out=dim_out, finest=finest, **sizes)
 
 
-_MOST_LEVELS = 9
-_GRID_HIDDEN, _GRID_LAYERS, _GRID_COLOUR, _GRID_CONTEXT = 32, 2, 2, 16
 _COARSE_PRICE = 0.006  # of a bit, above which the finest level costs more than it gives

@@ -115,6 +115,19 @@ class Spec:
         return self.num_levels - self.finest + self.dim_out - 1
 
 
+def usual_grid_sizes(width: int, height: int) -> dict[str, int]:
+    """Return the sizes of the network of `grid` for a picture, where nobody wants others.
+
+    >>> usual_grid_sizes(768, 512)["num_levels"], usual_grid_sizes(1, 8)["num_levels"]
+    (7, 1)
+    """
+    num_levels = min(max(min(width, height).bit_length() - 3, 1), _USUAL_LEVELS)
+    colour = min(_USUAL_COLOUR, num_levels - 1)
+    return {"num_levels": num_levels, "colour": colour, **USUAL_GRID_LAYERS}
+
+
+USUAL_GRID_LAYERS = {"dim_context": 16, "dim_hidden": 32, "num_layers": 2}
+_USUAL_LEVELS, _USUAL_COLOUR = 9, 2
 _DIM = range(1, MAX_DIM + 1)
 _GRID_DIM = range(1, MAX_GRID_DIM + 1)
 _LEVEL = range(MAX_LEVELS)

@@ -9,6 +9,7 @@ from imgnet.codestream import Quantized
 from imgnet.container import MODES, STREAM, Encoded
 from imgnet.grid_render import checksum
 from imgnet.gridstream import step_of
+from imgnet.priors import choice
 from imgnet.spec import Spec, network_shapes
 from imgnet.synthesis import draw
 
@@ -42,7 +43,7 @@ def random_tensors(spec: Spec, seed: int = 1, spread: float = 2.0) -> Tensors:
 
 def prior_spec(width: int, height: int, **changes: int) -> Spec:
     """A network of the shape of the current prior, in its band 9."""
-    sizes = {"num_levels": 4, "colour": 2, "prior": priors.FOR_DETAIL, "band": 9, **priors.SHAPE}
+    sizes = {"num_levels": 4, "colour": 2, "prior": choice.FOR_DETAIL, "band": 9, **priors.SHAPE}
     return Spec("grid", width, height, dim_axis=0, **{**sizes, **changes})
 
 

@@ -124,7 +124,7 @@ def _read_container(data: bytes) -> tuple[Picture, dict[str, tuple[str, bytes]]]
     about = json.loads(header.pop("__metadata__")["inr"])
     crc = about.pop("crc")
     text = json.dumps(about, separators=(",", ":"), sort_keys=True).encode()
-    if crc32(text + body) != crc or about["model"] != "grid" or about["v"] != 1:
+    if crc32(text + body) != crc or "model" in about or about["v"] != 1:
         raise DamagedError("container")
     width, height = about["size"]
     tensors, end = {}, 0
@@ -136,7 +136,11 @@ def _read_container(data: bytes) -> tuple[Picture, dict[str, tuple[str, bytes]]]
         end = new_end
     if end != len(body):
         raise DamagedError("offsets")
-    picture = Picture(width, height, about.get("mode", "RGB"), about["net"])
+    usual_levels = min(max(min(width, height).bit_length() - 3, 1), 9)
+    usual = [usual_levels, min(2, usual_levels - 1), 16, 32, 2]
+    num_levels, *others = about.get("net", usual)
+    net = [num_levels, about.get("finest", 0), *others]
+    picture = Picture(width, height, about.get("mode", "RGB"), net)
     picture.prior = about.get("prior")
     picture.depth = about.get("depth", 8)
     for name in METADATA:

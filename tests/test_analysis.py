@@ -6,7 +6,7 @@ import torch
 from grid_cases import SPECS, picture
 
 from imgnet import gridstream
-from imgnet.analysis import filled, start_cold
+from imgnet.analysis import filled, laplacian_pyramids, set_linear_path, start_cold
 from imgnet.codestream import Quantized, step_index
 from imgnet.grid_model import GridNetwork
 from imgnet.latents import LatentGrids
@@ -81,12 +81,21 @@ def test_what_is_not_seen_starts_from_what_is_around() -> None:
     assert torch.equal(nothing, torch.zeros_like(nothing))
 
 
-def test_latents_of_coarse_levels_are_finer() -> None:
+def test_a_graded_pyramid_is_finer_the_coarser_its_level() -> None:
     spec = Spec("grid", 64, 64, 0, 6, 2, dim_out=1, num_levels=5, colour=4, dim_context=4)
-    latents, network = grids(spec), GridNetwork(spec)
+    network = GridNetwork(spec)
     hidden = network.hidden.weight.detach().clone()
-    start_cold(torch.linspace(0, 1, 64).expand(1, 64, 64), 0.1, network, latents)
+    set_linear_path(network, torch.ones(1, 1), 0.1, is_graded=True)
     for weight, first in ((network.linear.weight[0], 0.1), (network.hidden.weight, hidden)):
         for level in range(5):
             wanted = torch.as_tensor(first)[..., level] if first is hidden else torch.tensor(first)
             torch.testing.assert_close(weight[..., level], wanted / 2 ** (level / 2))
+
+
+def test_grading_changes_the_scale_of_the_first_pyramid_alone() -> None:
+    planes = torch.rand(2, 32, 32, generator=torch.Generator().manual_seed(1)) * 100
+    graded, plain = (laplacian_pyramids(planes, 4, is_graded=flag) for flag in (True, False))
+    for pyramid, level in plain:
+        # Dead zones are of the same width in other units, so that small latents differ.
+        ratio = graded[pyramid, level].abs().mean() / plain[pyramid, level].abs().mean()
+        assert ratio == pytest.approx(1.0 if pyramid else 2 ** (level / 2), rel=0.05)

@@ -12,10 +12,11 @@ from grid_cases import Pixels, picture
 from numpy.typing import NDArray
 
 from imgnet import api, grid_fit, gridstream
+from imgnet.analysis import first_step
 from imgnet.codestream import step_size
 from imgnet.errors import UsageError
 from imgnet.fitting import Options, Result
-from imgnet.grid_fit import expected_step, fit_grid
+from imgnet.grid_fit import fit_grid
 from imgnet.masks import counted_samples
 from imgnet.metrics import psnr_db
 from imgnet.pixels import read_image
@@ -88,7 +89,7 @@ def test_dear_bits_give_small_files(fitted: Result) -> None:
     dear = fit_grid(SPEC, picture(), QUICK, 30 * LMBDA)
     assert len(stored(SPEC, dear)) < 0.8 * len(stored(SPEC, fitted))
     assert drawn_psnr_db(SPEC, dear, picture()) < drawn_psnr_db(SPEC, fitted, picture()) - 2
-    assert expected_step(30 * LMBDA) > 5 * expected_step(LMBDA)
+    assert first_step(30 * LMBDA, False) > 5 * first_step(LMBDA, False)
 
 
 @pytest.mark.parametrize("threads", [1, 3])

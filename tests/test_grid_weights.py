@@ -20,8 +20,7 @@ def origins_near(network: GridNetwork, distance: float) -> dict[str, Tensor]:
 def moved(weights: Weights, price: float) -> dict[str, Tensor]:
     """Return how far one step moves each tensor where the picture has no say."""
     before = {name: p.detach().clone() for name, p in weights.parameters.items()}
-    for parameter in weights.parameters.values():
-        parameter.grad = torch.zeros_like(parameter)
+    weights.zero_grad()
     weights.move(1.0, price)
     return {name: p.detach() - before[name] for name, p in weights.parameters.items()}
 
@@ -69,7 +68,12 @@ def test_colours_move_in_units_of_the_step_and_trained_weights_less() -> None:
     network = GridNetwork(SPEC)
     for origins, (matrix_lr, vector_lr) in (({}, COLD_LR), (origins_near(network, 0), WARM_LR)):
         weights = Weights(network, origins, 0.25)
-        rates = {id(g["params"][0]): g["peak_lr"] for g in weights.optimizer.param_groups}
+        rates = {
+            tensor.data_ptr() + i * tensor.element_size(): group["peak_lr"]
+            for group in weights.optimizer.param_groups
+            for tensor in group["params"]
+            for i in range(tensor.numel())
+        }
         wanted = {
             "hidden.weight": matrix_lr,
             "hidden.bias": vector_lr,
@@ -77,4 +81,20 @@ def test_colours_move_in_units_of_the_step_and_trained_weights_less() -> None:
             "linear.bias": vector_lr / 4,
         }
         for name, lr in wanted.items():
-            assert rates[id(weights.parameters[name])] == pytest.approx(lr)
+            assert rates[weights.parameters[name].data_ptr()] == pytest.approx(lr)
+
+
+def test_all_weights_have_a_place_of_their_own_in_the_flat_tensor() -> None:
+    network = GridNetwork(SPEC)
+    before = {name: p.detach().clone() for name, p in network.named_parameters()}
+    weights = Weights(network, {}, 0.1)
+    assert all(torch.equal(p, before[name]) for name, p in network.named_parameters())
+    for k, parameter in enumerate(network.parameters()):
+        parameter.data.fill_(k)
+        parameter.grad.fill_(-k)
+    moved = {id(p) for group in weights.optimizer.param_groups for p in group["params"]}
+    assert len(moved) < len(before)
+    for k, parameter in enumerate(network.parameters()):
+        assert (parameter == k).all()
+    assert torch.equal(weights.flat, -weights.gradient)
+    assert len(weights.flat) == sum(p.numel() for p in network.parameters())

@@ -7,8 +7,7 @@ import torch
 from safetensors.numpy import load_file
 
 from imgnet import priors
-from imgnet.analysis import band_position
-from imgnet.grid_fit import FINER, expected_step
+from imgnet.analysis import band_position, first_step
 from imgnet.grid_model import GridNetwork
 from imgnet.priors.networks import Networks, export
 from imgnet.spec import Spec, network_shapes
@@ -16,7 +15,7 @@ from imgnet.spec import Spec, network_shapes
 
 def test_what_is_exported_is_a_prior(tmp_path: Path) -> None:
     spec = Spec("grid", 64, 64, 0, num_levels=6, colour=2, **priors.SHAPE)
-    networks = Networks(spec, torch.eye(3))
+    networks = Networks(spec, torch.eye(3), is_graded=True)
     name = export(networks, "test", tmp_path)
     data = priors.prior_file(name, tmp_path).read_bytes()
     assert name == priors.name_of(data, "test")
@@ -24,7 +23,7 @@ def test_what_is_exported_is_a_prior(tmp_path: Path) -> None:
     shapes = {key: tensor.shape for key, tensor in tensors.items()}
     assert shapes.pop("colours") == (3, 3)
     assert shapes == {k: (priors.NUM_BANDS, *s) for k, s in network_shapes(spec).items()}
-    units = {band: FINER * expected_step(priors.price_of_band(band)) for band in (0, 18)}
+    units = {band: first_step(priors.price_of_band(band), is_graded=True) for band in (0, 18)}
     for band, step in units.items():
         trained = networks.at(band_position(band), step)["linear.weight"]
         stored = tensors["linear.weight"][band] / 4096
@@ -34,7 +33,8 @@ def test_what_is_exported_is_a_prior(tmp_path: Path) -> None:
 
 def test_gradients_reach_all_powers() -> None:
     spec = Spec("grid", 64, 64, 0, num_levels=6, colour=2, **priors.SHAPE)
-    networks, network = Networks(spec, torch.eye(3)), GridNetwork(spec)
+    networks = Networks(spec, torch.eye(3), is_graded=True)
+    network = GridNetwork(spec)
     for parameter in network.parameters():
         parameter.grad = torch.ones_like(parameter)
     networks.take_gradients(network, 0.5, 0.1, 3.0)

@@ -9,10 +9,9 @@ removed. `train.py` makes new ones.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
 from functools import lru_cache
 from hashlib import sha256
-from math import log2
+from math import log, log2, sqrt
 from pathlib import Path
 
 import numpy as np
@@ -20,15 +19,11 @@ from numpy.typing import NDArray
 from safetensors.numpy import load
 
 from imgnet.errors import FormatError
-from imgnet.spec import Spec, network_shapes
+from imgnet.spec import USUAL_GRID_LAYERS, Spec, network_shapes
 
 Arrays = dict[str, NDArray[np.float32]]
 Integers = NDArray[np.int64]
 
-# The priors that new files use. The first writes textures into few levels, and a network gives its
-# fits their first latents; the second keeps whole pyramids, which smooth parts are cheaper in.
-FOR_DETAIL, FOR_SMALL_FILES = "p1-a1ea9cd5", "p2-94532f9c"
-DEAR = 0.003  # price of a bit a pixel, above which files are small
 FRACTION_BITS = 12  # of all numbers of a prior
 HASH_DIGITS = 8
 NUM_BANDS = 19
@@ -36,7 +31,7 @@ HIGHEST_PRICE = 0.064  # of a bit a pixel, in band 0; each further band has 1 / 
 COLOURS = 3  # channels of the pictures that a prior is trained on
 FINEST_COLOUR = 2  # level of their further pyramids
 FOLDER = Path(__file__).parent
-SHAPE = {"dim_hidden": 32, "num_layers": 2, "dim_context": 16}  # that networks of a prior have
+SHAPE = USUAL_GRID_LAYERS  # that networks of a prior have
 
 _SUFFIX = ".safetensors"
 _DIRECTIONS = "colours"  # the tensor of a prior that is no part of its networks
@@ -84,13 +79,23 @@ def analysis_file(name: str, folder: Path = FOLDER) -> Path:
     return folder / "analysis" / f"{name}{_SUFFIX}"
 
 
-def starting_from_current(spec: Spec, lmbda: float) -> Spec:
-    """Return a network with the prior for a price of a bit, if they are of one shape."""
-    prior = FOR_SMALL_FILES if lmbda > DEAR else FOR_DETAIL
-    return replace(spec, prior=prior, band=band_of(lmbda)) if _is_of_shape(spec) else spec
+def usual_step(lmbda: float) -> float:
+    """Return the step of a quantiser that is the best at a price of a bit, in units of a picture.
+
+    A uniform step d of a unit-length colour costs d**2 / 36 a sample; one more bit a pixel divides
+    that by 4, so that at the optimum d**2 / 36 * 2 ln 2 = lmbda.
+
+    Args:
+        lmbda: Price of a bit a pixel, in squared error of colours in 0..1.
+
+    >>> round(usual_step(1e-3), 3)
+    0.161
+    """
+    return sqrt(36 / (2 * log(2)) * lmbda)
 
 
-def _is_of_shape(spec: Spec) -> bool:
+def has_shape_of_priors(spec: Spec) -> bool:
+    """Tell whether a network has the sizes of those of priors."""
     return all(getattr(spec, name) == size for name, size in SHAPE.items())
 
 
@@ -105,7 +110,7 @@ def check(spec: Spec) -> None:
             f"needs the prior {spec.prior!r}, which this imgnet lacks; "
             "upgrade it with `pip install --upgrade imgnet`"
         )
-    if not _is_of_shape(spec):
+    if not has_shape_of_priors(spec):
         raise FormatError(f"damaged: its network has not the shape of its prior {spec.prior!r}")
 
 
@@ -119,8 +124,12 @@ def origins(spec: Spec) -> Arrays:
         return {}
     stored = _load(spec.prior).items()
     trained = {name: bands[spec.band] for name, bands in stored if name != _DIRECTIONS}
-    unit = 2.0**-FRACTION_BITS
-    return {name: (t * unit).astype(np.float32) for name, t in _adapted(spec, trained).items()}
+    return {name: _real(tensor) for name, tensor in _adapted(spec, trained).items()}
+
+
+def networks_of(prior: str) -> Arrays:
+    """Return all networks of a prior as they were trained, by tensor, with the bands outermost."""
+    return {name: _real(bands) for name, bands in _load(prior).items() if name != _DIRECTIONS}
 
 
 def colours_of(prior: str) -> NDArray[np.float32]:
@@ -128,10 +137,11 @@ def colours_of(prior: str) -> NDArray[np.float32]:
 
     No decoder needs them.
     """
-    if analysis_file(prior).exists():
-        stored = load(analysis_file(prior).read_bytes())
-        return stored[_DIRECTIONS].astype(np.float32)
-    return (_load(prior)[_DIRECTIONS] * 2.0**-FRACTION_BITS).astype(np.float32)
+    return _real(_load(prior)[_DIRECTIONS])
+
+
+def _real(whole: NDArray[np.integer]) -> NDArray[np.float32]:
+    return (whole * 2.0**-FRACTION_BITS).astype(np.float32)
 
 
 @lru_cache(maxsize=2)

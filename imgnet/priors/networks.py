@@ -6,7 +6,7 @@ of the training teaches all bands.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -16,13 +16,13 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from imgnet.analysis import band_position, set_linear_path
-from imgnet.grid_fit import FINER, expected_step
+from imgnet.analysis import band_position, first_step, set_linear_path
 from imgnet.grid_model import GridNetwork
 from imgnet.priors import (
     FRACTION_BITS,
     NUM_BANDS,
     name_of,
+    networks_of,
     price_of_band,
     prior_file,
 )
@@ -30,26 +30,52 @@ from imgnet.spec import Spec
 
 DEGREE = 2  # of the polynomials
 
+_MOST_WEIGHT = 7.0  # that 16 bits hold, with room to spare
+
 Integers = NDArray[np.int16]
 
 
 class Networks:
     """One network a band, each tensor a polynomial in the position of the band.
 
-    What gives colours is in units of the expected step of a latent.
+    What gives colours is in units of the first step of a latent.
+
+    Args:
+        spec: Of the networks.
+        colours: (3, 3), the directions of their pyramids, one a column.
+        is_graded: Whether the first pyramid is.
     """
 
-    def __init__(self, spec: Spec, colours: Tensor) -> None:
-        self.colours = colours
+    def __init__(self, spec: Spec, colours: Tensor, is_graded: bool) -> None:
+        self.colours, self.is_graded = colours, is_graded
         network = GridNetwork(spec)
         with torch.no_grad():
-            set_linear_path(network, colours, 1.0)
+            set_linear_path(network, colours, 1.0, is_graded)
             network.linear.bias.fill_(0.5)
         self.coefficients = {
             name: [parameter.detach().clone()]
             + [torch.zeros_like(parameter) for _ in range(DEGREE)]
             for name, parameter in network.named_parameters()
         }
+
+    @torch.no_grad()
+    def load(self, coefficients: Mapping[str, Sequence[Tensor]]) -> None:
+        """Set all that is trained to what `coefficients` of another are."""
+        for name, terms in coefficients.items():
+            for mine, theirs in zip(self.coefficients[name], terms, strict=True):
+                mine.copy_(theirs)
+
+    def follow(self, prior: str) -> None:
+        """Set all that is trained to the polynomials that come nearest to a prior."""
+        positions = np.array([band_position(band) for band in range(NUM_BANDS)])
+        prices = [price_of_band(band) for band in range(NUM_BANDS)]
+        found = {}
+        for name, bands in networks_of(prior).items():
+            units = np.array([_unit(name, first_step(p, self.is_graded)) for p in prices])
+            powers = np.stack([units * positions**i for i in range(DEGREE + 1)], axis=1)
+            terms, *_ = np.linalg.lstsq(powers, bands.reshape(NUM_BANDS, -1))
+            found[name] = [torch.from_numpy(t.reshape(bands.shape[1:])) for t in terms]
+        self.load(found)
 
     def at(self, position: float, step: float) -> dict[str, Tensor]:
         """Return all tensors of one network."""
@@ -86,8 +112,8 @@ def export(networks: Networks, stem: str, folder: Path) -> str:
     """Write a prior and return its name."""
     bands: dict[str, list[Integers]] = {}
     for band in range(NUM_BANDS):
-        step = FINER * expected_step(price_of_band(band))
-        for name, tensor in networks.at(band_position(band), step).items():
+        step = first_step(price_of_band(band), networks.is_graded)
+        for name, tensor in _within_range(networks.at(band_position(band), step)).items():
             bands.setdefault(name, []).append(_fixed(tensor))
     tensors = {name: np.stack(values) for name, values in bands.items()}
     data = safetensors.numpy.save({**tensors, "colours": _fixed(networks.colours)})
@@ -96,7 +122,22 @@ def export(networks: Networks, stem: str, folder: Path) -> str:
     return name
 
 
+def _within_range(tensors: dict[str, Tensor]) -> dict[str, Tensor]:
+    """Make weights of 3x3 layers small enough to be stored; what the layers compute stays.
+
+    alpha * relu(K x + b) is as well (c alpha) * relu((K x + b) / c).
+    """
+    for name in [name for name in tensors if name.endswith(".alpha")]:
+        layer = name.removesuffix(".alpha")
+        factor = max(1.0, float(tensors[f"{layer}.weight"].abs().max()) / _MOST_WEIGHT)
+        tensors[name] *= factor
+        tensors[f"{layer}.weight"] /= factor
+        tensors[f"{layer}.bias"] /= factor
+    return tensors
+
+
 def _fixed(tensor: Tensor) -> Integers:
     limits = np.iinfo(np.int16)
     whole = torch.round(tensor.double() * 2**FRACTION_BITS).clamp(limits.min, limits.max)
-    return whole.numpy().astype(np.int16)
+    # In C order, for safetensors stores memory as it lies.
+    return np.ascontiguousarray(whole.numpy(), np.int16)

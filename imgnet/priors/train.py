@@ -21,33 +21,34 @@ import argparse
 import time
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
-from math import ceil, cos, isfinite, pi, sqrt
+from dataclasses import dataclass, replace
+from math import cos, isfinite, pi, sqrt
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor
-from torch.nn import functional
 
-from imgnet.analysis import band_position, laplacian_pyramids
+from imgnet.analysis import WarmStart, band_position, first_step, warm_start
 from imgnet.device import one_thread_workers
 from imgnet.fused_step import FusedStep
 from imgnet.grid_cuts import COARSE, Rows
-from imgnet.grid_fit import FINER, LATENT_LR, NOISE, TEMPERATURE, expected_step
+from imgnet.grid_fit import LATENT_LR, NOISE, TEMPERATURE
 from imgnet.grid_model import GridNetwork
 from imgnet.latents import LatentGrids
 from imgnet.optimizer import SOAP
-from imgnet.pixels import read_image
-from imgnet.priors import COLOURS, FINEST_COLOUR, FOLDER, NUM_BANDS, SHAPE, price_of_band
+from imgnet.priors import FOLDER, NUM_BANDS, price_of_band
 from imgnet.priors.networks import Networks, export
-from imgnet.spec import Spec
+from imgnet.priors.pictures import (
+    load_pictures,
+    principal_colours,
+    random_crop,
+    training_spec,
+)
 
-NUM_LEVELS = 7
 LAST_TEMPERATURE, LAST_NOISE = 0.12, 0.16  # a little softer than at the end of a fit
 WARM_UP = 200
-LEAST_BAND = 1.5
 GOLDEN = 0.6180339887  # multiples of which, modulo 1, lie evenly at any number of them
 COARSE_EVERY = 4
 LEAST_SLOWDOWN = 0.02  # of latents, which a cosine would stop before the networks
@@ -67,6 +68,7 @@ class Recipe:
         rows: Of a crop that one step sees.
         matrix_lr: Step size of the matrices of the networks.
         vector_lr: Of their vectors.
+        least_band: Of the prices of examples, which lie evenly from it to the last.
         seed: Of everything random.
     """
 
@@ -77,6 +79,7 @@ class Recipe:
     rows: int = 128
     matrix_lr: float = 1e-2
     vector_lr: float = 3e-3
+    least_band: float = 1.5
     seed: int = 1
 
     @property
@@ -98,7 +101,7 @@ class Example:
     Args:
         picture: (3, H, W) in 0..1.
         band: Of the price, not necessarily whole.
-        colours: Directions of its pyramids.
+        start: What writes its first latents.
         network: That is trained.
         workers: Where rate and distortion are computed.
     """
@@ -107,18 +110,17 @@ class Example:
         self,
         picture: Tensor,
         band: float,
-        colours: Tensor,
+        start: WarmStart,
         network: GridNetwork,
         workers: ThreadPoolExecutor,
         generator: torch.Generator,
     ) -> None:
         self.price, self.position = price_of_band(band), band_position(band)
-        self.step = FINER * expected_step(self.price)
+        self.step = first_step(self.price, start.is_graded)
         self.mean = picture.mean((1, 2))
-        centred = (picture - self.mean[:, None, None]) / self.step
-        planes = (colours.T @ centred.flatten(1)).view_as(picture)
         self.latents = LatentGrids(network.spec, CPU, generator)
-        self.latents.fill(laplacian_pyramids(planes, network.spec.num_levels))
+        start = replace(start, position=self.position)
+        self.latents.fill(start.pyramids(picture, self.step, network.spec))
         self.evaluator = FusedStep(network, self.latents, picture, None, workers)
         self.visits: dict[Rows, int] = {}
 
@@ -158,25 +160,35 @@ class Training:
         pictures: (3, H, W) 8-bit training pictures.
         recipe: How to train.
         workers: Where rate and distortion are computed.
+        prior: Whose networks and first latents to begin with; "" for none.
     """
 
     def __init__(
-        self, pictures: Sequence[Tensor], recipe: Recipe, workers: ThreadPoolExecutor
+        self,
+        pictures: Sequence[Tensor],
+        recipe: Recipe,
+        workers: ThreadPoolExecutor,
+        prior: str = "",
     ) -> None:
         self.recipe = recipe
         torch.manual_seed(recipe.seed)
         self.generator = torch.Generator().manual_seed(recipe.seed)
-        spec = _spec(recipe.width, recipe.height)
-        self.networks = Networks(spec, principal_colours(pictures))
+        start = WarmStart(principal_colours(pictures), None, 0.0)
+        if prior:
+            start = warm_start(prior, 0, CPU)
+        spec = training_spec(recipe.width, recipe.height, prior)
+        self.networks = Networks(spec, start.colours, start.is_graded)
+        if prior:
+            self.networks.follow(prior)
         self.network = GridNetwork(spec)
         groups = self.networks.groups(recipe.matrix_lr, recipe.vector_lr)
         self.soap = SOAP(groups, lr=recipe.matrix_lr, refresh_every=10)
         self.examples = []
         for k in range(recipe.examples):
-            crop = self._crop(pictures[k % len(pictures)], k >= len(pictures))
-            band = LEAST_BAND + (NUM_BANDS - 1 - LEAST_BAND) * (GOLDEN * k % 1)
-            common = self.networks.colours, self.network, workers, self.generator
-            self.examples.append(Example(crop, band, *common))
+            size, is_smaller = (recipe.height, recipe.width), k >= len(pictures)
+            crop = random_crop(pictures[k % len(pictures)], size, is_smaller, self.generator)
+            band = recipe.least_band + (NUM_BANDS - 1 - recipe.least_band) * (GOLDEN * k % 1)
+            self.examples.append(Example(crop, band, start, self.network, workers, self.generator))
         self.order: list[tuple[int, Rows]] = []
         self.step = 0
 
@@ -254,53 +266,6 @@ class Training:
             example.load(known)
         self.generator.set_state(state["generator"])
 
-    def _random(self) -> float:
-        return float(torch.rand(1, generator=self.generator))
-
-    def _crop(self, picture: Tensor, is_smaller: bool) -> Tensor:
-        """Return a random crop, maybe of a smaller picture, mirrored at random."""
-        sides = self.recipe.height, self.recipe.width
-        if picture.shape[1] > picture.shape[2]:
-            picture = picture.transpose(1, 2)
-        least = max(side / size for side, size in zip(sides, picture.shape[1:], strict=True))
-        if is_smaller or least > 1:
-            scale = least if least > 1 else least + (1 - least) * self._random() / 2
-            size = [
-                max(side, ceil(size * scale))
-                for side, size in zip(sides, picture.shape[1:], strict=True)
-            ]
-            resized = functional.interpolate(
-                picture[None].float(), size=size, mode="bicubic", antialias=True
-            )
-            picture = resized[0].clamp(0, 255)
-        top, left = (
-            int(self._random() * (size - side + 1))
-            for side, size in zip(sides, picture.shape[1:], strict=True)
-        )
-        crop = picture[:, top : top + sides[0], left : left + sides[1]].float() / 255
-        return (crop.flip(2) if self._random() < 0.5 else crop).contiguous()
-
-
-def _spec(width: int, height: int) -> Spec:
-    sizes: dict[str, Any] = {"num_levels": NUM_LEVELS, "colour": FINEST_COLOUR, **SHAPE}
-    return Spec("grid", width, height, 0, dim_out=COLOURS, **sizes)
-
-
-def principal_colours(pictures: Sequence[Tensor]) -> Tensor:
-    """Return the principal directions, the columns of (3, 3), of the colours of all pictures."""
-    covariance = torch.zeros(COLOURS, COLOURS)
-    for picture in pictures:
-        flat = picture[:, ::4, ::4].flatten(1).float()
-        flat -= flat.mean(1, keepdim=True)
-        covariance += flat @ flat.T / flat.shape[1]
-    colours: Tensor = torch.linalg.eigh(covariance).eigenvectors.flip(1)
-    return colours * torch.where(colours.sum(0) < 0, -1.0, 1.0)
-
-
-def _load(path: Path) -> Tensor:
-    pixels, _ = read_image(path)
-    return torch.from_numpy(pixels[..., :COLOURS]).permute(2, 0, 1).contiguous()
-
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run the command."""
@@ -315,14 +280,18 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--visits", type=int, default=usual.visits)
     parser.add_argument("--size", type=int, nargs=2, default=(usual.width, usual.height))
     parser.add_argument("--seed", type=int, default=usual.seed)
+    parser.add_argument(
+        "--least-band", type=float, default=usual.least_band, help="of the prices of examples"
+    )
+    parser.add_argument("--start", metavar="PRIOR", default="", help="prior to go on from")
     parser.add_argument("--export", metavar="NAME", help="write the result into the package")
     options = parser.parse_args(arguments)
-    paths = sorted(options.images.glob("*.png"))
-    pictures = [_load(path) for path in paths[: len(paths) - options.validation]]
+    pictures, _ = load_pictures(options.images, options.validation)
     width, height = options.size
-    recipe = Recipe(options.examples, options.visits, width, height, seed=options.seed)
+    sizes = {"width": width, "height": height, "least_band": options.least_band}
+    recipe = Recipe(options.examples, options.visits, seed=options.seed, **sizes)
     with one_thread_workers(CPU) as (workers, _):
-        training = Training(pictures, recipe, workers)
+        training = Training(pictures, recipe, workers, options.start)
         if options.checkpoint.exists():
             training.load(torch.load(options.checkpoint, weights_only=True))
         training.run(options.checkpoint)
