@@ -52,6 +52,7 @@ FLOORS = {
             "grid_tasks",
             "grid_weights",
             "priors/networks",
+            "priors/pictures",
             "latents",
         ),
     },

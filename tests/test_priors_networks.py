@@ -41,3 +41,13 @@ def test_gradients_reach_all_powers() -> None:
     for name, unit in (("hidden.weight", 1.0), ("output.weight", 0.1)):
         gradients = [float(c.grad.mean()) for c in networks.coefficients[name]]
         np.testing.assert_allclose(gradients, [3 * unit, 3 * unit / 2, 3 * unit / 4], rtol=1e-6)
+
+
+def test_large_weights_of_3x3_layers_are_stored_at_another_scale(tmp_path: Path) -> None:
+    spec = Spec("grid", 64, 64, 0, num_levels=6, colour=2, **priors.SHAPE)
+    networks = Networks(spec, torch.eye(3), is_graded=True)
+    for part, value in (("weight", 21.0), ("bias", 1.5), ("alpha", 0.25)):
+        networks.coefficients[f"residuals.0.{part}"][0].fill_(value)
+    tensors = load_file(priors.prior_file(export(networks, "test", tmp_path), tmp_path))
+    for part, value in (("weight", 7.0), ("bias", 0.5), ("alpha", 0.75)):
+        assert (tensors[f"residuals.0.{part}"] == round(4096 * value)).all()

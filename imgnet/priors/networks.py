@@ -110,12 +110,12 @@ def _unit(name: str, step: float) -> float:
 @torch.no_grad()
 def export(networks: Networks, stem: str, folder: Path) -> str:
     """Write a prior and return its name."""
-    bands: dict[str, list[Integers]] = {}
+    bands = []
     for band in range(NUM_BANDS):
         step = first_step(price_of_band(band), networks.is_graded)
-        for name, tensor in _within_range(networks.at(band_position(band), step)).items():
-            bands.setdefault(name, []).append(_fixed(tensor))
-    tensors = {name: np.stack(values) for name, values in bands.items()}
+        bands.append(networks.at(band_position(band), step))
+    joined = {name: torch.stack([tensors[name] for tensors in bands]) for name in bands[0]}
+    tensors = {name: _fixed(tensor) for name, tensor in _within_range(joined).items()}
     data = safetensors.numpy.save({**tensors, "colours": _fixed(networks.colours)})
     name = name_of(data, stem)
     prior_file(name, folder).write_bytes(data)
@@ -125,7 +125,8 @@ def export(networks: Networks, stem: str, folder: Path) -> str:
 def _within_range(tensors: dict[str, Tensor]) -> dict[str, Tensor]:
     """Make weights of 3x3 layers small enough to be stored; what the layers compute stays.
 
-    alpha * relu(K x + b) is as well (c alpha) * relu((K x + b) / c).
+    alpha * relu(K x + b) is as well (c alpha) * relu((K x + b) / c). All bands have the same c, or
+    their weights were no polynomials any more.
     """
     for name in [name for name in tensors if name.endswith(".alpha")]:
         layer = name.removesuffix(".alpha")

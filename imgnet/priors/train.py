@@ -1,6 +1,6 @@
 """Train a prior on a folder of photographs.
 
-    python -m imgnet.priors.train --images DIR --checkpoint FILE [--export NAME]
+    python -m imgnet.priors.train --images DIR --checkpoint FILE [--start PRIOR] [--export NAME]
 
 Networks are overfitted to many pictures at once: each *example* is a crop of a photograph with a
 price of a bit and latents of its own, which are relaxed and moved as in a fit; the networks are
@@ -8,11 +8,19 @@ common to all. Each of their weights is a polynomial in the logarithm of the pri
 step teaches all bands. Pyramids of latents thus keep the work that they have in a fit, which they
 lost when a network that reads the picture wrote them while it was trained itself.
 
+Networks and latents begin as in a cold fit, in graded pyramids, or with `--start` as in a fit from
+a prior. Of one with an analysis network, copy that for the new name: it is not trained here.
+
 A run that was stopped goes on from its checkpoint, which is written every two thousand steps and is
 some hundred megabytes large, with all latents.
 
-The prior p2-94532f9c was trained on 64 crops of 32 photographs of about a megapixel with the recipe
-that stands here, by a forerunner of this program: 40,960 steps in 16 minutes on two cores.
+Forerunners of this program, with the recipes that follow, trained the priors on 32 photographs of
+about a megapixel:
+
+    p2-cb609818  64 crops of 768x512, 160 visits: 40,960 steps in 16 minutes on two cores
+    p4-8888ada4  from p1, which was trained with its analysis network and is in the history:
+                 96 crops of 384x256, 160 visits, --least-band 6: 30,720 steps in 25 minutes on one
+                 core; cost of rounded latents from 0.0498 to 0.0417
 """
 
 from __future__ import annotations
