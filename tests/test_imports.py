@@ -24,6 +24,7 @@ FLOORS = {
             "context",
             "priors",
             "fixedpoint",
+            "cells",
             "grid_render",
             "grid_trim",
             "gridstream",
@@ -31,6 +32,9 @@ FLOORS = {
             "rans",
             "steering",
             "synthesis",
+            "transparency",
+            "zoom",
+            "zoom_network",
         ),
     },
     2: {
@@ -52,6 +56,7 @@ FLOORS = {
             "grid_tasks",
             "grid_weights",
             "priors/networks",
+            "priors/zoom_model",
             "latents",
         ),
     },
@@ -61,6 +66,7 @@ FLOORS = {
         *("plugin", "registration"),
         *("batch", "cluster", "workers"),
         *("anchors", "costs", "curves", "peers", "plot", "priors/train", "results"),
+        "priors/train_zoom",
     },
 }
 FLOOR_OF = {module: floor for floor, modules in FLOORS.items() for module in modules}
