@@ -80,15 +80,25 @@ def fitted(
 
 
 def _enlarged(pixels: Samples, crop: Crop, size: tuple[int, int]) -> Samples:
-    """Draw a crop by the zoom prior, and by Lanczos-3 what is larger than that can draw."""
+    """Draw a crop by the zoom prior, and by Lanczos-3 its alpha and what is larger still."""
+    if pixels.shape[2] in (2, 4):
+        return _enlarged_with_alpha(pixels, crop, size)
     x = _axis(crop.x, crop.width, size[0], pixels.shape[1])
     y = _axis(crop.y, crop.height, size[1], pixels.shape[0])
-    drawn = _zoomed_with_alpha(pixels, y, x) if pixels.shape[2] in (2, 4) else zoomed(pixels, y, x)
+    drawn = zoomed(pixels, y, x)
     if (x.count, y.count) == size:
         return drawn
     left, top = (crop.x - x.start) * x.scale, (crop.y - y.start) * y.scale
     area = (left, top, left + crop.width * x.scale, top + crop.height * y.scale)
     return _resized(drawn, area, size)
+
+
+def _enlarged_with_alpha(pixels: Samples, crop: Crop, size: tuple[int, int]) -> Samples:
+    alpha = pixels[..., -1:]
+    colours = filled(pixels[..., :-1].astype(np.float32), alpha.astype(np.float32))
+    area = (crop.x, crop.y, crop.x + crop.width, crop.y + crop.height)
+    parts = _enlarged(_rounded(colours, pixels.dtype), crop, size), _resized(alpha, area, size)
+    return np.concatenate(parts, axis=2)
 
 
 def _axis(start: int, length: int, count: int, native: int) -> Axis:
@@ -97,14 +107,6 @@ def _axis(start: int, length: int, count: int, native: int) -> Axis:
         return Axis(start, length, count)
     first, stop = max(start - 1, 0), min(start + length + 1, native)
     return Axis(first, stop - first, LARGEST * (stop - first))
-
-
-def _zoomed_with_alpha(pixels: Samples, y: Axis, x: Axis) -> Samples:
-    alpha = pixels[..., -1:]
-    colours = filled(pixels[..., :-1].astype(np.float32), alpha.astype(np.float32))
-    area = (x.start, y.start, x.start + x.length, y.start + y.length)
-    parts = zoomed(_rounded(colours, pixels.dtype), y, x), _resized(alpha, area, (x.count, y.count))
-    return np.concatenate(parts, axis=2)
 
 
 def _resized(pixels: Samples, area: Area, size: tuple[int, int]) -> Samples:

@@ -23,7 +23,7 @@ from imgnet.zoom_network import COLOURS, load_network
 LARGEST = 4  # factor that the prior was trained for
 
 _TILE = 64  # native pixels a side; see `ZoomNetwork` on why it is not larger
-_ROUNDS = 2  # of bringing averages to the picture where cells lie in several pixels
+_ROUNDS = 2  # of bringing averages to the picture
 _STEP = np.float32(1.5)  # of a round; one of 1 would take three
 _MARGIN = 3  # native pixels around a tile, as far as these rounds reach
 
@@ -83,7 +83,7 @@ def _draw_tile(
     scale = sqrt(axes[0].scale * axes[1].scale)
     series = _series(pixels, domain[0], domain[1], peak, log2(scale))
     drawn = _means(series, rows, columns)
-    if margin:
+    if margin or drawn.min() < 0 or drawn.max() > 1:
         drawn = _consistent(drawn, series[:, 0, 0].transpose(2, 0, 1), rows, columns)
     inside = [
         slice(part.start - cells.begin, part.stop - cells.begin)
@@ -120,10 +120,14 @@ def _means(series: Array, rows: Cells, columns: Cells) -> Array:
 
 
 def _consistent(drawn: Array, native: Array, rows: Cells, columns: Cells) -> Array:
-    """Bring the averages of (columns, rows, C) over pixels closer to those (width, height, C)."""
+    """Bring the averages of (columns, rows, C) over pixels closer to those (width, height, C).
+
+    They differ where cells lie in several pixels, and where colours had to be clipped.
+    """
     for _ in range(_ROUNDS):
+        drawn = drawn.clip(0, 1)
         averages = rows.averages(columns.averages(drawn).swapaxes(0, 1)).swapaxes(0, 1)
         missing = _STEP * (native - averages)
         across = columns.means(missing[:, None]).swapaxes(0, 1)
-        drawn = drawn + rows.means(across[:, None]).swapaxes(0, 1)
+        drawn += rows.means(across[:, None]).swapaxes(0, 1)
     return drawn

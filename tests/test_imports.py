@@ -66,6 +66,7 @@ FLOORS = {
         *("plugin", "registration"),
         *("batch", "cluster", "workers"),
         *("anchors", "costs", "curves", "peers", "plot", "priors/train", "results"),
+        "priors/measure_zoom",
         "priors/train_zoom",
     },
 }

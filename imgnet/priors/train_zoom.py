@@ -99,25 +99,26 @@ class Training:
 
     def take_step(self) -> float:
         """Learn from a few pieces and return their mean squared error over the scale."""
-        rng = np.random.default_rng([self.recipe.seed, self.step])
-        large = round(self.recipe.side * random_scale(rng))
-        scale = large / self.recipe.side
-        pairs = random_pairs(self.photos, self.recipe.pieces, self.recipe.side, large, rng)
-        smaller, pieces = map(_pictures, pairs)
-        drawn = enlarged(smaller, self.model(smaller, log2(scale)), large)
-        judged = slice(round(EDGE * scale), -round(EDGE * scale))
-        error = (drawn - pieces)[..., judged, judged].square().mean() / (UNIT * scale)
+        error = self._error(np.random.default_rng([self.recipe.seed, self.step]))
         self.soap.zero_grad()
         error.backward()  # type: ignore[no-untyped-call]
         torch.nn.utils.clip_grad_norm_(self.model.parameters(), LARGEST_GRADIENT)
-        slowdown = (
-            min(1, (self.step + 1) / WARM_UP) * (1 + cos(pi * self.step / self.recipe.steps)) / 2
-        )
+        slowdown = (1 + cos(pi * self.step / self.recipe.steps)) / 2
         for group in self.soap.param_groups:
-            group["lr"] = slowdown * group["peak_lr"]
+            group["lr"] = group["peak_lr"] * slowdown * min(1, (self.step + 1) / WARM_UP)
         self.soap.step()
         self.step += 1
         return error.item()
+
+    def _error(self, rng: np.random.Generator) -> Tensor:
+        side = self.recipe.side
+        large = round(side * random_scale(rng))
+        scale = large / side
+        pairs = random_pairs(self.photos, self.recipe.pieces, side, large, rng)
+        smaller, pieces = map(_pictures, pairs)
+        drawn = enlarged(smaller, self.model(smaller, log2(scale)), large)
+        judged = slice(round(EDGE * scale), -round(EDGE * scale))
+        return (drawn - pieces)[..., judged, judged].square().mean() / (UNIT * scale)
 
     def state(self) -> dict[str, Any]:
         """Return all that a later run needs."""
@@ -173,12 +174,13 @@ def main(arguments: Sequence[str] | None = None) -> None:
     )
     parser.add_argument("--checkpoint", type=Path, required=True, help="file to go on from")
     parser.add_argument("--steps", type=int, default=usual.steps)
+    parser.add_argument("--lr", type=float, default=usual.lr)
     parser.add_argument("--seed", type=int, default=usual.seed)
     parser.add_argument("--export", metavar="NAME", help="write the result into the package")
     options = parser.parse_args(arguments)
     photos = [_load(path) for path in sorted(options.images.glob("*.png"))]
     kept = len(photos) - options.validation
-    training = Training(photos[:kept], Recipe(options.steps, seed=options.seed))
+    training = Training(photos[:kept], Recipe(options.steps, lr=options.lr, seed=options.seed))
     if options.checkpoint.exists():
         training.load(torch.load(options.checkpoint, weights_only=True))
     training.run(options.checkpoint, photos[kept:])
