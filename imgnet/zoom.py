@@ -12,13 +12,15 @@ import os
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from itertools import product
-from math import log2, sqrt
+from math import log2
 
 import numpy as np
 
 from imgnet.cells import TERMS, Array, Axis, Cells
 from imgnet.profile import Samples
 from imgnet.zoom_network import COLOURS, load_network
+
+Tile = tuple[range, range]  # rows and columns of native pixels
 
 LARGEST = 4  # factor that the prior was trained for
 
@@ -46,56 +48,56 @@ def zoomed(pixels: Samples, y: Axis, x: Axis) -> Samples:
     (5, 4, 1)
     """
     result = np.empty((y.count, x.count, pixels.shape[2]), pixels.dtype)
-    tiles = product(_tiles(y, pixels.shape[0]), _tiles(x, pixels.shape[1]))
 
-    def draw(tile: tuple[range, range]) -> None:
+    def draw(tile: Tile) -> None:
         rows, columns = y.beginning_in(tile[0]), x.beginning_in(tile[1])
-        part = result[rows.start : rows.stop, columns.start : columns.stop]
-        _draw_tile(pixels, (y, x), tile, (rows, columns), part)
+        drawn, begins = _draw_around(pixels, (y, x), tile)
+        part = drawn[_within(columns, begins[1]), _within(rows, begins[0])].transpose(1, 0, 2)
+        result[_within(rows), _within(columns)] = np.rint(part).clip(0, _peak(pixels))
 
+    tiles = product(_parts(y, pixels.shape[0]), _parts(x, pixels.shape[1]))
     with ThreadPoolExecutor(os.cpu_count()) as workers:
         for _ in workers.map(draw, tiles):  # to see what they raise
             pass
     return result
 
 
-def _tiles(axis: Axis, length: int) -> Iterator[range]:
-    """List the tiles of a picture of some length that a part of it lies in."""
+def _parts(axis: Axis, length: int) -> Iterator[range]:
+    """List the sides of tiles of a picture of some length that a part of it lies in."""
     for first in range(axis.start // _TILE * _TILE, axis.start + axis.length, _TILE):
         yield range(first, min(first + _TILE, length))
 
 
-def _draw_tile(
-    pixels: Samples,
-    axes: tuple[Axis, Axis],
-    tile: tuple[range, range],
-    wanted: tuple[range, range],
-    result: Samples,
-) -> None:
-    """Draw the wanted rows and columns, all of them cells that begin in a tile, into `result`."""
+def _within(part: range, begin: int = 0) -> slice:
+    return slice(part.start - begin, part.stop - begin)
+
+
+def _peak(pixels: Samples) -> np.float32:
+    return np.float32(np.iinfo(pixels.dtype).max)
+
+
+def _draw_around(
+    pixels: Samples, axes: tuple[Axis, Axis], tile: Tile
+) -> tuple[Array, tuple[int, int]]:
+    """Draw a tile and what its consistency depends on.
+
+    Returns:
+        (columns, rows, C) levels, and the numbers of the first of these rows and columns.
+    """
     margin = 0 if all(axis.is_aligned for axis in axes) else _MARGIN
-    domain = [
+    rows, columns = (
         range(max(part.start - margin, 0), min(part.stop + margin, length))
         for part, length in zip(tile, pixels.shape[:2], strict=True)
-    ]
-    rows, columns = (axis.over(part) for axis, part in zip(axes, domain, strict=True))
-    peak = np.float32(np.iinfo(pixels.dtype).max)
-    scale = sqrt(axes[0].scale * axes[1].scale)
-    series = _series(pixels, domain[0], domain[1], peak, log2(scale))
-    drawn = _means(series, rows, columns)
+    )
+    across, down = axes[1].over(columns), axes[0].over(rows)
+    series = _series(pixels, rows, columns, log2(axes[0].scale * axes[1].scale) / 2)
+    drawn = _means(series, down, across)
     if margin or drawn.min() < 0 or drawn.max() > 1:
-        drawn = _consistent(drawn, series[:, 0, 0].transpose(2, 0, 1), rows, columns)
-    inside = [
-        slice(part.start - cells.begin, part.stop - cells.begin)
-        for part, cells in zip(wanted, (rows, columns), strict=True)
-    ]
-    levels = drawn[inside[1], inside[0]].transpose(1, 0, 2) * peak
-    result[...] = np.rint(levels).clip(0, peak)
+        drawn = _consistent(drawn, series[:, 0, 0].transpose(2, 0, 1), down, across)
+    return drawn * _peak(pixels), (down.begin, across.begin)
 
 
-def _series(
-    pixels: Samples, rows: range, columns: range, peak: np.float32, log_scale: float
-) -> Array:
+def _series(pixels: Samples, rows: range, columns: range, log_scale: float) -> Array:
     """Return the series (rows, TERMS, TERMS, C, columns) of native pixels, in 0..1."""
     network = load_network()
     reach = network.reach
@@ -103,11 +105,11 @@ def _series(
         np.arange(part.start - reach, part.stop + reach).clip(0, length - 1)
         for part, length in zip((rows, columns), pixels.shape[:2], strict=True)
     )
-    picture = (pixels[y[:, None], x] / peak).transpose(0, 2, 1)
-    grey_or_colours = picture.shape[1]
-    given = network.series(np.repeat(picture, COLOURS // grey_or_colours, axis=1), log_scale)
+    picture = (pixels[y[:, None], x] / _peak(pixels)).transpose(0, 2, 1)
+    channels = picture.shape[1]
+    given = network.series(np.repeat(picture, COLOURS // channels, axis=1), log_scale)
     given = given.reshape(len(rows), TERMS**2 - 1, COLOURS, len(columns))
-    if grey_or_colours < COLOURS:
+    if channels < COLOURS:
         given = given.mean(axis=2, keepdims=True)
     own = picture[reach:-reach, None, :, reach:-reach]
     return np.concatenate([own, given], axis=1).reshape(len(rows), TERMS, TERMS, -1, len(columns))
@@ -115,8 +117,7 @@ def _series(
 
 def _means(series: Array, rows: Cells, columns: Cells) -> Array:
     """Return the means (columns, rows, C) of series over cells."""
-    across = rows.means(series)
-    return columns.means(across.transpose(3, 1, 0, 2))
+    return columns.means(rows.means(series).transpose(3, 1, 0, 2))
 
 
 def _consistent(drawn: Array, native: Array, rows: Cells, columns: Cells) -> Array:
