@@ -8,7 +8,10 @@ first photographs of the folder are learnt from. Of the last ones it is reported
 many dB closer to them the network draws than Lanczos-3 does. Every step has random numbers of its
 own, so that a run that was stopped goes on from its checkpoint as if it had not been.
 
-FIGURES
+The prior z1-b4ad6e99 was trained on 32 photographs of about a megapixel: 3,300 steps by a
+forerunner of this program, whose step size fell with the time, and then 800 of this one from a step
+size of 4e-3 on, in about a quarter of an hour of one core. It comes closer to 8 further photographs
+than Lanczos-3 by 1.27, 1.11 and 0.96 dB at factors of 2, 3 and 4; these still rose with the steps.
 """
 
 from __future__ import annotations
@@ -46,7 +49,7 @@ VECTOR_LR = 0.3  # of the step size of matrices
 LARGEST_GRADIENT = 3.0
 UNIT = 1e-3  # of the squared error
 REPORT_EVERY, SAVE_EVERY = 100, 500
-VALIDATED = 2  # which size of a pyramid
+VALIDATED = 0, 2  # which sizes of a pyramid
 VALIDATED_SIDE = 384  # of the part in its middle; a multiple of all whole scales
 
 
@@ -140,7 +143,7 @@ def _pictures(pixels: Pixels) -> Tensor:
 @torch.no_grad()
 def gains(model: ZoomModel, photos: Sequence[Pyramid]) -> str:
     """Say how many dB closer than Lanczos-3 a model comes to photographs, at each whole scale."""
-    middles = [_middle(photo[VALIDATED]) for photo in photos]
+    middles = [_middle(photo[size]) for photo in photos for size in VALIDATED]
     means = {s: np.mean([_gain(model, middle, s) for middle in middles]) for s in WHOLE_SCALES}
     return ", ".join(f"x{scale} {gain:+.2f} dB" for scale, gain in means.items())
 
