@@ -14,21 +14,20 @@ import numpy as np
 from numpy.typing import NDArray
 
 from imgnet.container import Encoded, from_bytes, looks_encoded, to_bytes
-from imgnet.encoding import encode_coordinates, encode_grid
-from imgnet.errors import FormatError, InputError, OutputError, UsageError
+from imgnet.encoding import encode_coordinates, encode_grid, previews
+from imgnet.errors import FormatError, InputError, UsageError
 from imgnet.fitting import Options, Report, Result
 from imgnet.geometry import Crop, Size
-from imgnet.grid_render import checksum, fitted, needed_level
+from imgnet.grid_render import NEURAL, ZOOMS, checksum, fitted, needed_level
 from imgnet.masks import Mask, counted_samples, seen_pixels
 from imgnet.metrics import psnr_db
 from imgnet.photo import Picture, load_photo
-from imgnet.pixels import write_atomically, write_image
+from imgnet.pixels import write_atomically
 from imgnet.presets import preset
 from imgnet.profile import DTYPES, Samples
 from imgnet.progress import Progress
 from imgnet.rate import Request, Shape
 from imgnet.render import render
-from imgnet.spec import Spec
 from imgnet.synthesis import draw, eight_bits
 
 WRONG_PIXELS = (
@@ -114,7 +113,7 @@ def encode(
         device=device,
         on_progress=on_progress,
         snapshot_every=snapshot[0] if snapshot else 0,
-        on_snapshot=None if snapshot is None else _previews(spec, *snapshot),
+        on_snapshot=None if snapshot is None else previews(spec, *snapshot),
         should_stop=should_stop,
     )
     encoder = encode_grid if model == "grid" else encode_coordinates
@@ -128,6 +127,7 @@ def decode(
     size: Size | None = None,
     crop: Crop | None = None,
     depth: int = 8,
+    zoom: str = NEURAL,
 ) -> Samples:
     """Draw an encoded image.
 
@@ -136,23 +136,29 @@ def decode(
         size: "1024" or 1024 (long side), "800x600" or (800, 600), "50%"; None for native.
         crop: Part to draw, in native pixels; the size is then that of the part.
         depth: Bits of a sample, 8 or 16.
+        zoom: How `grid` is enlarged: "neural", by a network trained on photographs, with detail
+            that is plausible and not recovered, or "lanczos".
 
     Returns:
         (height, width, channels) pixels: uint8 in 0..255, or uint16 in 0..65535.
 
     Raises:
-        UsageError: The size, the crop or the depth makes no sense.
+        UsageError: The size, the crop, the depth or the zoom makes no sense.
         InputError: The file cannot be read.
         FormatError: It is not an .inr file, is damaged, or is newer than this version.
     """
     encoded = _encoded(source)
     with _naming(source):
-        return _drawn(encoded, size, crop, depth)
+        return _drawn(encoded, size, crop, depth, zoom)
 
 
-def _drawn(encoded: Encoded, size: Size | None, crop: Crop | None, depth: int) -> Samples:
+def _drawn(
+    encoded: Encoded, size: Size | None, crop: Crop | None, depth: int, zoom: str
+) -> Samples:
     if depth not in DTYPES:
         raise UsageError(f"depth {depth} is not one of {', '.join(map(str, DTYPES))}")
+    if zoom not in ZOOMS:
+        raise UsageError(f"zoom {zoom!r} is not one of {', '.join(ZOOMS)}")
     spec = encoded.spec
     if spec.family != "grid":
         return render(spec, encoded.parameters(), size=size, crop=crop, depth=depth)
@@ -160,7 +166,7 @@ def _drawn(encoded: Encoded, size: Size | None, crop: Crop | None, depth: int) -
     pixels = draw(spec, encoded.parameters(level), level, depth)
     if level == 0 and encoded.pixels_crc not in (None, checksum(eight_bits(pixels))):
         raise FormatError(WRONG_PIXELS)
-    return fitted(spec, pixels, size, crop)
+    return fitted(spec, pixels, size, crop, zoom)
 
 
 def verify(source: Encoded | str | Path | bytes) -> bool | None:
@@ -201,6 +207,7 @@ def resample(
     size: Size | None = None,
     scale: float | None = None,
     depth: int = 8,
+    zoom: str = NEURAL,
     **encode_options: Any,
 ) -> Samples:
     """Draw an image at another size; one that is no network yet is fitted first.
@@ -210,6 +217,7 @@ def resample(
         size: As for `decode`.
         scale: Factor on both sides, instead of `size`.
         depth: As for `decode`.
+        zoom: As for `decode`.
         encode_options: Of `encode`, for a source that is no network.
 
     Raises:
@@ -224,7 +232,7 @@ def resample(
     encoded = source if isinstance(source, Encoded) else encode(source, **encode_options)
     if scale is not None:
         size = f"{100 * scale:.6f}%"
-    return decode(encoded, size=size, depth=depth)
+    return decode(encoded, size=size, depth=depth, zoom=zoom)
 
 
 def is_container(path: str | Path) -> bool:
@@ -264,22 +272,6 @@ def _naming(source: object) -> Iterator[None]:
         if isinstance(source, str | Path):
             raise FormatError(f"{source}: {error}") from None
         raise
-
-
-def _previews(
-    spec: Spec, every: int, folder: Path
-) -> Callable[[int, dict[str, NDArray[np.float32]]], None]:
-    def write(step: int, parameters: dict[str, NDArray[np.float32]]) -> None:
-        drawn = draw(spec, parameters) if spec.family == "grid" else render(spec, parameters)
-        write_image(drawn, folder / f"{step:06d}.png")
-
-    if every < 1:
-        raise UsageError(f"a snapshot every {every} steps; the least is 1")
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise OutputError(f"{folder}: cannot be made a folder ({error.strerror})") from None
-    return write
 
 
 def _report(

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -11,14 +13,16 @@ from numpy.typing import NDArray
 from imgnet import gridstream
 from imgnet.codestream import Quantized, pack
 from imgnet.container import STREAM, Encoded, Tensors, to_bytes
-from imgnet.errors import TargetError, UsageError
+from imgnet.errors import OutputError, TargetError, UsageError
 from imgnet.fitting import Options, Result
 from imgnet.grid_render import checksum
 from imgnet.grid_trim import trim
 from imgnet.interrupts import holding_back
+from imgnet.pixels import write_image
 from imgnet.priors.choice import starting_from_prior
 from imgnet.profile import Profile, Samples
 from imgnet.rate import Request, price_of_bit
+from imgnet.render import render
 from imgnet.spec import Spec
 from imgnet.synthesis import draw
 
@@ -99,6 +103,34 @@ def encode_grid(
     assert result.quantized is not None
     crc = checksum(draw(spec, result.parameters))
     return _coded(spec, profile, gridstream.pack(spec, result.quantized, crc)), result
+
+
+def previews(
+    spec: Spec, every: int, folder: Path
+) -> Callable[[int, dict[str, NDArray[np.float32]]], None]:
+    """Return what writes a preview, given the steps of a fit and the parameters after them.
+
+    Args:
+        spec: Shape of the network.
+        every: How many steps lie between two of them.
+        folder: Where they go; it is made.
+
+    Raises:
+        UsageError: They are less than one step apart.
+        OutputError: The folder cannot be made.
+    """
+
+    def write(step: int, parameters: dict[str, NDArray[np.float32]]) -> None:
+        drawn = draw(spec, parameters) if spec.family == "grid" else render(spec, parameters)
+        write_image(drawn, folder / f"{step:06d}.png")
+
+    if every < 1:
+        raise UsageError(f"a snapshot every {every} steps; the least is 1")
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise OutputError(f"{folder}: cannot be made a folder ({error.strerror})") from None
+    return write
 
 
 def _within(spec: Spec, result: Result, quantized: dict[str, Quantized], most_bytes: int) -> Result:

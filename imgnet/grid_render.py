@@ -1,7 +1,8 @@
-"""Draw `grid` at any size: exact at native size, from fewer levels below, resized above.
+"""Draw `grid` at any size: exact at native size, from fewer levels below, enlarged above.
 
-Above native size the native picture is enlarged by Lanczos-3. Below, it is averaged, and the levels
-that are more than twice as fine as the result are never decoded.
+Above native size the picture is enlarged by the zoom prior; its alpha channel, and all that is more
+than four times as large, by Lanczos-3. Below, it is averaged, and the levels that are more than
+twice as fine as the result are never decoded.
 """
 
 from __future__ import annotations
@@ -13,11 +14,16 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from imgnet.cells import Axis
 from imgnet.geometry import Crop, Size, resolve_size
 from imgnet.profile import Samples
 from imgnet.spec import Spec
+from imgnet.transparency import filled
+from imgnet.zoom import LARGEST, zoomed
 
 Area = tuple[float, float, float, float]  # left, top, right, bottom
+
+NEURAL, LANCZOS = ZOOMS = "neural", "lanczos"  # ways to enlarge
 
 _LEAST_ALPHA = 1e-3  # of a level; less gives no colour
 
@@ -45,7 +51,9 @@ def needed_level(spec: Spec, size: Size | None, crop: Crop | None) -> int:
     return level
 
 
-def fitted(spec: Spec, pixels: Samples, size: Size | None, crop: Crop | None) -> Samples:
+def fitted(
+    spec: Spec, pixels: Samples, size: Size | None, crop: Crop | None, zoom: str = NEURAL
+) -> Samples:
     """Bring a picture, drawn at some level, to what was asked for.
 
     Args:
@@ -53,6 +61,7 @@ def fitted(spec: Spec, pixels: Samples, size: Size | None, crop: Crop | None) ->
         pixels: What `synthesis.draw` gives at that level.
         size: See `geometry.resolve_size`; relative to the crop where there is one.
         crop: Part in native pixels; None for everything.
+        zoom: How to enlarge, one of `ZOOMS`. Where a side shrinks, it plays no role.
 
     Returns:
         (height, width, channels) pixels of the same depth.
@@ -61,11 +70,43 @@ def fitted(spec: Spec, pixels: Samples, size: Size | None, crop: Crop | None) ->
     width, height = resolve_size((crop.width, crop.height), size)
     if (width, height) == (crop.width, crop.height):
         return pixels[crop.y : crop.y + crop.height, crop.x : crop.x + crop.width]
+    if zoom == NEURAL and width >= crop.width and height >= crop.height:
+        return _enlarged(pixels, crop, (width, height))
     # The last samples of a level may lie beyond the edge: its scale is not that of its size.
     scale = 0.5 ** needed_level(spec, size, crop)
     right, bottom = crop.x + crop.width, crop.y + crop.height
     area = (crop.x * scale, crop.y * scale, right * scale, bottom * scale)
     return _resized(pixels, area, (width, height))
+
+
+def _enlarged(pixels: Samples, crop: Crop, size: tuple[int, int]) -> Samples:
+    """Draw a crop by the zoom prior, and by Lanczos-3 its alpha and what is larger still."""
+    if pixels.shape[2] in (2, 4):
+        return _enlarged_with_alpha(pixels, crop, size)
+    x = _axis(crop.x, crop.width, size[0], pixels.shape[1])
+    y = _axis(crop.y, crop.height, size[1], pixels.shape[0])
+    drawn = zoomed(pixels, y, x)
+    if (x.count, y.count) == size:
+        return drawn
+    left, top = (crop.x - x.start) * x.scale, (crop.y - y.start) * y.scale
+    area = (left, top, left + crop.width * x.scale, top + crop.height * y.scale)
+    return _resized(drawn, area, size)
+
+
+def _enlarged_with_alpha(pixels: Samples, crop: Crop, size: tuple[int, int]) -> Samples:
+    alpha = pixels[..., -1:]
+    colours = filled(pixels[..., :-1].astype(np.float32), alpha.astype(np.float32))
+    area = (crop.x, crop.y, crop.x + crop.width, crop.y + crop.height)
+    parts = _enlarged(_rounded(colours, pixels.dtype), crop, size), _resized(alpha, area, size)
+    return np.concatenate(parts, axis=2)
+
+
+def _axis(start: int, length: int, count: int, native: int) -> Axis:
+    """Return the cells to draw by the zoom prior, with neighbours that Lanczos-3 will read."""
+    if count <= LARGEST * length:
+        return Axis(start, length, count)
+    first, stop = max(start - 1, 0), min(start + length + 1, native)
+    return Axis(first, stop - first, LARGEST * (stop - first))
 
 
 def _resized(pixels: Samples, area: Area, size: tuple[int, int]) -> Samples:

@@ -380,6 +380,16 @@ def test_a_crop_of_grid_is_the_part_of_the_whole(grid: imgnet.Encoded) -> None:
     assert np.array_equal(part, imgnet.decode(grid)[3:14, 5:25])
 
 
+def test_a_zoom_is_chosen(grid: imgnet.Encoded) -> None:
+    neural = imgnet.decode(grid, size="200%")
+    lanczos = imgnet.decode(grid, size="200%", zoom="lanczos")
+    assert 0 < np.abs(neural - lanczos.astype(float)).mean() < 10
+    assert np.array_equal(imgnet.resample(grid, scale=2), neural)
+    assert np.array_equal(imgnet.resample(grid, scale=2, zoom="lanczos"), lanczos)
+    with pytest.raises(imgnet.UsageError, match="zoom 'bicubic' is not one of neural, lanczos"):
+        imgnet.decode(grid, zoom="bicubic")
+
+
 @pytest.mark.usefixtures("_short")
 @pytest.mark.parametrize(
     ("size", "channels"), [((1, 1), 3), ((1, 9), 1), ((7, 1), 2), ((17, 5), 4), ((17, 5), 1)]

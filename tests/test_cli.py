@@ -305,6 +305,18 @@ def test_resample_goes_by_content(photo: Path, encoded_file: Path, capfd: Captur
     assert size_of(fitted) == (10, 10)
 
 
+def test_a_zoom_is_chosen(encoded_file: Path) -> None:
+    drawn = {}
+    for command in ("decode --size 200%", "resample --scale 2"):
+        for zoom in ("", " --zoom neural", " --zoom lanczos"):
+            path = encoded_file.with_name("zoomed.png")
+            assert run([*(command + zoom).split(), str(encoded_file), "-o", str(path)]) == 0
+            drawn[command, zoom] = pixels_of(path)
+        assert np.array_equal(drawn[command, ""], drawn[command, " --zoom neural"])
+        assert not np.array_equal(drawn[command, ""], drawn[command, " --zoom lanczos"])
+    assert np.array_equal(drawn["decode --size 200%", ""], drawn["resample --scale 2", ""])
+
+
 def test_info_forms(encoded_file: Path, capfd: Capture) -> None:
     assert run(["info", str(encoded_file)]) == 0
     assert "24x16 RGB" in capfd.readouterr().out

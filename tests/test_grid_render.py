@@ -8,25 +8,31 @@ import pytest
 import torch
 from grid_cases import SPECS, Pixels, integers, picture, real
 from grid_samples import grid_spec
+from PIL import Image
 
 from imgnet.errors import UsageError
 from imgnet.fitting import Arrays, Options
 from imgnet.geometry import Crop, Size
 from imgnet.grid_fit import GridFit
-from imgnet.grid_render import checksum, fitted, needed_level
+from imgnet.grid_render import LANCZOS, NEURAL, ZOOMS, checksum, fitted, needed_level
 from imgnet.metrics import psnr_db
 from imgnet.presets import Preset
 from imgnet.spec import Spec
 from imgnet.synthesis import draw
+from imgnet.zoom import LARGEST
 
 SPEC = Spec("grid", 97, 73, 0, 8, 2, num_levels=4, colour=2, dim_context=4)
 
 
 def drawn(
-    parameters: Arrays, size: Size | None = None, crop: Crop | None = None, spec: Spec = SPEC
+    parameters: Arrays,
+    size: Size | None = None,
+    crop: Crop | None = None,
+    spec: Spec = SPEC,
+    zoom: str = NEURAL,
 ) -> Pixels:
     pixels = draw(spec, parameters, needed_level(spec, size, crop))
-    return fitted(spec, pixels, size, crop)
+    return fitted(spec, pixels, size, crop, zoom)
 
 
 @pytest.fixture(scope="module")
@@ -139,6 +145,49 @@ def test_larger_pictures_keep_the_whole(smooth: Arrays) -> None:
     assert psnr_db(whole, averaged(drawn(smooth, "300%"), 3)) > 38
 
 
+@pytest.mark.parametrize("size", [None, "50%", (97, 20), (20, 200), (97, 73)])
+def test_where_a_side_shrinks_or_none_grows_the_zoom_plays_no_role(
+    size: Size | None, smooth: Arrays
+) -> None:
+    assert np.array_equal(drawn(smooth, size), drawn(smooth, size, zoom=LANCZOS))
+
+
+def test_lanczos_is_that_of_pillow(smooth: Arrays) -> None:
+    image = Image.fromarray(drawn(smooth)).resize((200, 190), Image.Resampling.LANCZOS)
+    assert np.array_equal(drawn(smooth, (200, 190), zoom=LANCZOS), np.asarray(image))
+    assert not np.array_equal(drawn(smooth, (200, 190)), np.asarray(image))
+
+
+@pytest.mark.parametrize("zoom", ZOOMS)
+@pytest.mark.parametrize("scale", [2, 3, 6])
+def test_a_crop_drawn_larger_is_the_part_of_the_whole(scale: int, zoom: str) -> None:
+    parameters = real(integers(SPEC))
+    crop = Crop(13, 7, 50, 31)
+    part = drawn(parameters, f"{scale}00%", crop, zoom=zoom)
+    left, top, right, bottom = (scale * edge for edge in (13, 7, 13 + 50, 7 + 31))
+    whole = drawn(parameters, f"{scale}00%", zoom=zoom)[top:bottom, left:right]
+    assert np.abs(part.astype(int) - whole).max() <= (scale > LARGEST or zoom == LANCZOS)
+
+
+@pytest.mark.parametrize("size", [(97 * 5, 73 * 5), (97 * 9, 73 * 2), (97 * 2, 73 * 7)])
+def test_beyond_its_largest_factor_the_zoom_prior_is_enlarged_by_lanczos(
+    size: tuple[int, int], smooth: Arrays
+) -> None:
+    large = drawn(smooth, size)
+    assert large.shape[:2] == size[::-1]
+    prior = drawn(smooth, (min(size[0], 4 * 97), min(size[1], 4 * 73)))
+    image = Image.fromarray(prior).resize(size, Image.Resampling.LANCZOS)
+    assert np.array_equal(large, np.asarray(image))
+
+
+def test_alpha_is_enlarged_by_lanczos() -> None:
+    pixels = np.random.default_rng(4).integers(0, 256, (13, 21, 4)).astype(np.uint8)
+    spec = grid_spec(21, 13, dim_out=4)
+    ways = [fitted(spec, pixels, (63, 39), None, zoom) for zoom in ZOOMS]
+    assert np.abs(ways[0][..., 3] - ways[1][..., 3].astype(int)).max() <= 1
+    assert not np.array_equal(ways[0][..., :3], ways[1][..., :3])
+
+
 def test_one_axis_may_grow_while_the_other_shrinks(smooth: Arrays) -> None:
     odd = drawn(smooth, (2 * 97, 73 // 2))
     assert odd.shape == (36, 194, 3)
@@ -169,7 +218,7 @@ def test_16_bits_are_resized_like_8(size: tuple[int, int], channels: int) -> Non
 
 
 @pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
-@pytest.mark.parametrize("size", [(42, 26), (9, 7), (50, 6)])
+@pytest.mark.parametrize("size", [(42, 26), (9, 7), (50, 6), (105, 130)])
 def test_transparent_colours_do_not_bleed(dtype: type, size: tuple[int, int]) -> None:
     peak = int(np.iinfo(dtype).max)
     pixels = np.zeros((13, 21, 4), dtype)

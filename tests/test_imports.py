@@ -24,6 +24,7 @@ FLOORS = {
             "context",
             "priors",
             "fixedpoint",
+            "cells",
             "grid_render",
             "grid_trim",
             "gridstream",
@@ -31,6 +32,9 @@ FLOORS = {
             "rans",
             "steering",
             "synthesis",
+            "transparency",
+            "zoom",
+            "zoom_network",
         ),
     },
     2: {
@@ -53,6 +57,7 @@ FLOORS = {
             "grid_weights",
             "priors/networks",
             "priors/pictures",
+            "priors/zoom_model",
             "latents",
         ),
     },
@@ -62,6 +67,8 @@ FLOORS = {
         *("plugin", "registration"),
         *("batch", "cluster", "workers"),
         *("anchors", "costs", "curves", "peers", "plot", "priors/train", "results"),
+        "priors/measure_zoom",
+        "priors/train_zoom",
     },
 }
 FLOOR_OF = {module: floor for floor, modules in FLOORS.items() for module in modules}

@@ -23,6 +23,7 @@ def decode(
         str | None,
         typer.Option(metavar="X,Y,W,H", help="Draw this part only, in native pixels."),
     ] = None,
+    zoom: options.Zoom = "neural",
     image_format: options.ImageFormat = None,
     depth: options.Depth = None,
     force: options.Force = False,
@@ -43,7 +44,7 @@ def decode(
     encoded = load_encoded(source)
     with naming(source):
         bits = choose_depth(depth, encoded.depth, path, image_format)
-        pixels = api.decode(encoded, size=size, crop=area, depth=bits)
+        pixels = api.decode(encoded, size=size, crop=area, depth=bits, zoom=zoom)
     write_picture(pixels, path, image_format, encoded.metadata)
     if verbose:
         say(network_line(encoded))

@@ -62,6 +62,10 @@ Depth = Annotated[
     Literal["8", "16"] | None,
     typer.Option(help="Bits of a sample; default: those of the source, where the format has them."),
 ]
+Zoom = Annotated[
+    Literal["neural", "lanczos"],
+    typer.Option(help="How grid is enlarged; neural adds plausible detail, not recovered detail."),
+]
 ImageFormat = Annotated[
     str | None,
     typer.Option(

@@ -28,6 +28,7 @@ def resample(
             metavar="FACTOR", min=0.001, max=1000, help="Times the native size, such as 4."
         ),
     ] = None,
+    zoom: options.Zoom = "neural",
     image_format: options.ImageFormat = None,
     depth: options.Depth = None,
     model: options.Model = "grid",
@@ -72,7 +73,7 @@ def resample(
             )
         )
         bits = choose_depth(depth, encoded.depth, path, image_format)
-        pixels = api.resample(encoded, size=size, scale=scale, depth=bits)
+        pixels = api.resample(encoded, size=size, scale=scale, depth=bits, zoom=zoom)
     write_picture(pixels, path, image_format, encoded.metadata)
     if verbose:
         say(drawn_line(name_of(source), pixels.shape, monotonic() - started))
