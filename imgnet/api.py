@@ -15,8 +15,8 @@ from numpy.typing import NDArray
 
 from imgnet.container import Encoded, from_bytes, looks_encoded, to_bytes
 from imgnet.encoding import encode_coordinates, encode_grid
-from imgnet.errors import FormatError, InputError, OutputError, UsageError
-from imgnet.fitting import Options, Report, Result
+from imgnet.errors import FormatError, InputError, OutputError, TargetError, UsageError
+from imgnet.fitting import Arrays, Options, Report, Result
 from imgnet.geometry import Crop, Size
 from imgnet.grid_render import checksum, fitted, needed_level
 from imgnet.masks import Mask, counted_samples, seen_pixels
@@ -26,10 +26,12 @@ from imgnet.pixels import write_atomically, write_image
 from imgnet.presets import preset
 from imgnet.profile import DTYPES, Samples
 from imgnet.progress import Progress
+from imgnet.psnr_search import encode_at_psnr
 from imgnet.rate import Request, Shape
 from imgnet.render import render
 from imgnet.spec import Spec
 from imgnet.synthesis import draw, eight_bits
+from imgnet.targets import flat_psnr_db, psnr_fault, size_fault
 
 WRONG_PIXELS = (
     "decodes to other pixels than its encoder saw; "
@@ -69,7 +71,7 @@ def encode(
         quality: 0..100; sets the file size where no target does.
         target_bpp: File bits a pixel, never exceeded.
         target_size: File bytes, never exceeded.
-        target_psnr: PSNR in dB to aim at, of `grid` only; `report` says what came out.
+        target_psnr: PSNR in dB to reach within 0.1 dB.
         effort: 1..9; higher is slower and better.
         dim_axis: Units of each axis branch of `gated`; with the next two sets the network by hand.
         dim_hidden: Units of the other layers; published are 100 for `gated` and 64 for `mlp`.
@@ -92,7 +94,7 @@ def encode(
     Raises:
         UsageError: An option makes no sense.
         InputError: The image or the mask cannot be read.
-        TargetError: No network is as small as the target.
+        TargetError: The target is out of reach; its `best` is the encoded image nearest to it.
     """
     started = time.monotonic()
     if seed < 0:
@@ -114,12 +116,35 @@ def encode(
         device=device,
         on_progress=on_progress,
         snapshot_every=snapshot[0] if snapshot else 0,
-        on_snapshot=None if snapshot is None else _previews(spec, *snapshot),
+        on_snapshot=None if snapshot is None else _previews(*snapshot),
         should_stop=should_stop,
     )
     encoder = encode_grid if model == "grid" else encode_coordinates
+    if target_psnr is not None and model != "grid":
+        encoder = encode_at_psnr
     encoded, result = encoder(request, spec, profile, pixels, counted, options)
-    return replace(encoded, report=_report(encoded, pixels, seen, result, started))
+    encoded = replace(encoded, report=_report(encoded, pixels, seen, result, started))
+    ended_early = should_stop is not None and should_stop()
+    _check_targets(request, encoded, pixels, counted, ended_early=ended_early)
+    return encoded
+
+
+def _check_targets(
+    request: Request,
+    encoded: Encoded,
+    pixels: Samples,
+    counted: NDArray[np.bool_] | None,
+    *,
+    ended_early: bool,
+) -> None:
+    assert encoded.report is not None
+    num_bytes = len(to_bytes(encoded))
+    fault = size_fault(request, num_bytes, (encoded.spec.width, encoded.spec.height))
+    if fault is None and not ended_early:
+        flat_db = flat_psnr_db(pixels, counted)
+        fault = psnr_fault(request, encoded.report.psnr_db, num_bytes, flat_db)
+    if fault is not None:
+        raise TargetError(fault, best=encoded)
 
 
 def decode(
@@ -266,10 +291,8 @@ def _naming(source: object) -> Iterator[None]:
         raise
 
 
-def _previews(
-    spec: Spec, every: int, folder: Path
-) -> Callable[[int, dict[str, NDArray[np.float32]]], None]:
-    def write(step: int, parameters: dict[str, NDArray[np.float32]]) -> None:
+def _previews(every: int, folder: Path) -> Callable[[Spec, int, Arrays], None]:
+    def write(spec: Spec, step: int, parameters: Arrays) -> None:
         drawn = draw(spec, parameters) if spec.family == "grid" else render(spec, parameters)
         write_image(drawn, folder / f"{step:06d}.png")
 

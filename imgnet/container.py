@@ -136,8 +136,12 @@ class Encoded:
         return {name: tensor.astype(np.float32) for name, tensor in self.tensors.items()}
 
 
-def to_bytes(encoded: Encoded) -> bytes:
+def to_bytes(encoded: Encoded, checksum: int | None = None) -> bytes:
     """Write an encoded image; equal images give equal bytes.
+
+    Args:
+        encoded: The image.
+        checksum: A wrong one, to see how large a file may become.
 
     >>> spec = Spec("mlp", 8, 8, 0, 1, 1)
     >>> picture = Encoded(spec, "RGB", {"weights": np.zeros(8, np.uint8)})
@@ -151,7 +155,7 @@ def to_bytes(encoded: Encoded) -> bytes:
     entries = entries_of({name: (tensor.shape, tensor.dtype) for name, tensor in tensors.items()})
     body = b"".join(tensors[name].tobytes() for name in entries)
     metadata = _metadata(encoded)
-    metadata["crc"] = _checksum(metadata, body)
+    metadata["crc"] = _checksum(metadata, body) if checksum is None else checksum
     header = {_METADATA: {_KEY: dump(metadata).decode()}, **entries}
     return join(header, body, dtype.itemsize)
 

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
+
+if TYPE_CHECKING:
+    from imgnet.container import Encoded
 
 
 class ImgnetError(Exception):
@@ -36,9 +39,17 @@ class FormatError(ImgnetError):
 
 
 class TargetError(ImgnetError):
-    """A size, rate or quality that was asked for was not reached."""
+    """A size, rate or quality that was asked for was not reached.
+
+    Attributes:
+        best: The encoded image that comes nearest to it, where there is one.
+    """
 
     exit_code = 5
+
+    def __init__(self, message: str, best: Encoded | None = None) -> None:
+        super().__init__(message)
+        self.best = best
 
 
 class OutputError(ImgnetError):
