@@ -14,8 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from imgnet.container import Encoded, from_bytes, looks_encoded, to_bytes
-from imgnet.encoding import encode_coordinates, encode_grid
-from imgnet.errors import FormatError, InputError, OutputError, TargetError, UsageError
+from imgnet.errors import FormatError, InputError, OutputError, UsageError
 from imgnet.fitting import Arrays, Options, Report, Result
 from imgnet.geometry import Crop, Size
 from imgnet.grid_render import checksum, fitted, needed_level
@@ -26,12 +25,12 @@ from imgnet.pixels import write_atomically, write_image
 from imgnet.presets import preset
 from imgnet.profile import DTYPES, Samples
 from imgnet.progress import Progress
-from imgnet.psnr_search import encode_at_psnr
+from imgnet.psnr_search import encoder_of
 from imgnet.rate import Request, Shape
 from imgnet.render import render
 from imgnet.spec import Spec
 from imgnet.synthesis import draw, eight_bits
-from imgnet.targets import flat_psnr_db, psnr_fault, size_fault
+from imgnet.targets import checked
 
 WRONG_PIXELS = (
     "decodes to other pixels than its encoder saw; "
@@ -119,32 +118,10 @@ def encode(
         on_snapshot=None if snapshot is None else _previews(*snapshot),
         should_stop=should_stop,
     )
-    encoder = encode_grid if model == "grid" else encode_coordinates
-    if target_psnr is not None and model != "grid":
-        encoder = encode_at_psnr
-    encoded, result = encoder(request, spec, profile, pixels, counted, options)
+    encoded, result = encoder_of(request)(request, spec, profile, pixels, counted, options)
     encoded = replace(encoded, report=_report(encoded, pixels, seen, result, started))
-    ended_early = should_stop is not None and should_stop()
-    _check_targets(request, encoded, pixels, counted, ended_early=ended_early)
-    return encoded
-
-
-def _check_targets(
-    request: Request,
-    encoded: Encoded,
-    pixels: Samples,
-    counted: NDArray[np.bool_] | None,
-    *,
-    ended_early: bool,
-) -> None:
-    assert encoded.report is not None
-    num_bytes = len(to_bytes(encoded))
-    fault = size_fault(request, num_bytes, (encoded.spec.width, encoded.spec.height))
-    if fault is None and not ended_early:
-        flat_db = flat_psnr_db(pixels, counted)
-        fault = psnr_fault(request, encoded.report.psnr_db, num_bytes, flat_db)
-    if fault is not None:
-        raise TargetError(fault, best=encoded)
+    is_ended = bool(should_stop and should_stop())
+    return checked(encoded, request, pixels, counted, is_ended=is_ended)
 
 
 def decode(

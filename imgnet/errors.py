@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, ClassVar
-
-if TYPE_CHECKING:
-    from imgnet.container import Encoded
+from typing import Any, ClassVar
 
 
 class ImgnetError(Exception):
@@ -42,12 +39,12 @@ class TargetError(ImgnetError):
     """A size, rate or quality that was asked for was not reached.
 
     Attributes:
-        best: The encoded image that comes nearest to it, where there is one.
+        best: The `Encoded` image that comes nearest to it, if there is one.
     """
 
     exit_code = 5
 
-    def __init__(self, message: str, best: Encoded | None = None) -> None:
+    def __init__(self, message: str, best: Any = None) -> None:
         super().__init__(message)
         self.best = best
 

@@ -16,7 +16,7 @@ from math import log2
 import numpy as np
 from numpy.typing import NDArray
 
-from imgnet.encoding import Outcome, encode_coordinates
+from imgnet.encoding import Outcome, encode_coordinates, encode_grid
 from imgnet.fitting import Options
 from imgnet.metrics import psnr_db
 from imgnet.profile import Profile, Samples
@@ -32,9 +32,21 @@ GAIN_DB = 1.0  # of a fit over its probe
 SPARE_DB = 0.25  # that a network should be better than asked for, which coarser steps cost
 CLOSE = 0.3  # octaves that are not worth another probe
 MOST_PROBES, MOST_FITS = 3, 3
-LEAST_MOST = 2000  # parameters that a network may have, whatever the picture; else one a pixel
+SMALL = 2000  # parameters that a network may have of any picture; of a large one, one a pixel
 
 Try = Callable[[Request, Spec, Options], tuple[Outcome, float]]
+Encoder = Callable[[Request, Spec, Profile, Samples, NDArray[np.bool_] | None, Options], Outcome]
+
+
+def encoder_of(request: Request) -> Encoder:
+    """Return what encodes an image as it is asked for.
+
+    >>> encoder_of(Request("mlp", target_psnr=30.0)).__name__
+    'encode_at_psnr'
+    """
+    if request.model == "grid":
+        return encode_grid
+    return encode_coordinates if request.target_psnr is None else encode_at_psnr
 
 
 def encode_at_psnr(
@@ -105,7 +117,7 @@ def _fitted(
 
 def _next(request: Request, spec: Spec, tried: list[tuple[float, float]]) -> Spec:
     assert request.target_psnr is not None
-    most = max(spec.width * spec.height, LEAST_MOST)
+    most = max(spec.width * spec.height, SMALL)
     wanted = SIZES.solve(request.target_psnr + SPARE_DB, tried)
     return request.resized(spec, min(wanted, most))
 

@@ -7,11 +7,44 @@ from math import isinf
 import numpy as np
 from numpy.typing import NDArray
 
+from imgnet.container import Encoded, to_bytes
+from imgnet.errors import TargetError
 from imgnet.metrics import bpp, psnr_db
 from imgnet.profile import Samples
 from imgnet.rate import Request
 
 TOLERANCE_DB = 0.1  # within which a PSNR is reached
+
+
+def checked(
+    encoded: Encoded,
+    request: Request,
+    pixels: Samples,
+    counted: NDArray[np.bool_] | None,
+    *,
+    is_ended: bool = False,
+) -> Encoded:
+    """Return an encoded image if it is what was asked for.
+
+    Args:
+        encoded: The image, with a report.
+        request: What was asked for.
+        pixels: (H, W, C) colours.
+        counted: (H, W) or (H, W, C) True where they count; None for everywhere.
+        is_ended: Whether the fit was ended before its time, and so cannot have met a PSNR.
+
+    Raises:
+        TargetError: It is too large, or its PSNR is another.
+    """
+    assert encoded.report is not None
+    num_bytes = len(to_bytes(encoded))
+    fault = size_fault(request, num_bytes, (encoded.spec.width, encoded.spec.height))
+    if fault is None and not is_ended:
+        flat_db = flat_psnr_db(pixels, counted)
+        fault = psnr_fault(request, encoded.report.psnr_db, num_bytes, flat_db)
+    if fault is not None:
+        raise TargetError(fault, best=encoded)
+    return encoded
 
 
 def size_fault(request: Request, num_bytes: int, size: tuple[int, int]) -> str | None:
