@@ -32,7 +32,7 @@ from imgnet import gridstream
 from imgnet.codestream import unpack
 from imgnet.errors import FormatError, UsageError
 from imgnet.fitting import Report
-from imgnet.geometry import MAX_PIXELS, MAX_SIDE
+from imgnet.geometry import MAX_SIDE, max_pixels
 from imgnet.priors import NUM_BANDS, check
 from imgnet.profile import NO_METADATA, Metadata
 from imgnet.spec import FAMILIES, RANGES, Spec
@@ -253,8 +253,8 @@ def _read_spec(metadata: Json) -> tuple[Spec, str]:
         raise FormatError(DAMAGED)
     side = range(1, MAX_SIDE + 1)
     width, height = integers(metadata["size"], [side, side])
-    if width * height > MAX_PIXELS:
-        raise FormatError(f"{width}x{height} pixels are more than the limit of {MAX_PIXELS}")
+    if width * height > max_pixels():
+        raise FormatError(f"{width}x{height} pixels are more than the limit of {max_pixels()}")
     names = _NET[family]
     sizes = integers(metadata["net"], [RANGES[family][name] for name in names])
     net: Json = {"dim_axis": 0, **dict(zip(names, sizes, strict=True))}

@@ -130,18 +130,20 @@ class Request:
         if target is not None:
             weight_bytes = target - USUAL_OVERHEAD[self.weights]
         num_parameters = 8 * weight_bytes / BITS_PER_WEIGHT[self.weights]
-        return largest_network(self.model, size, dim_out, num_parameters)
+        specs = _ladder(self.model, size, dim_out)
+        fitting = [spec for spec in specs if spec.num_parameters <= num_parameters]
+        return fitting[-1] if fitting else specs[0]
 
     def resized(self, spec: Spec, num_parameters: float) -> Spec:
-        """Return the network of another number of parameters; as it is where set by hand.
+        """Return the smallest network of so many parameters; what is set by hand stays as it is.
 
         >>> Request("mlp", target_psnr=30).resized(Spec("mlp", 8, 8, 0, 2, 3), 5000).dim_hidden
-        35
+        36
         """
         if self.shape != BY_BUDGET:
             return spec
-        size = spec.width, spec.height
-        return largest_network(self.model, size, spec.dim_out, num_parameters)
+        specs = _ladder(self.model, (spec.width, spec.height), spec.dim_out)
+        return next((s for s in specs if s.num_parameters >= num_parameters), specs[-1])
 
     def weight_bytes(self, spec: Spec, overhead: int) -> int | None:
         """Return the most bytes for the packed weights; None where they stay real.
@@ -175,17 +177,8 @@ class Request:
         return max(LEAST_WEIGHT_BYTES, int(num_pixels * bpp / 8))
 
 
-def largest_network(
-    family: str, size: tuple[int, int], dim_out: int, num_parameters: float
-) -> Spec:
-    """Return the largest of the networks with at most so many parameters, else the smallest of all.
-
-    >>> largest_network("gated", (768, 512), 3, 10_000).dim_hidden
-    26
-    """
-    specs = [Spec(family, *size, *dims, dim_out) for dims in _LADDER[family]]
-    fitting = [spec for spec in specs if spec.num_parameters <= num_parameters]
-    return fitting[-1] if fitting else specs[0]
+def _ladder(family: str, size: tuple[int, int], dim_out: int) -> list[Spec]:
+    return [Spec(family, *size, *dims, dim_out) for dims in _LADDER[family]]
 
 
 def quality_bpp(quality: float) -> float:

@@ -61,7 +61,7 @@ def size_fault(request: Request, num_bytes: int, size: tuple[int, int]) -> str |
     target = request.target_bytes(size[0] * size[1])
     if target is None or num_bytes <= target:
         return None
-    wanted, came = f"{request.target_size:,} bytes", f"{num_bytes:,} bytes"
+    wanted, came = f"{target:,} bytes", f"{num_bytes:,} bytes"
     if request.target_bpp is not None:
         wanted, came = f"{request.target_bpp:g} bpp", f"{bpp(num_bytes, *size):.4f} bpp"
     return _said(request, wanted, came, f"{came} and more")
@@ -110,6 +110,6 @@ def flat_psnr_db(pixels: Samples, counted: NDArray[np.bool_] | None) -> float:
     where = np.ones(pixels.shape, bool)
     if counted is not None:
         where &= counted if counted.ndim == 3 else counted[..., None]
-    means = np.rint(pixels.mean((0, 1), where=where, dtype=np.float64))
-    flat = np.broadcast_to(np.nan_to_num(means).astype(pixels.dtype), pixels.shape)
-    return psnr_db(pixels, flat, counted)
+    sums = pixels.sum((0, 1), where=where, dtype=np.float64)
+    means = np.rint(sums / np.maximum(where.sum((0, 1)), 1)).astype(pixels.dtype)
+    return psnr_db(pixels, np.broadcast_to(means, pixels.shape), counted)

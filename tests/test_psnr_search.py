@@ -21,7 +21,8 @@ from imgnet.spec import Spec
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 
-PIXELS = np.zeros((60, 80, 3), np.uint8)
+SIZE = 320, 240
+PIXELS = np.zeros((240, 320, 3), np.uint8)
 STEPS = 600
 
 
@@ -56,7 +57,7 @@ class Fits:
 def search(target_db: float, shape: Shape | None = None, **options: Any) -> float:
     """Return the PSNR that is found."""
     request = Request("mlp", target_psnr=target_db, shape=shape or Shape())
-    spec = request.spec((80, 60), 3)
+    spec = request.spec(SIZE, 3)
     options = {"preset": Preset(STEPS, 4096), **options}
     outcome = encode_at_psnr(request, spec, Profile("RGB"), PIXELS, None, Options(**options))
     found: float = outcome[1].parameters  # type: ignore[assignment]
@@ -73,7 +74,7 @@ def test_one_whole_fit_of_a_network_that_is_hardly_too_good(
     assert len(fits.probes) <= MOST_PROBES
     assert len(fits.fits) == 1
     best = 26.0 + slope * log2(fits.fits[0] / 1000)
-    assert target_db <= best < target_db + 1.2
+    assert target_db <= best < target_db + 2.0
 
 
 def test_a_network_that_is_too_small_is_followed_by_a_larger_one(
@@ -88,9 +89,9 @@ def test_a_network_that_is_too_small_is_followed_by_a_larger_one(
 
 def test_what_is_out_of_reach_ends_with_the_best(monkeypatch: pytest.MonkeyPatch) -> None:
     fits = Fits(monkeypatch, at_1000=26.0, slope=0.3)
-    assert 26.0 < search(60.0) < 27.0
+    assert 26.0 < search(60.0) < 28.0
     assert len(fits.fits) <= MOST_FITS
-    assert max(fits.fits) <= 80 * 60
+    assert max(fits.fits) < 1.02 * 320 * 240
 
 
 def test_a_network_set_by_hand_stays(monkeypatch: pytest.MonkeyPatch) -> None:
