@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from imgnet.container import Encoded, from_bytes, looks_encoded, to_bytes
-from imgnet.encoding import encode_coordinates, encode_grid, previews
+from imgnet.encoding import previews
 from imgnet.errors import FormatError, InputError, UsageError
 from imgnet.fitting import Options, Report, Result
 from imgnet.geometry import Crop, Size
@@ -26,9 +26,11 @@ from imgnet.pixels import write_atomically
 from imgnet.presets import preset
 from imgnet.profile import DTYPES, Samples
 from imgnet.progress import Progress
+from imgnet.psnr_search import encoder_of
 from imgnet.rate import Request, Shape
 from imgnet.render import render
 from imgnet.synthesis import draw, eight_bits
+from imgnet.targets import checked
 
 WRONG_PIXELS = (
     "decodes to other pixels than its encoder saw; "
@@ -68,7 +70,7 @@ def encode(
         quality: 0..100; sets the file size where no target does.
         target_bpp: File bits a pixel, never exceeded.
         target_size: File bytes, never exceeded.
-        target_psnr: PSNR in dB to aim at, of `grid` only; `report` says what came out.
+        target_psnr: PSNR in dB to reach within 0.1 dB.
         effort: 1..9; higher is slower and better.
         dim_axis: Units of each axis branch of `gated`; with the next two sets the network by hand.
         dim_hidden: Units of the other layers; published are 100 for `gated` and 64 for `mlp`.
@@ -91,7 +93,7 @@ def encode(
     Raises:
         UsageError: An option makes no sense.
         InputError: The image or the mask cannot be read.
-        TargetError: No network is as small as the target.
+        TargetError: The target is out of reach; its `best` is the encoded image nearest to it.
     """
     started = time.monotonic()
     if seed < 0:
@@ -113,12 +115,13 @@ def encode(
         device=device,
         on_progress=on_progress,
         snapshot_every=snapshot[0] if snapshot else 0,
-        on_snapshot=None if snapshot is None else previews(spec, *snapshot),
+        on_snapshot=None if snapshot is None else previews(*snapshot),
         should_stop=should_stop,
     )
-    encoder = encode_grid if model == "grid" else encode_coordinates
-    encoded, result = encoder(request, spec, profile, pixels, counted, options)
-    return replace(encoded, report=_report(encoded, pixels, seen, result, started))
+    encoded, result = encoder_of(request)(request, spec, profile, pixels, counted, options)
+    encoded = replace(encoded, report=_report(encoded, pixels, seen, result, started))
+    is_ended = bool(should_stop and should_stop())
+    return checked(encoded, request, pixels, counted, is_ended=is_ended)
 
 
 def decode(

@@ -20,7 +20,6 @@ if TYPE_CHECKING:
     from imgnet.container import Encoded
 
 STDIO = "-"
-PSNR_TOLERANCE_DB = 0.1  # within which a target is reached
 
 
 class NamedBytes(BytesIO):
@@ -156,32 +155,28 @@ def _encode(
     from imgnet.container import to_bytes
     from imgnet.pixels import read_photo, write_atomically
 
-    photo = read_photo(task.image)
-    encoded = api.encode(photo, **task.options, on_progress=on_progress, should_stop=should_stop)
+    photo, missed = read_photo(task.image), None
+    try:
+        encoded = api.encode(
+            photo, **task.options, on_progress=on_progress, should_stop=should_stop
+        )
+    except TargetError as error:
+        if error.best is None:
+            raise
+        encoded, missed = error.best, error
     ended_early = should_stop is not None and should_stop()
     data = to_bytes(encoded)
     result = _measured(task, encoded, len(data), ended_early=ended_early)
     outcome = Outcome(result, notes=photo[1].notes)
-    missed = None if ended_early else _missed(task, result)
     if missed is not None:
-        result = replace(result, error=f"{name_of(task.source)}: {missed}")
+        written = f"; the best is written to {result.output}"
+        fault = f"{name_of(task.source)}: {missed}{written if task.output else ''}"
+        result = replace(result, error=fault)
         outcome = replace(outcome, result=result, exit_code=missed.exit_code)
     if task.output is None:
         return replace(outcome, data=data)
     write_atomically(task.output, data)
     return outcome
-
-
-def _missed(task: Task, result: Result) -> TargetError | None:
-    """Return the fault of a file whose PSNR is not the one asked for."""
-    target, reached = task.options.get("target_psnr"), result.psnr_db
-    if target is None or (reached is not None and abs(reached - target) <= PSNR_TOLERANCE_DB):
-        return None
-    came_out = "an exact picture" if reached is None else f"{reached:.2f} dB"
-    return TargetError(
-        f"{target:g} dB were not reached but {came_out}, which is written; "
-        "try another effort, or a PSNR nearer to it"
-    )
 
 
 def failed(source: str, options: dict[str, Any], error: ImgnetError) -> Outcome:

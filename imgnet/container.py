@@ -33,7 +33,7 @@ from imgnet import gridstream
 from imgnet.codestream import unpack
 from imgnet.errors import FormatError, UsageError
 from imgnet.fitting import Report
-from imgnet.geometry import MAX_PIXELS, MAX_SIDE
+from imgnet.geometry import MAX_SIDE, max_pixels
 from imgnet.priors import NUM_BANDS, check
 from imgnet.profile import NO_METADATA, Metadata
 from imgnet.spec import FAMILIES, RANGES, Spec, usual_grid_sizes
@@ -137,8 +137,12 @@ class Encoded:
         return {name: tensor.astype(np.float32) for name, tensor in self.tensors.items()}
 
 
-def to_bytes(encoded: Encoded) -> bytes:
+def to_bytes(encoded: Encoded, checksum: int | None = None) -> bytes:
     """Write an encoded image; equal images give equal bytes.
+
+    Args:
+        encoded: The image.
+        checksum: A wrong one, to see how large a file may become.
 
     >>> spec = Spec("mlp", 8, 8, 0, 1, 1)
     >>> picture = Encoded(spec, "RGB", {"weights": np.zeros(8, np.uint8)})
@@ -152,7 +156,7 @@ def to_bytes(encoded: Encoded) -> bytes:
     entries = entries_of({name: (tensor.shape, tensor.dtype) for name, tensor in tensors.items()})
     body = b"".join(tensors[name].tobytes() for name in entries)
     metadata = _metadata(encoded)
-    metadata["crc"] = _checksum(metadata, body)
+    metadata["crc"] = _checksum(metadata, body) if checksum is None else checksum
     header = {_METADATA: {_KEY: dump(metadata).decode()}, **entries}
     return join(header, body, dtype.itemsize)
 
@@ -261,8 +265,8 @@ def _read_spec(metadata: Json) -> tuple[Spec, str]:
         raise FormatError(DAMAGED)
     side = range(1, MAX_SIDE + 1)
     width, height = integers(metadata["size"], [side, side])
-    if width * height > MAX_PIXELS:
-        raise FormatError(f"{width}x{height} pixels are more than the limit of {MAX_PIXELS}")
+    if width * height > max_pixels():
+        raise FormatError(f"{width}x{height} pixels are more than the limit of {max_pixels()}")
     names = _NET[family]
     given = metadata.get("net", _usual_net(family, width, height))
     sizes = integers(given, [RANGES[family][name] for name in names])

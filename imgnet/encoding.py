@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 from imgnet import gridstream
 from imgnet.codestream import Quantized, pack
 from imgnet.container import STREAM, Encoded, Tensors, to_bytes
-from imgnet.errors import OutputError, TargetError, UsageError
-from imgnet.fitting import Options, Result
+from imgnet.errors import OutputError, UsageError
+from imgnet.fitting import Arrays, Options, Result
 from imgnet.grid_render import checksum
 from imgnet.grid_trim import trim
 from imgnet.interrupts import holding_back
@@ -27,7 +27,7 @@ from imgnet.spec import Spec
 from imgnet.synthesis import draw
 
 ZEROS_PER_BYTE = 128
-CRC_DIGITS = 8  # that the checksum of the real weights may have more than that of zeros
+LONGEST_CHECKSUM = (1 << 32) - 1
 
 Outcome = tuple[Encoded, Result]
 
@@ -50,15 +50,18 @@ def encode_coordinates(
         seen: (H, W) or (H, W, C) True where the fit may look; None for everywhere.
         options: Of the fit.
 
-    Raises:
-        TargetError: No network is as small as the target.
+    Returns:
+        An encoded image, above its target size only where no network is that small.
     """
     budget = _weight_bytes(request, spec, profile)
     with holding_back():
         from imgnet.fit import fit  # not before the request is known to make sense
 
     scaled = options.preset.scaled(spec.num_parameters)
-    result = fit(spec, pixels, replace(options, preset=scaled, budget_bytes=budget), seen)
+    options = replace(
+        options, preset=scaled, budget_bytes=budget, target_psnr_db=request.target_psnr
+    )
+    result = fit(spec, pixels, options, seen)
     if request.weights != "coded":
         return _encoded(spec, profile, _plain(result, request.weights)), result
     assert result.quantized is not None
@@ -82,9 +85,8 @@ def encode_grid(
     if target is not None:
         if request.weights != "coded":
             raise UsageError("--weights float16 and float32 of grid have no target size")
-        overhead = len(to_bytes(_coded(spec, profile, bytes(target)))) + CRC_DIGITS - target
-        _check_target(target, overhead + gridstream.least_bytes(spec), spec)
-        options = replace(options, budget_bytes=target - overhead)
+        budget = max(target - _overhead(spec, profile, target), gridstream.least_bytes(spec))
+        options = replace(options, budget_bytes=budget)
     options = replace(
         options,
         preset=options.preset.covering(spec.width * spec.height),
@@ -105,13 +107,10 @@ def encode_grid(
     return _coded(spec, profile, gridstream.pack(spec, result.quantized, crc)), result
 
 
-def previews(
-    spec: Spec, every: int, folder: Path
-) -> Callable[[int, dict[str, NDArray[np.float32]]], None]:
-    """Return what writes a preview, given the steps of a fit and the parameters after them.
+def previews(every: int, folder: Path) -> Callable[[Spec, int, Arrays], None]:
+    """Return what writes a preview, given a network's shape, the step and its parameters.
 
     Args:
-        spec: Shape of the network.
         every: How many steps lie between two of them.
         folder: Where they go; it is made.
 
@@ -120,7 +119,7 @@ def previews(
         OutputError: The folder cannot be made.
     """
 
-    def write(step: int, parameters: dict[str, NDArray[np.float32]]) -> None:
+    def write(spec: Spec, step: int, parameters: Arrays) -> None:
         drawn = draw(spec, parameters) if spec.family == "grid" else render(spec, parameters)
         write_image(drawn, folder / f"{step:06d}.png")
 
@@ -134,11 +133,7 @@ def previews(
 
 
 def _within(spec: Spec, result: Result, quantized: dict[str, Quantized], most_bytes: int) -> Result:
-    """Return a result whose stream has at most so many bytes.
-
-    Raises:
-        TargetError: Not even a picture without latents has.
-    """
+    """Return a result whose stream has at most so many bytes, if one without latents has."""
 
     def num_bytes(tensors: dict[str, Quantized]) -> int:
         return len(gridstream.pack(spec, tensors, 0))
@@ -146,11 +141,6 @@ def _within(spec: Spec, result: Result, quantized: dict[str, Quantized], most_by
     if num_bytes(quantized) <= most_bytes:
         return result
     trimmed = trim(spec, quantized, num_bytes, most_bytes)
-    if trimmed is None:
-        raise TargetError(
-            f"{most_bytes} bytes are too few for the network of grid; "
-            "--model gated makes smaller files"
-        )
     stored = {name: tensor.dequantize() for name, tensor in trimmed.items()}
     return replace(result, parameters=stored, quantized=trimmed)
 
@@ -163,34 +153,22 @@ def _encoded(spec: Spec, profile: Profile, tensors: Tensors) -> Encoded:
     return Encoded(spec, profile.mode, tensors, depth=profile.depth, metadata=profile.metadata)
 
 
+def _overhead(spec: Spec, profile: Profile, stream_bytes: int) -> int:
+    """Return the most bytes that a file may have besides its stream of so many."""
+    encoded = _coded(spec, profile, bytes(stream_bytes))
+    return len(to_bytes(encoded, LONGEST_CHECKSUM)) - stream_bytes
+
+
 def _weight_bytes(request: Request, spec: Spec, profile: Profile) -> int | None:
     """Return the most bytes for the packed weights; None where they stay real.
 
-    Raises:
-        TargetError: The target leaves less than any network needs.
+    They are never fewer than what weights of zero take.
     """
-    target = request.target_bytes(spec.width * spec.height)
-    if request.weights != "coded":
-        zeros = {n: np.zeros(shape, request.weights) for n, shape in spec.shapes().items()}
-        least = len(to_bytes(_encoded(spec, profile, zeros))) + CRC_DIGITS
-        budget = None
-    else:
-        stream = bytes(target or 0)
-        overhead = len(to_bytes(_coded(spec, profile, stream))) + CRC_DIGITS - len(stream)
-        # Steps, laws and state; and zeros are not free.
-        least = overhead + 2 * len(spec.shapes()) + 16 + spec.num_parameters // ZEROS_PER_BYTE
-        budget = request.weight_bytes(spec, overhead)
-    if target is not None:
-        _check_target(target, least, spec)
-    return budget
-
-
-def _check_target(target: int, least: int, spec: Spec) -> None:
-    if target < least:
-        raise TargetError(
-            f"a target of {target} bytes is too small for a picture of "
-            f"{spec.width}x{spec.height} pixels; the least is {least} bytes"
-        )
+    overhead = _overhead(spec, profile, request.target_bytes(spec.width * spec.height) or 0)
+    # Steps, laws and state; and zeros are not free.
+    least = 2 * len(spec.shapes()) + 16 + spec.num_parameters // ZEROS_PER_BYTE
+    budget = request.weight_bytes(spec, overhead)
+    return None if budget is None else max(budget, least)
 
 
 def _plain(result: Result, weights: str) -> dict[str, NDArray[Any]]:

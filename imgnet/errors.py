@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
+from typing import Any, ClassVar
 
 
 class ImgnetError(Exception):
@@ -36,9 +36,17 @@ class FormatError(ImgnetError):
 
 
 class TargetError(ImgnetError):
-    """A size, rate or quality that was asked for was not reached."""
+    """A size, rate or quality that was asked for was not reached.
+
+    Attributes:
+        best: The `Encoded` image that comes nearest to it, if there is one.
+    """
 
     exit_code = 5
+
+    def __init__(self, message: str, best: Any = None) -> None:
+        super().__init__(message)
+        self.best = best
 
 
 class OutputError(ImgnetError):

@@ -3,7 +3,7 @@
 A fit has two parts under one cosine schedule. First the weights are real. Then steps are chosen
 that bring the coded size to the budget, and training goes on through rounded weights, so that what
 is stored is what was optimised. The best network that keeps to the budget is returned, which need
-not be the last.
+not be the last. Where a PSNR is asked for, it is the last, in the coarsest steps that give as much.
 """
 
 from __future__ import annotations
@@ -22,11 +22,13 @@ from torch import Tensor
 from imgnet.codestream import pack
 from imgnet.device import fastest_dtype, mask_of, one_thread_workers, pick_device, picture_of
 from imgnet.fitting import Options, Result
+from imgnet.metrics import psnr_db
 from imgnet.model import Network, build
 from imgnet.optimizer import SOAP
 from imgnet.profile import Samples
 from imgnet.progress import Progress
 from imgnet.quantize import Steps, choose_steps, curvatures, quantize, rounded
+from imgnet.render import render
 from imgnet.sampling import Batch, LatticeSampler
 from imgnet.spec import Spec
 
@@ -76,6 +78,7 @@ class _Fit:
         num_workers: int,
     ) -> None:
         self.options, self.device, self.workers = options, device, workers
+        self.pixels, self.seen = pixels, seen
         torch.manual_seed(options.seed)
         order = torch.Generator().manual_seed(options.seed)
         picture = picture_of(pixels, self.device)
@@ -164,12 +167,16 @@ class _Fit:
 
     def _check(self, done: float) -> None:
         """Keep the network if it is the best so far; bring its size back to the budget."""
-        if self.options.budget_bytes is not None and (self.steps is None or done < SETTLED):
+        aims = self.options.target_psnr_db is not None
+        # The search for a PSNR draws whole pictures: when steps are first chosen and at the end.
+        is_time = done == 1 if aims else done < SETTLED
+        if self.options.budget_bytes is not None and (self.steps is None or is_time):
             self._choose_steps(self.options.budget_bytes * SLACK)
         with self._as_stored():
             error = sum(self.workers.map(self._error, self.sampler.everything()))
         result = self._result()
-        if error < self.best_error and self._fits(result):
+        is_better = done == 1 if aims else error < self.best_error
+        if is_better and self._fits(result):
             self.best_error, self.best = error, result
 
     def _choose_steps(self, num_bytes: float) -> None:
@@ -178,7 +185,18 @@ class _Fit:
             self.curvature = curvatures(
                 self.parameters, lambda: self.network(whole.x, whole.y, whole.keep)
             )
-        self.steps = choose_steps(self.parameters, self.curvature, num_bytes)
+        self.steps = choose_steps(self.parameters, self.curvature, num_bytes, self._too_good)
+
+    def _too_good(self, steps: Steps) -> bool:
+        """Tell whether weights in some steps draw a picture above the PSNR that is asked for."""
+        target_db = self.options.target_psnr_db
+        if target_db is None:
+            return False
+        tensors = quantize(self.parameters, steps)
+        stored = {name: tensor.dequantize() for name, tensor in tensors.items()}
+        # As it will be decoded; the products of a fit may be of lower precision.
+        drawn = render(self.spec, stored, depth=8 * self.pixels.itemsize)
+        return psnr_db(self.pixels, drawn, self.seen) > target_db
 
     def _result(self) -> Result:
         quantized = None if self.steps is None else quantize(self.parameters, self.steps)
@@ -208,7 +226,7 @@ class _Fit:
     def _tell(self) -> None:
         options, now = self.options, time.monotonic()
         if options.on_snapshot and self.step % options.snapshot_every == 0:
-            options.on_snapshot(self.step, self._result().parameters)
+            options.on_snapshot(self.spec, self.step, self._result().parameters)
         if options.on_progress and now - self.reported > REPORT_S:
             self.reported = now
             options.on_progress(self._progress(now - self.started))

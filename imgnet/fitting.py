@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from imgnet.codestream import Quantized
 from imgnet.presets import Preset
 from imgnet.progress import Progress
+from imgnet.spec import Spec
 
 Arrays = dict[str, NDArray[np.float32]]
 
@@ -23,13 +24,15 @@ class Options:
     Attributes:
         preset: Schedule.
         budget_bytes: Most bytes of the packed weights; None leaves the weights real.
-        target_psnr_db: PSNR to bring the picture to, of `grid` without a budget; None for none.
+        target_psnr_db: PSNR to bring the picture to, of `grid` without a budget, of the other
+            families within one; None for none.
         time_limit_s: Seconds in which the schedule must end; None for no limit.
         seed: Of the first weights and the order of the pixels.
         device: "cpu", "cuda", "mps" or "auto".
         on_progress: Called a few times a second.
         snapshot_every: Steps between two calls of `on_snapshot`; 0 for none.
-        on_snapshot: Called with the step and the parameters as they would be stored.
+        on_snapshot: Called with the network's shape, the step and the parameters as they would be
+            stored.
         should_stop: Asked before every step whether to end as if the time were up; once True, it
             must stay so.
     """
@@ -42,7 +45,7 @@ class Options:
     device: str = "auto"
     on_progress: Callable[[Progress], None] | None = None
     snapshot_every: int = 0
-    on_snapshot: Callable[[int, Arrays], None] | None = None
+    on_snapshot: Callable[[Spec, int, Arrays], None] | None = None
     should_stop: Callable[[], bool] | None = None
 
     def part_done(self, step: int, started: float) -> float:
@@ -61,6 +64,14 @@ class Options:
         if self.time_limit_s:
             done = max(done, (time.monotonic() - started) / self.time_limit_s)
         return done
+
+    def is_time_up(self, started: float) -> bool:
+        """Tell whether the time is up, or the end has been asked for, whatever the steps.
+
+        >>> Options(Preset(200, 4096), time_limit_s=3600).is_time_up(time.monotonic())
+        False
+        """
+        return self.part_done(0, started) >= 1
 
 
 @dataclass(frozen=True)

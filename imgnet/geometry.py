@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from dataclasses import dataclass
 
@@ -9,8 +10,24 @@ from imgnet.errors import UsageError
 
 MAX_SIDE = 1 << 16
 MAX_PIXELS = 1 << 28
+LIMIT = "IMGNET_MAX_PIXELS"  # the environment variable that lowers it
 
 Size = str | int | tuple[int, int]
+
+
+def max_pixels() -> int:
+    """Return how many pixels a picture may have: as many as a file allows, or as the user does.
+
+    Raises:
+        UsageError: The environment has a limit that is no number.
+
+    >>> max_pixels() <= MAX_PIXELS
+    True
+    """
+    text = os.environ.get(LIMIT, "") or str(MAX_PIXELS)
+    if not re.fullmatch(r"[0-9]{1,18}", text):
+        raise UsageError(f"{LIMIT}={text!r} is not a whole number of pixels")
+    return min(int(text), MAX_PIXELS)
 
 
 def resolve_size(native: tuple[int, int], size: Size | None) -> tuple[int, int]:
@@ -28,10 +45,11 @@ def resolve_size(native: tuple[int, int], size: Size | None) -> tuple[int, int]:
     ((1024, 683), (384, 256))
     """
     width, height = _requested(native, size)
-    if min(width, height) < 1 or max(width, height) > MAX_SIDE or width * height > MAX_PIXELS:
+    most = max_pixels()
+    if min(width, height) < 1 or max(width, height) > MAX_SIDE or width * height > most:
         raise UsageError(
             f"size {size} asks for {width}x{height} pixels; "
-            f"sides go from 1 to {MAX_SIDE}, at most {MAX_PIXELS} pixels in all"
+            f"sides go from 1 to {MAX_SIDE}, at most {most} pixels in all"
         )
     return width, height
 

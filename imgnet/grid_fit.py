@@ -8,6 +8,7 @@ through rounded weights, so that what is stored is what was optimised.
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from math import cos, isfinite, log10, pi
 
@@ -16,6 +17,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from imgnet import gridstream
 from imgnet.analysis import filled, first_step, set_network, start_cold, warm_start
 from imgnet.codestream import Quantized, step_index
 from imgnet.device import mask_of, one_thread_workers, pick_device, picture_of
@@ -32,12 +34,13 @@ from imgnet.progress import Progress
 from imgnet.quantize import Steps, quantize, rounded
 from imgnet.spec import Spec
 from imgnet.steering import (
+    PRICES,
     ROUNDING_ERROR,
     STARTS,
-    QualityGoal,
     Steering,
-    price_of_psnr,
     steering_of,
+    target_db,
+    within_limits,
 )
 
 try:
@@ -55,8 +58,8 @@ BAND_UNIT = 1 << COARSE  # rows; the bands that a step sees are so many, or a mu
 COARSE_EVERY = 4  # steps in which the bits of coarse levels are left out, but for one
 GAPS = 10  # times in a schedule that rounded latents are compared with relaxed ones
 MOST_CORRECTIONS = 4
-TOLERANCE_DB = 0.08  # within which a PSNR that is aimed at is met
-CORRECTION = 1 / 8  # part of the schedule that goes on after it, to correct the PSNR
+TOLERANCE_DB = 0.08  # within which a PSNR, or a size, that is aimed at is met
+CORRECTION = 1 / 8  # part of the schedule that goes on after it, to correct that
 AS_AT = 0.7  # part of the schedule whose step sizes a correction has
 REPORT_S = 0.1
 
@@ -108,7 +111,14 @@ class GridFit:
         self.order: list[Rows] = []
         self.steps: Steps | None = None
         num_weights = sum(weight.numel() for weight in self.parameters.values())
-        self.steering = steering_of(options, spec.width * spec.height, num_weights)
+        self.rounding_error = ROUNDING_ERROR if pixels.dtype == np.uint8 else 0.0
+        self.steering = steering_of(
+            options,
+            spec.width * spec.height,
+            num_weights,
+            has_prior=bool(self.origins),
+            rounding_error=self.rounding_error,
+        )
         self.step, self.error, self.bits = 0, 1.0, 0.0
         self.started = self.reported = time.monotonic()
 
@@ -140,9 +150,8 @@ class GridFit:
         while (done := self._done()) < 1:
             self._take_network_step(done)
             self._tell()
-        if self.options.target_psnr_db is not None:
-            self._correct(self.options.target_psnr_db)
-        return self._result()
+        aim_db = target_db(self.options)
+        return self._result() if aim_db is None else self._corrected(aim_db)
 
     def _done(self) -> float:
         return self.options.part_done(self.step, self.started)
@@ -155,30 +164,43 @@ class GridFit:
         )
         self.weights.limit(self.steps)
 
-    def _correct(self, target_db: float) -> None:
-        """Go on at another price for as long as the PSNR is not the one that was asked for."""
+    def _corrected(self, aim_db: float) -> Result:
+        """Go on at other prices until PSNR or size are what was asked for; return the nearest."""
         self.steering = None
         tried: list[tuple[float, float]] = []
-        for _ in range(MOST_CORRECTIONS):
-            tried.append((self.lmbda, self._psnr_db()))
-            if abs(tried[-1][1] - target_db) <= TOLERANCE_DB or self.step < self.preset.steps:
-                return  # or there is no time left
-            self.lmbda = price_of_psnr(target_db, tried)
-            more = max(8, round(CORRECTION * self.preset.steps))
-            for _ in range(more):
-                self._take_step(AS_AT, AS_AT)
-                self._tell()
-            self._round()
-            for _ in range(more // 4):
-                self._take_network_step(AS_AT)
-                self._tell()
+        results: list[Result] = []
+        while True:
+            results.append(self._result())
+            tried.append((self.lmbda, self._given_db(results[-1])))
+            distances = [abs(given_db - aim_db) for _, given_db in tried]
+            is_last = len(tried) > MOST_CORRECTIONS or self.options.is_time_up(self.started)
+            if is_last or distances[-1] <= TOLERANCE_DB:
+                return results[distances.index(min(distances))]
+            self._correct(within_limits(PRICES.solve(aim_db, tried)))
 
-    def _psnr_db(self) -> float:
-        """Return the PSNR of what the file would hold."""
+    def _correct(self, lmbda: float) -> None:
+        self.lmbda = lmbda
+        more = max(8, round(CORRECTION * self.preset.steps))
+        self._repeat(lambda: self._take_step(AS_AT, AS_AT), more)
+        self._round()
+        self._repeat(lambda: self._take_network_step(AS_AT), more // 4)
+
+    def _repeat(self, take_step: Callable[[], None], steps: int) -> None:
+        for _ in range(steps):
+            if self.options.is_time_up(self.started):
+                return
+            take_step()
+            self._tell()
+
+    def _given_db(self, result: Result) -> float:
+        """Return the PSNR of what the file would hold or, where one is asked for, its size."""
         assert self.steps is not None
+        assert result.quantized is not None
+        if self.options.budget_bytes is not None:
+            return 10 * log10(len(gridstream.pack(self.spec, result.quantized, 0)))
         with rounded(self.parameters, self.steps, self.origins):
             error, _ = self.evaluator.measure(self.all_rows, bits=False)
-        return -10 * log10(error / self.seen_part + ROUNDING_ERROR)
+        return -10 * log10(error / self.seen_part + self.rounding_error)
 
     def _take_step(self, done: float, relaxed_done: float) -> None:
         rows = self._next_rows()
@@ -202,13 +224,12 @@ class GridFit:
             return
         if self.step % max(1, self.preset.steps // GAPS) == 0:
             self._measure_gap(self.steering)
-        self.lmbda *= self.steering.factor()
+        self.lmbda = self.steering.price(self.lmbda)
 
     def _measure_gap(self, steering: Steering) -> None:
-        if isinstance(steering.goal, QualityGoal):
-            self.latents.round()
-            error, _ = self.evaluator.measure(self.all_rows, bits=False)
-            steering.goal.gap = error / self.seen_part / steering.mean_error()
+        self.latents.round()
+        error, bits = self.evaluator.measure(self.all_rows)
+        steering.compare(error / self.seen_part, bits)
 
     def _take_network_step(self, done: float) -> None:
         assert self.steps is not None
@@ -265,7 +286,7 @@ class GridFit:
     def _tell(self) -> None:
         options, now = self.options, time.monotonic()
         if options.on_snapshot and self.step % options.snapshot_every == 0:
-            options.on_snapshot(self.step, self._snapshot())
+            options.on_snapshot(self.spec, self.step, self._snapshot())
         if options.on_progress and now - self.reported > REPORT_S:
             self.reported = now
             options.on_progress(self._progress(now - self.started))

@@ -20,7 +20,7 @@ from PIL.ExifTags import Base
 from imgnet.deep import has_deep_planes, read_deep
 from imgnet.errors import InputError, OutputError
 from imgnet.formats import encode_image, find_format, to_image
-from imgnet.geometry import MAX_PIXELS, MAX_SIDE
+from imgnet.geometry import MAX_SIDE, max_pixels
 from imgnet.metadata import metadata_of
 from imgnet.profile import NO_METADATA, Metadata, Profile, Samples, profile_of
 from imgnet.tensorfile import looks_encoded
@@ -230,8 +230,8 @@ def _check_size(image: Image.Image) -> None:
     width, height = image.size
     if not 1 <= min(width, height) <= max(width, height) <= MAX_SIDE:
         raise InputError(f"{width}x{height} pixels; sides go from 1 to {MAX_SIDE}")
-    if width * height > MAX_PIXELS:
-        raise InputError(f"{width}x{height} pixels; the limit is {MAX_PIXELS} in all")
+    if width * height > max_pixels():
+        raise InputError(f"{width}x{height} pixels; the limit is {max_pixels()} in all")
 
 
 def _upright(samples: Samples, image: Image.Image) -> Samples:

@@ -45,13 +45,26 @@ def curvatures(
     return totals
 
 
-def choose_steps(parameters: Parameters, curvature: Mapping[str, float], num_bytes: float) -> Steps:
-    """Find the finest steps whose packed size is at most about `num_bytes`."""
-    low, high = -30.0, 10.0  # log2 of the common factor: `low` is too fine, `high` fits
+def choose_steps(
+    parameters: Parameters,
+    curvature: Mapping[str, float],
+    num_bytes: float,
+    too_good: Callable[[Steps], bool] = lambda _: False,
+) -> Steps:
+    """Find the finest steps whose packed size is at most about `num_bytes`.
+
+    Args:
+        parameters: Real tensors.
+        curvature: Of each tensor.
+        num_bytes: Size.
+        too_good: Whether steps draw a picture that is better than is asked for.
+    """
+    low, high = -30.0, 10.0  # log2 of the common factor: `low` is too fine, `high` is not
     while high - low > 0.01:
         middle = (low + high) / 2
-        fits = stream_bytes(quantize(parameters, _steps(curvature, middle))) <= num_bytes
-        low, high = (low, middle) if fits else (middle, high)
+        steps = _steps(curvature, middle)
+        too_fine = stream_bytes(quantize(parameters, steps)) > num_bytes or too_good(steps)
+        low, high = (middle, high) if too_fine else (low, middle)
     return _steps(curvature, high)
 
 

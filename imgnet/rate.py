@@ -60,7 +60,7 @@ class Request:
         quality: 0..100, used where there is no target.
         target_bpp: File bits a pixel, or None.
         target_size: File bytes, or None.
-        target_psnr: PSNR in dB, of `grid` only, or None.
+        target_psnr: PSNR in dB, or None.
         shape: Sizes set by hand.
 
     Raises:
@@ -86,8 +86,8 @@ class Request:
         targets = (self.target_bpp, self.target_size, self.target_psnr)
         if sum(target is not None for target in targets) > 1:
             raise UsageError("a target bpp, size and PSNR contradict each other; give one")
-        if self.target_psnr is not None and (self.model != "grid" or self.weights != "coded"):
-            raise UsageError("a target PSNR needs the model grid and coded weights")
+        if self.target_psnr is not None and self.weights != "coded":
+            raise UsageError("a target PSNR needs coded weights")
         for number in targets:
             if number is not None and not 0 < number < inf:
                 raise UsageError(f"a target of {number:g} is not a number above 0")
@@ -130,10 +130,21 @@ class Request:
         weight_bytes = self._quality_bytes(num_pixels)
         if target is not None:
             weight_bytes = target - USUAL_OVERHEAD[self.weights]
-        specs = [Spec(self.model, *size, *dims, dim_out) for dims in _LADDER[self.model]]
-        bits = BITS_PER_WEIGHT[self.weights]
-        fitting = [s for s in specs if s.num_parameters * bits <= 8 * weight_bytes]
+        num_parameters = 8 * weight_bytes / BITS_PER_WEIGHT[self.weights]
+        specs = _ladder(self.model, size, dim_out)
+        fitting = [spec for spec in specs if spec.num_parameters <= num_parameters]
         return fitting[-1] if fitting else specs[0]
+
+    def resized(self, spec: Spec, num_parameters: float) -> Spec:
+        """Return the smallest network of so many parameters; what is set by hand stays as it is.
+
+        >>> Request("mlp", target_psnr=30).resized(Spec("mlp", 8, 8, 0, 2, 3), 5000).dim_hidden
+        36
+        """
+        if self.shape != BY_BUDGET:
+            return spec
+        specs = _ladder(self.model, (spec.width, spec.height), spec.dim_out)
+        return next((s for s in specs if s.num_parameters >= num_parameters), specs[-1])
 
     def weight_bytes(self, spec: Spec, overhead: int) -> int | None:
         """Return the most bytes for the packed weights; None where they stay real.
@@ -147,7 +158,7 @@ class Request:
         target = self.target_bytes(spec.width * spec.height)
         if target is not None:
             return target - overhead
-        if self.shape != BY_BUDGET:
+        if self.shape != BY_BUDGET or self.target_psnr is not None:
             return int(spec.num_parameters * HAND_MADE_BITS / 8)
         return self._quality_bytes(spec.width * spec.height)
 
@@ -156,10 +167,19 @@ class Request:
         target = self.target_bytes(num_pixels)
         if self.target_psnr is not None:
             return quality_near_psnr(self.target_psnr)
-        return self.quality if target is None else quality_near(8 * target / num_pixels)
+        if target is None:
+            return self.quality
+        return quality_near(8 * max(1, target - USUAL_OVERHEAD["coded"]) / num_pixels)
 
     def _quality_bytes(self, num_pixels: int) -> int:
-        return max(LEAST_WEIGHT_BYTES, int(num_pixels * quality_bpp(self.quality) / 8))
+        bpp = quality_bpp(self.quality)
+        if self.target_psnr is not None:
+            bpp = min(bpp_near_psnr(self.target_psnr), quality_bpp(100))
+        return max(LEAST_WEIGHT_BYTES, int(num_pixels * bpp / 8))
+
+
+def _ladder(family: str, size: tuple[int, int], dim_out: int) -> list[Spec]:
+    return [Spec(family, *size, *dims, dim_out) for dims in _LADDER[family]]
 
 
 def quality_bpp(quality: float) -> float:
@@ -182,13 +202,16 @@ def price_of_bit(quality: float) -> float:
     return float(0.064 * 2 ** (-9 * quality / 100))
 
 
+_MOST_QUALITY = 240.0  # to begin a search with: beyond what users may ask for
+
+
 def quality_near(bpp: float) -> float:
     """Return a quality of `grid` that gives about `bpp` on photographs, where a search may begin.
 
     >>> round(quality_near(0.5))
     64
     """
-    return min(max(80 + 18.1 * log2(bpp / 0.925), 0.0), 100.0)
+    return min(max(80 + 18.1 * log2(bpp / 0.925), 0.0), _MOST_QUALITY)
 
 
 def quality_near_psnr(psnr_db: float) -> float:
@@ -197,7 +220,16 @@ def quality_near_psnr(psnr_db: float) -> float:
     >>> round(quality_near_psnr(32.0))
     58
     """
-    return min(max(50 + (psnr_db - 30.83) / 0.1555, 0.0), 100.0)
+    return min(max(50 + (psnr_db - 30.83) / 0.1555, 0.0), _MOST_QUALITY)
+
+
+def bpp_near_psnr(psnr_db: float) -> float:
+    """Return the bits a pixel with which `gated` and `mlp` give about a PSNR on photographs.
+
+    >>> round(bpp_near_psnr(28.2), 2)
+    0.3
+    """
+    return float(0.6 * 2 ** ((psnr_db - 30.1) / 1.9))
 
 
 def _grid_spec(shape: Shape, size: tuple[int, int], dim_out: int, quality: float) -> Spec:

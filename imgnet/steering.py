@@ -6,27 +6,35 @@ and the last bits of every part are kept, and their means are what the price fol
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Sequence
+from collections.abc import Hashable
 from dataclasses import dataclass, field
 from math import log10
 from statistics import fmean
 from typing import Protocol
 
 from imgnet.fitting import Options
+from imgnet.trend import Trend
 
 STARTS = 0.3  # part of the schedule; before it the rate is not yet that of the end
 FORCE = 16  # power of the excess by which the price would rise in a whole schedule
-USUAL_SLOPE = -5.0  # dB by which the PSNR changes when the price is ten times as high
-STEEPEST, FLATTEST = -12.0, -4.0
-MOST_DECADES = 0.25  # by which a correction changes the price
+PRICES = Trend(usual=-1.5, least=-3.6, most=-0.5, reach=0.83)  # of PSNR, and of size in dB
 MOST_CHANGE = 1.1  # of the price in one step
-AIM = 0.985  # part of a size that is aimed at
+LEAST_PRICE, HIGHEST_PRICE = 1e-8, 0.5  # at which all is spent, and nothing
+AIM = 0.995  # part of a size that is aimed at
 USUAL_BITS = 4.5  # of a weight
+USUAL_SHARE = 0.08  # of the bits that a network with a prior takes, but for
+LEAST_BITS = 240
 ROUNDING_ERROR = 1 / (12 * 255**2)  # squared, of 8-bit pixels
 
 
 class Goal(Protocol):
-    """What a fit aims at."""
+    """What a fit aims at.
+
+    Attributes:
+        gap: What rounded latents give over what relaxed ones give, as last measured.
+    """
+
+    gap: float
 
     def excess(self, error: float, bits: float) -> float:
         """Return by which factor the price should rise.
@@ -37,17 +45,19 @@ class Goal(Protocol):
         """
 
 
-@dataclass(frozen=True)
+@dataclass
 class SizeGoal:
     """A number of bits a pixel.
 
     Attributes:
         bits: To aim at, a pixel, with those of the network.
         network_bits: What the network will take of them.
+        gap: Bits of rounded latents over those of relaxed ones.
     """
 
     bits: float
     network_bits: float
+    gap: float = 1.0
 
     def excess(self, error: float, bits: float) -> float:
         """Return bits over bits to aim at.
@@ -56,7 +66,7 @@ class SizeGoal:
         2.0
         """
         del error
-        return (bits + self.network_bits) / self.bits
+        return (bits * self.gap + self.network_bits) / self.bits
 
 
 @dataclass
@@ -65,7 +75,7 @@ class QualityGoal:
 
     Attributes:
         error: To aim at.
-        gap: Error of rounded latents over that of relaxed ones, as last measured.
+        gap: Error of rounded latents over that of relaxed ones.
     """
 
     error: float
@@ -99,60 +109,84 @@ class Steering:
         """Take note of what a step measured."""
         self.seen[part] = error, bits
 
-    def mean_error(self) -> float:
-        """Return the mean of the last errors."""
-        return fmean(error for error, _ in self.seen.values())
+    def compare(self, error: float, bits: float) -> None:
+        """Take note of what rounded latents give in the whole picture.
 
-    def factor(self) -> float:
-        """Return by what to multiply the price in this step.
+        >>> steering = Steering(QualityGoal(0.01), steps=16)
+        >>> steering.see("top", 0.01, 0.5)
+        >>> steering.compare(0.012, 0.5)
+        >>> steering.goal.gap
+        1.2
+        """
+        relaxed_error, relaxed_bits = self._means()
+        is_size = isinstance(self.goal, SizeGoal)
+        rounded, relaxed = (bits, relaxed_bits) if is_size else (error, relaxed_error)
+        self.goal.gap = rounded / relaxed if relaxed else 1.0
+
+    def _means(self) -> tuple[float, float]:
+        errors, bits = zip(*self.seen.values(), strict=True)
+        return fmean(errors), fmean(bits)
+
+    def price(self, before: float) -> float:
+        """Return the price in this step, from that of the step before.
 
         >>> steering = Steering(SizeGoal(bits=0.5, network_bits=0.0), steps=16)
         >>> steering.see("top", 0.001, 0.52)
-        >>> round(steering.factor(), 3)
-        1.04
+        >>> round(steering.price(0.001), 5)
+        0.00104
         """
-        bits = fmean(bits for _, bits in self.seen.values())
-        excess = self.goal.excess(self.mean_error(), bits)
-        return float(min(max(excess ** (FORCE / self.steps), 1 / MOST_CHANGE), MOST_CHANGE))
+        excess = self.goal.excess(*self._means())
+        factor = min(max(excess ** (FORCE / self.steps), 1 / MOST_CHANGE), MOST_CHANGE)
+        return within_limits(before * factor)
 
 
-def price_of_psnr(target_db: float, tried: Sequence[tuple[float, float]]) -> float:
-    """Return the price at which a PSNR is to be expected.
+def within_limits(price: float) -> float:
+    """Return the nearest price between those at which nothing changes any more.
+
+    >>> within_limits(0.001), within_limits(0.0)
+    (0.001, 1e-08)
+    """
+    return min(max(price, LEAST_PRICE), HIGHEST_PRICE)
+
+
+def target_db(options: Options) -> float | None:
+    """Return the PSNR or, in dB of a byte, the size to aim at; None where the price is given.
+
+    >>> from imgnet.presets import Preset
+    >>> round(target_db(Options(Preset(100, 4096), budget_bytes=1000)), 2)
+    29.98
+    """
+    if options.budget_bytes is None:
+        return options.target_psnr_db
+    return 10 * log10(AIM * options.budget_bytes)
+
+
+def steering_of(
+    options: Options, num_pixels: int, num_weights: int, has_prior: bool, rounding_error: float
+) -> Steering | None:
+    """Return what adjusts the price of a bit in a fit; None where the price is given.
 
     Args:
-        target_db: The PSNR.
-        tried: Prices and the PSNR that each has given, the last one being the best guess so far.
-
-    >>> round(price_of_psnr(30.0, [(0.001, 30.5)]), 5)
-    0.00126
-    >>> round(price_of_psnr(30.0, [(0.001, 34.0), (0.01, 28.8)]), 5)
-    0.00588
-    """
-    price, psnr_db = tried[-1]
-    slope = USUAL_SLOPE
-    if len(tried) > 1 and tried[-2][0] != price:
-        before, before_db = tried[-2]
-        slope = (psnr_db - before_db) / log10(price / before)
-    slope = min(max(slope, STEEPEST), FLATTEST)
-    decades = (target_db - psnr_db) / slope
-    return float(price * 10 ** min(max(decades, -MOST_DECADES), MOST_DECADES))
-
-
-def steering_of(options: Options, num_pixels: int, num_weights: int) -> Steering | None:
-    """Return what adjusts the price of a bit in a fit; None where the price is given.
+        options: Of the fit.
+        num_pixels: Of the picture.
+        num_weights: Of the network.
+        has_prior: Whether its weights are coded as differences from a prior.
+        rounding_error: Squared, of the pixels that are drawn.
 
     >>> from imgnet.presets import Preset
     >>> options = Options(Preset(100, 4096), target_psnr_db=30.0)
-    >>> steering = steering_of(options, 768 * 512, 1500)
+    >>> steering = steering_of(options, 768 * 512, 1500, True, ROUNDING_ERROR)
     >>> round(steering.goal.error, 4)
     0.001
     """
     goal: Goal
     if options.budget_bytes is not None:
         bits, network_bits = 8 * AIM * options.budget_bytes, USUAL_BITS * num_weights
+        if has_prior:
+            network_bits = LEAST_BITS + USUAL_SHARE * bits
         goal = SizeGoal(bits / num_pixels, network_bits / num_pixels)
     elif options.target_psnr_db is not None:
-        error = 10 ** (-options.target_psnr_db / 10) - ROUNDING_ERROR
+        error = 10 ** (-options.target_psnr_db / 10) - rounding_error
         goal = QualityGoal(max(error, ROUNDING_ERROR / 100))
     else:
         return None

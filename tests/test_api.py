@@ -137,7 +137,24 @@ def test_a_target_out_of_reach_is_an_error(weights: str, options: dict[str, floa
     with pytest.raises(imgnet.TargetError) as error:
         encode(weights=weights, **options)
     assert "\n" not in str(error.value)
-    assert "too small" in str(error.value)
+    assert str(error.value).startswith("cannot reach")
+    best = error.value.best
+    assert f"{len(to_bytes(best)):,} bytes" in str(error.value) or "bpp" in str(error.value)
+    assert imgnet.decode(best).shape == picture().shape
+
+
+@pytest.mark.parametrize("model", ["grid", "gated", "mlp"])
+def test_a_target_psnr_out_of_reach_is_an_error_that_names_what_is(model: str) -> None:
+    with pytest.raises(
+        imgnet.TargetError, match=r"cannot reach 90 dB .*: \d+\.\d\.\.\d+\.\d dB"
+    ) as error:
+        encode(model=model, target_psnr=90.0, effort=1, time_limit=0.5)
+    report = error.value.best.report
+    assert f"{report.psnr_db:.2f} dB" in str(error.value)
+
+
+def test_a_fit_that_was_asked_to_end_misses_no_psnr() -> None:
+    assert encode(target_psnr=90.0, should_stop=lambda: True).report is not None
 
 
 def test_a_target_too_small_for_a_network_set_by_hand_is_an_error(

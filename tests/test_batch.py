@@ -39,20 +39,26 @@ def test_a_task_travels_with_its_bytes_both_ways(photo: Path) -> None:
 
 
 def test_a_fault_is_an_outcome_that_names_the_file(photo: Path) -> None:
-    options = OPTIONS | {"target_size": 9}
+    options = OPTIONS | {"effort": 99}
     outcome = encode_one(Task("my.png", photo, photo.with_suffix(".inr"), options))
-    assert outcome.exit_code == 5
-    assert str(outcome.result.error).startswith("my.png: a target of 9 bytes")
+    assert outcome.exit_code == 2
+    assert str(outcome.result.error).startswith("my.png: effort 99")
     assert outcome.result.status == "failed"
     assert list(photo.parent.iterdir()) == [photo]
 
 
 @pytest.mark.parametrize("with_file", [True, False])
-def test_a_psnr_that_is_missed_is_written_and_told(photo: Path, with_file: bool) -> None:
+@pytest.mark.parametrize(
+    "target", [{"target_psnr": 90.0}, {"target_size": 9}, {"target_bpp": 0.01}]
+)
+def test_a_target_that_is_missed_is_written_and_told(
+    photo: Path, with_file: bool, target: dict[str, float]
+) -> None:
     path = photo.with_suffix(".inr") if with_file else None
-    outcome = encode_one(Task("my.png", photo, path, OPTIONS | {"target_psnr": 90.0}))
+    outcome = encode_one(Task("my.png", photo, path, OPTIONS | target))
     assert outcome.exit_code == 5
-    assert str(outcome.result.error).startswith("my.png: 90 dB were not reached but")
+    assert str(outcome.result.error).startswith("my.png: cannot reach")
+    assert (f"the best is written to {path}" in str(outcome.result.error)) == with_file
     assert outcome.result.status == "done"
     assert api.verify(path or from_bytes(outcome.data or b""))
 

@@ -92,7 +92,6 @@ BAD_INPUT = [
     ("encode photo.png --num-layers 99", 2, "--num-layers"),
     ("encode photo.png --keep 2", 2, "keep"),
     ("encode photo.png --mask missing.png", 3, "missing.png"),
-    ("encode photo.png --target-size 9", 5, "9 bytes"),
     ("resample photo.png -o x.png --size 0", 2, "size 0"),
     ("resample photo.png -o x.png --scale 0", 2, "--scale"),
     ("encode", 2, "IMAGE"),
@@ -212,6 +211,22 @@ def test_options_reach_the_fit(photo: Path, capfd: Capture) -> None:
     assert encoded.spec.family == "mlp"
     assert (encoded.spec.dim_hidden, encoded.spec.num_layers) == (12, 2)
     assert encoded.weights == "float32"
+
+
+@pytest.mark.parametrize("model", ["grid", "gated", "mlp"])
+@pytest.mark.parametrize("target", ["size 9", "bpp 0.01", "psnr 90"])
+def test_a_target_out_of_reach_is_a_fault_but_the_nearest_file_is_there(
+    model: str, target: str, photo: Path, capfd: Capture
+) -> None:
+    path = photo.with_name("near.inr")
+    name, _, value = target.partition(" ")
+    line = ["encode", str(photo), "-o", str(path), "--model", model, f"--target-{name}", value]
+    assert run([*line, *FAST]) == 5
+    err = capfd.readouterr().err
+    assert f"cannot reach {value} " in err
+    assert "reachable here: " in err
+    assert err.endswith(f"the best is written to {path}\n")
+    assert from_bytes(path.read_bytes()).spec.family == model
 
 
 def test_target_size_is_never_exceeded(photo: Path, capfd: Capture) -> None:

@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from typing import Any
 
@@ -14,6 +14,7 @@ from imgnet import fit as fit_module
 from imgnet.codestream import pack
 from imgnet.errors import UsageError
 from imgnet.fit import Options, Result, fit
+from imgnet.fitting import Arrays
 from imgnet.masks import counted_samples
 from imgnet.metrics import psnr_db
 from imgnet.presets import Preset
@@ -58,6 +59,10 @@ def stored(spec: Spec, result: Result) -> bytes:
     return pack(spec, result.quantized)
 
 
+def keeping(taken: dict[int, Arrays]) -> Callable[[Spec, int, Arrays], None]:
+    return lambda _, step, parameters: taken.__setitem__(step, parameters)
+
+
 def same(a: Result, b: Result) -> bool:
     return all(np.array_equal(a.parameters[name], b.parameters[name]) for name in a.parameters)
 
@@ -90,6 +95,20 @@ def test_the_budget_is_kept_where_training_drifts_above_it(
     results = [fit(GATED, picture(), replace(CODED, seed=seed)) for seed in (0, 1, 2)]
     assert all(630 < len(stored(GATED, result)) <= 700 for result in results)
     assert sum(drawn_psnr_db(GATED, result) for result in results) / 3 > flat_psnr_db() + 4
+
+
+def test_a_psnr_that_is_asked_for_is_met_in_fewer_bytes() -> None:
+    best = fit(GATED, picture(), CODED)
+    wanted = drawn_psnr_db(GATED, best) - 2
+    result = fit(GATED, picture(), replace(CODED, target_psnr_db=wanted))
+    assert drawn_psnr_db(GATED, result) == pytest.approx(wanted, abs=0.1)
+    assert len(stored(GATED, result)) < 0.9 * len(stored(GATED, best))
+
+
+def test_a_psnr_that_is_too_high_gives_what_the_bytes_give() -> None:
+    result = fit(GATED, picture(), replace(CODED, target_psnr_db=90.0))
+    assert 630 < len(stored(GATED, result)) <= 700
+    assert drawn_psnr_db(GATED, result) > flat_psnr_db() + 4
 
 
 def test_what_is_stored_is_what_was_fitted() -> None:
@@ -139,8 +158,8 @@ def test_the_best_network_is_kept_not_the_last(
                 group["lr"] = 3.0
 
     monkeypatch.setattr(fit_module._Fit, "_set_learning_rate", ruinous)
-    last: dict[int, dict[str, NDArray[np.float32]]] = {}
-    watched = replace(options, snapshot_every=SHORT.steps, on_snapshot=last.__setitem__)
+    last: dict[int, Arrays] = {}
+    watched = replace(options, snapshot_every=SHORT.steps, on_snapshot=keeping(last))
     result = fit(GATED, picture(), watched)
     assert psnr_db(picture(), render(GATED, last[SHORT.steps])) < flat_psnr_db() + 1
     assert drawn_psnr_db(GATED, result) > flat_psnr_db() + 3
@@ -185,8 +204,8 @@ def test_flat_pictures_are_drawn_flat(colour: tuple[int, int, int]) -> None:
 
 
 def test_snapshots_come_every_n_steps_as_they_would_be_stored() -> None:
-    taken: dict[int, dict[str, NDArray[np.float32]]] = {}
-    fit(GATED, picture(), replace(CODED, snapshot_every=40, on_snapshot=taken.__setitem__))
+    taken: dict[int, Arrays] = {}
+    fit(GATED, picture(), replace(CODED, snapshot_every=40, on_snapshot=keeping(taken)))
     assert list(taken) == [40, 80, 120]
     early, _, late = (psnr_db(picture(), render(GATED, p)) for p in taken.values())
     assert late > early
@@ -208,7 +227,7 @@ def test_progress_counts_up(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_an_interrupt_passes_through() -> None:
-    def interrupt(_progress: object, _parameters: object) -> None:
+    def interrupt(*_: object) -> None:
         raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):

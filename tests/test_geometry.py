@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from imgnet.errors import UsageError
-from imgnet.geometry import MAX_PIXELS, MAX_SIDE, Crop, Size, resolve_size
+from imgnet.geometry import MAX_PIXELS, MAX_SIDE, Crop, Size, max_pixels, resolve_size
 
 
 @pytest.mark.parametrize(
@@ -73,3 +73,21 @@ def test_crops_inside_the_picture(crop: Crop) -> None:
 def test_crops_outside_the_picture(crop: Crop) -> None:
     with pytest.raises(UsageError, match="8x5"):
         crop.check(8, 5)
+
+
+def test_the_environment_lowers_the_limit_of_pixels(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert max_pixels() == MAX_PIXELS
+    for text, most in (("", MAX_PIXELS), ("99", 99), (str(10 * MAX_PIXELS), MAX_PIXELS)):
+        monkeypatch.setenv("IMGNET_MAX_PIXELS", text)
+        assert max_pixels() == most
+    monkeypatch.setenv("IMGNET_MAX_PIXELS", "99")
+    assert resolve_size((9, 11), None) == (9, 11)
+    with pytest.raises(UsageError, match="at most 99 pixels"):
+        resolve_size((10, 10), None)
+
+
+@pytest.mark.parametrize("text", ["many", "-5", "1e6"])
+def test_a_limit_that_is_no_number_is_refused(text: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("IMGNET_MAX_PIXELS", text)
+    with pytest.raises(UsageError, match="IMGNET_MAX_PIXELS"):
+        max_pixels()

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import time
 from dataclasses import replace
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,7 @@ from imgnet import api, grid_fit, gridstream
 from imgnet.analysis import first_step
 from imgnet.codestream import step_size
 from imgnet.errors import UsageError
-from imgnet.fitting import Options, Result
+from imgnet.fitting import Arrays, Options, Result
 from imgnet.grid_fit import fit_grid
 from imgnet.masks import counted_samples
 from imgnet.metrics import psnr_db
@@ -180,8 +181,13 @@ def test_seen_pixels_are_fitted() -> None:
 
 
 def test_snapshots_come_every_n_steps_as_they_would_be_stored() -> None:
-    taken: dict[int, dict[str, NDArray[np.float32]]] = {}
-    watched = replace(QUICK, snapshot_every=10, on_snapshot=taken.__setitem__)
+    taken: dict[int, Arrays] = {}
+
+    def keep(spec: Spec, step: int, parameters: Arrays) -> None:
+        assert spec == SMALL
+        taken[step] = parameters
+
+    watched = replace(QUICK, snapshot_every=10, on_snapshot=keep)
     result = fit_grid(SMALL, PIXELS, watched, LMBDA)
     assert list(taken) == [10, 20, 30, 40]
     assert {name: array.shape for name, array in taken[10].items()} == SMALL.shapes()
@@ -231,7 +237,7 @@ def test_tall_pictures_are_seen_in_parts_and_learned_as_a_whole() -> None:
 
 
 def test_an_interrupt_passes_through() -> None:
-    def interrupt(_step: object, _parameters: object) -> None:
+    def interrupt(*_: object) -> None:
         raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
@@ -295,6 +301,21 @@ def test_a_psnr_that_is_asked_for_is_reached() -> None:
     assert encoded.report.psnr_db == pytest.approx(32.0, abs=0.1)
 
 
-def test_time_that_is_up_leaves_a_psnr_as_it_is() -> None:
-    options = replace(TINY, target_psnr_db=60.0, time_limit_s=1e-6)
+@pytest.mark.parametrize("target", [{"target_psnr_db": 60.0}, {"budget_bytes": 9000}])
+def test_time_that_is_up_leaves_a_file_as_it_is(target: dict[str, Any]) -> None:
+    options = replace(TINY, **target, time_limit_s=1e-6)
     assert fit_grid(SMALL, PIXELS, options, LMBDA).steps < SHORT.steps
+
+
+def test_a_correction_ends_when_it_is_asked_to() -> None:
+    asked = count()
+    options = replace(TINY, target_psnr_db=60.0, should_stop=lambda: next(asked) > 12)
+    assert fit_grid(SMALL, PIXELS, options, LMBDA).steps < TINY.preset.steps + 8
+
+
+@pytest.mark.parametrize("budget", [250, 600])
+def test_a_size_is_corrected_until_it_is_near(budget: int) -> None:
+    """At a price that is far from what the size needs."""
+    pixels = np.random.default_rng(0).normal(128, 30, (20, 24, 3)).clip(0, 255).astype(np.uint8)
+    result = fit_grid(SMALL, pixels, replace(QUICK, budget_bytes=budget), 0.05)
+    assert 0.9 * budget < len(stored(SMALL, result)) < 1.1 * budget

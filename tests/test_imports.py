@@ -15,11 +15,11 @@ import imgnet
 PACKAGE = Path(imgnet.__file__).parent
 
 FLOORS = {
-    0: {"errors", "geometry", "interrupts", "presets", "progress", "rate", "spec"},
+    0: {"errors", "geometry", "interrupts", "presets", "progress", "rate", "spec", "trend"},
     1: {
         *("codestream", "container", "entropy", "fitting", "masks", "metrics", "pixels", "render"),
         *("comparison", "deep", "formats", "metadata", "photo", "profile", "similarity"),
-        *("tensorfile",),
+        *("targets", "tensorfile"),
         *(
             "context",
             "priors",
@@ -61,7 +61,7 @@ FLOORS = {
             "latents",
         ),
     },
-    3: {"api", "breakdown", "describe", "encoding"},
+    3: {"api", "breakdown", "describe", "encoding", "psnr_search"},
     4: {
         *("__init__", "__main__", "bench", "cli"),
         *("plugin", "registration"),

@@ -6,57 +6,107 @@ import pytest
 
 from imgnet.fitting import Options
 from imgnet.presets import Preset
-from imgnet.steering import MOST_CHANGE, QualityGoal, SizeGoal, Steering, steering_of
+from imgnet.steering import (
+    HIGHEST_PRICE,
+    LEAST_PRICE,
+    MOST_CHANGE,
+    ROUNDING_ERROR,
+    Goal,
+    QualityGoal,
+    SizeGoal,
+    Steering,
+    steering_of,
+)
 
 OPTIONS = Options(Preset(steps=160, pixels_per_step=4096))
 
 
+def goal_of(options: Options, *, has_prior: bool = False, rounding_error: float = 0.0) -> Goal:
+    steering = steering_of(options, 10_000, 100, has_prior=has_prior, rounding_error=rounding_error)
+    assert steering is not None
+    return steering.goal
+
+
 def test_a_price_that_is_given_stays() -> None:
-    assert steering_of(OPTIONS, 1000, 10) is None
+    assert steering_of(OPTIONS, 1000, 10, has_prior=True, rounding_error=0.0) is None
 
 
 def test_bits_of_the_network_count() -> None:
-    steering = steering_of(replace(OPTIONS, budget_bytes=1000), 10_000, 100)
-    assert steering is not None
-    assert steering.goal.excess(0.1, 0.0) == pytest.approx(450 / 7880)
-    assert steering.goal.excess(0.1, 0.8 * 0.985 - 0.045) == pytest.approx(1.0)
+    goal = goal_of(replace(OPTIONS, budget_bytes=1000))
+    assert goal.excess(0.1, 0.0) == pytest.approx(450 / 7960)
+    assert goal.excess(0.1, 0.8 * 0.995 - 0.045) == pytest.approx(1.0)
+
+
+def test_a_network_with_a_prior_takes_a_part_of_the_bits() -> None:
+    goals = [goal_of(replace(OPTIONS, budget_bytes=n), has_prior=True) for n in (100, 10_000)]
+    assert [goal.excess(0.1, 0.0) for goal in goals] == pytest.approx(
+        [0.08 + 240 / 796, 0.083], 0.01
+    )
+
+
+def test_rounding_is_a_part_of_the_error_where_pixels_are_rounded() -> None:
+    options = replace(OPTIONS, target_psnr_db=50.0)
+    fine, rounded = (goal_of(options, rounding_error=error) for error in (0.0, ROUNDING_ERROR))
+    assert fine.excess(1e-5, 0.0) == pytest.approx(1.0)
+    assert rounded.excess(1e-5 - ROUNDING_ERROR, 0.0) == pytest.approx(1.0)
 
 
 @pytest.mark.parametrize(("bits", "rises"), [(0.6, True), (0.4, False)])
 def test_too_many_bits_raise_the_price(bits: float, rises: bool) -> None:
     steering = Steering(SizeGoal(0.5, 0.0), 160)
     steering.see(0, 0.01, bits)
-    assert (steering.factor() > 1) == rises
+    assert (steering.price(0.01) > 0.01) == rises
 
 
 @pytest.mark.parametrize(("error", "rises"), [(0.012, False), (0.008, True)])
 def test_too_little_error_raises_the_price(error: float, rises: bool) -> None:
     steering = Steering(QualityGoal(0.01), 160)
     steering.see(0, error, 0.5)
-    assert (steering.factor() > 1) == rises
+    assert (steering.price(0.01) > 0.01) == rises
 
 
-def test_the_gap_counts_as_error() -> None:
-    goal = QualityGoal(0.01, gap=2.0)
-    assert goal.excess(0.005, 0.0) == pytest.approx(1.0)
+@pytest.mark.parametrize(
+    ("goal", "excess"), [(QualityGoal(0.01), 1 / 3), (SizeGoal(0.4, 0.1), (0.3 * 2 + 0.1) / 0.4)]
+)
+def test_what_rounded_latents_give_counts(goal: Goal, excess: float) -> None:
+    steering = Steering(goal, 16)
+    for part, error, bits in ((0, 0.005, 0.2), (1, 0.015, 0.4)):
+        steering.see(part, error, bits)
+    steering.compare(error=0.03, bits=0.6)
+    assert goal.excess(0.01, 0.3) == pytest.approx(excess)
+
+
+def test_nothing_to_compare_with_is_no_fault() -> None:
+    steering = Steering(SizeGoal(0.4, 0.1), 16)
+    steering.see(0, 0.01, 0.0)
+    steering.compare(0.01, 0.0)
+    assert steering.goal.excess(0.01, 0.3) == pytest.approx(1.0)
 
 
 def test_all_parts_count_once_with_their_last_values() -> None:
     steering = Steering(SizeGoal(0.5, 0.0), 16)
     for part, bits in (("a", 9.0), ("b", 0.7), ("a", 0.3)):
         steering.see(part, 0.01, bits)
-    assert steering.factor() == pytest.approx(1.0)
+    assert steering.price(0.01) == pytest.approx(0.01)
 
 
 def test_a_step_changes_the_price_by_a_little() -> None:
     steering = Steering(SizeGoal(0.5, 0.0), 16)
     steering.see(0, 0.01, 50.0)
-    assert steering.factor() == MOST_CHANGE
+    assert steering.price(0.01) == pytest.approx(0.01 * MOST_CHANGE)
     steering.see(0, 0.01, 0.001)
-    assert steering.factor() == 1 / MOST_CHANGE
+    assert steering.price(0.01) == pytest.approx(0.01 / MOST_CHANGE)
+
+
+def test_a_price_stays_where_it_changes_something() -> None:
+    steering = Steering(SizeGoal(0.5, 0.0), 16)
+    steering.see(0, 0.01, 50.0)
+    assert steering.price(HIGHEST_PRICE) == HIGHEST_PRICE
+    steering.see(0, 0.01, 0.001)
+    assert steering.price(LEAST_PRICE) == LEAST_PRICE
 
 
 def test_a_whole_schedule_of_one_excess_changes_the_price_by_its_force() -> None:
     steering = Steering(SizeGoal(0.5, 0.0), 1000)
     steering.see(0, 0.01, 0.55)
-    assert steering.factor() ** 1000 == pytest.approx(1.1**16)
+    assert (steering.price(0.01) / 0.01) ** 1000 == pytest.approx(1.1**16)

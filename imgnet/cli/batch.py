@@ -46,19 +46,25 @@ class Reporter:
         result = outcome.result
         if outcome.data is not None:
             write_stdout(outcome.data, self.stdout)
-        self.counts[result.status] += 1
         if outcome.exit_code:
             self.codes.append(outcome.exit_code)
             complain(result.error)
-        elif not self.quiet:
-            for note in outcome.notes:
-                complain(f"{name_of(result.input)}: {note}")
-            say(result.as_text())
-            if self.verbose and result.status == "done":
-                for line in detail_lines(outcome):
-                    say(line)
+        else:
+            self.counts[result.status] += 1
+            self._say(outcome)
         if self.as_json:
             print_result(result.as_json(), self.stdout)
+
+    def _say(self, outcome: Outcome) -> None:
+        if self.quiet:
+            return
+        result = outcome.result
+        for note in outcome.notes:
+            complain(f"{name_of(result.input)}: {note}")
+        say(result.as_text())
+        if self.verbose and result.status == "done":
+            for line in detail_lines(outcome):
+                say(line)
 
     def finish(self) -> int:
         """Sum up where some failed; return the exit code of the program."""

@@ -55,7 +55,7 @@ def encode(
     ] = None,
     target_psnr: Annotated[
         float | None,
-        typer.Option(metavar="DB", min=1, max=100, help="Aim at this PSNR; only with grid."),
+        typer.Option(metavar="DB", min=1, max=100, help="Reach this PSNR, within 0.1 dB."),
     ] = None,
     effort: options.Effort = 3,
     time_limit: options.TimeLimit = None,

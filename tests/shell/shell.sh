@@ -127,6 +127,20 @@ check 'closed stdin is a fault' ended 3
 run bash -c 'imgnet decode missing.inr 2>&-'
 check 'closed stderr sends no words to stdout' empty_stdout
 
+# --- Limits
+
+run env IMGNET_MAX_PIXELS=1000 imgnet decode grid.inr -o limited.png
+check 'a file beyond the limit of pixels is refused' ended 4
+check 'with the limit' said 'the limit of 1000'
+run env IMGNET_MAX_PIXELS=1000 imgnet encode grid.png -o limited.inr "${tiny[@]}"
+check 'and so is an image' ended 3
+run env IMGNET_MAX_PIXELS=2000 imgnet decode grid.inr -o limited.png --size 100
+check 'and a size to draw at' ended 2
+run env IMGNET_MAX_PIXELS=2000 imgnet decode grid.inr -o limited.png --quiet
+check 'what is within it is drawn' is_png limited.png
+run env IMGNET_MAX_PIXELS=few imgnet decode grid.inr -o limited.png
+check 'a limit that is no number is refused' ended 2
+
 # --- How much is said
 
 run imgnet decode grid.inr -o a.png --quiet
