@@ -13,17 +13,21 @@ from imgnet.codestream import Quantized
 from imgnet.gridstream import grid_laws, latent_bits
 from imgnet.spec import Spec, latents_name
 
-FIRST_PART = 64  # of the moves, as many are tried at first; then twice as many, and so on
-PRECISION = 16  # part of the moves that are made, by which they may be too many
+FIRST_PART = 64  # of the changes, as many are tried at first; then twice as many, and so on
+PRECISION = 16  # part of the changes that are made, by which they may be too many
 
 Tensors = dict[str, Quantized]
-Indices = NDArray[np.integer]
+Order = NDArray[np.integer]  # of latents, counted through all grids
+Floats = NDArray[np.float64]
 
 
 def trim(
     spec: Spec, quantized: Mapping[str, Quantized], num_bytes: Callable[[Tensors], int], most: int
 ) -> Tensors:
-    """Move latents a step towards zero, those that save most for their error first, until it fits.
+    """Move latents a step towards zero, those first that save most for their error, until it fits.
+
+    Where no such move saves anything, as with a network that has learned nothing, latents become
+    zero, of the finest level first and there the dearest.
 
     Args:
         spec: Shape of the network.
@@ -34,62 +38,81 @@ def trim(
     Returns:
         All tensors, without any latents where even that is too large.
     """
-    tensors, names = dict(quantized), [latents_name(*grid) for grid in spec.grids()]
-    while num_bytes(tensors) > most:
+    tensors = dict(quantized)
+
+    def fits(tried: Tensors) -> bool:
+        return num_bytes(tried) <= most
+
+    while not fits(tensors):
         order = _moves(spec, tensors)
         if not len(order):
-            nothing = {name: np.zeros_like(tensors[name].values) for name in names}
-            return _with_values(tensors, nothing)
-        move = partial(_moved, tensors, names, order)
-        tensors = _moved_enough(move, len(order), lambda tried: num_bytes(tried) <= most)
+            order = _dearest(spec, tensors)
+            return _enough(partial(_changed, spec, tensors, np.zeros_like, order), order.size, fits)
+        tensors = _enough(partial(_changed, spec, tensors, _nearer_zero, order), order.size, fits)
     return tensors
 
 
-def _moves(spec: Spec, tensors: Tensors) -> Indices:
-    """Return which latents, counted through all grids, to move a step towards zero: best first.
+def _moves(spec: Spec, tensors: Tensors) -> Order:
+    """Return which latents to move a step towards zero, best first.
 
     A step of level k is 2**(k / 2) times as fine as one of level 0, and seen in 4**k pixels.
     """
-    laws = grid_laws(spec, tensors)
-    saved = []
-    for (_, level), (name, law) in zip(spec.grids(), laws.items(), strict=True):
-        values = tensors[name].values.ravel()
-        bits = latent_bits(values, law) - latent_bits(values - np.sign(values), law)
-        saved.append(bits * 2.0**-level)
-    scores = np.concatenate(saved)
-    order = np.argsort(-scores, kind="stable")
-    return order[: np.count_nonzero(scores > 0)]
+    bits, levels = _bits(spec, tensors, lambda values: values)
+    gains = (bits - _bits(spec, tensors, _nearer_zero)[0]) * 2.0**-levels
+    return np.argsort(-gains, kind="stable")[: np.count_nonzero(gains > 0)]
 
 
-def _moved_enough(
-    move: Callable[[int], Tensors], available: int, fits: Callable[[Tensors], bool]
+def _dearest(spec: Spec, tensors: Tensors) -> Order:
+    bits, levels = _bits(spec, tensors, lambda values: values)
+    return np.lexsort((-bits, levels))
+
+
+def _bits(spec: Spec, tensors: Tensors, changed: Callable[[Order], Order]) -> tuple[Floats, Floats]:
+    """Return bits and level of each latent (N,), were it changed and its law the same."""
+    bits, levels = [], []
+    for (_, level), (name, laws) in zip(
+        spec.grids(), grid_laws(spec, tensors).items(), strict=True
+    ):
+        values = changed(tensors[name].values.ravel())
+        bits.append(latent_bits(values, laws))
+        levels.append(np.full(values.size, float(level)))
+    return np.concatenate(bits), np.concatenate(levels)
+
+
+def _nearer_zero(values: Order) -> Order:
+    return values - np.sign(values)
+
+
+def _enough(
+    change: Callable[[int], Tensors], available: int, fits: Callable[[Tensors], bool]
 ) -> Tensors:
-    """Make about as few moves as it takes to fit, or all where that is not enough."""
+    """Make about as few changes as it takes to fit, or all where that is not enough."""
     too_few, enough = 0, max(1, available // FIRST_PART)
-    while not fits(moved := move(enough)):
+    while not fits(changed := change(enough)):
         if enough >= available:
-            return moved
+            return changed
         too_few, enough = enough, 2 * enough
     while enough - too_few > max(1, enough // PRECISION):
         middle = (too_few + enough) // 2
-        tried = move(middle)
+        tried = change(middle)
         if fits(tried):
-            enough, moved = middle, tried
+            enough, changed = middle, tried
         else:
             too_few = middle
-    return moved
+    return changed
 
 
-def _moved(tensors: Tensors, names: list[str], order: Indices, number: int) -> Tensors:
+def _changed(
+    spec: Spec, tensors: Tensors, change: Callable[[Order], Order], order: Order, number: int
+) -> Tensors:
+    """Change the first latents of an order."""
+    names = [latents_name(*grid) for grid in spec.grids()]
     sizes = [tensors[name].values.size for name in names]
-    is_moved = np.zeros(sum(sizes), bool)
-    is_moved[order[:number]] = True
-    values = {}
-    for name, part in zip(names, np.split(is_moved, np.cumsum(sizes)[:-1]), strict=True):
+    is_changed = np.zeros(sum(sizes), bool)
+    is_changed[order[:number]] = True
+    changed = dict(tensors)
+    for name, part in zip(names, np.split(is_changed, np.cumsum(sizes)[:-1]), strict=True):
         before = tensors[name].values
-        values[name] = before - np.sign(before) * part.reshape(before.shape)
-    return _with_values(tensors, values)
-
-
-def _with_values(tensors: Tensors, values: Mapping[str, NDArray[np.int32]]) -> Tensors:
-    return tensors | {name: replace(tensors[name], values=v) for name, v in values.items()}
+        values = np.where(part.reshape(before.shape), change(before), before)
+        changed[name] = replace(tensors[name], values=values)
+    return changed

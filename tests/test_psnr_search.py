@@ -117,6 +117,6 @@ def test_the_end_of_the_search_can_be_asked_for(monkeypatch: pytest.MonkeyPatch)
 @pytest.mark.parametrize("model", ["gated", "mlp"])
 def test_a_psnr_that_is_asked_for_is_reached(model: str) -> None:
     pixels: Pixels = picture(32, 24)
-    encoded = imgnet.encode(pixels, model=model, target_psnr=27.0, effort=1, device="cpu")
+    encoded = imgnet.encode(pixels, model=model, target_psnr=23.0, effort=1, device="cpu")
     assert encoded.report is not None
-    assert encoded.report.psnr_db == pytest.approx(27.0, abs=0.1)
+    assert encoded.report.psnr_db == pytest.approx(23.0, abs=0.1)
