@@ -10,8 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from imgnet.codestream import Quantized
-from imgnet.gridstream import grid_laws, latent_bits
-from imgnet.spec import Spec, latents_name
+from imgnet.gridstream import grid_laws, latent_bits, step_of
+from imgnet.spec import Spec, latents_name, network_shapes
 
 FIRST_PART = 64  # of the changes, as many are tried at first; then twice as many, and so on
 PRECISION = 16  # part of the changes that are made, by which they may be too many
@@ -27,7 +27,8 @@ def trim(
     """Move latents a step towards zero, those first that save most for their error, until it fits.
 
     Where no such move saves anything, as with a network that has learned nothing, latents become
-    zero, of the finest level first and there the dearest.
+    zero, of the finest level first and there the dearest; where even that is too little, the same
+    is done with a network in steps twice as large.
 
     Args:
         spec: Shape of the network.
@@ -36,19 +37,24 @@ def trim(
         most: Size not to exceed.
 
     Returns:
-        All tensors, without any latents where even that is too large.
+        All tensors, without any latents and with whole weights where even that is too large.
     """
-    tensors = dict(quantized)
+    tensors = whole = dict(quantized)
 
     def fits(tried: Tensors) -> bool:
         return num_bytes(tried) <= most
 
     while not fits(tensors):
         order = _moves(spec, tensors)
-        if not len(order):
-            order = _dearest(spec, tensors)
-            return _enough(partial(_changed, spec, tensors, np.zeros_like, order), order.size, fits)
-        tensors = _enough(partial(_changed, spec, tensors, _nearer_zero, order), order.size, fits)
+        if order.size:
+            change = partial(_changed, spec, tensors, _nearer_zero, order)
+            tensors = _enough(change, order.size, fits)
+            continue
+        order = _dearest(spec, tensors)
+        tensors = _enough(partial(_changed, spec, tensors, np.zeros_like, order), order.size, fits)
+        if fits(tensors) or _is_roughest(spec, whole):
+            break
+        tensors = whole = _rougher(spec, whole)
     return tensors
 
 
@@ -116,3 +122,21 @@ def _changed(
         values = np.where(part.reshape(before.shape), change(before), before)
         changed[name] = replace(tensors[name], values=values)
     return changed
+
+
+def _is_roughest(spec: Spec, tensors: Tensors) -> bool:
+    return all(tensors[name].step == step_of(0) for name in network_shapes(spec))
+
+
+def _rougher(spec: Spec, tensors: Tensors) -> Tensors:
+    """Return all tensors with the network's in steps twice as large, but at most 1."""
+    halved = {
+        name: replace(
+            tensors[name],
+            values=np.rint(tensors[name].values / 2).astype(np.int32),
+            step=tensors[name].step + step_of(0) - step_of(1),
+        )
+        for name in network_shapes(spec)
+        if tensors[name].step != step_of(0)
+    }
+    return tensors | halved

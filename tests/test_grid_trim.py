@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from grid_samples import Tensors, grid_spec, random_tensors
@@ -48,8 +50,23 @@ def test_the_moves_that_save_most_for_their_error_are_made() -> None:
     assert min(made) >= max(left)
 
 
-@pytest.mark.parametrize("most", [40, 0])
-def test_a_network_alone_may_be_too_large(most: int) -> None:
+def without_latents() -> Tensors:
+    return {
+        name: replace(t, values=t.values * (not name.startswith("latents.")))
+        for name, t in TENSORS.items()
+    }
+
+
+def test_weights_become_rough_where_a_picture_without_latents_is_too_large() -> None:
+    most = int(0.8 * num_bytes(without_latents()))
     trimmed = trim(SPEC, TENSORS, num_bytes, most)
-    assert num_bytes(trimmed) > most
+    assert num_bytes(trimmed) <= most
+    steps = [(t.step, trimmed[name].step) for name, t in TENSORS.items()]
+    assert all(before <= after for before, after in steps)
+    assert any(before < after for before, after in steps)
+
+
+def test_what_does_not_fit_is_small_all_the_same() -> None:
+    trimmed = trim(SPEC, TENSORS, num_bytes, 0)
+    assert num_bytes(trimmed) < num_bytes(without_latents())
     assert not any(t.values.any() for name, t in trimmed.items() if name.startswith("latents."))
