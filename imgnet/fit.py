@@ -27,7 +27,15 @@ from imgnet.model import Network, build
 from imgnet.optimizer import SOAP
 from imgnet.profile import Samples
 from imgnet.progress import Progress
-from imgnet.quantize import Steps, choose_steps, curvatures, quantize, rounded
+from imgnet.quantize import (
+    Parameters,
+    Steps,
+    choose_steps,
+    curvatures,
+    quantize,
+    refine_steps,
+    rounded,
+)
 from imgnet.render import render
 from imgnet.sampling import Batch, LatticeSampler
 from imgnet.spec import Spec
@@ -39,6 +47,7 @@ VECTOR_LR = 3e-3
 CHECKS = 12  # looks at the whole image, evenly over the last part of the fit
 SETTLED = 0.9  # part of the fit after which the steps of the weights stay as they are
 SLACK = 0.997  # part of the budget that chosen steps aim at; training moves the size a little
+NEAR_DB = 0.05  # distance from a PSNR that is asked for at which the search for steps ends
 REPORT_S = 0.1
 
 
@@ -118,7 +127,8 @@ class _Fit:
             self._take_step()
             self._tell()
         self._check(1.0)
-        return self._kept()
+        best, target_db = self._kept(), self.options.target_psnr_db
+        return best if target_db is None else self._no_better_than(target_db, best)
 
     def _done(self) -> float:
         return self.options.part_done(self.step, self.started)
@@ -167,16 +177,12 @@ class _Fit:
 
     def _check(self, done: float) -> None:
         """Keep the network if it is the best so far; bring its size back to the budget."""
-        aims = self.options.target_psnr_db is not None
-        # The search for a PSNR draws whole pictures: when steps are first chosen and at the end.
-        is_time = done == 1 if aims else done < SETTLED
-        if self.options.budget_bytes is not None and (self.steps is None or is_time):
+        if self.options.budget_bytes is not None and (self.steps is None or done < SETTLED):
             self._choose_steps(self.options.budget_bytes * SLACK)
         with self._as_stored():
             error = sum(self.workers.map(self._error, self.sampler.everything()))
         result = self._result()
-        is_better = done == 1 if aims else error < self.best_error
-        if is_better and self._fits(result):
+        if error < self.best_error and self._fits(result):
             self.best_error, self.best = error, result
 
     def _choose_steps(self, num_bytes: float) -> None:
@@ -185,24 +191,16 @@ class _Fit:
             self.curvature = curvatures(
                 self.parameters, lambda: self.network(whole.x, whole.y, whole.keep)
             )
-        self.steps = choose_steps(self.parameters, self.curvature, num_bytes, self._too_good)
-
-    def _too_good(self, steps: Steps) -> bool:
-        """Tell whether weights in some steps draw a picture above the PSNR that is asked for."""
-        target_db = self.options.target_psnr_db
-        if target_db is None:
-            return False
-        tensors = quantize(self.parameters, steps)
-        stored = {name: tensor.dequantize() for name, tensor in tensors.items()}
-        # As it will be decoded; the products of a fit may be of lower precision.
-        drawn = render(self.spec, stored, depth=8 * self.pixels.itemsize)
-        return psnr_db(self.pixels, drawn, self.seen) > target_db
+        self.steps = choose_steps(self.parameters, self.curvature, num_bytes)
 
     def _result(self) -> Result:
-        quantized = None if self.steps is None else quantize(self.parameters, self.steps)
-        if quantized is None:
-            real = {n: p.detach().cpu().numpy().copy() for n, p in self.parameters.items()}
-            return Result(real, None, self.step, self.device.type)
+        if self.steps is not None:
+            return self._quantized(self.parameters, self.steps)
+        real = {n: p.detach().cpu().numpy().copy() for n, p in self.parameters.items()}
+        return Result(real, None, self.step, self.device.type)
+
+    def _quantized(self, parameters: Parameters, steps: Steps) -> Result:
+        quantized = quantize(parameters, steps)
         stored = {name: tensor.dequantize() for name, tensor in quantized.items()}
         return Result(stored, quantized, self.step, self.device.type)
 
@@ -222,6 +220,26 @@ class _Fit:
             self.best = result if self._fits(result) else None
         assert self.best is not None  # without a budget every network is kept
         return replace(self.best, steps=self.step)
+
+    def _no_better_than(self, target_db: float, best: Result) -> Result:
+        """Return a network in the coarsest steps with which its picture has some PSNR."""
+        parameters = {name: torch.from_numpy(array) for name, array in best.parameters.items()}
+
+        def excess_db(steps: Steps) -> float:
+            return self._drawn_psnr_db(self._quantized(parameters, steps)) - target_db
+
+        if self._drawn_psnr_db(best) <= target_db:
+            return best
+        most = self.options.budget_bytes or inf
+        steps = choose_steps(parameters, self.curvature, most, lambda steps: excess_db(steps) > 0)
+        # In a small network one step more or less is seen.
+        steps = refine_steps(steps, lambda steps: abs(excess_db(steps)), NEAR_DB)
+        return self._quantized(parameters, steps)
+
+    def _drawn_psnr_db(self, result: Result) -> float:
+        """Return the PSNR of the picture as decoded; products of a fit may be less precise."""
+        drawn = render(self.spec, result.parameters, depth=8 * self.pixels.itemsize)
+        return psnr_db(self.pixels, drawn, self.seen)
 
     def _tell(self) -> None:
         options, now = self.options, time.monotonic()

@@ -32,7 +32,7 @@ GAIN_DB = 1.0  # of a fit over its probe
 SPARE_DB = 0.25  # that a network should be better than asked for, which coarser steps cost
 CLOSE = 0.3  # octaves that are not worth another probe
 MOST_PROBES, MOST_FITS = 3, 3
-SMALL = 2000  # parameters that a network may have of any picture; of a large one, one a pixel
+SMALL = 5000  # parameters that a network may have of any picture; of a large one, one a pixel
 
 Try = Callable[[Request, Spec, Options], tuple[Outcome, float]]
 Encoder = Callable[[Request, Spec, Profile, Samples, NDArray[np.bool_] | None, Options], Outcome]

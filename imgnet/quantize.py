@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from itertools import product
 from math import inf, log2
 
 import numpy as np
@@ -16,7 +17,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from imgnet.codestream import Quantized, step_index, step_size
+from imgnet.codestream import NUM_STEPS, Quantized, step_index, step_size
 from imgnet.entropy import cheapest_law, cost_bits
 
 Parameters = Mapping[str, Tensor]
@@ -66,6 +67,27 @@ def choose_steps(
         too_fine = stream_bytes(quantize(parameters, steps)) > num_bytes or too_good(steps)
         low, high = (middle, high) if too_fine else (low, middle)
     return _steps(curvature, high)
+
+
+def refine_steps(steps: Steps, distance: Callable[[Steps], float], enough: float) -> Steps:
+    """Change single steps by an eighth of an octave as long as that leads nearer to a goal.
+
+    Args:
+        steps: Where to begin.
+        distance: From the goal.
+        enough: Distance at which to end.
+    """
+    best, least = steps, distance(steps)
+    nearer = True
+    while nearer:
+        nearer = False
+        for name, change in product(steps, (-1, 1)):
+            if least <= enough:
+                return best
+            tried = {**best, name: min(max(best[name] + change, 0), NUM_STEPS - 1)}
+            if (there := distance(tried)) < least:
+                best, least, nearer = tried, there, True
+    return best
 
 
 def _steps(curvature: Mapping[str, float], log2_factor: float) -> Steps:
