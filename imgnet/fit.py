@@ -228,13 +228,14 @@ class _Fit:
         def excess_db(steps: Steps) -> float:
             return self._drawn_psnr_db(self._quantized(parameters, steps)) - target_db
 
-        if self._drawn_psnr_db(best) <= target_db:
-            return best
+        best_psnr_db = self._drawn_psnr_db(best)
+        if best_psnr_db <= target_db:
+            return replace(best, best_psnr_db=best_psnr_db)
         most = self.options.budget_bytes or inf
         steps = choose_steps(parameters, self.curvature, most, lambda steps: excess_db(steps) > 0)
         # In a small network one step more or less is seen.
         steps = refine_steps(steps, lambda steps: abs(excess_db(steps)), NEAR_DB)
-        return self._quantized(parameters, steps)
+        return replace(self._quantized(parameters, steps), best_psnr_db=best_psnr_db)
 
     def _drawn_psnr_db(self, result: Result) -> float:
         """Return the PSNR of the picture as decoded; products of a fit may be less precise."""

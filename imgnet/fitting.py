@@ -83,12 +83,15 @@ class Result:
         quantized: The integers, where there was a budget.
         steps: Steps taken.
         device: Where they were taken.
+        best_psnr_db: Of `gated` and `mlp`, if a PSNR was asked for: what the network had given
+            before its weights were made coarser.
     """
 
     parameters: Arrays
     quantized: dict[str, Quantized] | None
     steps: int
     device: str
+    best_psnr_db: float | None = None
 
 
 @dataclass(frozen=True)

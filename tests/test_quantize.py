@@ -6,7 +6,14 @@ import torch
 from torch import Tensor
 
 from imgnet.codestream import pack, step_size
-from imgnet.quantize import choose_steps, curvatures, quantize, rounded, stream_bytes
+from imgnet.quantize import (
+    choose_steps,
+    curvatures,
+    quantize,
+    refine_steps,
+    rounded,
+    stream_bytes,
+)
 from imgnet.spec import Spec
 
 SPEC = Spec("gated", 20, 13, 6, 12, 1)
@@ -49,6 +56,28 @@ def test_chosen_steps_fill_the_budget(num_bytes: int) -> None:
     assert stream_bytes(quantize(parameters(), chosen)) <= num_bytes
     finer = {name: max(0, step - 1) for name, step in chosen.items()}
     assert stream_bytes(quantize(parameters(), finer)) > num_bytes
+
+
+def test_chosen_steps_are_no_finer_than_is_good_enough() -> None:
+    name = "output.weight"
+    finest = choose_steps(parameters(), some_curvature(), 900)
+    chosen = choose_steps(
+        parameters(), some_curvature(), 900, lambda steps: steps[name] < finest[name] + 12
+    )
+    assert chosen[name] == finest[name] + 12
+    assert stream_bytes(quantize(parameters(), chosen)) < 700
+    assert choose_steps(parameters(), some_curvature(), 900, lambda _: False) == finest
+
+
+def test_single_steps_lead_to_a_goal() -> None:
+    start = {"a": 100, "b": 50}
+    assert sum(refine_steps(start, lambda s: abs(sum(s.values()) - 153), 0.5).values()) == 153
+    assert refine_steps(start, lambda s: abs(sum(s.values()) - 153), 5.0) == start
+    assert refine_steps(start, lambda _: 1.0, 0.0) == start  # nothing leads nearer
+    assert refine_steps({"a": 250, "b": 3}, lambda s: 255 - s["a"] + s["b"], 0.0) == {
+        "a": 255,
+        "b": 0,
+    }
 
 
 def test_sensitive_tensors_get_fine_steps() -> None:
