@@ -94,11 +94,11 @@ def _enlarged(pixels: Samples, crop: Crop, size: tuple[int, int]) -> Samples:
 
 
 def _enlarged_with_alpha(pixels: Samples, crop: Crop, size: tuple[int, int]) -> Samples:
-    alpha = pixels[..., -1:]
-    colours = filled(pixels[..., :-1].astype(np.float32), alpha.astype(np.float32))
+    planes = pixels.astype(np.float32)
+    colours = _rounded(filled(planes[..., :-1], planes[..., -1:]), pixels.dtype)
     area = (crop.x, crop.y, crop.x + crop.width, crop.y + crop.height)
-    parts = _enlarged(_rounded(colours, pixels.dtype), crop, size), _resized(alpha, area, size)
-    return np.concatenate(parts, axis=2)
+    alpha = _rounded(_resize_planes(planes[..., -1:], area, size), pixels.dtype)
+    return np.concatenate([_enlarged(colours, crop, size), alpha], axis=2)
 
 
 def _axis(start: int, length: int, count: int, native: int) -> Axis:
