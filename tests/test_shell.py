@@ -30,7 +30,7 @@ def run_script(script: Path, scratch: Path) -> str:
     }
     done = subprocess.run(
         ["bash", script],
-        env=environment, stdin=subprocess.DEVNULL, capture_output=True, timeout=300, check=False,
+        env=environment, stdin=subprocess.DEVNULL, capture_output=True, timeout=900, check=False,
         text=True, errors="backslashreplace",
     )  # fmt: skip
     return done.stdout + "".join(f"# {line}\n" for line in done.stderr.splitlines())
