@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -11,12 +12,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from imgnet import gridstream
-from imgnet.codestream import Quantized, pack
+from imgnet.aim import aim_of
+from imgnet.codestream import pack
 from imgnet.container import STREAM, Encoded, Tensors, to_bytes
 from imgnet.errors import OutputError, UsageError
 from imgnet.fitting import Arrays, Options, Result
 from imgnet.grid_render import checksum
-from imgnet.grid_trim import trim
 from imgnet.interrupts import holding_back
 from imgnet.pixels import write_image
 from imgnet.priors.choice import starting_from_prior
@@ -24,10 +25,12 @@ from imgnet.profile import Profile, Samples
 from imgnet.rate import Request, price_of_bit
 from imgnet.render import render
 from imgnet.spec import Spec
+from imgnet.steering import LEAST_PRICE, price_to_begin_with
 from imgnet.synthesis import draw
 
 ZEROS_PER_BYTE = 128
 LONGEST_CHECKSUM = (1 << 32) - 1
+
 
 Outcome = tuple[Encoded, Result]
 
@@ -77,34 +80,42 @@ def encode_grid(
     options: Options,
 ) -> Outcome:
     """Fit `grid` to pixels; as `encode_coordinates`."""
-    target = request.target_bytes(spec.width * spec.height)
-    about = profile.metadata.num_bytes
-    quality = request.less(about, spec.width * spec.height).grid_quality(spec.width * spec.height)
-    lmbda = price_of_bit(quality)
-    spec = starting_from_prior(spec, pixels, lmbda)
+    num_pixels = spec.width * spec.height
+    quality = request.less(profile.metadata.num_bytes, num_pixels).grid_quality(num_pixels)
+    options = _options_of_grid(request, spec, profile, pixels, options)
+    with holding_back():
+        from imgnet.grid_fit import fit_grid, pilot_grid
+
+    def pilot(lmbda: float, options: Options) -> float:
+        return pilot_grid(starting_from_prior(spec, pixels, lmbda), pixels, options, lmbda, seen)
+
+    lmbda, began, aim = price_of_bit(quality), time.monotonic(), aim_of(options, pixels, seen)
+    if aim is not None:
+        lmbda = price_to_begin_with(pilot, lmbda, options)
+    begun = starting_from_prior(spec, pixels, lmbda)
+    result = fit_grid(begun, pixels, options.in_time(began, 1.0), lmbda, seen)
+    if request.weights != "coded":
+        return _encoded(spec, profile, _plain(result, request.weights)), result
+    if aim is not None:
+        result = aim.trimmed(begun, result)
+    assert result.quantized is not None
+    crc = checksum(draw(begun, result.parameters))
+    return _coded(begun, profile, gridstream.pack(begun, result.quantized, crc)), result
+
+
+def _options_of_grid(
+    request: Request, spec: Spec, profile: Profile, pixels: Samples, options: Options
+) -> Options:
+    num_pixels = spec.width * spec.height
+    target = request.target_bytes(num_pixels)
     if target is not None:
         if request.weights != "coded":
             raise UsageError("--weights float16 and float32 of grid have no target size")
-        budget = max(target - _overhead(spec, profile, target), gridstream.least_bytes(spec))
-        options = replace(options, budget_bytes=budget)
-    options = replace(
-        options,
-        preset=options.preset.covering(spec.width * spec.height),
-        target_psnr_db=request.target_psnr,
-    )
-    with holding_back():
-        from imgnet.grid_fit import fit_grid
-
-    result = fit_grid(spec, pixels, options, lmbda, seen)
-    if request.weights != "coded":
-        spec = replace(spec, prior="", band=0)
-        return _encoded(spec, profile, _plain(result, request.weights)), result
-    assert result.quantized is not None
-    if options.budget_bytes is not None:
-        result = _within(spec, result, result.quantized, options.budget_bytes)
-    assert result.quantized is not None
-    crc = checksum(draw(spec, result.parameters))
-    return _coded(spec, profile, gridstream.pack(spec, result.quantized, crc)), result
+        longest = starting_from_prior(spec, pixels, LEAST_PRICE)  # of all headers
+        budget = target - _overhead(longest, profile, target)
+        options = replace(options, budget_bytes=max(budget, gridstream.least_bytes(spec)))
+    preset = options.preset.covering(num_pixels)
+    return replace(options, preset=preset, target_psnr_db=request.target_psnr)
 
 
 def previews(every: int, folder: Path) -> Callable[[Spec, int, Arrays], None]:
@@ -130,19 +141,6 @@ def previews(every: int, folder: Path) -> Callable[[Spec, int, Arrays], None]:
     except OSError as error:
         raise OutputError(f"{folder}: cannot be made a folder ({error.strerror})") from None
     return write
-
-
-def _within(spec: Spec, result: Result, quantized: dict[str, Quantized], most_bytes: int) -> Result:
-    """Return a result whose stream has at most so many bytes, if one without latents has."""
-
-    def num_bytes(tensors: dict[str, Quantized]) -> int:
-        return len(gridstream.pack(spec, tensors, 0))
-
-    if num_bytes(quantized) <= most_bytes:
-        return result
-    trimmed = trim(spec, quantized, num_bytes, most_bytes)
-    stored = {name: tensor.dequantize() for name, tensor in trimmed.items()}
-    return replace(result, parameters=stored, quantized=trimmed)
 
 
 def _coded(spec: Spec, profile: Profile, stream: bytes) -> Encoded:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,6 +13,8 @@ from imgnet.codestream import Quantized
 from imgnet.presets import Preset
 from imgnet.progress import Progress
 from imgnet.spec import Spec
+
+LEAST_TIME_S = 1e-3
 
 Arrays = dict[str, NDArray[np.float32]]
 
@@ -64,6 +66,21 @@ class Options:
         if self.time_limit_s:
             done = max(done, (time.monotonic() - started) / self.time_limit_s)
         return done
+
+    def in_time(self, started: float, part: float) -> Options:
+        """Return these with a part of the time that is left.
+
+        Args:
+            started: When the time began, by the monotonic clock.
+            part: Of the time.
+
+        >>> Options(Preset(200, 4096)).in_time(time.monotonic(), 0.5).time_limit_s is None
+        True
+        """
+        if self.time_limit_s is None:
+            return self
+        left = self.time_limit_s - (time.monotonic() - started)
+        return replace(self, time_limit_s=max(part * left, LEAST_TIME_S))
 
     def is_time_up(self, started: float) -> bool:
         """Tell whether the time is up, or the end has been asked for, whatever the steps.

@@ -8,8 +8,9 @@ through rounded weights, so that what is stored is what was optimised.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from math import cos, isfinite, log10, pi
 
 import numpy as np
@@ -17,7 +18,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from imgnet import gridstream
+from imgnet.aim import Aim, aim_of, distance
 from imgnet.analysis import filled, first_step, set_network, start_cold, warm_start
 from imgnet.codestream import Quantized, step_index
 from imgnet.device import mask_of, one_thread_workers, pick_device, picture_of
@@ -28,7 +29,6 @@ from imgnet.grid_quantize import choose_steps
 from imgnet.grid_step import GridStep
 from imgnet.grid_weights import Weights
 from imgnet.latents import LatentGrids
-from imgnet.metrics import psnr_db
 from imgnet.priors import origins
 from imgnet.profile import Samples
 from imgnet.progress import Progress
@@ -40,10 +40,8 @@ from imgnet.steering import (
     STARTS,
     Steering,
     steering_of,
-    target_db,
     within_limits,
 )
-from imgnet.synthesis import draw
 
 try:
     from imgnet.fused_step import FusedStep
@@ -60,11 +58,10 @@ BAND_UNIT = 1 << COARSE  # rows; the bands that a step sees are so many, or a mu
 COARSE_EVERY = 4  # steps in which the bits of coarse levels are left out, but for one
 GAPS = 10  # times in a schedule that rounded latents are compared with relaxed ones
 MOST_CORRECTIONS = 4
-TOLERANCE_DB = 0.06  # within which a PSNR, or a size, that is aimed at is met
-EXACT_DB = 100.0  # PSNR that stands for that of equal pictures
 CORRECTION = 1 / 8  # part of the schedule that goes on after it, to correct that
 AS_AT = 0.7  # part of the schedule whose step sizes a correction has
 REPORT_S = 0.1
+LEAST_ERROR = 1e-12
 
 
 class GridFit:
@@ -114,7 +111,7 @@ class GridFit:
         self.order: list[Rows] = []
         self.steps: Steps | None = None
         num_weights = sum(weight.numel() for weight in self.parameters.values())
-        self.pixels, self.seen = pixels, seen
+        self.aim = aim_of(options, pixels, seen)
         self.steering = steering_of(
             options,
             spec.width * spec.height,
@@ -153,8 +150,17 @@ class GridFit:
         while (done := self._done()) < 1:
             self._take_network_step(done)
             self._tell()
-        aim_db = target_db(self.options)
-        return self._result() if aim_db is None else self._corrected(aim_db)
+        return self._result() if self.aim is None else self._corrected(self.aim)
+
+    def pilot(self) -> float:
+        """Return by how many dB relaxed latents, then rounded, are too good or too large."""
+        steering, self.steering = self.steering, None
+        assert steering is not None
+        while (done := self._done()) < 1:
+            self._take_step(done, done)
+        self.latents.round()
+        error, bits = self.evaluator.measure(self.all_rows)
+        return 10 * log10(steering.goal.excess(max(error / self.seen_part, LEAST_ERROR), bits))
 
     def _done(self) -> float:
         return self.options.part_done(self.step, self.started)
@@ -167,19 +173,20 @@ class GridFit:
         )
         self.weights.limit(self.steps)
 
-    def _corrected(self, aim_db: float) -> Result:
+    def _corrected(self, aim: Aim) -> Result:
         """Go on at other prices until PSNR or size are what was asked for; return the nearest."""
         self.steering = None
         tried: list[tuple[float, float]] = []
         results: list[Result] = []
         while True:
-            results.append(self._result())
-            tried.append((self.lmbda, self._given_db(results[-1])))
-            distances = [abs(given_db - aim_db) for _, given_db in tried]
+            results.append(result := self._result())
+            assert result.quantized is not None
+            tried.append((self.lmbda, aim.excess_db(self.spec, result.quantized)))
+            distances = [distance(excess_db) for _, excess_db in tried]
             is_last = len(tried) > MOST_CORRECTIONS or self.options.is_time_up(self.started)
-            if is_last or distances[-1] <= TOLERANCE_DB:
+            if is_last or distances[-1] == 0:
                 return results[distances.index(min(distances))]
-            self._correct(within_limits(PRICES.solve(aim_db, tried)))
+            self._correct(within_limits(PRICES.solve(0.0, tried)))
 
     def _correct(self, lmbda: float) -> None:
         self.lmbda = lmbda
@@ -194,14 +201,6 @@ class GridFit:
                 return
             take_step()
             self._tell()
-
-    def _given_db(self, result: Result) -> float:
-        """Return the PSNR of what the file would hold or, where one is asked for, its size."""
-        if self.options.budget_bytes is None:
-            drawn = draw(self.spec, result.parameters, depth=8 * self.pixels.itemsize)
-            return min(psnr_db(self.pixels, drawn, self.seen), EXACT_DB)
-        assert result.quantized is not None
-        return 10 * log10(len(gridstream.pack(self.spec, result.quantized, 0)))
 
     def _take_step(self, done: float, relaxed_done: float) -> None:
         rows = self._next_rows()
@@ -308,7 +307,7 @@ class GridFit:
         return Progress(
             step=self.step,
             steps=max(self.step, round(self.step / done)),
-            psnr_db=-10 * log10(max(error, 1e-12)),
+            psnr_db=-10 * log10(max(error, LEAST_ERROR)),
             bpp=self.bits,
             elapsed_s=elapsed,
             remaining_s=elapsed / done - elapsed,
@@ -334,6 +333,33 @@ def fit_grid(
     Raises:
         UsageError: No such device.
     """
+    with _ready(spec, pixels, options, lmbda, seen) as fit:
+        return fit.run()
+
+
+def pilot_grid(
+    spec: Spec,
+    pixels: Samples,
+    options: Options,
+    lmbda: float,
+    seen: NDArray[np.bool_] | None = None,
+) -> float:
+    """Return by how many dB a picture is too good or, in dB of a byte, too large at a price.
+
+    Args and errors are those of `fit_grid`; the options aim at a PSNR or a size.
+    """
+    with _ready(spec, pixels, options, lmbda, seen) as fit:
+        return fit.pilot()
+
+
+@contextmanager
+def _ready(
+    spec: Spec,
+    pixels: Samples,
+    options: Options,
+    lmbda: float,
+    seen: NDArray[np.bool_] | None,
+) -> Iterator[GridFit]:
     device = pick_device(options.device)
     with one_thread_workers(device) as (workers, _):
-        return GridFit(spec, pixels, options, lmbda, seen, workers, device).run()
+        yield GridFit(spec, pixels, options, lmbda, seen, workers, device)

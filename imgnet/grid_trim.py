@@ -1,4 +1,4 @@
-"""Bring a picture of `grid` that came out too large below its size."""
+"""Bring a picture of `grid` that came out too large, or too good, to what was asked for."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ Floats = NDArray[np.float64]
 
 
 def trim(
-    spec: Spec, quantized: Mapping[str, Quantized], num_bytes: Callable[[Tensors], int], most: int
+    spec: Spec, quantized: Mapping[str, Quantized], fits: Callable[[Tensors], bool]
 ) -> Tensors:
     """Move latents a step towards zero, those first that save most for their error, until it fits.
 
@@ -33,17 +33,12 @@ def trim(
     Args:
         spec: Shape of the network.
         quantized: All its tensors.
-        num_bytes: Returns the size of a file.
-        most: Size not to exceed.
+        fits: Tells whether tensors are as they were to be; the more changes, the rather they are.
 
     Returns:
-        All tensors, without any latents and with whole weights where even that is too large.
+        All tensors, without any latents and with whole weights where even that does not fit.
     """
     tensors = whole = dict(quantized)
-
-    def fits(tried: Tensors) -> bool:
-        return num_bytes(tried) <= most
-
     while not fits(tensors):
         order = _moves(spec, tensors)
         if order.size:

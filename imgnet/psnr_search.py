@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -89,7 +88,7 @@ def _fits(
     assert request.target_psnr is not None
     started, tried = time.monotonic(), list[tuple[float, float]]()
     while len(tried) < MOST_FITS and spec.num_parameters not in dict(tried):
-        timed = _in_time(options, started, 1 / (MOST_FITS - len(tried)))
+        timed = options.in_time(started, 1 / (MOST_FITS - len(tried)))
         outcome = encode_coordinates(request, spec, profile, pixels, seen, timed)
         yield outcome
         given_db = outcome[1].best_psnr_db
@@ -100,11 +99,3 @@ def _fits(
             return
         wanted = SIZES.solve(request.target_psnr + SPARE_DB, tried)
         spec = request.resized(spec, min(wanted, max(spec.width * spec.height, SMALL)))
-
-
-def _in_time(options: Options, started: float, part: float) -> Options:
-    """Give a fit a part of the time that is left."""
-    if options.time_limit_s is None:
-        return options
-    left = options.time_limit_s - (time.monotonic() - started)
-    return replace(options, time_limit_s=max(part * left, 1e-3))

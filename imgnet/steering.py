@@ -6,9 +6,10 @@ and the last bits of every part are kept, and their means are what the price fol
 
 from __future__ import annotations
 
-from collections.abc import Hashable
-from dataclasses import dataclass, field
-from math import log10
+import time
+from collections.abc import Callable, Hashable
+from dataclasses import dataclass, field, replace
+from math import ceil
 from statistics import fmean
 from typing import Protocol
 
@@ -18,10 +19,16 @@ from imgnet.trend import Trend
 STARTS = 0.3  # part of the schedule; before it the rate is not yet that of the end
 FORCE = 16  # power of the excess by which the price would rise in a whole schedule
 PRICES = Trend(usual=-1.5, least=-3.6, most=-0.5, reach=0.83)  # of PSNR, and of size in dB
+PILOTS = replace(PRICES, reach=3.0)
+PILOT_STEPS = 100  # at most
+PILOT = 1 / 4  # of a schedule, at most
+MOST_PILOTS = 3
+FAR_DB = 1.0  # a price that misses by more is no place to begin
 MOST_CHANGE = 1.1  # of the price in one step
 LEAST_PRICE, HIGHEST_PRICE = 1e-8, 0.5  # at which all is spent, and nothing
 AIM = 0.995  # part of a size that is aimed at
 USUAL_BITS = 4.5  # of a weight
+MOST_SHARE = 0.3  # of the bits that a network takes where they are few
 USUAL_SHARE = 0.08  # of the bits that a network with a prior takes, but for
 LEAST_BITS = 240
 ROUNDING_ERROR = 1 / (12 * 255**2)  # squared, of 8-bit pixels
@@ -149,18 +156,6 @@ def within_limits(price: float) -> float:
     return min(max(price, LEAST_PRICE), HIGHEST_PRICE)
 
 
-def target_db(options: Options) -> float | None:
-    """Return the PSNR or, in dB of a byte, the size to aim at; None where the price is given.
-
-    >>> from imgnet.presets import Preset
-    >>> round(target_db(Options(Preset(100, 4096), budget_bytes=1000)), 2)
-    29.98
-    """
-    if options.budget_bytes is None:
-        return options.target_psnr_db
-    return 10 * log10(AIM * options.budget_bytes)
-
-
 def steering_of(
     options: Options, num_pixels: int, num_weights: int, has_prior: bool, rounding_error: float
 ) -> Steering | None:
@@ -181,7 +176,8 @@ def steering_of(
     """
     goal: Goal
     if options.budget_bytes is not None:
-        bits, network_bits = 8 * AIM * options.budget_bytes, USUAL_BITS * num_weights
+        bits = 8 * AIM * options.budget_bytes
+        network_bits = min(USUAL_BITS * num_weights, MOST_SHARE * bits)
         if has_prior:
             network_bits = LEAST_BITS + USUAL_SHARE * bits
         goal = SizeGoal(bits / num_pixels, network_bits / num_pixels)
@@ -191,3 +187,28 @@ def steering_of(
     else:
         return None
     return Steering(goal, options.preset.steps)
+
+
+def price_to_begin_with(
+    pilot: Callable[[float, Options], float], lmbda: float, options: Options
+) -> float:
+    """Return a price of a bit that leads near to what is aimed at, as short fits tell.
+
+    Latents begin as fine as a price suggests and take long to become coarser, so a fit whose
+    first price is far from its last is worse than one whose is not.
+
+    Args:
+        pilot: Tells by how many dB a short fit at a price is too good or too large.
+        lmbda: First price to try.
+        options: Of the fit that is to begin.
+    """
+    steps = min(PILOT_STEPS, ceil(PILOT * options.preset.steps))
+    short = replace(options, preset=replace(options.preset, steps=steps))
+    short = replace(short, on_progress=None, on_snapshot=None)
+    started, tried = time.monotonic(), list[tuple[float, float]]()
+    while len(tried) < MOST_PILOTS and not options.is_time_up(started):
+        tried.append((lmbda, pilot(lmbda, short.in_time(started, PILOT / MOST_PILOTS))))
+        if abs(tried[-1][1]) <= FAR_DB:
+            break
+        lmbda = within_limits(PILOTS.solve(0.0, tried))
+    return lmbda

@@ -3,25 +3,29 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 import torch
 from grid_cases import Pixels, picture
+from PIL import Image
 
 from imgnet.container import MODES, Encoded, from_bytes, to_bytes
 from imgnet.encoding import encode_coordinates, encode_grid
 from imgnet.errors import UsageError
 from imgnet.fitting import Options, Result
 from imgnet.grid_render import checksum
-from imgnet.presets import Preset
+from imgnet.metrics import psnr_db
+from imgnet.presets import Preset, preset
 from imgnet.profile import Profile
 from imgnet.rate import Request, Shape
 from imgnet.synthesis import draw
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 
+SAMPLES = Path(__file__).parent.parent / "samples"
 QUICK = Options(Preset(4, 4096, 0.25), device="cpu")
 
 
@@ -90,6 +94,22 @@ def test_a_target_is_never_exceeded(part: float) -> None:
     assert 0.93 * target < len(to_bytes(encoded)) <= target
     assert encoded.pixels_crc == checksum(draw(encoded.spec, encoded.parameters()))
     assert all(np.array_equal(a, result.parameters[n]) for n, a in encoded.parameters().items())
+
+
+@pytest.mark.parametrize("quality", [25, 65])
+def test_a_picture_is_as_good_at_a_target_as_at_the_quality_that_gives_it(quality: int) -> None:
+    pixels = np.array(Image.open(SAMPLES / "chelsea.png").convert("RGB"))[60:124, 100:196]
+    effort = replace(QUICK, preset=preset(1, "grid"))
+    usual, _ = encoded_with(pixels, effort, shape=Shape(), quality=quality)
+    target = len(to_bytes(usual))
+    for aim in ({"target_size": target}, {"target_psnr": psnr_of(usual, pixels)}):
+        encoded, _ = encoded_with(pixels, effort, shape=Shape(), **aim)
+        assert len(to_bytes(encoded)) < 1.12 * target
+        assert psnr_of(encoded, pixels) > psnr_of(usual, pixels) - 1.0
+
+
+def psnr_of(encoded: Encoded, pixels: Pixels) -> float:
+    return psnr_db(pixels, draw(encoded.spec, encoded.parameters()))
 
 
 @pytest.mark.parametrize("model", ["grid", "gated", "mlp"])

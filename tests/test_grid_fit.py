@@ -315,6 +315,7 @@ def test_a_correction_ends_when_it_is_asked_to() -> None:
 
 @pytest.mark.parametrize("part", [0.8, 1.2])
 def test_a_size_is_corrected_until_it_is_near(part: float) -> None:
+    """Rather above, where latents can still be trimmed, than below."""
     budget = round(part * len(stored(SMALL, fit_grid(SMALL, PIXELS, QUICK, LMBDA))))
     result = fit_grid(SMALL, PIXELS, replace(QUICK, budget_bytes=budget), LMBDA)
-    assert 0.93 * budget < len(stored(SMALL, result)) < 1.07 * budget
+    assert 0.93 * budget < len(stored(SMALL, result)) < 1.2 * budget

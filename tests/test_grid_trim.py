@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 
 import numpy as np
@@ -9,12 +10,16 @@ from grid_samples import Tensors, grid_spec, random_tensors
 from imgnet import gridstream
 from imgnet.grid_trim import trim
 
-SPEC = grid_spec(24, 16)
+SPEC = grid_spec(20, 12)
 TENSORS = random_tensors(SPEC)
 
 
 def num_bytes(tensors: Tensors) -> int:
     return len(gridstream.pack(SPEC, tensors, 0))
+
+
+def within(most: int) -> Callable[[Tensors], bool]:
+    return lambda tensors: num_bytes(tensors) <= most
 
 
 WHOLE = num_bytes(TENSORS)
@@ -23,12 +28,12 @@ WHOLE = num_bytes(TENSORS)
 @pytest.mark.parametrize("part", [1.0, 0.98, 0.9, 0.7])
 def test_what_is_left_fits_but_is_not_much_smaller(part: float) -> None:
     most = int(part * WHOLE)
-    trimmed = trim(SPEC, TENSORS, num_bytes, most)
+    trimmed = trim(SPEC, TENSORS, within(most))
     assert 0.95 * most < num_bytes(trimmed) <= most
 
 
 def test_latents_move_towards_zero_and_the_network_stays() -> None:
-    trimmed = trim(SPEC, TENSORS, num_bytes, int(0.9 * WHOLE))
+    trimmed = trim(SPEC, TENSORS, within(int(0.9 * WHOLE)))
     moves = {name: t.values - trimmed[name].values for name, t in TENSORS.items()}
     for name, tensor in TENSORS.items():
         if not name.startswith("latents."):
@@ -38,7 +43,7 @@ def test_latents_move_towards_zero_and_the_network_stays() -> None:
 
 
 def test_the_moves_that_save_most_for_their_error_are_made() -> None:
-    trimmed = trim(SPEC, TENSORS, num_bytes, int(0.97 * WHOLE))
+    trimmed = trim(SPEC, TENSORS, within(int(0.97 * WHOLE)))
     made, left = [], []
     for name, laws in gridstream.grid_laws(SPEC, TENSORS).items():
         before, after = (tensors[name].values.ravel() for tensors in (TENSORS, trimmed))
@@ -59,7 +64,7 @@ def without_latents() -> Tensors:
 
 def test_weights_become_rough_where_a_picture_without_latents_is_too_large() -> None:
     most = int(0.8 * num_bytes(without_latents()))
-    trimmed = trim(SPEC, TENSORS, num_bytes, most)
+    trimmed = trim(SPEC, TENSORS, within(most))
     assert num_bytes(trimmed) <= most
     steps = [(t.step, trimmed[name].step) for name, t in TENSORS.items()]
     assert all(before <= after for before, after in steps)
@@ -67,6 +72,6 @@ def test_weights_become_rough_where_a_picture_without_latents_is_too_large() -> 
 
 
 def test_what_does_not_fit_is_small_all_the_same() -> None:
-    trimmed = trim(SPEC, TENSORS, num_bytes, 0)
+    trimmed = trim(SPEC, TENSORS, within(0))
     assert num_bytes(trimmed) < num_bytes(without_latents())
     assert not any(t.values.any() for name, t in trimmed.items() if name.startswith("latents."))

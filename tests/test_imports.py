@@ -21,6 +21,7 @@ FLOORS = {
         *("comparison", "deep", "formats", "metadata", "photo", "profile", "similarity"),
         *("targets", "tensorfile"),
         *(
+            "aim",
             "context",
             "priors",
             "fixedpoint",

@@ -124,7 +124,7 @@ def test_the_end_of_the_search_can_be_asked_for(monkeypatch: pytest.MonkeyPatch)
     assert len(fits.sizes) == 1
 
 
-@pytest.mark.parametrize("model", ["gated", "mlp"])
+@pytest.mark.parametrize("model", [pytest.param("gated", marks=pytest.mark.slow), "mlp"])
 def test_a_psnr_that_is_asked_for_is_reached(model: str) -> None:
     pixels: Pixels = picture(32, 24)
     encoded = imgnet.encode(pixels, model=model, target_psnr=23.0, effort=1, device="cpu")

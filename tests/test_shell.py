@@ -15,6 +15,7 @@ import imgnet
 SCRIPTS = sorted(Path(__file__).with_name("shell").glob("*.sh"))
 LINE = re.compile(r"(ok|not ok) \d+ - (.*)\n((?:#.*\n)*)")
 LIBRARY = "lib.sh"
+SLOW = {"targets"}
 
 
 def run_script(script: Path, scratch: Path) -> str:
@@ -37,7 +38,12 @@ def run_script(script: Path, scratch: Path) -> str:
 
 
 @pytest.mark.parametrize(
-    "script", [s for s in SCRIPTS if s.name != LIBRARY], ids=lambda script: script.stem
+    "script",
+    [
+        pytest.param(s, id=s.stem, marks=[pytest.mark.slow] if s.stem in SLOW else [])
+        for s in SCRIPTS
+        if s.name != LIBRARY
+    ],
 )
 def test_every_check_holds(script: Path, tmp_path: Path, subtests: pytest.Subtests) -> None:
     report = run_script(script, tmp_path)

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from math import log2
 
 import pytest
 
@@ -10,11 +11,14 @@ from imgnet.steering import (
     HIGHEST_PRICE,
     LEAST_PRICE,
     MOST_CHANGE,
+    MOST_PILOTS,
+    PILOT_STEPS,
     ROUNDING_ERROR,
     Goal,
     QualityGoal,
     SizeGoal,
     Steering,
+    price_to_begin_with,
     steering_of,
 )
 
@@ -110,3 +114,37 @@ def test_a_whole_schedule_of_one_excess_changes_the_price_by_its_force() -> None
     steering = Steering(SizeGoal(0.5, 0.0), 1000)
     steering.see(0, 0.01, 0.55)
     assert (steering.price(0.01) / 0.01) ** 1000 == pytest.approx(1.1**16)
+
+
+class Photograph:
+    """Gives 6 dB less at a price eight times as high."""
+
+    def __init__(self, price: float) -> None:
+        self.price = price
+        self.asked: list[float] = []
+
+    def pilot(self, price: float, options: Options) -> float:
+        self.asked.append(price)
+        assert options.preset.steps <= PILOT_STEPS
+        return -2 * log2(price / self.price)
+
+
+@pytest.mark.parametrize("price", [1e-5, 1e-3, 0.1])
+def test_pilots_lead_near_to_the_price_of_an_aim(price: float) -> None:
+    photograph = Photograph(price)
+    found = price_to_begin_with(photograph.pilot, 0.002, OPTIONS)
+    assert found == pytest.approx(price, rel=0.5)
+    assert 2 <= len(photograph.asked) <= MOST_PILOTS
+
+
+def test_one_pilot_is_enough_where_the_price_is_near() -> None:
+    photograph = Photograph(0.0021)
+    assert price_to_begin_with(photograph.pilot, 0.002, OPTIONS) == 0.002
+    assert photograph.asked == [0.002]
+
+
+def test_there_are_no_pilots_when_the_time_is_up() -> None:
+    photograph = Photograph(0.1)
+    ended = replace(OPTIONS, should_stop=lambda: True)
+    assert price_to_begin_with(photograph.pilot, 0.002, ended) == 0.002
+    assert photograph.asked == []
