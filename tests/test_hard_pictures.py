@@ -1,0 +1,101 @@
+"""Pictures that are nothing like photographs: against AVIF at equal bytes, or at least no fault."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from io import BytesIO
+from pathlib import Path
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+from PIL import Image, ImageDraw
+
+import imgnet
+from imgnet.container import to_bytes
+from imgnet.metrics import psnr_db
+
+Pixels = NDArray[np.uint8]
+
+SAMPLES = Path(__file__).parent.parent / "samples"
+SIDE = 160
+EXACT_DB = 100.0  # stands for the PSNR of equal pictures
+pytestmark = pytest.mark.slow
+
+
+def white() -> Pixels:
+    return np.full((SIDE, SIDE, 3), 255, np.uint8)
+
+
+def black() -> Pixels:
+    return np.zeros((SIDE, SIDE, 3), np.uint8)
+
+
+def bright() -> Pixels:
+    """A photograph in fog: its mean is above 240."""
+    photo = np.asarray(Image.open(SAMPLES / "coffee.png").convert("RGB"))[80:240, 200:360]
+    return (255 - (255 - photo.astype(np.int32)) // 9).astype(np.uint8)
+
+
+def noise() -> Pixels:
+    return np.random.default_rng(0).integers(0, 256, (SIDE, SIDE, 3), np.uint8)
+
+
+def drawing() -> Pixels:
+    """Shapes and words in sixteen colours."""
+    rng = np.random.default_rng(1)
+    picture = Image.new("RGB", (SIDE, SIDE), "ivory")
+    draw = ImageDraw.Draw(picture)
+    draw.fontmode = "1"  # no colours between those that are drawn
+    for number, colour in enumerate(rng.integers(0, 256, (15, 3)).tolist()):
+        left, top = rng.integers(0, SIDE - 40, 2).tolist()
+        shape = draw.ellipse if number % 2 else draw.rectangle
+        shape((left, top, left + 36, top + 24), fill=tuple(colour))
+        draw.text((top, left), f"imgnet {number}", fill=tuple(colour))
+    return np.array(picture)
+
+
+def checkerboard() -> Pixels:
+    return np.repeat(
+        np.uint8(255) * (np.indices((SIDE, SIDE)).sum(0) % 2).astype(np.uint8), 3
+    ).reshape(SIDE, SIDE, 3)
+
+
+def encoded_with(pixels: Pixels, quality: int) -> tuple[int, float]:
+    """Return bytes and PSNR of a file, as it is read again."""
+    encoded = imgnet.encode(Image.fromarray(pixels), effort=2, quality=quality)
+    data = to_bytes(encoded)
+    drawn = imgnet.decode(data)
+    return len(data), min(psnr_db(pixels, drawn), EXACT_DB)
+
+
+def avif_points(pixels: Pixels) -> list[tuple[int, float]]:
+    points = []
+    for subsampling, speed in (("4:2:0", 4), ("4:4:4", 2)):
+        for quality in [*range(0, 100, 6), 100]:
+            file = BytesIO()
+            settings = {"quality": quality, "speed": speed, "subsampling": subsampling}
+            Image.fromarray(pixels).save(file, "avif", **settings)
+            drawn = np.asarray(Image.open(file).convert("RGB"))
+            points.append((file.tell(), min(psnr_db(pixels, drawn), EXACT_DB)))
+    return points
+
+
+@pytest.mark.parametrize("quality", [20, 50, 80])
+@pytest.mark.parametrize("picture", [white, black, bright])
+def test_flat_and_bright_pictures_are_as_good_as_with_avif(
+    picture: Callable[[], Pixels], quality: int
+) -> None:
+    pixels = picture()
+    num_bytes, given_db = encoded_with(pixels, quality)
+    within = [db for size, db in avif_points(pixels) if size <= num_bytes]
+    assert given_db >= max(within, default=0.0) - 0.5
+
+
+@pytest.mark.parametrize("quality", [0, 50, 100])
+@pytest.mark.parametrize("picture", [noise, drawing, checkerboard])
+def test_pictures_of_noise_and_edges_come_back(picture: Callable[[], Pixels], quality: int) -> None:
+    pixels = picture()
+    _, given_db = encoded_with(pixels, quality)
+    flat = np.broadcast_to(pixels.mean((0, 1)).round().astype(np.uint8), pixels.shape)
+    assert given_db > psnr_db(pixels, flat) - 0.1
