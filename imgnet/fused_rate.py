@@ -51,12 +51,12 @@ def code_length(
         law: Block whose rows `first` and `first` + 1 are locations and scales.
         first: Row.
         to_law: Block whose rows 0 and 1 become the gradients of locations, which are those of the
-            values with the sign changed, and of scales.
+            values with the sign changed, and of scales; row 2 becomes the bits of each value.
         count: Samples.
     """
     at = np.uint64(start)
     of_location, of_scale = np.uint64(first * BLOCK), np.uint64((first + 1) * BLOCK)
-    to_scale = np.uint64(BLOCK)
+    to_scale, to_length = np.uint64(BLOCK), np.uint64(2 * BLOCK)
     total = _NONE
     for p in range(np.uint64(count)):
         raw = law[of_scale + p]
@@ -69,7 +69,9 @@ def code_length(
         far = _HALF * exp2(-(distance + _HALF) * steep)
         upper = _ONE - near if distance < _HALF else near
         probability = max(upper - far, _LEAST_PROBABILITY)
-        total += -log2(probability)
+        length = -log2(probability)
+        total += length
+        to_law[to_length + p] = length
         slope = sharpness * _LOG2_E / probability
         towards = (far - near) * slope  # falls with the distance
         to_law[p] = towards if difference > _NONE else -towards if difference < _NONE else _NONE
@@ -255,11 +257,13 @@ def rate(
     second_bias: Floats,
     last: Floats,
     wanted: bool,
+    lengths: Floats,
 ) -> tuple[float, Floats, Floats, tuple[Floats, Floats, Floats, Floats, Floats, Floats]]:
     """Return the bits of a band and, if wanted, the gradients of latents, parents and weights.
 
     Args are those of `grid_kernels.band_bits`, C-contiguous, without the leading axis of `own` and
-    of `parents`; no parents are an empty array.
+    of `parents`; no parents are an empty array. The bits of each latent go to `lengths`, (h * w,),
+    if it is not empty.
     """
     height, width = own.shape[0] - MARGIN, own.shape[1] - 2 * MARGIN
     first, above, middle, middle_bias, end = _model(
@@ -303,6 +307,8 @@ def rate(
                 )
                 here = (y + MARGIN) * stride + start + MARGIN
                 bits += code_length(flat, here, stacked, padded, g_law, count)
+                if lengths.size:
+                    copy(g_law, 2 * BLOCK, lengths, y * width + start, count)
                 if not wanted:
                     continue
                 _backward(middle_t, end_t, hidden, residual, g_law, g_residual, g_stacked, count)

@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from functools import partial
+from typing import Any
 
 import numpy as np
 import torch
@@ -19,11 +20,12 @@ from torch import Tensor
 from imgnet import fused_latents, fused_rate, fused_synthesis
 from imgnet.blocks import Floats
 from imgnet.context import CAUSAL, MARGIN, PARENTS
-from imgnet.grid_cuts import TILE, Band, Cuts, Rows, Tile
+from imgnet.grid_cuts import TILE, Band, Costs, Cuts, Rows, Tile, affected
 from imgnet.grid_model import REACH, GridNetwork
 from imgnet.latents import LatentGrids
 
 _NOTHING = np.zeros((0, 0), np.float32)
+_NO_LENGTHS = np.zeros(0, np.float32)
 _NO_MASK = np.zeros((0, 0, 0), np.float32)
 
 Arrays = dict[str, Floats]
@@ -98,9 +100,10 @@ class FusedStep:
         bits: bool = True,
         coarse_weight: float = 1.0,
     ) -> tuple[float, float]:
-        weights = {n: p.detach().numpy() for n, p in self.network.named_parameters()}
+        weights = self._weights()
         pixels = self.spec.width * sum(bottom - top for top, bottom in rows)
-        of_tile = partial(self._distortion, weights, 1 / (self.spec.dim_out * pixels), gradients)
+        share = 1 / (self.spec.dim_out * pixels)
+        of_tile = partial(self._distortion, weights, self._phases(weights), share, gradients)
         of_band = partial(self._rate, self._context_weights(weights), gradients)
         tiles = [partial(of_tile, tile) for tile in self.cuts.tiles(rows) if error]
         shares = self.cuts.weighed_bands(rows, coarse_weight) if bits else []
@@ -131,9 +134,62 @@ class FusedStep:
         grid: Floats = latents.grid(latents.relaxed, self.index[pyramid, level]).numpy()
         return grid
 
+    def costs(self, grid: int) -> Costs:
+        """See `Evaluator.costs`."""
+        rows = [(0, self.spec.height)]
+        weights = self._weights()
+        error = np.empty(self.picture.shape[1:], np.float32)
+        sizes = {i: self.spec.grid_size(self.grids[i][1]) for i in affected(self.grids, grid)}
+        lengths = {i: np.empty(size, np.float32) for i, size in sizes.items()}
+        of_tile = partial(self._errors, weights, self._phases(weights), error)
+        of_band = partial(self._lengths, self._context_weights(weights), lengths)
+        tiles = [partial(of_tile, tile) for tile in self.cuts.tiles(rows)]
+        bands = [partial(of_band, band) for band in self.cuts.bands(rows) if band[0] in lengths]
+        list(self.workers.map(lambda task: task(), [*tiles, *bands]))
+        return error, lengths
+
+    def _weights(self) -> Arrays:
+        return {n: p.detach().numpy() for n, p in self.network.named_parameters()}
+
+    def _phases(self, weights: Arrays) -> list[Floats]:
+        return [_phases(weights[f"upsample.{i}"]) for i in range(self.spec.num_levels - 1)]
+
+    def _drawn(
+        self, weights: Arrays, phases: list[Floats], place: Tile
+    ) -> tuple[list[tuple[Tile, Floats]], list[Floats]]:
+        """Return the features of a tile, level by level, and its colours, layer by layer."""
+        top, bottom, left, right = place
+        n = self.spec.num_layers
+        features = self._features(phases, (top - n, bottom + n, left - n, right + n))
+        _, finest = features[0]
+        head = [weights[name] for name in _HEAD]
+        flat = finest.reshape(len(finest), -1)
+        colours = [fused_synthesis.two_layers(flat, *head).reshape(-1, *finest.shape[1:])]
+        for i in range(n):
+            layer = [weights[f"residuals.{i}.{name}"] for name in _LAYER]
+            colours.append(fused_synthesis.rezero_layer(colours[-1], *layer))
+        return features, colours
+
+    def _errors(self, weights: Arrays, phases: list[Floats], error: Floats, place: Tile) -> None:
+        """Draw a tile and set the squared errors of its pixels."""
+        top, bottom, left, right = place
+        here = (slice(None), slice(top, bottom), slice(left, right))
+        _, colours = self._drawn(weights, phases, place)
+        squares = np.square(np.clip(colours[-1], 0, 1) - self.picture[here])
+        if self.seen is not None:
+            squares *= self.seen[here]
+        error[here[1:]] = squares.sum(0)
+
+    def _lengths(self, weights: tuple[Floats, ...], lengths: dict[int, Floats], band: Band) -> None:
+        """Set the bits of every latent of a band."""
+        i, top, bottom = band
+        rate_of = partial(fused_rate.rate, *self._around(weights, band))
+        rate_of(False, lengths[i][top:bottom].reshape(-1))
+
     def _distortion(
         self,
         weights: Arrays,
+        phases: list[Floats],
         weight: float,
         gradients: bool,
         place: Tile,
@@ -141,15 +197,11 @@ class FusedStep:
         """Draw a tile and compare it with the picture."""
         top, bottom, left, right = place
         n = self.spec.num_layers
-        phases = [_phases(weights[f"upsample.{i}"]) for i in range(self.spec.num_levels - 1)]
-        features = self._features(phases, (top - n, bottom + n, left - n, right + n))
+        features, colours = self._drawn(weights, phases, place)
         _, finest = features[0]
         flat = finest.reshape(len(finest), -1)
         head = [weights[name] for name in _HEAD]
         layers = [[weights[f"residuals.{i}.{name}"] for name in _LAYER] for i in range(n)]
-        colours = [fused_synthesis.two_layers(flat, *head).reshape(-1, *finest.shape[1:])]
-        for layer in layers:
-            colours.append(fused_synthesis.rezero_layer(colours[-1], *layer))
         here = (slice(None), slice(top, bottom), slice(left, right))
         seen = _NO_MASK if self.seen is None else self.seen[here]
         error = fused_synthesis.squared_error(colours[-1], self.picture[here], seen, weight)
@@ -236,6 +288,22 @@ class FusedStep:
         self, weights: tuple[Floats, ...], gradients: bool, band: Band, weight: float
     ) -> Outcome:
         """Count the bits of a band."""
+        i, top, _ = band
+        pyramid, level = self.grids[i]
+        arguments = self._around(weights, band)
+        bits, g_own, g_above, found = fused_rate.rate(*arguments, gradients, _NO_LENGTHS)
+        outcome = Outcome(bits, weight)
+        if gradients:
+            outcome.windows.append((i, top - MARGIN, -MARGIN, g_own))
+            if len(g_above):
+                outcome.windows.append(
+                    (self.index[pyramid, level + 1], (top >> 1) - 1, -1, g_above)
+                )
+            outcome.weights = self._context_gradients(i, weight, found)
+        return outcome
+
+    def _around(self, weights: tuple[Floats, ...], band: Band) -> tuple[Any, ...]:
+        """Return a band, with what lies around it and above it, and the weights for its bits."""
         i, top, bottom = band
         pyramid, level = self.grids[i]
         to_own, to_parents, biases, *others = weights
@@ -247,15 +315,7 @@ class FusedStep:
             columns = self.spec.grid_size(level + 1)[1]
             above = np.zeros(((bottom - 1 >> 1) + 2 - first, columns + 2), np.float32)
             fused_latents.window(self._grid(pyramid, level + 1), first, -1, above)
-        arguments = (own, above, top % 2, to_own, to_parents, biases[i], *others)
-        bits, g_own, g_above, found = fused_rate.rate(*arguments, gradients)
-        outcome = Outcome(bits, weight)
-        if gradients:
-            outcome.windows.append((i, top - MARGIN, -MARGIN, g_own))
-            if len(above):
-                outcome.windows.append((self.index[pyramid, level + 1], first, -1, g_above))
-            outcome.weights = self._context_gradients(i, weight, found)
-        return outcome
+        return own, above, top % 2, to_own, to_parents, biases[i], *others
 
     def _context_gradients(self, grid: int, weight: float, found: Sequence[Floats]) -> Arrays:
         own, parents, bias, *others = (np.float32(weight) * gradient for gradient in found)

@@ -10,6 +10,9 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import Protocol
 
+import numpy as np
+from numpy.typing import NDArray
+
 from imgnet.spec import Spec
 
 BAND = 32768  # latents of a rate task
@@ -19,6 +22,8 @@ COARSE = 4  # levels from this one on belong to the whole picture, whatever its 
 Rows = tuple[int, int]
 Tile = tuple[int, int, int, int]  # top, bottom, left, right
 Band = tuple[int, int, int]  # grid, top, bottom
+Floats = NDArray[np.float32]
+Costs = tuple[Floats, dict[int, Floats]]
 
 
 class Evaluator(Protocol):
@@ -45,6 +50,14 @@ class Evaluator(Protocol):
         self, rows: Sequence[Rows], error: bool = True, bits: bool = True
     ) -> tuple[float, float]:
         """Return what `evaluate` returns, without gradients; 0 for what is not wanted."""
+
+    def costs(self, grid: int) -> Costs:
+        """Return what the whole picture costs, as far as the latents of a grid change it.
+
+        Returns:
+            The squared error of every pixel, (H, W), summed over its channels, and the bits of
+            every latent, (h, w), of each grid that is `affected`.
+        """
 
 
 @dataclass(frozen=True)
@@ -93,6 +106,20 @@ class Cuts:
         levels = [level for _, level in self.spec.grids()]
         shares = ((b, part if levels[b[0]] >= COARSE else 1.0) for b in self.bands(rows))
         return [(band, share) for band, share in shares if share]
+
+
+def affected(grids: Sequence[tuple[int, int]], grid: int) -> list[int]:
+    """List the grids whose bits depend on the latents of one: itself and that which it is above of.
+
+    Args:
+        grids: Pyramid and level of each.
+        grid: Index of one of them.
+
+    >>> affected([(0, 2), (0, 1), (1, 1)], 0)
+    [0, 1]
+    """
+    pyramid, level = grids[grid]
+    return [i for i, other in enumerate(grids) if other in {(pyramid, level), (pyramid, level - 1)}]
 
 
 def split(start: int, stop: int, most: int) -> list[Rows]:

@@ -24,6 +24,7 @@ from imgnet.codestream import Quantized, step_index
 from imgnet.device import mask_of, one_thread_workers, pick_device, picture_of
 from imgnet.fitting import Arrays, Options, Result
 from imgnet.grid_cuts import COARSE, Evaluator, Rows
+from imgnet.grid_decide import Decisions
 from imgnet.grid_model import GridNetwork
 from imgnet.grid_quantize import choose_steps
 from imgnet.grid_step import GridStep
@@ -55,6 +56,7 @@ WARM_UP = 20  # steps
 TEMPERATURE = (0.35, 0.08)  # of the soft rounding, from the first step to the last
 NOISE = (0.22, 0.15)
 BAND_UNIT = 1 << COARSE  # rows; the bands that a step sees are so many, or a multiple
+FINE = 2  # level up to which latents are decided on once they are rounded; at the end, `COARSE`
 COARSE_EVERY = 4  # steps in which the bits of coarse levels are left out, but for one
 GAPS = 10  # times in a schedule that rounded latents are compared with relaxed ones
 MOST_CORRECTIONS = 4
@@ -150,6 +152,7 @@ class GridFit:
         while (done := self._done()) < 1:
             self._take_network_step(done)
             self._tell()
+        self._decide(COARSE)
         return self._result() if self.aim is None else self._corrected(self.aim)
 
     def pilot(self) -> float:
@@ -172,6 +175,18 @@ class GridFit:
             self.spec, self.parameters, self.origins, self.evaluator, self.lmbda
         )
         self.weights.limit(self.steps)
+        self._decide(FINE)
+
+    def _decide(self, coarsest: int) -> None:
+        """Round latents of levels up to one the other way where that is cheaper."""
+        assert self.steps is not None
+        decisions = Decisions(
+            *(self.latents, self.evaluator, self.lmbda, self.spec.dim_out),
+            go_on=lambda: not self.options.is_time_up(self.started),
+        )
+        with rounded(self.parameters, self.steps, self.origins):
+            for _ in range(self.preset.decisions):
+                decisions.make(coarsest)
 
     def _corrected(self, aim: Aim) -> Result:
         """Go on at other prices until PSNR or size are what was asked for; return the nearest."""

@@ -72,7 +72,7 @@ def band_bits(
     own: Tensor,
     parents: Tensor | None,
     skip: int,
-    weights: tuple[Tensor, Tensor, Tensor, Tensor, Tensor, Tensor],
+    weights: tuple[Tensor, ...],
 ) -> Tensor:
     """Return the bits of a band of latents under the laws of the context model.
 
@@ -87,6 +87,19 @@ def band_bits(
     return bits
 
 
+def band_lengths(
+    own: Tensor, parents: Tensor | None, skip: int, weights: tuple[Tensor, ...]
+) -> Tensor:
+    """Return the bits of every latent of a band, (h, w); args are those of `band_bits`."""
+    height, width = own.shape[1] - MARGIN, own.shape[2] - 2 * MARGIN
+    _, _, stacked, hidden, residual = _two_context_layers(own, parents, skip, weights)
+    last, dim = weights[-1], len(hidden)
+    location, scale = torch.addmm(stacked[dim:], last, hidden + residual)
+    values = own[0, MARGIN:, MARGIN:-MARGIN].reshape(-1)
+    lengths, _, _ = code_length(values, location, scale.clamp(LEAST_SCALE_LOG2, MOST_SCALE_LOG2))
+    return lengths.view(height, width)
+
+
 def code_length(
     values: Tensor, location: Tensor, scale_log2: Tensor
 ) -> tuple[Tensor, Tensor, Tensor]:
@@ -98,7 +111,7 @@ def code_length(
         scale_log2: (N,) logarithms to base 2.
 
     Returns:
-        The sum of bits, its derivatives by the values and those by the scales.
+        The bits of each value, their derivatives by the values and those by the scales.
 
     >>> round(code_length(torch.zeros(1), torch.zeros(1), torch.zeros(1))[0].item(), 3)
     1.346
@@ -114,7 +127,7 @@ def code_length(
     slope = sharpness / (probability * log(2))
     to_distance = (near - far).mul_(slope)
     to_scale = (near.mul_(0.5 - distance) + far.mul_(0.5 + distance)).mul_(slope).mul_(log(2))
-    return -probability.log2_().sum(), to_distance.mul_(difference.sign_()), to_scale
+    return -probability.log2_(), to_distance.mul_(difference.sign_()), to_scale
 
 
 def _collect(x: Tensor, offsets: Offsets, height: int, width: int) -> Tensor:
@@ -198,27 +211,16 @@ class _BandBits(Function):
         ctx: Any, own: Tensor, parents: Tensor | None, skip: int, *weights: Tensor
     ) -> Tensor:
         """Return the bits; take all gradients on the way, while what they need is in the cache."""
-        to_own, to_parents, bias, second, second_bias, last = weights
+        to_own, to_parents, _, second, _, last = weights
         height, width = own.shape[1] - MARGIN, own.shape[2] - 2 * MARGIN
         dim = len(second)
-        around = _collect(own, _OWN, height, width).view(len(_OWN), -1)
-        stacked = torch.addmm(bias[:, None], to_own, around)
-        children = stacked.view(-1, height, width)
-        above = None
-        if parents is not None:
-            above_shape = parents.shape
-            rows, columns = above_shape[1] - 2, above_shape[2] - 2
-            above = _collect(parents, _ABOVE, rows, columns).view(len(_ABOVE), -1)
-            shared = (to_parents @ above).view(-1, rows, columns)
-            for mine, theirs in _families(height, width, skip):
-                children[:, *mine] += shared[:, *theirs]
-        hidden = stacked[:dim].relu()
-        residual = torch.addmm(second_bias[:, None], second, hidden).relu_()
+        around, above, stacked, hidden, residual = _two_context_layers(own, parents, skip, weights)
         total = hidden + residual
         law = torch.addmm(stacked[dim:], last, total)
         values = own[0, MARGIN:, MARGIN:-MARGIN].reshape(-1)
         scale = law[1].clamp(LEAST_SCALE_LOG2, MOST_SCALE_LOG2)
-        bits, to_value, to_scale = code_length(values, law[0], scale)
+        lengths, to_value, to_scale = code_length(values, law[0], scale)
+        bits = lengths.sum()
         if not any(ctx.needs_input_grad):
             return bits
         to_scale.mul_(scale == law[1])
@@ -231,7 +233,8 @@ class _BandBits(Function):
         to_values = _scatter(to_around, _OWN, own.shape)
         to_values[0, MARGIN:, MARGIN:-MARGIN] += to_value.view(height, width)
         to_above, to_weight_above = None, None
-        if above is not None:
+        if parents is not None and above is not None:
+            rows, columns = parents.shape[1] - 2, parents.shape[2] - 2
             to_children = to_stacked.view(-1, height, width)
             to_shared = to_children.new_zeros(len(to_children), rows, columns)
             for mine, theirs in _families(height, width, skip):
@@ -239,7 +242,7 @@ class _BandBits(Function):
             to_shared = to_shared.view(len(to_children), -1)
             to_weight_above = to_shared @ above.T
             to_above = (to_parents.T @ to_shared).view(len(_ABOVE), 1, rows, columns)
-            to_above = _scatter(to_above, _ABOVE, above_shape)
+            to_above = _scatter(to_above, _ABOVE, parents.shape)
         ctx.gradients = (
             *(to_values, to_above, None, to_stacked @ around.T, to_weight_above),
             *(to_stacked.sum(1), to_residual @ hidden.T, to_residual.sum(1), to_law @ total.T),
@@ -250,6 +253,27 @@ class _BandBits(Function):
     def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor | None, ...]:
         """Scale the gradients."""
         return tuple(None if kept is None else kept * gradients[0] for kept in ctx.gradients)
+
+
+def _two_context_layers(
+    own: Tensor, parents: Tensor | None, skip: int, weights: tuple[Tensor, ...]
+) -> tuple[Tensor, Tensor | None, Tensor, Tensor, Tensor]:
+    """Return neighbours, parents, what they say (D + 2, N), and both hidden layers (D, N)."""
+    to_own, to_parents, bias, second, second_bias, _ = weights
+    height, width = own.shape[1] - MARGIN, own.shape[2] - 2 * MARGIN
+    around = _collect(own, _OWN, height, width).view(len(_OWN), -1)
+    stacked = torch.addmm(bias[:, None], to_own, around)
+    children = stacked.view(-1, height, width)
+    above = None
+    if parents is not None:
+        rows, columns = parents.shape[1] - 2, parents.shape[2] - 2
+        above = _collect(parents, _ABOVE, rows, columns).view(len(_ABOVE), -1)
+        shared = (to_parents @ above).view(-1, rows, columns)
+        for mine, theirs in _families(height, width, skip):
+            children[:, *mine] += shared[:, *theirs]
+    hidden = stacked[: len(second)].relu()
+    residual = torch.addmm(second_bias[:, None], second, hidden).relu_()
+    return around, above, stacked, hidden, residual
 
 
 def _families(

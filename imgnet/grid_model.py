@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from imgnet.context import CAUSAL, PARENTS
-from imgnet.grid_kernels import band_bits, rezero_layer, two_layers, windows
+from imgnet.grid_kernels import band_bits, band_lengths, rezero_layer, two_layers, windows
 from imgnet.model import Linear
 from imgnet.spec import Spec
 
@@ -74,6 +74,15 @@ class ContextModel(nn.Module):
             skip: Rows, 0 or 1, of what the parents cover before the band begins.
             grid: Its index, pyramid and level.
         """
+        return band_bits(own, parents, skip, self._weights_of(grid))
+
+    def lengths(
+        self, own: Tensor, parents: Tensor | None, skip: int, grid: tuple[int, int, int]
+    ) -> Tensor:
+        """Return the bits of every latent of a band, (h, w); args are those of `bits`."""
+        return band_lengths(own, parents, skip, self._weights_of(grid))
+
+    def _weights_of(self, grid: tuple[int, int, int]) -> tuple[Tensor, ...]:
         index, pyramid, level = grid
         to_own, to_parents, to_grid = torch.split(
             self.first.weight, [len(CAUSAL), len(PARENTS), 2], dim=1
@@ -81,8 +90,7 @@ class ContextModel(nn.Module):
         where = self.first.weight.new_tensor([level, min(pyramid, 1)])
         bias = torch.cat([self.first.bias, self.last.bias[index]]) + to_grid @ where
         second = self.second
-        weights = (to_own, to_parents, bias, second.weight, second.bias, self.last.weight)
-        return band_bits(own, parents, skip, weights)
+        return to_own, to_parents, bias, second.weight, second.bias, self.last.weight
 
 
 def doubled(x: Tensor, taps: Tensor) -> Tensor:

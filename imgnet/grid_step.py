@@ -16,7 +16,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from imgnet.context import MARGIN
-from imgnet.grid_cuts import COARSE, TILE, Band, Cuts, Rows, Tile
+from imgnet.grid_cuts import COARSE, TILE, Band, Costs, Cuts, Rows, Tile, affected
 from imgnet.grid_model import REACH, GridNetwork
 from imgnet.grid_tasks import Input, Outcome, Task, add_gradient, run_task, unpadded
 from imgnet.latents import LatentGrids, padded
@@ -95,6 +95,26 @@ class GridStep:
         code_length = sum(value * share for (value, _, _), (_, share) in weighed)
         return errors / (channels * pixels), code_length / pixels
 
+    @torch.no_grad()
+    def costs(self, grid: int) -> Costs:
+        """See `Evaluator.costs`."""
+        rows = [(0, self.spec.height)]
+        coarse, _ = self._coarse()
+        base = Input.of(coarse.detach())
+        own = [Input.of(padded(self._of_level(level), self.margin)) for level in range(self.base)]
+        error = self.picture.new_empty(self.picture.shape[1:])
+        for place in self.cuts.tiles(rows):
+            top, bottom, left, right = place
+            error[top:bottom, left:right] = self._errors(base, own, place, Task()).sum(0)
+        causal, parents = self._context_inputs()
+        grids = self.latents.grids
+        lengths = {i: error.new_empty(self.latents.sizes[i]) for i in affected(grids, grid)}
+        for band in self.cuts.bands(rows):
+            if (i := band[0]) in lengths:
+                around = self._around(causal, parents, band, Task())
+                lengths[i][band[1] : band[2]] = self.network.context.lengths(*around)
+        return error.cpu().numpy(), {i: bits.cpu().numpy() for i, bits in lengths.items()}
+
     def _collect(self, outcomes: Sequence[Outcome]) -> None:
         for _, task, gradients in outcomes:
             count = len(task.leaves)
@@ -156,6 +176,10 @@ class GridStep:
 
     def _distortion(self, base: Input, own: list[Input], place: Tile, task: Task) -> Tensor:
         """Return the squared error of a tile."""
+        return self._errors(base, own, place, task).sum()
+
+    def _errors(self, base: Input, own: list[Input], place: Tile, task: Task) -> Tensor:
+        """Return the squared errors of a tile, (C, h, w)."""
         top, bottom, left, right = place
         n = self.spec.num_layers
         features = self._features(task, base, own, 0, (top - n, bottom + n, left - n, right + n))
@@ -165,7 +189,7 @@ class GridStep:
         error = (colours - self.picture[:, top:bottom, left:right]).square()
         if self.seen is not None:
             error = error * self.seen[..., top:bottom, left:right]
-        return error.sum()
+        return error
 
     def _features(
         self,
@@ -200,6 +224,12 @@ class GridStep:
 
     def _rate(self, causal: list[Input], parents: list[Input], band: Band, task: Task) -> Tensor:
         """Return the bits of a band."""
+        return self.network.context.bits(*self._around(causal, parents, band, task))
+
+    def _around(
+        self, causal: list[Input], parents: list[Input], band: Band, task: Task
+    ) -> tuple[Tensor, Tensor | None, int, tuple[int, int, int]]:
+        """Return a band with its neighbours, the latents above it, and where it is."""
         i, top, bottom = band
         pyramid, level = self.latents.grids[i]
         everywhere = slice(None)
@@ -209,4 +239,4 @@ class GridStep:
             j = self.latents.grids.index((pyramid, level + 1))
             rows = slice(top >> 1, (bottom - 1 >> 1) + 3)
             above = task.take(parents[j], (rows, everywhere))
-        return self.network.context.bits(own, above, top % 2, (i, pyramid, level))
+        return own, above, top % 2, (i, pyramid, level)

@@ -20,11 +20,13 @@ class Preset:
         steps: Optimiser steps in all, for a large network.
         pixels_per_step: Pixels that one step sees.
         quantized: Last part of the steps, 0..1, that is taken on rounded weights.
+        decisions: How often the latents of `grid` are decided on once they are rounded.
     """
 
     steps: int
     pixels_per_step: int
     quantized: float = 0.2
+    decisions: int = 0
 
     def scaled(self, num_parameters: int) -> Preset:
         """Give a smaller network more steps, since each of them takes less time.
@@ -58,15 +60,18 @@ PRESETS = {
 
 
 GRID_PRESETS = {
-    1: Preset(steps=150, pixels_per_step=49152, quantized=0.1),
-    2: Preset(steps=700, pixels_per_step=49152, quantized=0.1),
-    3: Preset(steps=4000, pixels_per_step=49152, quantized=0.1),
-    4: Preset(steps=9000, pixels_per_step=49152, quantized=0.1),
-    5: Preset(steps=21000, pixels_per_step=49152, quantized=0.1),
-    6: Preset(steps=50000, pixels_per_step=49152, quantized=0.1),
-    7: Preset(steps=125000, pixels_per_step=49152, quantized=0.1),
-    8: Preset(steps=250000, pixels_per_step=49152, quantized=0.1),
-    9: Preset(steps=500000, pixels_per_step=49152, quantized=0.1),
+    effort: Preset(steps, pixels_per_step=49152, quantized=0.1, decisions=decisions)
+    for effort, (steps, decisions) in {
+        1: (150, 0),
+        2: (700, 0),
+        3: (3500, 1),
+        4: (8500, 1),
+        5: (20000, 2),
+        6: (50000, 2),
+        7: (125000, 2),
+        8: (250000, 2),
+        9: (500000, 2),
+    }.items()
 }
 
 

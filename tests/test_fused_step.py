@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 
+import numpy as np
 import pytest
 import torch
 from grid_cases import SPECS, integers, network_of, picture
@@ -84,6 +85,30 @@ def test_it_finds_what_torch_finds(
             torch.testing.assert_close(
                 ours[1][name], wanted, rtol=1e-4, atol=1e-5 * largest + 1e-12, msg=name
             )
+
+
+@pytest.mark.parametrize("spec", [*SPECS, TALL, COARSE_ONLY], ids=str)
+@pytest.mark.parametrize("is_masked", [False, True])
+def test_costs_are_those_of_torch_and_add_up_to_what_is_measured(
+    spec: Spec, is_masked: bool, workers: ThreadPoolExecutor
+) -> None:
+    size = spec.height, spec.width
+    seen = (torch.rand(size, generator=torch.Generator().manual_seed(4)) > 0.3).float()
+    ours, theirs = (
+        step_of(kind, spec, workers, seen if is_masked else None) for kind in (FusedStep, GridStep)
+    )
+    error, bits = ours.measure([(0, spec.height)])
+    total, num_pixels = dict[int, float](), spec.width * spec.height
+    for grid in range(len(spec.grids())):
+        errors, lengths = ours.costs(grid)
+        wanted_errors, wanted_lengths = theirs.costs(grid)
+        np.testing.assert_allclose(errors, wanted_errors, rtol=1e-4, atol=1e-5)
+        assert errors.sum() == pytest.approx(error * num_pixels * spec.dim_out, rel=1e-4)
+        assert lengths.keys() == wanted_lengths.keys() >= {grid}
+        for i, each in lengths.items():
+            np.testing.assert_allclose(each, wanted_lengths[i], rtol=1e-4, atol=1e-4)
+            total[i] = float(each.sum())
+    assert sum(total.values()) == pytest.approx(bits * num_pixels, rel=1e-4)
 
 
 def test_a_mask_may_differ_by_channel(workers: ThreadPoolExecutor) -> None:

@@ -49,6 +49,7 @@ FLOORS = {
             "fused_step",
             "fused_synthesis",
             "grid_cuts",
+            "grid_decide",
             "grid_fit",
             "grid_kernels",
             "grid_model",
