@@ -14,7 +14,7 @@ from imgnet.spec import Spec
 # The first writes textures into few levels, and a network gives its fits their first latents; the
 # second keeps whole pyramids, which smooth parts are cheaper in.
 FOR_DETAIL, FOR_SMOOTH = "p4-8888ada4", "p2-cb609818"
-DETAILED = 0.03  # part of the samples that make a picture a detailed one
+DETAILED = 0.02  # part of the samples that make a picture a detailed one
 DEADZONE = 0.75  # steps from the mean of their neighbours, up to which samples are no detail
 
 
