@@ -175,7 +175,8 @@ WITHOUT_NUMBA = """
 import sys
 sys.modules["numba"] = None
 import numpy as np, torch
-from imgnet.grid_fit import FusedStep, fit_grid
+from imgnet.grid_fit import fit_grid
+from imgnet.grid_state import FusedStep
 from imgnet.fitting import Options
 from imgnet.presets import Preset
 from imgnet.spec import Spec

@@ -318,4 +318,4 @@ def test_a_size_is_corrected_until_it_is_near(part: float) -> None:
     """Rather above, where latents can still be trimmed, than below."""
     budget = round(part * len(stored(SMALL, fit_grid(SMALL, PIXELS, QUICK, LMBDA))))
     result = fit_grid(SMALL, PIXELS, replace(QUICK, budget_bytes=budget), LMBDA)
-    assert 0.93 * budget < len(stored(SMALL, result)) < 1.2 * budget
+    assert 0.93 * budget < len(stored(SMALL, result)) < 1.3 * budget

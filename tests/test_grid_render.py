@@ -11,10 +11,10 @@ from grid_samples import grid_spec
 from PIL import Image
 
 from imgnet.errors import UsageError
-from imgnet.fitting import Arrays, Options
+from imgnet.fitting import Arrays
 from imgnet.geometry import Crop, Size
-from imgnet.grid_fit import GridFit
 from imgnet.grid_render import LANCZOS, NEURAL, ZOOMS, checksum, fitted, needed_level
+from imgnet.grid_state import GridState
 from imgnet.metrics import psnr_db
 from imgnet.presets import Preset
 from imgnet.spec import Spec
@@ -42,12 +42,11 @@ def smooth() -> Arrays:
     torch.set_num_threads(1)
     pool = ThreadPoolExecutor(1, initializer=torch.set_num_threads, initargs=(1,))
     with pool as workers:
-        options = Options(Preset(40, 1 << 20), device="cpu")
-        pixels = picture(97, 73)
-        fit = GridFit(SPEC, pixels, options, 6e-4, None, workers, torch.device("cpu"))
+        cpu, preset = torch.device("cpu"), Preset(40, 1 << 20)
+        state = GridState(SPEC, picture(97, 73), preset, 6e-4, None, workers, cpu, seed=0)
         for step in range(36):
-            fit._take_step(step / 40, step / 36)
-        parameters = fit._snapshot()
+            state.take_step(step / 40, step / 36, 6e-4)
+        parameters = state.snapshot({})
     torch.set_num_threads(num_threads)
     return parameters
 

@@ -57,6 +57,7 @@ FLOORS = {
             "grid_kernels",
             "grid_model",
             "grid_quantize",
+            "grid_state",
             "grid_step",
             "grid_tasks",
             "grid_weights",

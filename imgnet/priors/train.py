@@ -42,8 +42,8 @@ from imgnet.analysis import WarmStart, band_position, first_step, warm_start
 from imgnet.device import one_thread_workers
 from imgnet.fused_step import FusedStep
 from imgnet.grid_cuts import COARSE, Rows
-from imgnet.grid_fit import LATENT_LR, NOISE, TEMPERATURE
 from imgnet.grid_model import GridNetwork
+from imgnet.grid_state import LATENT_LR, NOISE, TEMPERATURE
 from imgnet.latents import LatentGrids
 from imgnet.optimizer import SOAP
 from imgnet.priors import FOLDER, NUM_BANDS, price_of_band
