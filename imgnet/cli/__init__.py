@@ -8,4 +8,24 @@ Nothing here imports NumPy, Pillow or torch before a command needs them: `imgnet
 instant.
 """
 
-from imgnet.cli.app import main as main
+import sys
+
+from imgnet import __version__
+
+
+def main() -> None:
+    """Run the program; its version alone is said without the time that Typer takes."""
+    if sys.argv[1:] == ["--version"] and _is_version_said():
+        return
+    from imgnet.cli.app import main as run_program
+
+    run_program()
+
+
+def _is_version_said() -> bool:
+    """Print the version; where that fails, the program shall find out why and say so."""
+    try:
+        print(f"imgnet {__version__}", flush=True)
+    except (OSError, ValueError, AttributeError):
+        return False
+    return True
