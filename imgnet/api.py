@@ -24,7 +24,7 @@ from imgnet.metrics import psnr_db
 from imgnet.photo import Picture, load_photo
 from imgnet.pixels import write_atomically
 from imgnet.presets import preset
-from imgnet.profile import DTYPES, Samples
+from imgnet.profile import DTYPES, Original, Samples
 from imgnet.progress import Progress
 from imgnet.psnr_search import encoder_of
 from imgnet.rate import Request, Shape
@@ -118,7 +118,8 @@ def encode(
         on_snapshot=None if snapshot is None else previews(*snapshot),
         should_stop=should_stop,
     )
-    encoded, result = encoder_of(request)(request, spec, profile, pixels, counted, options)
+    original = Original(pixels, profile, counted)
+    encoded, result = encoder_of(request)(request, spec, original, options)
     encoded = replace(encoded, report=_report(encoded, pixels, seen, result, started))
     is_ended = bool(should_stop and should_stop())
     return checked(encoded, request, pixels, counted, is_ended=is_ended)

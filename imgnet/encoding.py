@@ -21,7 +21,7 @@ from imgnet.grid_render import checksum
 from imgnet.interrupts import holding_back
 from imgnet.pixels import write_image
 from imgnet.priors.choice import starting_from_prior
-from imgnet.profile import Profile, Samples
+from imgnet.profile import Original, Profile
 from imgnet.rate import Request, price_of_bit
 from imgnet.render import render
 from imgnet.spec import Spec
@@ -31,31 +31,24 @@ from imgnet.synthesis import draw
 ZEROS_PER_BYTE = 128
 LONGEST_CHECKSUM = (1 << 32) - 1
 
-
 Outcome = tuple[Encoded, Result]
 
 
 def encode_coordinates(
-    request: Request,
-    spec: Spec,
-    profile: Profile,
-    pixels: Samples,
-    seen: NDArray[np.bool_] | None,
-    options: Options,
+    request: Request, spec: Spec, original: Original, options: Options
 ) -> Outcome:
-    """Fit `gated` or `mlp` to pixels (H, W, C).
+    """Fit `gated` or `mlp` to a picture.
 
     Args:
         request: What the user asks of the file.
         spec: Shape of the network.
-        profile: What the image is besides its pixels.
-        pixels: Colours.
-        seen: (H, W) or (H, W, C) True where the fit may look; None for everywhere.
+        original: The image.
         options: Of the fit.
 
     Returns:
         An encoded image, above its target size only where no network is that small.
     """
+    profile = original.profile
     budget = _weight_bytes(request, spec, profile)
     with holding_back():
         from imgnet.fit import fit  # not before the request is known to make sense
@@ -64,25 +57,19 @@ def encode_coordinates(
     options = replace(
         options, preset=scaled, budget_bytes=budget, target_psnr_db=request.target_psnr
     )
-    result = fit(spec, pixels, options, seen)
+    result = fit(spec, original.pixels, options, original.seen)
     if request.weights != "coded":
         return _encoded(spec, profile, _plain(result, request.weights)), result
     assert result.quantized is not None
     return _coded(spec, profile, pack(spec, result.quantized)), result
 
 
-def encode_grid(
-    request: Request,
-    spec: Spec,
-    profile: Profile,
-    pixels: Samples,
-    seen: NDArray[np.bool_] | None,
-    options: Options,
-) -> Outcome:
-    """Fit `grid` to pixels; as `encode_coordinates`."""
+def encode_grid(request: Request, spec: Spec, original: Original, options: Options) -> Outcome:
+    """Fit `grid` to a picture; as `encode_coordinates`."""
+    pixels, profile, seen = original.pixels, original.profile, original.seen
     num_pixels = spec.width * spec.height
     quality = request.less(profile.metadata.num_bytes, num_pixels).grid_quality(num_pixels)
-    options = _options_of_grid(request, spec, profile, pixels, options)
+    options = _options_of_grid(request, spec, original, options)
     with holding_back():
         from imgnet.grid_fit import fit_grid, pilot_grid
 
@@ -103,16 +90,15 @@ def encode_grid(
     return _coded(begun, profile, gridstream.pack(begun, result.quantized, crc)), result
 
 
-def _options_of_grid(
-    request: Request, spec: Spec, profile: Profile, pixels: Samples, options: Options
-) -> Options:
+def _options_of_grid(request: Request, spec: Spec, original: Original, options: Options) -> Options:
     num_pixels = spec.width * spec.height
     target = request.target_bytes(num_pixels)
     if target is not None:
         if request.weights != "coded":
             raise UsageError("--weights float16 and float32 of grid have no target size")
-        longest = starting_from_prior(spec, pixels, LEAST_PRICE)  # of all headers
-        budget = target - _overhead(longest, profile, target)
+        # The longest of all headers: bands of low prices have two digits.
+        longest = starting_from_prior(spec, original.pixels, LEAST_PRICE)
+        budget = target - _overhead(longest, original.profile, target)
         options = replace(options, budget_bytes=max(budget, gridstream.least_bytes(spec)))
     preset = options.preset.covering(num_pixels)
     return replace(options, preset=preset, target_psnr_db=request.target_psnr)

@@ -33,7 +33,7 @@ class Drawing:
         """Return the weights of each upsampling, for both samples that replace one."""
         return [_phases(weights[f"upsample.{i}"]) for i in range(self.spec.num_levels - 1)]
 
-    def drawn(
+    def _drawn(
         self, weights: Arrays, phases: list[Floats], place: Tile
     ) -> tuple[list[tuple[Tile, Floats]], list[Floats]]:
         """Return the features of a tile, level by level, and its colours, layer by layer."""
@@ -44,16 +44,19 @@ class Drawing:
         head = [weights[name] for name in _HEAD]
         flat = finest.reshape(len(finest), -1)
         colours = [fused_synthesis.two_layers(flat, *head).reshape(-1, *finest.shape[1:])]
-        for i in range(n):
-            layer = [weights[f"residuals.{i}.{name}"] for name in _LAYER]
+        for layer in self._layers(weights):
             colours.append(fused_synthesis.rezero_layer(colours[-1], *layer))
         return features, colours
+
+    def _layers(self, weights: Arrays) -> list[list[Floats]]:
+        layers = range(self.spec.num_layers)
+        return [[weights[f"residuals.{i}.{name}"] for name in _LAYER] for i in layers]
 
     def errors(self, weights: Arrays, phases: list[Floats], error: Floats, place: Tile) -> None:
         """Draw a tile and set the squared errors of its pixels."""
         top, bottom, left, right = place
         here = (slice(None), slice(top, bottom), slice(left, right))
-        _, colours = self.drawn(weights, phases, place)
+        _, colours = self._drawn(weights, phases, place)
         squares = np.square(np.clip(colours[-1], 0, 1) - self.picture[here])
         if self.seen is not None:
             squares *= self.seen[here]
@@ -70,11 +73,11 @@ class Drawing:
         """Draw a tile and compare it with the picture."""
         top, bottom, left, right = place
         n = self.spec.num_layers
-        features, colours = self.drawn(weights, phases, place)
+        features, colours = self._drawn(weights, phases, place)
         _, finest = features[0]
         flat = finest.reshape(len(finest), -1)
         head = [weights[name] for name in _HEAD]
-        layers = [[weights[f"residuals.{i}.{name}"] for name in _LAYER] for i in range(n)]
+        layers = self._layers(weights)
         here = (slice(None), slice(top, bottom), slice(left, right))
         seen = _NO_MASK if self.seen is None else self.seen[here]
         error = fused_synthesis.squared_error(colours[-1], self.picture[here], seen, weight)

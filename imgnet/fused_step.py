@@ -77,9 +77,9 @@ class FusedStep:
     ) -> tuple[float, float]:
         weights = self._weights()
         pixels = self.spec.width * sum(bottom - top for top, bottom in rows)
-        share = 1 / (self.spec.dim_out * pixels)
+        drawing, per_sample = self.drawing, 1 / (self.spec.dim_out * pixels)
         of_tile = partial(
-            self.drawing.distortion, weights, self.drawing.phases(weights), share, gradients
+            drawing.distortion, weights, drawing.phases(weights), per_sample, gradients
         )
         of_band = partial(self.context.rate, self.context.weights_of(weights), gradients)
         tiles = [partial(of_tile, tile) for tile in self.cuts.tiles(rows) if error]

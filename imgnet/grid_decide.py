@@ -15,13 +15,12 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from imgnet.grid_cuts import Evaluator
+from imgnet.grid_cuts import Evaluator, Floats
 from imgnet.latents import LatentGrids
 
 SPACING = 5  # latents from one of a lattice to the next; odd, so that no lattice is of one parity
 REACH = SPACING // 2
 
-Floats = NDArray[np.float32]
 Maps = list[tuple[int, Floats]]  # level and what each of its samples costs
 
 
@@ -104,7 +103,7 @@ class Lattice:
         """
         totals = np.zeros(1)
         for other, costs in maps:
-            rows, columns = self._edges(level - other, costs.shape)
+            rows, columns = self._edges(level - other)
             sums = np.add.reduceat(costs, rows, axis=0, dtype=np.float64)
             totals = totals + np.add.reduceat(sums, columns, axis=1)
         return totals
@@ -113,7 +112,7 @@ class Lattice:
         """Put together what the samples of each cell cost now."""
         maps = []
         for (other, new), (_, old) in zip(after, before, strict=True):
-            edges = self._edges(level - other, new.shape)
+            edges = self._edges(level - other)
             rows, columns = (
                 np.repeat(np.arange(len(starts)), np.diff([*starts, size]))
                 for starts, size in zip(edges, new.shape, strict=True)
@@ -121,13 +120,13 @@ class Lattice:
             maps.append((other, np.where(better[rows][:, columns], new, old)))
         return maps
 
-    def _edges(self, levels: int, shape: tuple[int, ...]) -> list[NDArray[np.int64]]:
+    def _edges(self, levels: int) -> list[NDArray[np.int64]]:
         """Return where cells begin, in samples of a map so many levels finer than the grid."""
         edges = []
-        for first, count, size in zip((self.top, self.left), self.size, shape, strict=True):
-            starts = (np.arange(first, count, SPACING) - REACH) * 2.0**levels
+        for first, count in zip((self.top, self.left), self.size, strict=True):
+            starts = np.arange(first, count, SPACING) - REACH << levels
             starts[0] = 0
-            edges.append(np.minimum(starts, size - 1).astype(np.int64))
+            edges.append(starts)
         return edges
 
 

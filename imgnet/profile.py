@@ -1,4 +1,4 @@
-"""What an image is besides its pixels: its mode, its depth and its metadata."""
+"""What an image is: its pixels and, besides them, its mode, its depth and its metadata."""
 
 from __future__ import annotations
 
@@ -84,6 +84,21 @@ class Profile:
     depth: int = 8
     metadata: Metadata = NO_METADATA
     notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, eq=False)
+class Original:
+    """An image that is to be encoded.
+
+    Attributes:
+        pixels: (H, W, C) colours.
+        profile: What it is besides them.
+        seen: (H, W) or (H, W, C) True where a fit may look; None for everywhere.
+    """
+
+    pixels: Samples
+    profile: Profile
+    seen: NDArray[np.bool_] | None = None
 
 
 def profile_of(pixels: Samples) -> Profile:

@@ -10,14 +10,11 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator
 
-import numpy as np
-from numpy.typing import NDArray
-
 from imgnet.container import to_bytes
 from imgnet.encoding import Outcome, encode_coordinates, encode_grid
 from imgnet.fitting import Options
 from imgnet.metrics import psnr_db
-from imgnet.profile import Profile, Samples
+from imgnet.profile import Original
 from imgnet.rate import Request
 from imgnet.render import render
 from imgnet.spec import Spec
@@ -30,7 +27,7 @@ WASTE_DB = 1.2  # by which one is so much better that a smaller one would save b
 MOST_FITS = 3
 SMALL = 5000  # parameters that a network may have of any picture; of a large one, one a pixel
 
-Encoder = Callable[[Request, Spec, Profile, Samples, NDArray[np.bool_] | None, Options], Outcome]
+Encoder = Callable[[Request, Spec, Original, Options], Outcome]
 
 
 def encoder_of(request: Request) -> Encoder:
@@ -44,22 +41,13 @@ def encoder_of(request: Request) -> Encoder:
     return encode_coordinates if request.target_psnr is None else encode_at_psnr
 
 
-def encode_at_psnr(
-    request: Request,
-    spec: Spec,
-    profile: Profile,
-    pixels: Samples,
-    seen: NDArray[np.bool_] | None,
-    options: Options,
-) -> Outcome:
-    """Fit `gated` or `mlp` to pixels (H, W, C) as well as is asked for, and no better.
+def encode_at_psnr(request: Request, spec: Spec, original: Original, options: Options) -> Outcome:
+    """Fit `gated` or `mlp` to a picture as well as is asked for, and no better.
 
     Args:
         request: What the user asks of the file, a PSNR among it.
         spec: Shape of the first network to try.
-        profile: What the image is besides its pixels.
-        pixels: Colours.
-        seen: (H, W) or (H, W, C) True where the fit may look; None for everywhere.
+        original: The image.
         options: Of the fit.
 
     Returns:
@@ -69,27 +57,20 @@ def encode_at_psnr(
     def rank(outcome: Outcome) -> tuple[float, int]:
         encoded, result = outcome
         assert request.target_psnr is not None
-        drawn = render(encoded.spec, result.parameters, depth=profile.depth)
-        missed_db = abs(psnr_db(pixels, drawn, seen) - request.target_psnr)
+        drawn = render(encoded.spec, result.parameters, depth=original.profile.depth)
+        missed_db = abs(psnr_db(original.pixels, drawn, original.seen) - request.target_psnr)
         return max(missed_db, TOLERANCE_DB), len(to_bytes(encoded))
 
-    return min(_fits(request, spec, profile, pixels, seen, options), key=rank)
+    return min(_fits(request, spec, original, options), key=rank)
 
 
-def _fits(
-    request: Request,
-    spec: Spec,
-    profile: Profile,
-    pixels: Samples,
-    seen: NDArray[np.bool_] | None,
-    options: Options,
-) -> Iterator[Outcome]:
+def _fits(request: Request, spec: Spec, original: Original, options: Options) -> Iterator[Outcome]:
     """Yield fits of networks of different sizes, until one suits or another would not help."""
     assert request.target_psnr is not None
     started, tried = time.monotonic(), list[tuple[float, float]]()
     while len(tried) < MOST_FITS and spec.num_parameters not in dict(tried):
         timed = options.in_time(started, 1 / (MOST_FITS - len(tried)))
-        outcome = encode_coordinates(request, spec, profile, pixels, seen, timed)
+        outcome = encode_coordinates(request, spec, original, timed)
         yield outcome
         given_db = outcome[1].best_psnr_db
         assert given_db is not None

@@ -203,8 +203,8 @@ def price_to_begin_with(
         options: Of the fit that is to begin.
     """
     steps = min(PILOT_STEPS, ceil(PILOT * options.preset.steps))
-    short = replace(options, preset=replace(options.preset, steps=steps))
-    short = replace(short, on_progress=None, on_snapshot=None)
+    preset = replace(options.preset, steps=steps)
+    short = replace(options, preset=preset, on_progress=None, on_snapshot=None)
     started, tried = time.monotonic(), list[tuple[float, float]]()
     while len(tried) < MOST_PILOTS and not options.is_time_up(started):
         tried.append((lmbda, pilot(lmbda, short.in_time(started, PILOT / MOST_PILOTS))))

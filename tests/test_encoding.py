@@ -19,7 +19,7 @@ from imgnet.fitting import Options, Result
 from imgnet.grid_render import checksum
 from imgnet.metrics import psnr_db
 from imgnet.presets import Preset, preset
-from imgnet.profile import Profile
+from imgnet.profile import Original, Profile
 from imgnet.rate import Request, Shape
 from imgnet.synthesis import draw
 
@@ -38,7 +38,7 @@ def encoded_with(
     spec = wanted.spec((width, height), channels)
     profile = Profile(next(mode for mode, count in MODES.items() if count == channels))
     encoder = encode_grid if wanted.model == "grid" else encode_coordinates
-    return encoder(wanted, spec, profile, pixels, None, options)
+    return encoder(wanted, spec, Original(pixels, profile), options)
 
 
 @pytest.fixture(scope="module")

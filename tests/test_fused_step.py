@@ -56,6 +56,11 @@ def step_of(
     return kind(network, latents, pixels / 255.0, seen, workers, tile)
 
 
+def mask_for(spec: Spec) -> Tensor:
+    size = spec.height, spec.width
+    return (torch.rand(size, generator=torch.Generator().manual_seed(4)) > 0.3).float()
+
+
 def found(step: Step, rows: Sequence[Rows], coarse: float) -> tuple[list[float], dict[str, Tensor]]:
     values = [*step.evaluate(rows, LMBDA, coarse), *step.measure(rows)]
     gradients = {
@@ -70,13 +75,12 @@ def found(step: Step, rows: Sequence[Rows], coarse: float) -> tuple[list[float],
 def test_it_finds_what_torch_finds(
     spec: Spec, is_masked: bool, workers: ThreadPoolExecutor
 ) -> None:
-    size = spec.height, spec.width
-    seen = (torch.rand(size, generator=torch.Generator().manual_seed(4)) > 0.3).float()
+    seen = mask_for(spec) if is_masked else None
     whole: list[Rows] = [(0, spec.height)]
     parts: list[Rows] = [(0, 16), (32, spec.height)] if spec.height > 32 else whole
     for rows, coarse in ((whole, 1.0), (parts, 4.0), (parts, 0.0)):
         ours, theirs = (
-            found(step_of(kind, spec, workers, seen if is_masked else None), rows, coarse)
+            found(step_of(kind, spec, workers, seen), rows, coarse)
             for kind in (FusedStep, GridStep)
         )
         assert ours[0] == pytest.approx(theirs[0], rel=1e-5)
@@ -92,11 +96,8 @@ def test_it_finds_what_torch_finds(
 def test_costs_are_those_of_torch_and_add_up_to_what_is_measured(
     spec: Spec, is_masked: bool, workers: ThreadPoolExecutor
 ) -> None:
-    size = spec.height, spec.width
-    seen = (torch.rand(size, generator=torch.Generator().manual_seed(4)) > 0.3).float()
-    ours, theirs = (
-        step_of(kind, spec, workers, seen if is_masked else None) for kind in (FusedStep, GridStep)
-    )
+    seen = mask_for(spec) if is_masked else None
+    ours, theirs = (step_of(kind, spec, workers, seen) for kind in (FusedStep, GridStep))
     error, bits = ours.measure([(0, spec.height)])
     total, num_pixels = dict[int, float](), spec.width * spec.height
     for grid in range(len(spec.grids())):

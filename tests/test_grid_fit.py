@@ -13,6 +13,7 @@ from grid_cases import Pixels, picture
 from numpy.typing import NDArray
 
 from imgnet import api, grid_fit, gridstream
+from imgnet.aim import aim_of
 from imgnet.analysis import first_step
 from imgnet.codestream import step_size
 from imgnet.errors import UsageError
@@ -315,7 +316,10 @@ def test_a_correction_ends_when_it_is_asked_to() -> None:
 
 @pytest.mark.parametrize("part", [0.8, 1.2])
 def test_a_size_is_corrected_until_it_is_near(part: float) -> None:
-    """Rather above, where latents can still be trimmed, than below."""
+    """What is left above it is trimmed."""
     budget = round(part * len(stored(SMALL, fit_grid(SMALL, PIXELS, QUICK, LMBDA))))
-    result = fit_grid(SMALL, PIXELS, replace(QUICK, budget_bytes=budget), LMBDA)
-    assert 0.93 * budget < len(stored(SMALL, result)) < 1.3 * budget
+    options = replace(QUICK, budget_bytes=budget)
+    aim = aim_of(options, PIXELS, None)
+    assert aim is not None
+    result = aim.trimmed(SMALL, fit_grid(SMALL, PIXELS, options, LMBDA))
+    assert 0.93 * budget < len(stored(SMALL, result)) <= budget

@@ -126,6 +126,13 @@ def _loaded_by(*arguments: str) -> set[str]:
     return set(done.stderr.split())
 
 
+def test_the_version_is_said_without_typer() -> None:
+    code = "import sys; from imgnet.cli import main; main(); assert 'typer' not in sys.modules"
+    command = [sys.executable, "-c", code, "--version"]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert done.stdout.startswith("imgnet ")
+
+
 def test_this_file_sees_what_is_loaded() -> None:
     assert {"sys", "imgnet", "typer"} <= _loaded_by("--version")
 

@@ -14,7 +14,7 @@ from imgnet import psnr_search
 from imgnet.container import Encoded
 from imgnet.fitting import Options, Result
 from imgnet.presets import Preset
-from imgnet.profile import Profile
+from imgnet.profile import Original, Profile
 from imgnet.psnr_search import MOST_FITS, WASTE_DB, encode_at_psnr
 from imgnet.rate import Request, Shape
 from imgnet.spec import Spec
@@ -22,7 +22,7 @@ from imgnet.spec import Spec
 pytestmark = pytest.mark.usefixtures("one_thread")
 
 SIZE = 320, 240
-PIXELS = np.zeros((240, 320, 3), np.uint8)
+ORIGINAL = Original(np.zeros((240, 320, 3), np.uint8), Profile("RGB"))
 STEPS = 600
 
 
@@ -56,7 +56,7 @@ def search(target_db: float, shape: Shape | None = None, **options: Any) -> floa
     request = Request("mlp", target_psnr=target_db, shape=shape or Shape())
     spec = request.spec(SIZE, 3)
     options = {"preset": Preset(STEPS, 4096), **options}
-    outcome = encode_at_psnr(request, spec, Profile("RGB"), PIXELS, None, Options(**options))
+    outcome = encode_at_psnr(request, spec, ORIGINAL, Options(**options))
     found: float = outcome[1].parameters  # type: ignore[assignment]
     return found
 
@@ -94,7 +94,7 @@ def test_of_those_that_reach_it_the_smallest_is_taken(monkeypatch: pytest.Monkey
     fits = Fits(monkeypatch, at_1000=33.0, slope=1.9)
     request = Request("mlp", target_psnr=29.0)
     spec, options = request.spec(SIZE, 3), Options(Preset(STEPS, 4096))
-    encoded, _ = encode_at_psnr(request, spec, Profile("RGB"), PIXELS, None, options)
+    encoded, _ = encode_at_psnr(request, spec, ORIGINAL, options)
     assert encoded.spec.num_parameters == min(fits.sizes) < max(fits.sizes)
 
 

@@ -9,8 +9,7 @@ from typing import Annotated
 
 import typer
 
-from imgnet import __version__
-from imgnet.cli import completion
+from imgnet.cli import VERSION, completion
 from imgnet.cli.bench import bench
 from imgnet.cli.compare import compare
 from imgnet.cli.decode import decode
@@ -46,7 +45,7 @@ for command in (encode, decode, resample, info, verify, compare, bench):
 
 def _print_version(wanted: bool) -> None:
     if wanted:
-        typer.echo(f"imgnet {__version__}")
+        typer.echo(VERSION)
         raise typer.Exit
 
 

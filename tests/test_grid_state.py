@@ -1,0 +1,90 @@
+from __future__ import annotations
+
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+
+import numpy as np
+import pytest
+import torch
+from grid_cases import picture
+
+from imgnet.grid_state import BAND_UNIT, GridState
+from imgnet.presets import Preset
+from imgnet.quantize import Steps
+from imgnet.spec import Spec
+
+pytestmark = pytest.mark.usefixtures("one_thread")
+
+SPEC = Spec("grid", 20, 3 * BAND_UNIT, 0, 4, 1, num_levels=3, colour=1, dim_context=4)
+PIXELS = picture(20, 3 * BAND_UNIT)
+LMBDA = 1e-3
+
+
+def state_of(workers: ThreadPoolExecutor, seed: int = 0) -> GridState:
+    preset = Preset(30, 20 * BAND_UNIT)  # one of three bands a step
+    cpu = torch.device("cpu")
+    return GridState(SPEC, PIXELS, preset, LMBDA, None, workers, cpu, seed)
+
+
+@pytest.fixture
+def workers() -> Iterator[ThreadPoolExecutor]:
+    with ThreadPoolExecutor(1) as pool:
+        yield pool
+
+
+@pytest.fixture
+def state(workers: ThreadPoolExecutor) -> GridState:
+    return state_of(workers)
+
+
+def test_every_band_is_seen_once_before_any_comes_again(state: GridState) -> None:
+    for _ in range(2):
+        seen = {state.take_step(0.5, 0.5, LMBDA) for _ in range(3)}
+        assert seen == set(state.all_rows)
+    assert set(state.visits.values()) == {2}
+
+
+def test_steps_make_a_picture_cheaper(state: GridState) -> None:
+    def cost() -> float:
+        state.latents.round()
+        error, bits = state.measure()
+        return error + LMBDA * bits
+
+    before = cost()
+    for step in range(30):
+        state.take_step(step / 30, step / 30, LMBDA)
+    assert state.step == 30
+    assert cost() < 0.9 * before
+
+
+def test_a_seed_gives_the_same_state_again(workers: ThreadPoolExecutor) -> None:
+    values = []
+    for seed in (0, 0, 1):
+        state = state_of(workers, seed)
+        for _ in range(4):
+            state.take_step(0.5, 0.5, LMBDA)
+        values.append(state.latents.values.clone())
+    assert torch.equal(values[0], values[1])
+    assert not torch.equal(values[0], values[2])
+
+
+def test_network_steps_leave_latents_as_they_are(state: GridState) -> None:
+    steps: Steps = dict.fromkeys(state.parameters, 100)
+    state.latents.round()
+    latents = state.latents.relaxed.clone()
+    before = {name: weight.detach().clone() for name, weight in state.parameters.items()}
+    state.take_network_step(0.5, LMBDA, steps)
+    assert torch.equal(state.latents.relaxed, latents)
+    assert any(not torch.equal(w, before[name]) for name, w in state.parameters.items())
+
+
+def test_a_snapshot_has_rounded_latents_and_weights_in_their_steps(state: GridState) -> None:
+    name = "hidden.weight"
+    snapshot = state.snapshot({name: 100})
+    real = state.parameters[name].detach().numpy()
+    assert not np.array_equal(snapshot[name], real)
+    for other, weight in state.parameters.items():
+        if other != name:
+            np.testing.assert_array_equal(snapshot[other], weight.detach().numpy())
+    for grid in state.latents.names:
+        np.testing.assert_array_equal(snapshot[grid], snapshot[grid].round())
