@@ -52,6 +52,13 @@ class Drawing:
         layers = range(self.spec.num_layers)
         return [[weights[f"residuals.{i}.{name}"] for name in _LAYER] for i in layers]
 
+    def draw(self, weights: Arrays, phases: list[Floats], place: Tile) -> Floats:
+        """Return the colours of a tile, (C, h, w) in 0..1; 0 where they are not seen."""
+        top, bottom, left, right = place
+        _, colours = self._drawn(weights, phases, place)
+        drawn: Floats = np.clip(colours[-1], 0, 1)
+        return drawn if self.seen is None else drawn * self.seen[:, top:bottom, left:right]
+
     def errors(self, weights: Arrays, phases: list[Floats], error: Floats, place: Tile) -> None:
         """Draw a tile and set the squared errors of its pixels."""
         top, bottom, left, right = place

@@ -20,7 +20,7 @@ from imgnet.blocks import Floats
 from imgnet.fused_context import Context
 from imgnet.fused_drawing import Drawing
 from imgnet.fused_outcome import Arrays, Grids, Outcome
-from imgnet.grid_cuts import TILE, Costs, Cuts, Rows, affected
+from imgnet.grid_cuts import TILE, Costs, Cuts, Rows, Tile, affected
 from imgnet.grid_model import GridNetwork
 from imgnet.latents import LatentGrids
 
@@ -105,6 +105,12 @@ class FusedStep:
                 fused_latents.window_back(gradient, top, left, outcome.weight, gradients[i])
             for name, gradient in outcome.weights.items():
                 totals[name] += gradient
+
+    def draw(self, places: Sequence[Tile]) -> list[Floats]:
+        """See `Evaluator.draw`."""
+        weights = self._weights()
+        of_tile = partial(self.drawing.draw, weights, self.drawing.phases(weights))
+        return list(self.workers.map(of_tile, places))
 
     def costs(self, grid: int) -> Costs:
         """See `Evaluator.costs`."""

@@ -51,6 +51,9 @@ class Evaluator(Protocol):
     ) -> tuple[float, float]:
         """Return what `evaluate` returns, without gradients; 0 for what is not wanted."""
 
+    def draw(self, places: Sequence[Tile]) -> list[Floats]:
+        """Return the colours (C, h, w) of places, in 0..1; 0 where they do not count."""
+
     def costs(self, grid: int) -> Costs:
         """Return what the whole picture costs, as far as the latents of a grid change it.
 

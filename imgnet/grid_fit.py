@@ -21,6 +21,7 @@ from imgnet.fitting import Options, Result
 from imgnet.grid_cuts import COARSE, Rows
 from imgnet.grid_decide import Decisions
 from imgnet.grid_quantize import choose_steps
+from imgnet.grid_refine import MOST_WEIGHTS, Refinement
 from imgnet.grid_state import GridState
 from imgnet.profile import Samples
 from imgnet.progress import Progress
@@ -78,7 +79,7 @@ class GridFit:
         while (done := self._done()) < 1:
             self._take_network_step(done)
             self._tell()
-        self._decide(COARSE)
+        self._finish()
         return self._corrected(self.aim) if self.aim else self.state.result(self.steps)
 
     def pilot(self) -> float:
@@ -109,11 +110,28 @@ class GridFit:
         state = self.state
         decisions = Decisions(
             *(state.latents, state.evaluator, self.lmbda, state.spec.dim_out),
-            go_on=lambda: not self.options.is_time_up(self.started),
+            go_on=self._has_time,
         )
         with rounded(state.parameters, self.steps, state.origins):
             for _ in range(self.preset.decisions):
                 decisions.make(coarsest)
+
+    def _finish(self) -> None:
+        """Decide on latents and refine weights in turns: each is for what the others are."""
+        self._decide(COARSE)
+        self._refine()
+        if self.preset.decisions:
+            self._decide(FINE)
+            self._refine()
+
+    def _refine(self) -> None:
+        """Give the weights the steps and the whole numbers that are the cheapest together."""
+        if self.preset.refinements and len(self.state.weights.flat) <= MOST_WEIGHTS:
+            refinement = Refinement(self.state, self.steps, self.lmbda, self._has_time)
+            self.steps = refinement.run(self.preset.refinements)
+
+    def _has_time(self) -> bool:
+        return not self.options.is_time_up(self.started)
 
     def _corrected(self, aim: Aim) -> Result:
         """Go on at other prices until PSNR or size are what was asked for; return the nearest."""
@@ -125,7 +143,7 @@ class GridFit:
             assert result.quantized is not None
             tried.append((self.lmbda, aim.excess_db(self.state.spec, result.quantized)))
             distances = [distance(excess_db) for _, excess_db in tried]
-            is_last = len(tried) > MOST_CORRECTIONS or self.options.is_time_up(self.started)
+            is_last = len(tried) > MOST_CORRECTIONS or not self._has_time()
             if is_last or distances[-1] == 0:
                 return results[distances.index(min(distances))]
             self._correct(within_limits(PRICES.solve(0.0, tried)))
@@ -136,10 +154,11 @@ class GridFit:
         self._repeat(lambda: self._take_step(AS_AT, AS_AT), more)
         self._round()
         self._repeat(lambda: self._take_network_step(AS_AT), more // 4)
+        self._refine()
 
     def _repeat(self, take_step: Callable[[], None], steps: int) -> None:
         for _ in range(steps):
-            if self.options.is_time_up(self.started):
+            if not self._has_time():
                 return
             take_step()
             self._tell()

@@ -6,6 +6,8 @@ from collections.abc import Callable, Mapping
 from functools import partial
 from math import floor, inf, log2, sqrt
 
+import numpy as np
+from numpy.typing import NDArray
 from torch import Tensor
 
 from imgnet.entropy import cost_bits
@@ -45,7 +47,7 @@ def choose_steps(
         return error + lmbda * (bits + weight_bits / (spec.width * spec.height))
 
     for name, tensor in parameters.items():
-        most = MOST_BIAS_BITS if name.endswith(".bias") else MOST_FRACTION_BITS
+        most = most_fraction_bits(name)
         distance = tensor.detach() - origins[name] if name in origins else tensor.detach()
         start = _first_bits(distance, most)
         steps[name] = step_of(_descend(partial(cost, name), start, most))
@@ -81,10 +83,27 @@ def _sample(spec: Spec) -> list[Rows]:
     return bands[:: -(-len(bands) // wanted)]
 
 
-def _bits(tensor: Tensor, step: int, origin: Tensor | None) -> float:
-    origins = {} if origin is None else {"": origin}
-    values = quantize({"": tensor}, {"": step}, origins)[""].values
+def most_fraction_bits(name: str) -> int:
+    """Return how fine the step of a tensor may be.
+
+    >>> most_fraction_bits("hidden.weight"), most_fraction_bits("hidden.bias")
+    (15, 12)
+    """
+    return MOST_BIAS_BITS if name.endswith(".bias") else MOST_FRACTION_BITS
+
+
+def weight_bits(values: NDArray[np.integer]) -> float:
+    """Return the length of a tensor's whole numbers under the cheapest law; inf where none reaches.
+
+    >>> round(weight_bits(np.array([0, 0, 1, -1])), 2), weight_bits(np.array([1 << 20]))
+    (6.36, inf)
+    """
     try:
         return cost_bits(values, law_of(values))
     except ValueError:
         return inf
+
+
+def _bits(tensor: Tensor, step: int, origin: Tensor | None) -> float:
+    origins = {} if origin is None else {"": origin}
+    return weight_bits(quantize({"": tensor}, {"": step}, origins)[""].values)

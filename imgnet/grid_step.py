@@ -16,7 +16,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from imgnet.context import MARGIN
-from imgnet.grid_cuts import COARSE, TILE, Band, Costs, Cuts, Rows, Tile, affected
+from imgnet.grid_cuts import COARSE, TILE, Band, Costs, Cuts, Floats, Rows, Tile, affected
 from imgnet.grid_model import REACH, GridNetwork
 from imgnet.grid_tasks import Input, Outcome, Task, add_gradient, run_task, unpadded
 from imgnet.latents import LatentGrids, padded
@@ -96,12 +96,22 @@ class GridStep:
         return errors / (channels * pixels), code_length / pixels
 
     @torch.no_grad()
+    def draw(self, places: Sequence[Tile]) -> list[Floats]:
+        """See `Evaluator.draw`."""
+        inputs = self._drawing_inputs()
+        drawn = []
+        for place in places:
+            colours, (top, bottom, left, right) = self._colours(*inputs, place, Task()), place
+            if self.seen is not None:
+                colours = colours * self.seen[..., top:bottom, left:right]
+            drawn.append(colours.cpu().numpy())
+        return drawn
+
+    @torch.no_grad()
     def costs(self, grid: int) -> Costs:
         """See `Evaluator.costs`."""
         rows = [(0, self.spec.height)]
-        coarse, _ = self._coarse()
-        base = Input.of(coarse.detach())
-        own = [Input.of(padded(self._of_level(level), self.margin)) for level in range(self.base)]
+        base, own = self._drawing_inputs()
         error = self.picture.new_empty(self.picture.shape[1:])
         for place in self.cuts.tiles(rows):
             top, bottom, left, right = place
@@ -174,6 +184,12 @@ class GridStep:
             :, :, skip : skip + width + 2 * self.margin
         ]
 
+    def _drawing_inputs(self) -> tuple[Input, list[Input]]:
+        """Return the coarse features of the whole picture and the latents of the levels below."""
+        coarse, _ = self._coarse()
+        own = [Input.of(padded(self._of_level(level), self.margin)) for level in range(self.base)]
+        return Input.of(coarse.detach()), own
+
     def _distortion(self, base: Input, own: list[Input], place: Tile, task: Task) -> Tensor:
         """Return the squared error of a tile."""
         return self._errors(base, own, place, task).sum()
@@ -181,15 +197,21 @@ class GridStep:
     def _errors(self, base: Input, own: list[Input], place: Tile, task: Task) -> Tensor:
         """Return the squared errors of a tile, (C, h, w)."""
         top, bottom, left, right = place
+        error = (
+            self._colours(base, own, place, task) - self.picture[:, top:bottom, left:right]
+        ).square()
+        if self.seen is not None:
+            error = error * self.seen[..., top:bottom, left:right]
+        return error
+
+    def _colours(self, base: Input, own: list[Input], place: Tile, task: Task) -> Tensor:
+        """Return the colours of a tile, (C, h, w)."""
+        top, bottom, left, right = place
         n = self.spec.num_layers
         features = self._features(task, base, own, 0, (top - n, bottom + n, left - n, right + n))
         colours = self.network.colours(features)
         # Clamped in the value but not in the gradient, or what is too bright would stay so.
-        colours = colours + (colours.detach().clamp(0, 1) - colours.detach())
-        error = (colours - self.picture[:, top:bottom, left:right]).square()
-        if self.seen is not None:
-            error = error * self.seen[..., top:bottom, left:right]
-        return error
+        return colours + (colours.detach().clamp(0, 1) - colours.detach())
 
     def _features(
         self,

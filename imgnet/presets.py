@@ -21,12 +21,14 @@ class Preset:
         pixels_per_step: Pixels that one step sees.
         quantized: Last part of the steps, 0..1, that is taken on rounded weights.
         decisions: How often the latents of `grid` are decided on once they are rounded.
+        refinements: How often its weights are refined behind the decisions.
     """
 
     steps: int
     pixels_per_step: int
     quantized: float = 0.2
     decisions: int = 0
+    refinements: int = 0
 
     def scaled(self, num_parameters: int) -> Preset:
         """Give a smaller network more steps, since each of them takes less time.
@@ -60,17 +62,17 @@ PRESETS = {
 
 
 GRID_PRESETS = {
-    effort: Preset(steps, pixels_per_step=49152, quantized=0.1, decisions=decisions)
-    for effort, (steps, decisions) in {
-        1: (150, 0),
-        2: (700, 0),
-        3: (3500, 1),
-        4: (8500, 1),
-        5: (20000, 2),
-        6: (50000, 2),
-        7: (125000, 2),
-        8: (250000, 2),
-        9: (500000, 2),
+    effort: Preset(steps, 49152, quantized=0.1, decisions=decisions, refinements=refinements)
+    for effort, (steps, decisions, refinements) in {
+        1: (150, 0, 0),
+        2: (700, 0, 1),
+        3: (3500, 1, 1),
+        4: (8500, 1, 1),
+        5: (20000, 2, 2),
+        6: (50000, 2, 2),
+        7: (125000, 2, 2),
+        8: (250000, 2, 2),
+        9: (500000, 2, 2),
     }.items()
 }
 
