@@ -101,13 +101,12 @@ def of_context(
     share = SAMPLE_LATENTS * stride / (num_bits + SPARE_BITS * len(latents.values))
     chosen = bands[stride // 2 :: stride]
 
-    def of_band(band: Band) -> Tensor:
-        return _of_band(model, latents, band, share)
+    def of_band(band: Band) -> Matrix:
+        found: Matrix = _of_band(model, latents, band, share).cpu().numpy()
+        return found
 
-    with torch.no_grad():
-        total = torch.stack(list(workers.map(of_band, chosen))).sum(0)
-    matrix: Matrix = total.cpu().numpy() * stride
-    return matrix
+    total: Matrix = sum(workers.map(of_band, chosen), np.zeros(()))
+    return total * stride
 
 
 @torch.no_grad()
