@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
+
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
 from imgnet.codestream import Quantized
 from imgnet.grid_model import GridNetwork
+from imgnet.grid_step import GridStep
 from imgnet.gridstream import step_of
+from imgnet.latents import LatentGrids
 from imgnet.spec import Spec
 
 Pixels = NDArray[np.uint8]
@@ -76,6 +80,19 @@ def network_of(spec: Spec, tensors: Tensors) -> GridNetwork:
     state = {n: torch.from_numpy(t.dequantize()) for n, t in tensors.items() if "latents" not in n}
     network.load_state_dict(state)
     return network
+
+
+def rounded_step(spec: Spec, workers: ThreadPoolExecutor) -> GridStep:
+    """Return what evaluates a network whose latents lie between whole numbers, on a picture."""
+    latents = LatentGrids(spec, torch.device("cpu"), torch.Generator().manual_seed(1))
+    latents.values = torch.randn(latents.starts[-1], generator=latents.generator)
+    latents.round()
+    network = network_of(spec, integers(spec))
+    with torch.no_grad():
+        network.linear.weight.mul_(0.3)
+        network.context.last.bias[:, 1] = 1
+    pixels = torch.from_numpy(picture(spec.width, spec.height)).permute(2, 0, 1) / 255.0
+    return GridStep(network, latents, pixels, None, workers)
 
 
 def picture(width: int = 48, height: int = 40, channels: int = 3) -> Pixels:

@@ -6,7 +6,7 @@ from math import log
 
 import pytest
 import torch
-from grid_cases import integers, network_of, picture
+from grid_cases import rounded_step
 
 from imgnet import grid_curvature
 from imgnet.grid_curvature import (
@@ -18,7 +18,6 @@ from imgnet.grid_curvature import (
 )
 from imgnet.grid_kernels import code_length
 from imgnet.grid_step import GridStep
-from imgnet.latents import LatentGrids
 from imgnet.spec import Spec
 
 pytestmark = pytest.mark.usefixtures("one_thread")
@@ -28,16 +27,8 @@ SPEC = Spec("grid", 45, 31, 0, 6, 1, num_levels=3, colour=1, dim_context=5)
 
 @pytest.fixture
 def step() -> Iterator[GridStep]:
-    latents = LatentGrids(SPEC, torch.device("cpu"), torch.Generator().manual_seed(1))
-    latents.values = 2 * torch.randn(latents.starts[-1], generator=latents.generator)
-    latents.round()
-    network = network_of(SPEC, integers(SPEC))
-    with torch.no_grad():
-        network.linear.weight.mul_(0.1)
-        network.context.last.bias[:, 1] = 1
-    pixels = torch.from_numpy(picture(SPEC.width, SPEC.height)).permute(2, 0, 1) / 255.0
     with ThreadPoolExecutor(1) as workers:
-        yield GridStep(network, latents, pixels, None, workers)
+        yield rounded_step(SPEC, workers)
 
 
 def test_a_sample_lies_all_over_a_picture() -> None:

@@ -6,7 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 import pytest
 import torch
-from grid_cases import integers, network_of, picture
+from grid_cases import rounded_step
 
 from imgnet.grid_cuts import Evaluator
 from imgnet.grid_decide import SPACING, Decisions, lattices
@@ -23,16 +23,8 @@ LMBDA = 2e-3
 @pytest.fixture
 def step() -> Iterator[GridStep]:
     """A network whose latents lie between whole numbers, on a picture."""
-    latents = LatentGrids(SPEC, torch.device("cpu"), torch.Generator().manual_seed(1))
-    latents.values = torch.randn(latents.starts[-1], generator=latents.generator)
-    latents.round()
-    network = network_of(SPEC, integers(SPEC))
-    with torch.no_grad():
-        network.linear.weight.mul_(0.3)
-        network.context.last.bias[:, 1] = 1
-    pixels = torch.from_numpy(picture(SPEC.width, SPEC.height)).permute(2, 0, 1) / 255.0
     with ThreadPoolExecutor(1) as workers:
-        yield GridStep(network, latents, pixels, None, workers)
+        yield rounded_step(SPEC, workers)
 
 
 def decide(step: Evaluator, latents: LatentGrids, coarsest: int, lattices: float = np.inf) -> None:
