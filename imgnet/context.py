@@ -86,7 +86,7 @@ class ContextModel:
         """
         dim = len(self._second)
         first = np.ascontiguousarray(self._first[:, :-2])
-        where = np.array([level, min(pyramid, 1)], np.float64)
+        where = np.array(place_of(pyramid, level), np.float64)
         bias = multiply(self._first[:, -2:], where, None, _EXCESS_BITS)
         bias[:dim] += self._first_bias
         bias[dim:] += self._last_bias[index]
@@ -102,6 +102,15 @@ class ContextModel:
             return _laws(output)
 
         return laws
+
+
+def place_of(pyramid: int, level: int) -> tuple[int, int]:
+    """Return what the context model is told about a grid, behind its 23 neighbours.
+
+    >>> place_of(0, 3), place_of(2, 4)
+    ((3, 0), (4, 1))
+    """
+    return level, min(pyramid, 1)
 
 
 def _laws(output: Array) -> Laws:

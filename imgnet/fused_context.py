@@ -10,7 +10,7 @@ import numpy as np
 
 from imgnet import fused_latents, fused_rate
 from imgnet.blocks import Floats
-from imgnet.context import CAUSAL, MARGIN, PARENTS
+from imgnet.context import CAUSAL, MARGIN, PARENTS, place_of
 from imgnet.fused_outcome import Arrays, Grids, Outcome
 from imgnet.grid_cuts import Band
 from imgnet.spec import Spec
@@ -37,7 +37,7 @@ class Context:
         biases = []
         for i, grid in enumerate(self.grids.places):
             bias = np.concatenate([weights["context.first.bias"], weights["context.last.bias"][i]])
-            biases.append(bias + to_grid @ _where(*grid))
+            biases.append(bias + to_grid @ _place(grid))
         others = (weights[f"context.{name}"] for name in _REST)
         return (*map(np.ascontiguousarray, (own, parents)), np.stack(biases), *others)
 
@@ -76,7 +76,7 @@ class Context:
 
     def _gradients(self, grid: int, weight: float, found: Sequence[Floats]) -> Arrays:
         own, parents, bias, *others = (np.float32(weight) * gradient for gradient in found)
-        to_grid = np.outer(bias, _where(*self.grids.places[grid]))
+        to_grid = np.outer(bias, _place(self.grids.places[grid]))
         last_bias = np.zeros((len(self.grids.places), 2), np.float32)
         last_bias[grid] = bias[-2:]
         gradients = {f"context.{n}": g for n, g in zip(_REST, others, strict=True)}
@@ -92,6 +92,5 @@ class Context:
         rate_of(False, lengths[i][top:bottom].reshape(-1))
 
 
-def _where(pyramid: int, level: int) -> Floats:
-    """Return what the context model is told about a grid."""
-    return np.array([level, min(pyramid, 1)], np.float32)
+def _place(grid: tuple[int, int]) -> Floats:
+    return np.array(place_of(*grid), np.float32)

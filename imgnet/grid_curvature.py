@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional
 
-from imgnet.context import CAUSAL, MARGIN, PARENTS
+from imgnet.context import Neighbourhood, place_of
 from imgnet.grid_cuts import Band, Cuts, Evaluator, Tile, split
 from imgnet.grid_kernels import LEAST_SCALE_LOG2, MOST_SCALE_LOG2, code_length
 from imgnet.grid_model import ContextModel
@@ -99,38 +99,71 @@ def of_context(
     bands = list(Cuts(spec).bands([(0, spec.height)]))
     stride = -(-len(latents.values) // MOST_LATENTS)
     share = SAMPLE_LATENTS * stride / (num_bits + SPARE_BITS * len(latents.values))
-    chosen = bands[stride // 2 :: stride]
 
     def of_band(band: Band) -> Matrix:
-        found: Matrix = _of_band(model, latents, band, share).cpu().numpy()
+        grid, top, bottom = band
+        x = told(latents, around[grid], band).to(latents.values.device)
+        values = latents.grid(latents.relaxed, grid)[top:bottom].ravel()
+        generator = torch.Generator().manual_seed(top + grid)
+        found: Matrix = _of_samples(model, x, values, grid, share, generator).cpu().numpy()
         return found
 
-    total: Matrix = sum(workers.map(of_band, chosen), np.zeros(()))
+    around = [neighbourhood(latents, grid) for grid in range(len(latents.grids))]
+    total: Matrix = sum(workers.map(of_band, bands[stride // 2 :: stride]), np.zeros(()))
     return total * stride
 
 
+def neighbourhood(latents: LatentGrids, grid: int) -> Neighbourhood:
+    """Return a grid of rounded latents and what lies around and above each of them."""
+    pyramid, level = latents.grids[grid]
+    above = (pyramid, level + 1)
+    parent = _integers(latents, latents.grids.index(above)) if above in latents.grids else None
+    around = Neighbourhood(latents.sizes[grid], parent)
+    around.fill(_integers(latents, grid))
+    return around
+
+
+def _integers(latents: LatentGrids, grid: int) -> NDArray[np.int64]:
+    whole: NDArray[np.int64] = latents.grid(latents.relaxed, grid).cpu().numpy().astype(np.int64)
+    return whole
+
+
+def told(latents: LatentGrids, around: Neighbourhood, band: Band) -> Tensor:
+    """Return what the context model is told of the latents of a band, (inputs, N)."""
+    grid, top, bottom = band
+    neighbours = around.gather_band(top, bottom)
+    place = np.array(place_of(*latents.grids[grid]))[:, None].repeat(neighbours.shape[1], axis=1)
+    return torch.from_numpy(np.concatenate([neighbours, place]).astype(np.float32))
+
+
 @torch.no_grad()
-def _of_band(model: ContextModel, latents: LatentGrids, band: Band, share: float) -> Tensor:
-    """Return the curvature of the bits of a band.
+def _of_samples(
+    model: ContextModel,
+    x: Tensor,
+    values: Tensor,
+    grid: int,
+    share: float,
+    generator: torch.Generator,
+) -> Tensor:
+    """Return the curvature (K, K) of the bits of latents of a grid, from a sample of them.
 
     Latents that cost more are likelier to be taken, and count for as many fewer.
 
     Args:
         model: The network.
-        latents: Rounded.
-        band: Of latents.
+        x: (inputs, N), what it is told.
+        values: (N,) latents.
+        grid: Whose latents they are.
         share: Chance to be taken for each bit.
+        generator: Of the chances.
     """
-    grid, top, bottom = band
-    x, values = neighbours(latents, band), latents.grid(latents.relaxed, grid)[top:bottom].ravel()
     _, _, law = _layers(model, x, grid)
     bits, _, _ = code_length(values, law[0], law[1].clamp(LEAST_SCALE_LOG2, MOST_SCALE_LOG2))
     chance = (share * (bits.clamp(max=COUNTED_BITS) + SPARE_BITS)).clamp(max=1)
-    generator = torch.Generator().manual_seed(top + grid)
-    drawn = torch.rand(len(chance), generator=generator).to(chance.device) < chance
+    taken = torch.rand(len(chance), generator=generator).to(chance.device) < chance
     size = sum(parameter.numel() for parameter in model.parameters())
     total = torch.zeros(size, size, dtype=torch.float64, device=x.device)
-    for part in torch.split(drawn.nonzero().ravel(), _CHUNK):
+    for part in torch.split(taken.nonzero().ravel(), _CHUNK):
         hidden, residual, law = _layers(model, x[:, part], grid)
         scale = law[1].clamp(LEAST_SCALE_LOG2, MOST_SCALE_LOG2)
         information = fisher_information(law[0], scale)
@@ -140,30 +173,6 @@ def _of_band(model: ContextModel, latents: LatentGrids, band: Band, share: float
             gradients *= (information[output] / chance[part]).sqrt()[:, None]
             total += (gradients.T @ gradients).double()
     return total
-
-
-def neighbours(latents: LatentGrids, band: Band) -> Tensor:
-    """Return what the context model is told of the latents of a band, (inputs, N)."""
-    grid, top, bottom = band
-    pyramid, level = latents.grids[grid]
-    width = latents.sizes[grid][1]
-    own = functional.pad(latents.grid(latents.relaxed, grid)[None], (MARGIN, MARGIN, MARGIN, 0))[0]
-    rows = [
-        own[top + MARGIN + dy : bottom + MARGIN + dy, MARGIN + dx : MARGIN + dx + width]
-        for dy, dx in CAUSAL
-    ]
-    if (pyramid, level + 1) in latents.grids:
-        above = latents.grid(latents.relaxed, latents.grids.index((pyramid, level + 1)))[None]
-        spread = functional.pad(above, (1, 1, 1, 1))[0].repeat_interleave(2, 0)
-        spread = spread.repeat_interleave(2, 1)
-        rows += [
-            spread[top + 2 + 2 * dy : bottom + 2 + 2 * dy, 2 + 2 * dx : 2 + 2 * dx + width]
-            for dy, dx in PARENTS
-        ]
-    else:
-        rows += [torch.zeros_like(rows[0])] * len(PARENTS)
-    rows += [torch.full_like(rows[0], where) for where in (level, min(pyramid, 1))]
-    return torch.stack([row.reshape(-1) for row in rows])
 
 
 def _layers(model: ContextModel, x: Tensor, grid: int) -> tuple[Tensor, Tensor, Tensor]:

@@ -126,9 +126,10 @@ class GridFit:
 
     def _refine(self) -> None:
         """Give the weights the steps and the whole numbers that are the cheapest together."""
-        if self.preset.refinements and len(self.state.weights.flat) <= MOST_WEIGHTS:
+        passes = self.preset.refinements
+        if passes and self._has_time() and len(self.state.weights.flat) <= MOST_WEIGHTS:
             refinement = Refinement(self.state, self.steps, self.lmbda, self._has_time)
-            self.steps = refinement.run(self.preset.refinements)
+            self.steps = refinement.run(passes)
 
     def _has_time(self) -> bool:
         return not self.options.is_time_up(self.started)

@@ -11,7 +11,7 @@ from math import sqrt
 import torch
 from torch import Tensor, nn
 
-from imgnet.context import CAUSAL, PARENTS
+from imgnet.context import CAUSAL, PARENTS, place_of
 from imgnet.grid_kernels import band_bits, band_lengths, rezero_layer, two_layers, windows
 from imgnet.model import Linear
 from imgnet.spec import Spec
@@ -87,7 +87,7 @@ class ContextModel(nn.Module):
         to_own, to_parents, to_grid = torch.split(
             self.first.weight, [len(CAUSAL), len(PARENTS), 2], dim=1
         )
-        where = self.first.weight.new_tensor([level, min(pyramid, 1)])
+        where = self.first.weight.new_tensor(place_of(pyramid, level))
         bias = torch.cat([self.first.bias, self.last.bias[index]]) + to_grid @ where
         second = self.second
         return to_own, to_parents, bias, second.weight, second.bias, self.last.weight

@@ -43,8 +43,8 @@ def choose_steps(
             # The context model has no part in the picture, nor the others in the bits.
             of_context = name.startswith("context.")
             error, bits = evaluator.measure(rows, error=not of_context, bits=of_context)
-        weight_bits = _bits(parameters[name], step_of(fraction_bits), origins.get(name))
-        return error + lmbda * (bits + weight_bits / (spec.width * spec.height))
+        values = quantize({name: parameters[name]}, tried, origins)[name].values
+        return error + lmbda * (bits + weight_bits(values) / (spec.width * spec.height))
 
     for name, tensor in parameters.items():
         most = most_fraction_bits(name)
@@ -102,8 +102,3 @@ def weight_bits(values: NDArray[np.integer]) -> float:
         return cost_bits(values, law_of(values))
     except ValueError:
         return inf
-
-
-def _bits(tensor: Tensor, step: int, origin: Tensor | None) -> float:
-    origins = {} if origin is None else {"": origin}
-    return weight_bits(quantize({"": tensor}, {"": step}, origins)[""].values)

@@ -19,7 +19,7 @@ from plain_step import plain_step
 from torch import Tensor
 
 from imgnet.fused_step import FusedStep
-from imgnet.grid_cuts import Rows
+from imgnet.grid_cuts import Rows, split
 from imgnet.grid_step import GridStep
 from imgnet.latents import LatentGrids
 from imgnet.spec import Spec
@@ -111,6 +111,24 @@ def test_costs_are_those_of_torch_and_add_up_to_what_is_measured(
             np.testing.assert_allclose(each, wanted_lengths[i], rtol=1e-4, atol=1e-4)
             total[i] = float(each.sum())
     assert sum(total.values()) == pytest.approx(bits * num_pixels, rel=1e-4)
+
+
+@pytest.mark.parametrize("is_masked", [False, True])
+@pytest.mark.parametrize("spec", SPECS, ids=str)
+def test_it_draws_what_torch_draws_and_what_is_measured(
+    spec: Spec, is_masked: bool, workers: ThreadPoolExecutor
+) -> None:
+    seen = mask_for(spec) if is_masked else None
+    ours, theirs = (step_of(kind, spec, workers, seen) for kind in (FusedStep, GridStep))
+    places = [(top, bottom, 0, spec.width) for top, bottom in split(0, spec.height, 20)]
+    drawn, wanted = ours.draw(places), theirs.draw(places)
+    for mine, other in zip(drawn, wanted, strict=True):
+        np.testing.assert_allclose(mine, other, rtol=1e-4, atol=1e-5)
+    counted = ours.picture if seen is None else ours.picture * seen.numpy()
+    error, _ = ours.measure([(0, spec.height)], bits=False)
+    assert np.square(np.concatenate(drawn, axis=1) - counted).mean() == pytest.approx(
+        error, rel=1e-4
+    )
 
 
 def test_a_mask_may_differ_by_channel(workers: ThreadPoolExecutor) -> None:

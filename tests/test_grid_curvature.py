@@ -11,10 +11,11 @@ from grid_cases import rounded_step
 from imgnet import grid_curvature
 from imgnet.grid_curvature import (
     fisher_information,
-    neighbours,
+    neighbourhood,
     of_context,
     of_drawing,
     sample_places,
+    told,
 )
 from imgnet.grid_kernels import code_length
 from imgnet.grid_step import GridStep
@@ -57,12 +58,13 @@ def test_what_is_drawn_like_the_picture_costs_what_the_curvature_says(step: Grid
     assert flat @ curvature @ flat / 2 == pytest.approx(error, rel=0.1)
 
 
-def test_neighbours_are_those_that_the_bits_depend_on(step: GridStep) -> None:
+def test_the_model_is_told_what_the_bits_depend_on(step: GridStep) -> None:
     latents, model = step.latents, step.network.context
     total = 0.0
     for band in step.cuts.bands([(0, SPEC.height)]):
         grid, top, bottom = band
-        _, _, law = grid_curvature._layers(model, neighbours(latents, band), grid)
+        x = told(latents, neighbourhood(latents, grid), band)
+        _, _, law = grid_curvature._layers(model, x, grid)
         values = latents.grid(latents.relaxed, grid)[top:bottom].ravel()
         total += code_length(values, law[0], law[1].clamp(-4.5, 4.875))[0].sum().item()
     _, bits = step.measure([(0, SPEC.height)], error=False)
@@ -72,7 +74,7 @@ def test_neighbours_are_those_that_the_bits_depend_on(step: GridStep) -> None:
 @pytest.mark.parametrize("output", [0, 1])
 def test_gradients_of_laws_are_those_of_autograd(step: GridStep, output: int) -> None:
     model, band = step.network.context, (1, 0, 4)
-    x = neighbours(step.latents, band)[:, 7:9]
+    x = told(step.latents, neighbourhood(step.latents, band[0]), band)[:, 7:9]
     hidden, residual, law = grid_curvature._layers(model, x, band[0])
     ours = grid_curvature._law_gradients(model, x.T, hidden.T, residual.T, band[0], output)
     for i in range(2):

@@ -302,6 +302,34 @@ def test_a_psnr_that_is_asked_for_is_reached() -> None:
     assert encoded.report.psnr_db == pytest.approx(32.0, abs=0.1)
 
 
+def test_refined_weights_cost_less() -> None:
+    costs = []
+    for refinements in (0, 2):
+        options = replace(QUICK, preset=replace(SHORT, refinements=refinements))
+        result = fit_grid(SPEC, picture(), options, LMBDA)
+        error = 10 ** (-drawn_psnr_db(SPEC, result, picture()) / 10)
+        costs.append(error + LMBDA * 8 * len(stored(SPEC, result)) / (SPEC.width * SPEC.height))
+    assert costs[1] < 0.97 * costs[0]
+
+
+@pytest.mark.parametrize("limit", [{"time_limit_s": 1e-6}, {"should_stop": lambda: True}])
+def test_nothing_is_refined_when_time_is_up(
+    limit: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(grid_fit, "Refinement", None)
+    options = replace(QUICK, preset=replace(SHORT, refinements=1), **limit)
+    assert fit_grid(SMALL, PIXELS, options, LMBDA).quantized
+
+
+def test_the_weights_of_large_networks_are_left_as_they_are(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(grid_fit, "Refinement", None)
+    monkeypatch.setattr(grid_fit, "MOST_WEIGHTS", SPEC.num_parameters // 100)
+    options = replace(TINY, preset=replace(TINY.preset, refinements=1))
+    assert fit_grid(SMALL, PIXELS, options, LMBDA).quantized
+
+
 @pytest.mark.parametrize("target", [{"target_psnr_db": 60.0}, {"budget_bytes": 9000}])
 def test_time_that_is_up_leaves_a_file_as_it_is(target: dict[str, Any]) -> None:
     options = replace(TINY, **target, time_limit_s=1e-6)

@@ -9,7 +9,7 @@ import torch
 from grid_cases import picture
 
 from imgnet.grid_quantize import choose_steps, weight_bits
-from imgnet.grid_refine import Coded, Refinement, descend
+from imgnet.grid_refine import Coded, Refinement, Vector, descend
 from imgnet.grid_state import GridState
 from imgnet.presets import Preset
 from imgnet.priors.choice import starting_from_prior
@@ -77,12 +77,33 @@ def test_without_time_only_steps_are_applied(state: GridState) -> None:
 
 
 def test_descend_undoes_by_one_weight_what_another_does() -> None:
-    """Both weights do the same, so that one of them may be zero, which is the cheapest."""
-    old = Coded(np.array([3.0, 1.0]), 0)
-    curvature = np.array([[1.0, 1.0], [1.0, 1.0001]])
-    new = descend(old, old, np.array([-1.0, -1.0]), curvature, 1e-3, reach=4.0)
-    assert new.values.sum() == 5
-    assert weight_bits(new.values.astype(np.int32)) <= weight_bits(np.array([4, 1], np.int32))
+    """It is cheaper than what is nearest, and no single change makes it cheaper still."""
+    rng = np.random.default_rng(3)
+    mixed = rng.normal(size=(12, 12)) + 4 * rng.normal(size=(12, 1))
+    curvature = mixed @ mixed.T
+    best = rng.normal(0, 3, 12)
+    nearest = Coded(np.rint(best), 0)
+    gradient = curvature @ (nearest.values - best)
+
+    def cost(values: Vector) -> float:
+        change = values - nearest.values
+        return float(gradient @ change + change @ curvature @ change / 2)
+
+    new = descend(nearest, nearest, gradient, curvature, 0.0, reach=4.0)
+    assert cost(new.values) < -0.1 * gradient @ np.linalg.solve(curvature, gradient) / 2
+    for change in np.concatenate([np.eye(12), -np.eye(12)]):
+        if np.abs(new.values + change - nearest.values).max() <= 4:
+            assert cost(new.values + change) >= cost(new.values) - 1e-9
+
+
+def test_descend_prefers_numbers_of_few_bits_as_bits_get_dearer() -> None:
+    old = Coded(np.array([5.0, -3.0, 2.0, 0.0, 1.0, -1.0]), 0)
+    found = [
+        descend(old, old, np.zeros(6), np.eye(6), price, reach=4.0) for price in (0.0, 1.0, 100.0)
+    ]
+    sizes = [new.num_bits for new in found]
+    assert found[0].values.tolist() == old.values.tolist()
+    assert sizes[0] > sizes[1] > sizes[2]
 
 
 @pytest.mark.parametrize("reach", [1.0, 2.0])
