@@ -127,27 +127,19 @@ def outer(gradient: Floats, x: Floats, out: Floats, count: int) -> None:
         out: (J, K), both multiples of 4.
         count: Samples, at most BLOCK.
     """
-    for j in range(0, out.shape[0], 4):
+    for j in range(0, out.shape[0], 2):
         for k in range(0, out.shape[1], 4):
             a0 = a1 = a2 = a3 = b0 = b1 = b2 = b3 = _ZERO
-            c0 = c1 = c2 = c3 = d0 = d1 = d2 = d3 = _ZERO
             at_0 = np.uint64(k * BLOCK)
             at_1, at_2, at_3 = at_0 + _ONE, at_0 + _TWO, at_0 + _THREE
             of_0 = np.uint64(j * BLOCK)
-            of_1, of_2, of_3 = of_0 + _ONE, of_0 + _TWO, of_0 + _THREE
+            of_1 = of_0 + _ONE
             for p in range(np.uint64(count)):
                 x0, x1, x2, x3 = x[at_0 + p], x[at_1 + p], x[at_2 + p], x[at_3 + p]
-                g = gradient[of_0 + p]
+                g, h = gradient[of_0 + p], gradient[of_1 + p]
                 a0, a1, a2, a3 = a0 + g * x0, a1 + g * x1, a2 + g * x2, a3 + g * x3
-                g = gradient[of_1 + p]
-                b0, b1, b2, b3 = b0 + g * x0, b1 + g * x1, b2 + g * x2, b3 + g * x3
-                g = gradient[of_2 + p]
-                c0, c1, c2, c3 = c0 + g * x0, c1 + g * x1, c2 + g * x2, c3 + g * x3
-                g = gradient[of_3 + p]
-                d0, d1, d2, d3 = d0 + g * x0, d1 + g * x1, d2 + g * x2, d3 + g * x3
-            for i, sums in enumerate(
-                ((a0, a1, a2, a3), (b0, b1, b2, b3), (c0, c1, c2, c3), (d0, d1, d2, d3))
-            ):
+                b0, b1, b2, b3 = b0 + h * x0, b1 + h * x1, b2 + h * x2, b3 + h * x3
+            for i, sums in enumerate(((a0, a1, a2, a3), (b0, b1, b2, b3))):
                 for m, value in enumerate(sums):
                     out[j + i, k + m] += value
 

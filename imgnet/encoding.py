@@ -20,12 +20,13 @@ from imgnet.fitting import Arrays, Options, Result
 from imgnet.grid_render import checksum
 from imgnet.interrupts import holding_back
 from imgnet.pixels import write_image
+from imgnet.priors import NUM_BANDS, price_of_band
 from imgnet.priors.choice import starting_from_prior
 from imgnet.profile import Original, Profile
 from imgnet.rate import Request, price_of_bit
 from imgnet.render import render
 from imgnet.spec import Spec
-from imgnet.steering import LEAST_PRICE, price_to_begin_with
+from imgnet.steering import price_to_begin_with
 from imgnet.synthesis import draw
 
 ZEROS_PER_BYTE = 128
@@ -96,8 +97,8 @@ def _options_of_grid(request: Request, spec: Spec, original: Original, options: 
     if target is not None:
         if request.weights != "coded":
             raise UsageError("--weights float16 and float32 of grid have no target size")
-        # The longest of all headers: bands of low prices have two digits.
-        longest = starting_from_prior(spec, original.pixels, LEAST_PRICE)
+        # The longest of all headers names a prior, and one of its bands that has two digits.
+        longest = starting_from_prior(spec, original.pixels, price_of_band(NUM_BANDS - 1))
         budget = target - _overhead(longest, original.profile, target)
         options = replace(options, budget_bytes=max(budget, gridstream.least_bytes(spec)))
     preset = options.preset.covering(num_pixels)

@@ -12,6 +12,7 @@ from torch import Tensor
 
 from imgnet.entropy import cost_bits
 from imgnet.grid_cuts import Evaluator, Rows
+from imgnet.grid_weights import pace
 from imgnet.gridstream import LARGEST_INTEGER, MOST_FRACTION_BITS, law_of, step_of
 from imgnet.quantize import Steps, quantize, rounded
 from imgnet.spec import Spec
@@ -35,6 +36,7 @@ def choose_steps(
     those before it at their steps.
     """
     rows = _sample(spec)
+    first_step = FIRST_STEP * pace(lmbda)
     steps: Steps = {}
 
     def cost(name: str, fraction_bits: int) -> float:
@@ -49,18 +51,18 @@ def choose_steps(
     for name, tensor in parameters.items():
         most = most_fraction_bits(name)
         distance = tensor.detach() - origins[name] if name in origins else tensor.detach()
-        start = _first_bits(distance, most)
+        start = _first_bits(distance, most, first_step)
         steps[name] = step_of(_descend(partial(cost, name), start, most))
     return steps
 
 
-def _first_bits(tensor: Tensor, most: int) -> int:
+def _first_bits(tensor: Tensor, most: int, first_step: float) -> int:
     """Return a number of fraction bits to begin with, at which all integers can be coded."""
     largest = tensor.abs().max().item()
     if largest == 0:
         return most
     typical = sqrt(tensor.square().mean().item())
-    return max(0, min(round(-log2(typical * FIRST_STEP)), floor(log2(_CODABLE / largest)), most))
+    return max(0, min(round(-log2(typical * first_step)), floor(log2(_CODABLE / largest)), most))
 
 
 def _descend(cost: Callable[[int], float], start: int, most: int) -> int:

@@ -17,7 +17,7 @@ from imgnet.fitting import Arrays, Result
 from imgnet.grid_cuts import COARSE, Evaluator, Rows
 from imgnet.grid_model import GridNetwork
 from imgnet.grid_step import GridStep
-from imgnet.grid_weights import Weights
+from imgnet.grid_weights import Weights, pace
 from imgnet.latents import LatentGrids
 from imgnet.presets import Preset
 from imgnet.priors import origins
@@ -76,7 +76,7 @@ class GridState:
         self.origins = {n: torch.from_numpy(a).to(device) for n, a in origins(spec).items()}
         step = self._start(picture if mask is None else filled(picture, mask), lmbda)
         self.evaluator = self._evaluator(picture, mask)
-        self.weights = Weights(self.network, self.origins, step)
+        self.weights = Weights(self.network, self.origins, step, pace(lmbda))
         self.parameters = self.weights.parameters
         units = round(preset.pixels_per_step / (BAND_UNIT * spec.width))
         rows = BAND_UNIT * max(1, units)

@@ -18,12 +18,25 @@ from imgnet.codestream import step_size
 from imgnet.grid_model import GridNetwork
 from imgnet.gridstream import LARGEST_INTEGER
 from imgnet.optimizer import SOAP
+from imgnet.priors import usual_step
 from imgnet.quantize import Steps
 
 # Step sizes of matrices and of vectors: from random weights, and from trained ones.
 COLD_LR = 4e-2, 1e-2
 WARM_LR = 1.5e-2, 4e-3
+USUAL_STEP = 0.1  # of a quantiser at a price of a bit, in units of the picture
 LEAST_DIFFERENCE = 1 / 32  # of a tensor's size: the narrowest law of its differences from a prior
+
+
+def pace(lmbda: float) -> float:
+    """Return which part of their usual steps weights may take at a price of a bit.
+
+    The cheaper bits are, the larger are the latents, and the more a weight does to colours.
+
+    >>> pace(1e-3), round(pace(1e-5), 2)
+    (1.0, 0.16)
+    """
+    return min(1.0, usual_step(lmbda) / USUAL_STEP)
 
 
 class Weights:
@@ -36,9 +49,12 @@ class Weights:
         network: Its parameters become parts of the flat tensor, and are moved.
         origins: The prior, by name; empty for none.
         step: What a latent of 1 means in the picture: the unit in which colours move.
+        part: Of the usual step sizes, 0..1.
     """
 
-    def __init__(self, network: GridNetwork, origins: Mapping[str, Tensor], step: float) -> None:
+    def __init__(
+        self, network: GridNetwork, origins: Mapping[str, Tensor], step: float, part: float = 1.0
+    ) -> None:
         self.parameters = dict(network.named_parameters())
         self.origins = origins
         names = sorted(self.parameters, key=lambda name: _kind(name, self.parameters[name]))
@@ -57,7 +73,8 @@ class Weights:
             self._least = LEAST_DIFFERENCE * (
                 self._means(self._origin**2).sqrt() + LEAST_DIFFERENCE
             )
-        self.optimizer = self._optimizer(names, step, WARM_LR if origins else COLD_LR)
+        matrices, vectors = WARM_LR if origins else COLD_LR
+        self.optimizer = self._optimizer(names, step, (part * matrices, part * vectors))
 
     def _split(self) -> tuple[Sequence[Tensor], Sequence[Tensor]]:
         return torch.split(self.flat, self._sizes), torch.split(self.gradient, self._sizes)

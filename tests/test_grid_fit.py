@@ -12,6 +12,7 @@ import torch
 from grid_cases import Pixels, picture
 from numpy.typing import NDArray
 
+import imgnet
 from imgnet import api, grid_fit, gridstream
 from imgnet.aim import aim_of
 from imgnet.analysis import first_step
@@ -171,6 +172,16 @@ def test_unseen_pixels_have_no_influence(kind: str) -> None:
         assert stored(SMALL, fit_grid(SMALL, darker, TINY, LMBDA, seen)) != stored(
             SMALL, results[0]
         )
+
+
+@pytest.mark.parametrize("effort", [1, 2])
+def test_the_best_quality_keeps_the_finest_colours(effort: int) -> None:
+    y, x = np.mgrid[0:64, 0:96]
+    texture = 30 * np.sin(np.stack([x * 2.1 + y, y * 1.9 - x, x + y * 2.3], axis=2))
+    pixels = np.clip(picture(96, 64) * 0.7 + 40 + texture, 0, 255).astype(np.uint8)
+    encoded = imgnet.encode(pixels, quality=100, effort=effort)
+    assert encoded.report is not None
+    assert encoded.report.psnr_db > 44
 
 
 def test_seen_pixels_are_fitted() -> None:

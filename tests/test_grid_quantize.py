@@ -10,10 +10,11 @@ import pytest
 import torch
 from grid_cases import integers, network_of, picture
 
-from imgnet import gridstream
+from imgnet import grid_quantize, gridstream
 from imgnet.analysis import start_cold
 from imgnet.codestream import step_size
 from imgnet.grid_quantize import (
+    FIRST_STEP,
     MOST_BIAS_BITS,
     MOST_PIXELS,
     _descend,
@@ -22,6 +23,7 @@ from imgnet.grid_quantize import (
     choose_steps,
 )
 from imgnet.grid_step import GridStep
+from imgnet.grid_weights import pace
 from imgnet.latents import LatentGrids
 from imgnet.quantize import quantize
 from imgnet.spec import Spec, network_shapes
@@ -102,8 +104,24 @@ def test_rounding_costs_little_at_the_chosen_steps(evaluator: GridStep) -> None:
 def test_the_search_begins_where_integers_can_be_coded(
     values: list[float], least: int, most: int
 ) -> None:
-    bits = _first_bits(torch.tensor(values), 12)
+    bits = _first_bits(torch.tensor(values), 12, FIRST_STEP)
     assert least <= bits <= most
+
+
+def test_the_search_begins_finer_where_bits_are_next_to_nothing(evaluator: GridStep) -> None:
+    started: list[float] = []
+
+    def first_bits(tensor: torch.Tensor, most: int, first_step: float) -> int:
+        started.append(first_step)
+        return _first_bits(tensor, most, first_step)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(grid_quantize, "_first_bits", first_bits)
+        for lmbda in (1e-2, 1e-3, 1e-5):
+            chosen(evaluator, lmbda)
+    firsts = started[:: len(started) // 3][:3]
+    assert firsts[0] == firsts[1] == FIRST_STEP
+    assert firsts[2] == FIRST_STEP * pace(1e-5)
 
 
 @pytest.mark.parametrize("start", [0, 3, 6, 12])

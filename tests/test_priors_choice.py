@@ -5,7 +5,13 @@ import pytest
 from grid_cases import picture
 
 from imgnet import priors
-from imgnet.priors.choice import FOR_DETAIL, FOR_SMOOTH, detail, starting_from_prior
+from imgnet.priors.choice import (
+    FOR_DETAIL,
+    FOR_SMOOTH,
+    LEAST_PRICE,
+    detail,
+    starting_from_prior,
+)
 from imgnet.spec import Spec, usual_grid_sizes
 
 NOISE = np.random.default_rng(1).integers(0, 256, (64, 96, 3)).astype(np.uint8)
@@ -32,6 +38,12 @@ def test_detail_is_what_bits_are_worth() -> None:
 def test_a_network_of_another_shape_starts_without_a_prior() -> None:
     spec = usual(96, 64, dim_hidden=31)
     assert starting_from_prior(spec, NOISE, 1e-3) is spec
+
+
+def test_the_finest_pictures_start_without_a_prior() -> None:
+    spec = usual(96, 64)
+    assert starting_from_prior(spec, NOISE, LEAST_PRICE).prior == FOR_DETAIL
+    assert starting_from_prior(spec, NOISE, 0.99 * LEAST_PRICE) is spec
 
 
 @pytest.mark.parametrize("size", [(1, 1), (1, 7), (8, 1), (5, 3)])

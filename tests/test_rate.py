@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from itertools import pairwise
+
 import pytest
 
 from imgnet.errors import UsageError
@@ -10,7 +12,9 @@ from imgnet.rate import (
     price_of_bit,
     quality_bpp,
     quality_near,
+    quality_near_psnr,
 )
+from imgnet.steering import LEAST_PRICE
 
 KODAK = (768, 512)
 
@@ -125,15 +129,25 @@ def test_mlp_needs_a_hidden_layer() -> None:
 
 
 def test_better_quality_makes_bits_of_grid_cheaper() -> None:
-    prices = [price_of_bit(quality) for quality in range(0, 101, 20)]
-    assert prices == sorted(prices, reverse=True)
-    assert price_of_bit(0) / price_of_bit(100) == pytest.approx(512)
+    prices = [price_of_bit(quality) for quality in range(0, 101)]
+    ratios = [before / after for before, after in pairwise(prices)]
+    assert ratios[:80] == pytest.approx([2**0.09] * 80)
+    assert ratios[80:] == pytest.approx([2**0.363] * 20)
 
 
 def test_more_bits_a_pixel_of_grid_need_better_quality() -> None:
     qualities = [quality_near(bpp) for bpp in (1e-6, 0.05, 0.1, 0.3, 1.0, 1e6)]
     assert qualities == sorted(qualities)
-    assert (qualities[0], qualities[-1]) == (0, 240)
+    assert (qualities[0], qualities[-1]) == (0, 120)
+    assert len(set(qualities)) > 4
+    # Beyond what users may ask for, and yet not beyond the prices that a fit may have.
+    assert price_of_bit(120) > LEAST_PRICE
+
+
+def test_a_better_psnr_of_grid_needs_better_quality() -> None:
+    qualities = [quality_near_psnr(psnr_db) for psnr_db in (1.0, 25.0, 35.0, 36.0, 45.0, 99.0)]
+    assert qualities == sorted(qualities)
+    assert (qualities[0], qualities[-1]) == (0, 120)
     assert len(set(qualities)) > 4
 
 
@@ -153,6 +167,13 @@ def test_grid_has_a_network_for_every_picture(size: tuple[int, int], quality: fl
     assert spec.finest <= spec.colour < spec.num_levels
     assert min(spec.grid_size(spec.num_levels - 1)) <= 16
     assert spec.grids()
+
+
+def test_colour_of_grid_gets_finer_as_bits_get_cheaper() -> None:
+    colours = [Request("grid", quality=quality).spec(KODAK, 3).colour for quality in range(101)]
+    assert colours == sorted(colours, reverse=True)
+    assert set(colours) == {0, 1, 2}
+    assert (colours[80], colours[95]) == (2, 0)
 
 
 def test_coarse_pictures_of_grid_have_no_finest_level() -> None:

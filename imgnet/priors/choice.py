@@ -15,18 +15,19 @@ from imgnet.spec import Spec
 # second keeps whole pyramids, which smooth parts are cheaper in.
 FOR_DETAIL, FOR_SMOOTH = "p4-8888ada4", "p2-cb609818"
 DETAILED = 0.02  # part of the samples that make a picture a detailed one
+LEAST_PRICE = 8e-5  # of a bit, below which fits that start from random weights end better
 DEADZONE = 0.75  # steps from the mean of their neighbours, up to which samples are no detail
 
 
 def starting_from_prior(spec: Spec, pixels: Samples, lmbda: float) -> Spec:
-    """Return a network with the prior for a picture and a price of a bit, if it can have one.
+    """Return a network with the prior for a picture and a price of a bit, if one is of use.
 
     Args:
         spec: Shape of the network.
         pixels: (H, W, C) colours.
         lmbda: Price of a bit a pixel, in squared error of colours in 0..1.
     """
-    if not has_shape_of_priors(spec):
+    if lmbda < LEAST_PRICE or not has_shape_of_priors(spec):
         return spec
     prior = FOR_DETAIL if detail(pixels, lmbda) > DETAILED else FOR_SMOOTH
     return replace(spec, prior=prior, band=band_of(lmbda))
