@@ -47,6 +47,14 @@ class Preset:
         """
         return replace(self, steps=round(self.steps * max(1.0, num_pixels / USUAL_PIXELS)))
 
+    def visits(self, num_pixels: int) -> float:
+        """Return how often each pixel of a picture is seen.
+
+        >>> Preset(1000, 4096).visits(2 * 4096), Preset(1000, 4096).visits(9)
+        (500.0, 1000)
+        """
+        return self.steps * min(1, self.pixels_per_step / num_pixels)
+
 
 PRESETS = {
     1: Preset(steps=600, pixels_per_step=4096),

@@ -12,24 +12,27 @@ from imgnet.profile import Samples
 from imgnet.spec import Spec
 
 # The first writes textures into few levels, and a network gives its fits their first latents; the
-# second keeps whole pyramids, which smooth parts are cheaper in.
+# second keeps whole pyramids, which smooth parts are cheaper in, but its fits begin far from them.
 FOR_DETAIL, FOR_SMOOTH = "p4-8888ada4", "p2-cb609818"
 DETAILED = 0.02  # part of the samples that make a picture a detailed one
 LEAST_PRICE = 8e-5  # of a bit, below which fits that start from random weights end better
+FEW_VISITS = 40  # of each pixel: in so short a fit the second does not get over its beginning
 DEADZONE = 0.75  # steps from the mean of their neighbours, up to which samples are no detail
 
 
-def starting_from_prior(spec: Spec, pixels: Samples, lmbda: float) -> Spec:
+def starting_from_prior(spec: Spec, pixels: Samples, lmbda: float, visits: float) -> Spec:
     """Return a network with the prior for a picture and a price of a bit, if one is of use.
 
     Args:
         spec: Shape of the network.
         pixels: (H, W, C) colours.
         lmbda: Price of a bit a pixel, in squared error of colours in 0..1.
+        visits: How often the fit sees each pixel.
     """
     if lmbda < LEAST_PRICE or not has_shape_of_priors(spec):
         return spec
-    prior = FOR_DETAIL if detail(pixels, lmbda) > DETAILED else FOR_SMOOTH
+    is_smooth = visits > FEW_VISITS and detail(pixels, lmbda) <= DETAILED
+    prior = FOR_SMOOTH if is_smooth else FOR_DETAIL
     return replace(spec, prior=prior, band=band_of(lmbda))
 
 
