@@ -30,8 +30,9 @@ def test_detailed_and_smooth_pictures_have_priors_of_their_own() -> None:
 
 def test_short_fits_start_where_a_network_writes_their_latents() -> None:
     flat = np.full((64, 96, 3), 90, np.uint8)
-    found = [starting_from_prior(usual(96, 64), flat, 1e-3, v).prior for v in (19.0, 87.0)]
-    assert found == [FOR_DETAIL, FOR_SMOOTH]
+    fits = [(1e-3, 19.0), (1e-3, 87.0), (1e-2, 19.0)]  # price of a bit, visits
+    found = [starting_from_prior(usual(96, 64), flat, *fit).prior for fit in fits]
+    assert found == [FOR_DETAIL, FOR_SMOOTH, FOR_SMOOTH]
 
 
 def test_detail_is_what_bits_are_worth() -> None:
