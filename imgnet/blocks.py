@@ -124,9 +124,10 @@ def outer(gradient: Floats, x: Floats, out: Floats, count: int) -> None:
     Args:
         gradient: Block of at least J rows.
         x: Block of at least K rows.
-        out: (J, K), both multiples of 4.
+        out: (J, K), multiples of 2 and of 4.
         count: Samples, at most BLOCK.
     """
+    # Two rows at a time: the sums of four would not fit into the registers of AVX2.
     for j in range(0, out.shape[0], 2):
         for k in range(0, out.shape[1], 4):
             a0 = a1 = a2 = a3 = b0 = b1 = b2 = b3 = _ZERO

@@ -194,8 +194,7 @@ def quality_bpp(quality: float) -> float:
 def price_of_bit(quality: float) -> float:
     """Return the lmbda of `grid` for a quality 0..100: 11 points halve it, above 80 not even 3.
 
-    It is the price of a bit a pixel in squared error of colours in 0..1. Photographs have about 36
-    dB at 80 and about 45 dB at 95.
+    It is the price of a bit a pixel in squared error of colours in 0..1.
 
     >>> round(price_of_bit(75), 5), round(price_of_bit(95), 6)
     (0.00059, 1e-05)
@@ -204,7 +203,7 @@ def price_of_bit(quality: float) -> float:
     return float(0.064 * 2**-octaves)
 
 
-_FINE = 80.0  # quality
+_FINE = 80.0  # quality above which the price of a bit falls faster
 _MOST_QUALITY = 120.0  # to begin a search with: beyond what users may ask for
 
 
@@ -214,8 +213,7 @@ def quality_near(bpp: float) -> float:
     >>> round(quality_near(0.5)), round(quality_near(4.0))
     (64, 95)
     """
-    octaves = log2(bpp / 0.925)
-    return min(max(_FINE + (18.1 if octaves < 0 else 7.1) * octaves, 0.0), _MOST_QUALITY)
+    return _beside_fine(log2(bpp / 0.925), 18.1, 7.1)
 
 
 def quality_near_psnr(psnr_db: float) -> float:
@@ -224,8 +222,13 @@ def quality_near_psnr(psnr_db: float) -> float:
     >>> round(quality_near_psnr(32.0)), round(quality_near_psnr(45.0))
     (58, 95)
     """
-    beyond = psnr_db - 35.495
-    return min(max(_FINE + beyond / (0.1555 if beyond < 0 else 0.63), 0.0), _MOST_QUALITY)
+    return _beside_fine(psnr_db - 35.495, 1 / 0.1555, 1 / 0.63)
+
+
+def _beside_fine(distance: float, below: float, above: float) -> float:
+    """Return the quality at a distance from `_FINE`, in units of so many points on either side."""
+    quality = _FINE + distance * (below if distance < 0 else above)
+    return min(max(quality, 0.0), _MOST_QUALITY)
 
 
 def bpp_near_psnr(psnr_db: float) -> float:
