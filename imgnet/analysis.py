@@ -125,7 +125,7 @@ class WarmStart:
 
     Attributes:
         colours: (3, 3), the directions of the pyramids, one a column.
-        analysis: Corrects the pyramids, which then are not graded; None for graded ones.
+        analysis: Corrects the pyramids; None for what they are.
         position: Of the price of a bit, see `band_position`.
     """
 
@@ -136,9 +136,8 @@ class WarmStart:
     @property
     def is_graded(self) -> bool:
         """Whether the first pyramid is graded."""
-        return self.analysis is None
+        return self.analysis is None or self.analysis.is_graded
 
-    @torch.no_grad()
     def pyramids(self, picture: Tensor, step: float, spec: Spec) -> Planes:
         """Return the latents, (h, w) by pyramid and level.
 
@@ -155,7 +154,7 @@ class WarmStart:
         if self.analysis is not None and spec.num_levels > FINEST_COLOUR:
             corrections = self.analysis(planes, self.position, spec.num_levels)
             for grid, correction in corrections.items():
-                pyramids[grid] += correction
+                pyramids[grid] = pyramids[grid] + correction
         if spec.dim_out > num_colours:  # alpha, which nothing is trained for
             others = laplacian_pyramids(centred[num_colours:], spec.num_levels, is_graded=False)
             pyramids |= {(num_colours, level): plane for (_, level), plane in others.items()}
@@ -196,7 +195,7 @@ def band_position(band: float) -> float:
 
 def filled(picture: Tensor, mask: Tensor) -> Tensor:
     """Give the samples that were not seen the mean of those around them, near or ever farther."""
-    weights = mask.expand_as(picture)
+    weights = mask.expand_as(picture).float()
     if weights.all() or picture[0].numel() == 1:
         return picture * weights
     counts = functional.avg_pool2d(weights, 2, ceil_mode=True)

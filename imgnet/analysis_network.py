@@ -26,10 +26,14 @@ class AnalysisNetwork(nn.Module):
 
     It begins at half the sides. Every level coarser than a quarter of the sides shares its weights
     with the others of these, so that pictures of any size have as many levels as they need.
+
+    Args:
+        is_graded: Whether the first of the pyramids that it corrects is.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, is_graded: bool = False) -> None:
         super().__init__()
+        self.register_buffer("graded", torch.tensor(float(is_graded)))
         self.stem = nn.Conv2d(4 * COLOURS + 1, FINE, 3, padding=1, padding_mode="replicate")
         self.fine = _conv(FINE, FINE)
         self.down = _conv(FINE, DEEP, stride=2)
@@ -39,6 +43,11 @@ class AnalysisNetwork(nn.Module):
         self.up = nn.Conv2d(DEEP, DEEP, 1)
         self.up_fine = nn.Conv2d(DEEP, FINE, 1)
         self.heads = nn.ModuleList([_head(FINE, 4), _head(FINE, 1), _head(DEEP, COLOURS)])
+
+    @property
+    def is_graded(self) -> bool:
+        """Whether the first of the pyramids that it corrects is graded."""
+        return bool(self.graded)
 
     def forward(self, planes: Tensor, band: float, num_levels: int) -> Planes:
         """Return a correction (h, w) by pyramid and level.

@@ -57,6 +57,7 @@ def encode(
     device: str = "auto",
     mask: Mask | None = None,
     keep: float | None = None,
+    tune: str = "psnr",
     on_progress: Callable[[Progress], None] | None = None,
     snapshot: tuple[int, Path] | None = None,
     should_stop: Callable[[], bool] | None = None,
@@ -83,6 +84,8 @@ def encode(
         device: "auto", "cpu", "cuda" or "mps".
         mask: Image or (H, W) bool array; the fit sees only its white pixels.
         keep: Fraction of the pixels that the fit sees, chosen at random; instead of `mask`.
+        tune: What `grid` is fitted to, "psnr" or "msssim": the second spends bits where errors
+            would be seen, and has a lower PSNR at the same size.
         on_progress: Called a few times a second.
         snapshot: (N, folder): write a preview there every N steps.
         should_stop: Asked before every step; once it is True, the fit ends with what it has.
@@ -104,7 +107,8 @@ def encode(
     seen = seen_pixels(pixels, mask, keep, seed)
     counted = counted_samples(pixels, seen)
     shape = Shape(dim_axis, dim_hidden, num_layers)
-    request = Request(model, weights, quality, target_bpp, target_size, target_psnr, shape)
+    targets = target_bpp, target_size, target_psnr
+    request = Request(model, weights, quality, *targets, shape=shape, tune=tune)
     height, width, channels = pixels.shape
     spent = profile.metadata.num_bytes
     spec = request.less(spent, width * height).spec((width, height), channels)
@@ -285,7 +289,8 @@ def _report(
     result: Result,
     started: float,
 ) -> Report:
-    decoded = decode(encoded, depth=encoded.depth)
+    # What a coded stream of `grid` decodes to is known: drawing and coding are exact.
+    decoded = decode(encoded, depth=encoded.depth) if result.drawn is None else result.drawn
     unseen = None if seen is None or seen.all() else counted_samples(pixels, ~seen)
     return Report(
         psnr_db=psnr_db(pixels, decoded, counted_samples(pixels, seen)),

@@ -50,7 +50,7 @@ def picture_of(pixels: Samples, device: torch.device) -> Tensor:
     return torch.from_numpy(pixels).to(device).permute(2, 0, 1).float().div_(peak)
 
 
-def mask_of(seen: NDArray[np.bool_], device: torch.device) -> Tensor:
+def mask_of(seen: NDArray[np.bool_] | NDArray[np.float32], device: torch.device) -> Tensor:
     """Return a mask (H, W) as it is, and one (H, W, C) as (C, H, W)."""
     mask = torch.from_numpy(seen).to(device)
     return mask if mask.ndim == 2 else mask.permute(2, 0, 1).contiguous()

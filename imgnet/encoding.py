@@ -27,7 +27,7 @@ from imgnet.rate import Request, price_of_bit
 from imgnet.render import render
 from imgnet.spec import Spec
 from imgnet.steering import price_to_begin_with
-from imgnet.synthesis import draw
+from imgnet.synthesis import draw, eight_bits
 
 ZEROS_PER_BYTE = 128
 LONGEST_CHECKSUM = (1 << 32) - 1
@@ -90,8 +90,9 @@ def encode_grid(request: Request, spec: Spec, original: Original, options: Optio
     if aim is not None:
         result = aim.trimmed(begun, result)
     assert result.quantized is not None
-    crc = checksum(draw(begun, result.parameters))
-    return _coded(begun, profile, gridstream.pack(begun, result.quantized, crc)), result
+    drawn = draw(begun, result.parameters, depth=profile.depth)
+    stream = gridstream.pack(begun, result.quantized, checksum(eight_bits(drawn)))
+    return _coded(begun, profile, stream), replace(result, drawn=drawn)
 
 
 def _options_of_grid(request: Request, spec: Spec, original: Original, options: Options) -> Options:
@@ -105,7 +106,8 @@ def _options_of_grid(request: Request, spec: Spec, original: Original, options: 
         budget = target - _overhead(longest, original.profile, target)
         options = replace(options, budget_bytes=max(budget, gridstream.least_bytes(spec)))
     preset = options.preset.covering(num_pixels)
-    return replace(options, preset=preset, target_psnr_db=request.target_psnr)
+    target_psnr_db, tune = request.target_psnr, request.tune
+    return replace(options, preset=preset, target_psnr_db=target_psnr_db, tune=tune)
 
 
 def previews(every: int, folder: Path) -> Callable[[Spec, int, Arrays], None]:

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from imgnet.codestream import Quantized
 from imgnet.presets import Preset
+from imgnet.profile import Samples
 from imgnet.progress import Progress
 from imgnet.spec import Spec
 
@@ -28,6 +29,7 @@ class Options:
         budget_bytes: Most bytes of the packed weights; None leaves the weights real.
         target_psnr_db: PSNR to bring the picture to, of `grid` without a budget, of the other
             families within one; None for none.
+        tune: What errors of `grid` count by: "psnr" or "msssim".
         time_limit_s: Seconds in which the schedule must end; None for no limit.
         seed: Of the first weights and the order of the pixels.
         device: "cpu", "cuda", "mps" or "auto".
@@ -42,6 +44,7 @@ class Options:
     preset: Preset
     budget_bytes: int | None = None
     target_psnr_db: float | None = None
+    tune: str = "psnr"
     time_limit_s: float | None = None
     seed: int = 0
     device: str = "auto"
@@ -100,6 +103,7 @@ class Result:
         quantized: The integers, where there was a budget.
         steps: Steps taken.
         device: Where they were taken.
+        drawn: The pixels that the stored parameters draw, of coded `grid`.
         best_psnr_db: Of `gated` and `mlp`, if a PSNR was asked for: what the network had given
             before its weights were made coarser.
     """
@@ -108,6 +112,7 @@ class Result:
     quantized: dict[str, Quantized] | None
     steps: int
     device: str
+    drawn: Samples | None = None
     best_psnr_db: float | None = None
 
 

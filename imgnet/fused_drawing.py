@@ -23,7 +23,7 @@ class Drawing:
         spec: Shape of the network.
         grids: Latents.
         picture: (C, H, W) in 0..1.
-        seen: (C, H, W) 1 where the distortion counts, else 0; None for everywhere.
+        seen: (C, H, W) what each squared error counts; None for 1.
     """
 
     def __init__(self, spec: Spec, grids: Grids, picture: Floats, seen: Floats | None) -> None:
@@ -53,11 +53,11 @@ class Drawing:
         return [[weights[f"residuals.{i}.{name}"] for name in _LAYER] for i in layers]
 
     def draw(self, weights: Arrays, phases: list[Floats], place: Tile) -> Floats:
-        """Return the colours of a tile, (C, h, w) in 0..1; 0 where they are not seen."""
+        """Return the colours of a tile, (C, h, w) in 0..1, times the root of what they count."""
         top, bottom, left, right = place
         _, colours = self._drawn(weights, phases, place)
         drawn: Floats = np.clip(colours[-1], 0, 1)
-        return drawn if self.seen is None else drawn * self.seen[:, top:bottom, left:right]
+        return drawn if self.seen is None else drawn * np.sqrt(self.seen[:, top:bottom, left:right])
 
     def errors(self, weights: Arrays, phases: list[Floats], error: Floats, place: Tile) -> None:
         """Draw a tile and set the squared errors of its pixels."""

@@ -32,7 +32,7 @@ class FusedStep:
         network: Its parameters get gradients.
         latents: What it draws; `latents.gradient` is set.
         picture: (C, H, W) in 0..1.
-        seen: (H, W) or (C, H, W) 1 where the distortion counts, else 0; None for everywhere.
+        seen: (H, W) or (C, H, W) what each squared error counts; None for 1.
         workers: Where tasks run.
         tile: Rows and columns of a distortion task.
     """

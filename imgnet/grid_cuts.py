@@ -52,13 +52,13 @@ class Evaluator(Protocol):
         """Return what `evaluate` returns, without gradients; 0 for what is not wanted."""
 
     def draw(self, places: Sequence[Tile]) -> list[Floats]:
-        """Return the colours (C, h, w) of places, in 0..1; 0 where they do not count."""
+        """Return the colours (C, h, w) of places, in 0..1, times the root of what errors count."""
 
     def costs(self, grid: int) -> Costs:
         """Return what the whole picture costs, as far as the latents of a grid change it.
 
         Returns:
-            The squared error of every pixel, (H, W), summed over its channels, and the bits of
+            What the squared error of every pixel, (H, W), counts, all channels, and the bits of
             every latent, (h, w), of each grid that is `affected`.
         """
 

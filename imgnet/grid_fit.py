@@ -23,6 +23,7 @@ from imgnet.grid_decide import Decisions
 from imgnet.grid_quantize import choose_steps
 from imgnet.grid_refine import MOST_WEIGHTS, Refinement
 from imgnet.grid_state import GridState
+from imgnet.importance import importance
 from imgnet.profile import Samples
 from imgnet.progress import Progress
 from imgnet.quantize import Steps, rounded
@@ -252,7 +253,9 @@ def _ready(
 ) -> Iterator[GridFit]:
     device = pick_device(options.device)
     with one_thread_workers(device) as (workers, _):
-        state = GridState(spec, pixels, options.preset, lmbda, seen, workers, device, options.seed)
+        counts = importance(pixels, seen) if options.tune == "msssim" else seen
+        common = workers, device, options.seed
+        state = GridState(spec, pixels, options.preset, lmbda, counts, *common)
         steering = steering_of(
             options,
             spec.width * spec.height,

@@ -21,6 +21,7 @@ from imgnet.grid_weights import Weights, pace
 from imgnet.latents import LatentGrids
 from imgnet.presets import Preset
 from imgnet.priors import origins
+from imgnet.priors.choice import FEW_VISITS
 from imgnet.profile import Samples
 from imgnet.quantize import Steps, quantize, rounded
 from imgnet.spec import Spec
@@ -30,9 +31,10 @@ try:
 except ImportError:  # Numba, which is not to be had for every Python and every machine
     FusedStep = None  # type: ignore[assignment, misc]
 
-LATENT_LR = 0.1  # in a fit that sees every part of the picture MANY_VISITS times or more
+LATENT_LR = 0.1
+# Fits that see their pixels less often cannot calm down what they have stirred up: latents that a
+# network wrote move by less, and with less noise, and so do networks that were trained.
 MANY_VISITS = 100
-SHYNESS = 0.7  # power of the visits with which latents move in a shorter fit: it cannot calm down
 WARM_UP = 20  # steps
 TEMPERATURE = (0.35, 0.08)  # of the soft rounding, from the first step to the last
 NOISE = (0.22, 0.15)
@@ -48,7 +50,7 @@ class GridState:
         pixels: (H, W, C) colours of 8 or 16 bits.
         preset: Schedule.
         lmbda: Price of a bit a pixel that the fit begins at, in squared error of colours in 0..1.
-        seen: (H, W) or (H, W, C) True where the distortion counts; None for everywhere.
+        seen: (H, W) or (H, W, C) what each squared error counts; None for 1.
         workers: Where parts of a step run.
         device: Where all tensors live.
         seed: Of the first weights, of noise and of the order of rows.
@@ -60,7 +62,7 @@ class GridState:
         pixels: Samples,
         preset: Preset,
         lmbda: float,
-        seen: NDArray[np.bool_] | None,
+        seen: NDArray[np.bool_] | NDArray[np.float32] | None,
         workers: ThreadPoolExecutor,
         device: torch.device,
         seed: int,
@@ -74,23 +76,22 @@ class GridState:
         self.network = GridNetwork(spec).to(device)
         self.latents = LatentGrids(spec, device, self.generator)
         self.origins = {n: torch.from_numpy(a).to(device) for n, a in origins(spec).items()}
-        step = self._start(picture if mask is None else filled(picture, mask), lmbda)
+        visits = preset.visits(spec.width * spec.height)
+        self.latent_lr, self.temperature = LATENT_LR, TEMPERATURE
+        step = self._start(picture if mask is None else filled(picture, mask > 0), lmbda, visits)
         self.evaluator = self._evaluator(picture, mask)
-        self.weights = Weights(self.network, self.origins, step, pace(lmbda))
+        part = min(1.0, visits / FEW_VISITS) if self.origins else 1.0
+        self.weights = Weights(self.network, self.origins, step, part * pace(lmbda))
         self.parameters = self.weights.parameters
         units = round(preset.pixels_per_step / (BAND_UNIT * spec.width))
         rows = BAND_UNIT * max(1, units)
         height = spec.height
         self.all_rows = [(top, min(top + rows, height)) for top in range(0, height, rows)]
         self.visits = dict.fromkeys(self.all_rows, 0)
-        self.latent_lr = LATENT_LR
-        if self.origins:  # where the latents are near their goal already
-            visits = preset.steps / len(self.all_rows)
-            self.latent_lr *= min(1.0, visits / MANY_VISITS) ** SHYNESS
         self.order: list[Rows] = []
         self.step, self.error, self.bits = 0, 1.0, 0.0
 
-    def _start(self, picture: Tensor, lmbda: float) -> float:
+    def _start(self, picture: Tensor, lmbda: float, visits: float) -> float:
         """Set network and latents to where the fit begins; return what a latent of 1 means."""
         if not self.origins:
             step = first_step(lmbda, is_graded=False)
@@ -100,6 +101,10 @@ class GridState:
         step = first_step(lmbda, start.is_graded)
         set_network(self.network, self.origins, picture, step)
         self.latents.fill(start.pyramids(picture, step, self.spec))
+        if start.analysis is not None:
+            first, last = TEMPERATURE
+            self.latent_lr *= min(1.0, visits / MANY_VISITS)
+            self.temperature = last + (first - last) * min(1.0, visits / FEW_VISITS), last
         return step
 
     def _evaluator(self, picture: Tensor, seen: Tensor | None) -> Evaluator:
@@ -121,7 +126,7 @@ class GridState:
         """
         rows = self._next_rows()
         parts = self._parts(rows)
-        temperature, noise = (a + (b - a) * relaxed_done for a, b in (TEMPERATURE, NOISE))
+        temperature, noise = (a + (b - a) * relaxed_done for a, b in (self.temperature, NOISE))
         self.latents.relax(temperature, noise, [part for part, _ in parts], self.workers)
         self._evaluate(rows, lmbda)
         lr = self.latent_lr * self._slowdown(relaxed_done)
@@ -140,7 +145,7 @@ class GridState:
         self.step += 1
 
     def measure(self) -> tuple[float, float]:
-        """Return squared error, of what is seen, and bits a pixel of the whole picture."""
+        """Return squared error, as it counts, and bits a pixel of the whole picture."""
         error, bits = self.evaluator.measure(self.all_rows)
         return error / self.seen_part, bits
 

@@ -30,7 +30,7 @@ class GridStep:
         network: Its parameters get gradients.
         latents: What it draws; `latents.gradient` is set.
         picture: (C, H, W) in 0..1.
-        seen: (H, W) or (C, H, W) 1 where the distortion counts, else 0; None for everywhere.
+        seen: (H, W) or (C, H, W) what each squared error counts; None for 1.
         workers: Where tasks run.
         tile: Rows and columns of a distortion task.
     """
@@ -103,7 +103,7 @@ class GridStep:
         for place in places:
             colours, (top, bottom, left, right) = self._colours(*inputs, place, Task()), place
             if self.seen is not None:
-                colours = colours * self.seen[..., top:bottom, left:right]
+                colours = colours * self.seen[..., top:bottom, left:right].sqrt()
             drawn.append(colours.cpu().numpy())
         return drawn
 

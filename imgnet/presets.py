@@ -72,7 +72,7 @@ PRESETS = {
 GRID_PRESETS = {
     effort: Preset(steps, 49152, quantized=0.1, decisions=decisions, refinements=refinements)
     for effort, (steps, decisions, refinements) in {
-        1: (150, 0, 0),
+        1: (100, 0, 0),
         2: (700, 0, 1),
         3: (3500, 1, 1),
         4: (8500, 1, 1),

@@ -9,6 +9,7 @@ from typing import Any
 from imgnet.errors import UsageError
 from imgnet.spec import FAMILIES, Spec, usual_grid_sizes
 
+TUNES = ("psnr", "msssim")
 # Bits to count on for a weight. Coded, on one photograph: 5.2 loses 0.07 dB, 4.4 loses 0.4 dB.
 BITS_PER_WEIGHT = {"coded": 5.7, "float16": 16.0, "float32": 32.0}
 HAND_MADE_BITS = 6.0  # coded bits a weight where the user set the network but no size
@@ -62,6 +63,7 @@ class Request:
         target_size: File bytes, or None.
         target_psnr: PSNR in dB, or None.
         shape: Sizes set by hand.
+        tune: What errors count by, "psnr" or "msssim".
 
     Raises:
         UsageError: A value is out of range, or two contradict each other.
@@ -74,6 +76,7 @@ class Request:
     target_size: float | None = None
     target_psnr: float | None = None
     shape: Shape = BY_BUDGET
+    tune: str = "psnr"
 
     def __post_init__(self) -> None:
         if self.model not in FAMILIES:
@@ -88,9 +91,20 @@ class Request:
             raise UsageError("a target bpp, size and PSNR contradict each other; give one")
         if self.target_psnr is not None and self.weights != "coded":
             raise UsageError("a target PSNR needs coded weights")
+        self._check_tune()
         for number in targets:
             if number is not None and not 0 < number < inf:
                 raise UsageError(f"a target of {number:g} is not a number above 0")
+
+    def _check_tune(self) -> None:
+        if self.tune not in TUNES:
+            raise UsageError(f"cannot tune for {self.tune!r}; known are {', '.join(TUNES)}")
+        if self.tune == "psnr":
+            return
+        if self.model != "grid":
+            raise UsageError(f"{self.model} is fitted to PSNR; tuning for msssim needs grid")
+        if self.target_psnr is not None:
+            raise UsageError("a target PSNR contradicts tuning for msssim; aim at a size instead")
 
     def target_bytes(self, num_pixels: int) -> int | None:
         """Return the file size never to exceed, or None where there is no target.

@@ -18,7 +18,7 @@ SCALES = (0.0448, 0.2856, 0.3001, 0.2363, 0.1333)
 # A side whose coarsest scale, halved and rounded up again and again, still holds one window.
 LEAST_SIDE = ((WINDOW - 1) << (len(SCALES) - 1)) + 1
 
-_K1, _K2 = 0.01, 0.03
+_K1, K2 = 0.01, 0.03
 _ROWS = 128  # of windows that are worked on at a time, so that memory stays small
 
 
@@ -107,14 +107,14 @@ def _ms_ssim(x: Floats, y: Floats, peak: int) -> float:
     product = 1.0
     for scale, exponent in enumerate(SCALES):
         if scale:
-            x, y = _halved(x), _halved(y)
+            x, y = halved(x), halved(y)
         whole, structure = _means(x, y, peak)
         last = scale == len(SCALES) - 1
         product *= max(whole if last else structure, 0.0) ** exponent
     return float(product)
 
 
-def _halved(x: Floats) -> Floats:
+def halved(x: Floats) -> Floats:
     """Average squares of 2x2 samples: (H, W) -> (ceil(H / 2), ceil(W / 2))."""
     height, width = x.shape
     x = np.pad(x, ((0, height % 2), (0, width % 2)), mode="edge")
@@ -134,15 +134,15 @@ def _means(x: Floats, y: Floats, peak: int) -> tuple[float, float]:
 
 def _maps(x: Floats, y: Floats, peak: int) -> tuple[Floats, Floats]:
     """Return SSIM, and its part without the luminance, of every window: (H - 10, W - 10)."""
-    c1, c2 = (_K1 * peak) ** 2, (_K2 * peak) ** 2
-    mean_x, mean_y, mean_xx, mean_yy, mean_xy = map(_blurred, (x, y, x * x, y * y, x * y))
+    c1, c2 = (_K1 * peak) ** 2, (K2 * peak) ** 2
+    mean_x, mean_y, mean_xx, mean_yy, mean_xy = map(blurred, (x, y, x * x, y * y, x * y))
     products = mean_x * mean_y
     squares = mean_x * mean_x + mean_y * mean_y
     structure = (2 * (mean_xy - products) + c2) / (mean_xx + mean_yy - squares + c2)
     return structure * (2 * products + c1) / (squares + c1), structure
 
 
-def _blurred(x: Floats) -> Floats:
+def blurred(x: Floats) -> Floats:
     """Weigh the samples of every window by the Gaussian: (H, W) -> (H - 10, W - 10)."""
     height, width = (side - WINDOW + 1 for side in x.shape)
     x = np.asarray(sum(tap * x[i : i + height] for i, tap in enumerate(_KERNEL)))

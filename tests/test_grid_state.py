@@ -8,10 +8,11 @@ import pytest
 import torch
 from grid_cases import picture
 
-from imgnet.grid_state import BAND_UNIT, GridState
+from imgnet.grid_state import BAND_UNIT, LATENT_LR, TEMPERATURE, GridState
 from imgnet.presets import Preset
+from imgnet.priors.choice import FEW_VISITS, FOR_DETAIL, FOR_SMOOTH
 from imgnet.quantize import Steps
-from imgnet.spec import Spec
+from imgnet.spec import Spec, usual_grid_sizes
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 
@@ -42,6 +43,27 @@ def test_every_band_is_seen_once_before_any_comes_again(state: GridState) -> Non
         seen = {state.take_step(0.5, 0.5, LMBDA) for _ in range(3)}
         assert seen == set(state.all_rows)
     assert set(state.visits.values()) == {2}
+
+
+def test_short_fits_stir_up_less_where_a_network_wrote_the_latents(
+    workers: ThreadPoolExecutor,
+) -> None:
+    sizes = usual_grid_sizes(96, 64)
+    found = []
+    for prior in ("", FOR_SMOOTH, FOR_DETAIL):
+        spec = Spec("grid", 96, 64, dim_axis=0, prior=prior, **sizes)
+        for steps in (10, 30, 200):
+            preset, cpu = Preset(steps, 96 * 64), torch.device("cpu")
+            state = GridState(spec, picture(96, 64), preset, LMBDA, None, workers, cpu, 0)
+            rates = [group["peak_lr"] for group in state.weights.optimizer.param_groups]
+            found.append((state.latent_lr / LATENT_LR, state.temperature[0], max(rates)))
+    cold, smooth, detail = found[:3], found[3:6], found[6:]
+    assert cold[0] == cold[1] == cold[2]
+    for first in (smooth, detail):
+        assert first[0][2] / first[2][2] == pytest.approx(10 / FEW_VISITS)
+    assert [lr for lr, _, _ in smooth] == [1, 1, 1]
+    assert [lr for lr, _, _ in detail] == pytest.approx([0.1, 0.3, 1])
+    assert smooth[0][1] == detail[2][1] == TEMPERATURE[0] > detail[1][1] > detail[0][1]
 
 
 def test_steps_make_a_picture_cheaper(state: GridState) -> None:

@@ -19,7 +19,7 @@ FLOORS = {
     1: {
         *("codestream", "container", "entropy", "fitting", "masks", "metrics", "pixels", "render"),
         *("comparison", "deep", "formats", "metadata", "photo", "profile", "similarity"),
-        *("targets", "tensorfile"),
+        *("importance", "targets", "tensorfile"),
         *(
             "aim",
             "context",
@@ -76,6 +76,7 @@ FLOORS = {
         *("batch", "cluster", "workers"),
         *("anchors", "costs", "curves", "peers", "plot", "priors/train", "results"),
         "priors/measure_zoom",
+        "priors/train_analysis",
         "priors/train_zoom",
     },
 }

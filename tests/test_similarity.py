@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from imgnet.similarity import LEAST_SIDE, WINDOW, _halved, ms_ssim, ssim
+from imgnet.similarity import LEAST_SIDE, WINDOW, halved, ms_ssim, ssim
 
 Pixels = NDArray[np.uint8]
 
@@ -106,4 +106,4 @@ def test_unlike_arrays_are_refused(measure: object) -> None:
 
 
 def test_odd_sides_repeat_their_last_samples() -> None:
-    assert _halved(np.array([[1.0, 3, 5]])).tolist() == [[2.0, 5.0]]
+    assert halved(np.array([[1.0, 3, 5]])).tolist() == [[2.0, 5.0]]

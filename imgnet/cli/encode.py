@@ -58,6 +58,10 @@ def encode(
         typer.Option(metavar="DB", min=1, max=100, help="Reach this PSNR, within 0.1 dB."),
     ] = None,
     effort: options.Effort = 3,
+    tune: Annotated[
+        Literal["psnr", "msssim"],
+        typer.Option(help="Fit grid to PSNR, or to MS-SSIM, which is nearer to what eyes see."),
+    ] = "psnr",
     time_limit: options.TimeLimit = None,
     mask: options.Mask = None,
     keep: Annotated[
@@ -139,6 +143,7 @@ def encode(
         "target_size": target_size,
         "target_psnr": target_psnr,
         "effort": effort,
+        "tune": tune,
         "time_limit": time_limit,
         "mask": mask,
         "keep": keep,

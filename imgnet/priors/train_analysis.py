@@ -1,0 +1,274 @@
+"""Train the network that writes the first latents of fits from a prior.
+
+    python -m imgnet.priors.train_analysis --images DIR --prior NAME --checkpoint FILE [--export]
+
+The networks of the prior stay as they are. Each step takes a crop of a photograph and a quality,
+lets the analysis network write the latents, relaxes them as a fit does, and follows the gradient of
+distortion + lmbda * bits through them. It goes on from what the prior has by now; pyramids are
+graded where they were in the training of the prior.
+
+A run that was stopped goes on from its checkpoint, which is written every five hundred steps.
+"""
+
+from __future__ import annotations
+
+import argparse
+import time
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
+from math import cos, pi, sqrt
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from safetensors.torch import save_file
+from torch import Tensor
+
+from imgnet.analysis import WarmStart, first_step, set_network, warm_start
+from imgnet.analysis_network import AnalysisNetwork
+from imgnet.device import one_thread_workers
+from imgnet.fused_step import FusedStep
+from imgnet.grid_model import GridNetwork
+from imgnet.grid_state import NOISE, TEMPERATURE
+from imgnet.latents import LatentGrids
+from imgnet.priors import analysis_file, band_of, origins
+from imgnet.priors.pictures import load_pictures, random_crop
+from imgnet.rate import Request, price_of_bit
+from imgnet.spec import Spec
+
+CPU = torch.device("cpu")
+WARM_UP = 50
+CLIP = 1.0  # norm of the gradient
+REPORT_EVERY, SAVE_EVERY = 100, 500
+VALIDATION_QUALITIES = 20, 45, 70
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """How to train.
+
+    Attributes:
+        steps: One crop each.
+        width: Of a crop.
+        height: Of a crop.
+        lr: First step size of Adam.
+        qualities: Least and highest, between which those of the steps lie evenly.
+        seed: Of everything random.
+    """
+
+    steps: int = 6000
+    width: int = 384
+    height: int = 256
+    lr: float = 1e-3
+    qualities: tuple[float, float] = (5.0, 84.0)
+    seed: int = 1
+
+
+class Case:
+    """A picture at a quality, with the network that a fit of it starts from.
+
+    Args:
+        picture: (3, H, W) in 0..1.
+        quality: 0..100.
+        prior: Whose network it is.
+        start: What writes the latents; its position is left aside.
+        workers: Where rate and distortion are computed.
+        generator: Source of noise.
+    """
+
+    def __init__(
+        self,
+        picture: Tensor,
+        quality: float,
+        prior: str,
+        start: WarmStart,
+        workers: ThreadPoolExecutor,
+        generator: torch.Generator,
+    ) -> None:
+        self.picture, self.price = picture, price_of_bit(quality)
+        self.spec = _spec(picture, quality, prior)
+        self.start = replace(start, position=warm_start(prior, self.spec.band, CPU).position)
+        self.step = first_step(self.price, start.is_graded)
+        self.latents = LatentGrids(self.spec, CPU, generator)
+        network = GridNetwork(self.spec)
+        tensors = {name: torch.from_numpy(array) for name, array in origins(self.spec).items()}
+        set_network(network, tensors, picture, self.step)
+        self.evaluator = FusedStep(network, self.latents, picture, None, workers)
+        self.rows = [(0, self.spec.height)]
+
+    def write(self) -> list[Tensor]:
+        """Set the latents to what is written for the picture; return them, with their history."""
+        pyramids = self.start.pyramids(self.picture, self.step, self.spec)
+        written = [pyramids[grid] for grid in self.latents.grids]
+        self.latents.fill({grid: pyramids[grid].detach() for grid in self.latents.grids})
+        return written
+
+    def follow(self, temperature: float, noise: float) -> float:
+        """Leave gradients in what writes the latents; return the cost.
+
+        Cost is in units of the root of the price, about which that of photographs is.
+        """
+        written = self.write()
+        latents, unit = self.latents, sqrt(self.price)
+        latents.relax(temperature, noise, [slice(0, len(latents.values))])
+        error, bits = self.evaluator.evaluate(self.rows, self.price)
+        gradient = latents.gradient * latents.slope / unit
+        pairs = ((plane, latents.grid(gradient, i)) for i, plane in enumerate(written))
+        torch.stack([(plane * slope).sum() for plane, slope in pairs]).sum().backward()  # type: ignore[no-untyped-call]
+        return (error + self.price * bits) / unit
+
+    def cost(self) -> float:
+        """Return the cost of rounded latents, in the same unit."""
+        with torch.no_grad():
+            self.write()
+        self.latents.round()
+        error, bits = self.evaluator.measure(self.rows)
+        return (error + self.price * bits) / sqrt(self.price)
+
+
+def _spec(picture: Tensor, quality: float, prior: str) -> Spec:
+    _, height, width = picture.shape
+    spec = Request("grid", quality=quality).spec((width, height), len(picture))
+    return replace(spec, prior=prior, band=band_of(price_of_bit(quality)))
+
+
+class Training:
+    """The state of a run.
+
+    Args:
+        pictures: (3, H, W) 8-bit training pictures.
+        prior: Whose analysis network is trained.
+        recipe: How to train.
+        workers: Where rate and distortion are computed.
+    """
+
+    def __init__(
+        self, pictures: Sequence[Tensor], prior: str, recipe: Recipe, workers: ThreadPoolExecutor
+    ) -> None:
+        self.pictures, self.prior, self.recipe, self.workers = pictures, prior, recipe, workers
+        torch.manual_seed(recipe.seed)
+        self.generator = torch.Generator().manual_seed(recipe.seed)
+        start = warm_start(prior, 0, CPU)
+        self.network = AnalysisNetwork(start.is_graded)
+        if start.analysis is not None:
+            self.network.load_state_dict(start.analysis.state_dict())
+        self.start = replace(start, analysis=self.network)
+        self.adam = torch.optim.Adam(self.network.parameters(), lr=recipe.lr, betas=(0.9, 0.98))
+        self.step = 0
+
+    def run(self, checkpoint: Path) -> None:
+        """Go on to the end, with a report on stdout and a checkpoint now and then."""
+        costs, started = list[float](), time.monotonic()
+        while self.step < self.recipe.steps:
+            costs.append(self.take_step())
+            if self.step % REPORT_EVERY == 0:
+                elapsed = time.monotonic() - started
+                print(f"{self.step} steps, {elapsed:.0f} s: {np.mean(costs):.4f}", flush=True)
+                costs = []
+            if self.step % SAVE_EVERY == 0 or self.step == self.recipe.steps:
+                torch.save(self.state(), checkpoint)
+
+    def take_step(self) -> float:
+        """Train on one crop and return its cost."""
+        done = self.step / self.recipe.steps
+        temperature, noise = (a + (b - a) * done for a, b in (TEMPERATURE, NOISE))
+        slowdown = min(1.0, (self.step + 1) / WARM_UP) * (1 + cos(pi * done)) / 2
+        for group in self.adam.param_groups:
+            group["lr"] = self.recipe.lr * slowdown
+        self.adam.zero_grad()
+        cost = self._next().follow(temperature, noise)
+        torch.nn.utils.clip_grad_norm_(self.network.parameters(), CLIP)
+        self.adam.step()
+        self.step += 1
+        return cost
+
+    def _next(self) -> Case:
+        which, part = torch.rand(2, generator=self.generator).tolist()
+        picture = self.pictures[int(which * len(self.pictures))]
+        size = self.recipe.height, self.recipe.width
+        crop = random_crop(picture, size, self.step % 2 == 0, self.generator)
+        least, highest = self.recipe.qualities
+        return self.case(crop, least + (highest - least) * part)
+
+    def case(self, picture: Tensor, quality: float) -> Case:
+        """Return a picture at a quality, to train on or to look at."""
+        return Case(picture, quality, self.prior, self.start, self.workers, self.generator)
+
+    def validate(self, pictures: Sequence[Tensor]) -> list[float]:
+        """Return the mean cost of the centres of pictures at each of `VALIDATION_QUALITIES`."""
+        crops = [_centre(picture, self.recipe) for picture in pictures]
+        return [
+            float(np.mean([self.case(crop, quality).cost() for crop in crops]))
+            for quality in VALIDATION_QUALITIES
+        ]
+
+    def state(self) -> dict[str, Any]:
+        """Return all that a later run needs."""
+        return {
+            "step": self.step,
+            "network": self.network.state_dict(),
+            "adam": self.adam.state_dict(),
+            "generator": self.generator.get_state(),
+        }
+
+    def load(self, state: dict[str, Any]) -> None:
+        """Go on from the state of an earlier run."""
+        self.step = state["step"]
+        self.network.load_state_dict(state["network"])
+        self.adam.load_state_dict(state["adam"])
+        self.generator.set_state(state["generator"])
+
+
+def _centre(picture: Tensor, recipe: Recipe) -> Tensor:
+    top, left = (picture.shape[1] - recipe.height) // 2, (picture.shape[2] - recipe.width) // 2
+    crop = picture[:, top : top + recipe.height, left : left + recipe.width]
+    return (crop.float() / 255).contiguous()
+
+
+def export(network: AnalysisNetwork, path: Path) -> None:
+    """Write a network, in float16."""
+    path.parent.mkdir(exist_ok=True)
+    save_file({name: tensor.half() for name, tensor in network.state_dict().items()}, path)
+
+
+def _report(when: str, costs: Sequence[float]) -> None:
+    found = zip(VALIDATION_QUALITIES, costs, strict=True)
+    print(f"{when}:", ", ".join(f"{cost:.4f} at quality {q}" for q, cost in found), flush=True)
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run the command."""
+    usual = Recipe()
+    parser = argparse.ArgumentParser(
+        description=__doc__, prog="python -m imgnet.priors.train_analysis"
+    )
+    parser.add_argument("--images", type=Path, required=True, help="folder of PNG photographs")
+    parser.add_argument(
+        "--validation", type=int, default=8, help="how many of the last to keep out"
+    )
+    parser.add_argument("--prior", required=True, help="whose analysis network to train")
+    parser.add_argument("--checkpoint", type=Path, required=True, help="file to go on from")
+    parser.add_argument("--steps", type=int, default=usual.steps)
+    parser.add_argument("--size", type=int, nargs=2, default=(usual.width, usual.height))
+    parser.add_argument("--lr", type=float, default=usual.lr)
+    parser.add_argument("--seed", type=int, default=usual.seed)
+    parser.add_argument("--export", action="store_true", help="write the result into the package")
+    options = parser.parse_args(arguments)
+    pictures, kept = load_pictures(options.images, options.validation)
+    width, height = options.size
+    recipe = Recipe(options.steps, width, height, lr=options.lr, seed=options.seed)
+    with one_thread_workers(CPU) as (workers, _):
+        training = Training(pictures, options.prior, recipe, workers)
+        _report("before", training.validate(kept))
+        if options.checkpoint.exists():
+            training.load(torch.load(options.checkpoint, weights_only=True))
+        training.run(options.checkpoint)
+        _report("after", training.validate(kept))
+        if options.export:
+            export(training.network, analysis_file(options.prior))
+
+
+if __name__ == "__main__":
+    main()
