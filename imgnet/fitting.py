@@ -103,17 +103,17 @@ class Result:
         quantized: The integers, where there was a budget.
         steps: Steps taken.
         device: Where they were taken.
-        drawn: The pixels that the stored parameters draw, of coded `grid`.
         best_psnr_db: Of `gated` and `mlp`, if a PSNR was asked for: what the network had given
             before its weights were made coarser.
+        drawn: The pixels that the stored parameters draw, of coded `grid`.
     """
 
     parameters: Arrays
     quantized: dict[str, Quantized] | None
     steps: int
     device: str
-    drawn: Samples | None = None
     best_psnr_db: float | None = None
+    drawn: Samples | None = None
 
 
 @dataclass(frozen=True)
