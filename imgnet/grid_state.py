@@ -32,9 +32,10 @@ except ImportError:  # Numba, which is not to be had for every Python and every 
     FusedStep = None  # type: ignore[assignment, misc]
 
 LATENT_LR = 0.1
-# Fits that see their pixels less often cannot calm down what they have stirred up: latents that a
-# network wrote move by less, and with less noise, and so do networks that were trained.
+# Fits that see their pixels less often cannot calm down what they have stirred up: trained networks
+# move by less, and so do latents; where a network wrote these, by much less, and with less noise.
 MANY_VISITS = 100
+SHYNESS = 0.3  # power of the visits with which other latents move; with written ones it is 1
 WARM_UP = 20  # steps
 TEMPERATURE = (0.35, 0.08)  # of the soft rounding, from the first step to the last
 NOISE = (0.22, 0.15)
@@ -101,9 +102,10 @@ class GridState:
         step = first_step(lmbda, start.is_graded)
         set_network(self.network, self.origins, picture, step)
         self.latents.fill(start.pyramids(picture, step, self.spec))
+        shyness = SHYNESS if start.analysis is None else 1.0
+        self.latent_lr *= min(1.0, visits / MANY_VISITS) ** shyness
         if start.analysis is not None:
             first, last = TEMPERATURE
-            self.latent_lr *= min(1.0, visits / MANY_VISITS)
             self.temperature = last + (first - last) * min(1.0, visits / FEW_VISITS), last
         return step
 
