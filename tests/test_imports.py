@@ -76,6 +76,7 @@ FLOORS = {
         *("batch", "cluster", "workers"),
         *("anchors", "costs", "curves", "peers", "plot", "priors/train", "results"),
         "priors/measure_zoom",
+        "priors/runs",
         "priors/train_analysis",
         "priors/train_zoom",
     },

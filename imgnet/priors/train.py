@@ -26,7 +26,6 @@ about a megapixel:
 from __future__ import annotations
 
 import argparse
-import time
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
@@ -34,7 +33,6 @@ from math import cos, isfinite, pi, sqrt
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
 from torch import Tensor
 
@@ -54,6 +52,7 @@ from imgnet.priors.pictures import (
     random_crop,
     training_spec,
 )
+from imgnet.priors.runs import carry_on
 
 LAST_TEMPERATURE, LAST_NOISE = 0.12, 0.16  # a little softer than at the end of a fit
 WARM_UP = 200
@@ -200,18 +199,6 @@ class Training:
         self.order: list[tuple[int, Rows]] = []
         self.step = 0
 
-    def run(self, checkpoint: Path) -> None:
-        """Go on to the end, with a report on stdout and a checkpoint now and then."""
-        costs, started = [], time.monotonic()
-        while self.step < self.recipe.steps:
-            costs.append(self.take_step())
-            if self.step % REPORT_EVERY == 0:
-                elapsed = time.monotonic() - started
-                print(f"{self.step} steps, {elapsed:.0f} s: {np.mean(costs):.4f}", flush=True)
-                costs = []
-            if self.step % SAVE_EVERY == 0 or self.step == self.recipe.steps:
-                torch.save(self.state(), checkpoint)
-
     def take_step(self) -> float:
         """Train on rows of one example and return their cost in units of the root of the price."""
         done = self.step / self.recipe.steps
@@ -302,7 +289,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         training = Training(pictures, recipe, workers, options.start)
         if options.checkpoint.exists():
             training.load(torch.load(options.checkpoint, weights_only=True))
-        training.run(options.checkpoint)
+        carry_on(training, recipe.steps, options.checkpoint, REPORT_EVERY, SAVE_EVERY)
         if options.export:
             print(export(training.networks, options.export, FOLDER))
 

@@ -13,7 +13,6 @@ A run that was stopped goes on from its checkpoint, which is written every five 
 from __future__ import annotations
 
 import argparse
-import time
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
@@ -35,6 +34,7 @@ from imgnet.grid_state import NOISE, TEMPERATURE
 from imgnet.latents import LatentGrids
 from imgnet.priors import analysis_file, band_of, origins
 from imgnet.priors.pictures import load_pictures, random_crop
+from imgnet.priors.runs import carry_on
 from imgnet.rate import Request, price_of_bit
 from imgnet.spec import Spec
 
@@ -158,18 +158,6 @@ class Training:
         self.adam = torch.optim.Adam(self.network.parameters(), lr=recipe.lr, betas=(0.9, 0.98))
         self.step = 0
 
-    def run(self, checkpoint: Path) -> None:
-        """Go on to the end, with a report on stdout and a checkpoint now and then."""
-        costs, started = list[float](), time.monotonic()
-        while self.step < self.recipe.steps:
-            costs.append(self.take_step())
-            if self.step % REPORT_EVERY == 0:
-                elapsed = time.monotonic() - started
-                print(f"{self.step} steps, {elapsed:.0f} s: {np.mean(costs):.4f}", flush=True)
-                costs = []
-            if self.step % SAVE_EVERY == 0 or self.step == self.recipe.steps:
-                torch.save(self.state(), checkpoint)
-
     def take_step(self) -> float:
         """Train on one crop and return its cost."""
         done = self.step / self.recipe.steps
@@ -264,7 +252,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         _report("before", training.validate(kept))
         if options.checkpoint.exists():
             training.load(torch.load(options.checkpoint, weights_only=True))
-        training.run(options.checkpoint)
+        carry_on(training, recipe.steps, options.checkpoint, REPORT_EVERY, SAVE_EVERY)
         _report("after", training.validate(kept))
         if options.export:
             export(training.network, analysis_file(options.prior))
