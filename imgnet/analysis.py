@@ -200,6 +200,6 @@ def filled(picture: Tensor, mask: Tensor) -> Tensor:
         return picture * weights
     counts = functional.avg_pool2d(weights, 2, ceil_mode=True)
     means = functional.avg_pool2d(picture * weights, 2, ceil_mode=True) / counts.clamp(min=1e-6)
-    coarse = filled(means, (counts > 0).float())
+    coarse = filled(means, counts > 0)
     around = functional.interpolate(coarse[None], picture.shape[1:], mode="bilinear")[0]
     return torch.where(weights.bool(), picture, around)

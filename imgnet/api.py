@@ -84,8 +84,7 @@ def encode(
         device: "auto", "cpu", "cuda" or "mps".
         mask: Image or (H, W) bool array; the fit sees only its white pixels.
         keep: Fraction of the pixels that the fit sees, chosen at random; instead of `mask`.
-        tune: What `grid` is fitted to, "psnr" or "msssim": the second spends bits where errors
-            would be seen, and has a lower PSNR at the same size.
+        tune: What `grid` is fitted to, "psnr" or "msssim".
         on_progress: Called a few times a second.
         snapshot: (N, folder): write a preview there every N steps.
         should_stop: Asked before every step; once it is True, the fit ends with what it has.

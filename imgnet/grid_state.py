@@ -102,12 +102,15 @@ class GridState:
         step = first_step(lmbda, start.is_graded)
         set_network(self.network, self.origins, picture, step)
         self.latents.fill(start.pyramids(picture, step, self.spec))
-        shyness = SHYNESS if start.analysis is None else 1.0
-        self.latent_lr *= min(1.0, visits / MANY_VISITS) ** shyness
-        if start.analysis is not None:
+        self._calm(visits, is_written=start.analysis is not None)
+        return step
+
+    def _calm(self, visits: float, is_written: bool) -> None:
+        """Let latents be stirred up no more than so many visits can calm down."""
+        self.latent_lr *= min(1.0, visits / MANY_VISITS) ** (1.0 if is_written else SHYNESS)
+        if is_written:
             first, last = TEMPERATURE
             self.temperature = last + (first - last) * min(1.0, visits / FEW_VISITS), last
-        return step
 
     def _evaluator(self, picture: Tensor, seen: Tensor | None) -> Evaluator:
         common = self.network, self.latents, picture, seen, self.workers

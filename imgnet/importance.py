@@ -1,4 +1,4 @@
-"""How much the error of each pixel counts where a file is to look right by MS-SSIM.
+"""How much the error of each pixel counts where a file is fitted to MS-SSIM.
 
 MS-SSIM is a product over scales. Where errors are small and do not resemble the picture, its
 logarithm falls at each scale by the mean over all windows of

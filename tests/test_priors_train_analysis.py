@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -17,11 +18,12 @@ from imgnet.priors.train_analysis import Recipe, Training
 pytestmark = pytest.mark.usefixtures("one_thread")
 
 RECIPE = Recipe(steps=12, width=128, height=96)
+WORKERS = ThreadPoolExecutor(1)
 
 
 def training_for(prior: str, recipe: Recipe = RECIPE) -> Training:
     pixels = torch.from_numpy(picture(160, 128)).permute(2, 0, 1)
-    return Training([pixels], prior, recipe, train_analysis.ThreadPoolExecutor(1))
+    return Training([pixels], prior, recipe, WORKERS)
 
 
 def run(photos: Path, checkpoint: Path, steps: int) -> dict[str, Any]:

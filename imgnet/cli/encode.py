@@ -60,7 +60,7 @@ def encode(
     effort: options.Effort = 3,
     tune: Annotated[
         Literal["psnr", "msssim"],
-        typer.Option(help="Fit grid to PSNR, or to MS-SSIM, which is nearer to what eyes see."),
+        typer.Option(help="Fit grid to PSNR or to MS-SSIM."),
     ] = "psnr",
     time_limit: options.TimeLimit = None,
     mask: options.Mask = None,

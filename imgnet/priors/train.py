@@ -9,7 +9,8 @@ step teaches all bands. Pyramids of latents thus keep the work that they have in
 lost when a network that reads the picture wrote them while it was trained itself.
 
 Networks and latents begin as in a cold fit, in graded pyramids, or with `--start` as in a fit from
-a prior. `train_analysis.py` then trains what writes the first latents of fits.
+a prior. Of one with an analysis network, copy that for the new name: `train_analysis.py` goes on
+with it.
 
 A run that was stopped goes on from its checkpoint, which is written every two thousand steps and is
 some hundred megabytes large, with all latents.
