@@ -24,12 +24,13 @@ def test_a_run_reports_means_and_ends_with_a_checkpoint(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     checkpoint = tmp_path / "run.pt"
-    run = Counting()
-    carry_on(run, 5, checkpoint, report_every=2, save_every=3)
+    run, saved = Counting(), list[int]()
+    carry_on(run, 5, checkpoint, 2, 3, on_save=lambda: saved.append(run.step))
+    assert saved == [3, 5]
     lines = capsys.readouterr().out.splitlines()
     assert [line.split(", ")[0] for line in lines] == ["2 steps", "4 steps"]
     assert [line.split(": ")[1] for line in lines] == ["1.5000", "3.5000"]
     assert torch.load(checkpoint, weights_only=True) == {"step": 5}
     checkpoint.unlink()
-    carry_on(run, 5, checkpoint, report_every=2, save_every=3)  # nothing is left to do
+    carry_on(run, 5, checkpoint, 2, 3)  # nothing is left to do
     assert not checkpoint.exists()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -22,8 +23,24 @@ class Run(Protocol):
         """Return all that a later run needs."""
 
 
-def carry_on(run: Run, steps: int, checkpoint: Path, report_every: int, save_every: int) -> None:
-    """Take steps up to so many, with a report on stdout and a checkpoint now and then."""
+def carry_on(
+    run: Run,
+    steps: int,
+    checkpoint: Path,
+    report_every: int,
+    save_every: int,
+    on_save: Callable[[], None] = lambda: None,
+) -> None:
+    """Take steps up to so many, with a report on stdout and a checkpoint now and then.
+
+    Args:
+        run: What takes them.
+        steps: At which it ends.
+        checkpoint: File that its state goes to.
+        report_every: Steps between two means of the cost.
+        save_every: Steps between two checkpoints; the last step has one, too.
+        on_save: Called behind every checkpoint.
+    """
     costs, started = list[float](), time.monotonic()
     while run.step < steps:
         costs.append(run.take_step())
@@ -33,3 +50,4 @@ def carry_on(run: Run, steps: int, checkpoint: Path, report_every: int, save_eve
             costs = []
         if run.step % save_every == 0 or run.step == steps:
             torch.save(run.state(), checkpoint)
+            on_save()

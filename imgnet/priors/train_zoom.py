@@ -17,7 +17,6 @@ than Lanczos-3 by 1.27, 1.11 and 0.96 dB at factors of 2, 3 and 4; these still r
 from __future__ import annotations
 
 import argparse
-import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from math import cos, log2, pi
@@ -32,6 +31,7 @@ from torch import Tensor
 from imgnet.metrics import psnr_db
 from imgnet.optimizer import SOAP
 from imgnet.pixels import Pixels, read_image
+from imgnet.priors.runs import carry_on
 from imgnet.priors.zoom_model import ZoomModel, enlarged, export
 from imgnet.priors.zoom_pairs import (
     WHOLE_SCALES,
@@ -86,19 +86,6 @@ class Training:
         self.model = ZoomModel()
         self.soap = SOAP(self.model.groups(recipe.lr, VECTOR_LR * recipe.lr), lr=recipe.lr)
         self.step = 0
-
-    def run(self, checkpoint: Path, validation: Sequence[Pyramid]) -> None:
-        """Go on to the end, with a report on stdout and a checkpoint now and then."""
-        losses, started = [], time.monotonic()
-        while self.step < self.recipe.steps:
-            losses.append(self.take_step())
-            if self.step % REPORT_EVERY == 0:
-                elapsed = time.monotonic() - started
-                print(f"{self.step} steps, {elapsed:.0f} s: {np.mean(losses):.4f}", flush=True)
-                losses = []
-            if self.step % SAVE_EVERY == 0 or self.step == self.recipe.steps:
-                torch.save(self.state(), checkpoint)
-                print(gains(self.model, validation), flush=True)
 
     def take_step(self) -> float:
         """Learn from a few pieces and return their mean squared error over the scale."""
@@ -186,7 +173,10 @@ def main(arguments: Sequence[str] | None = None) -> None:
     training = Training(photos[:kept], Recipe(options.steps, lr=options.lr, seed=options.seed))
     if options.checkpoint.exists():
         training.load(torch.load(options.checkpoint, weights_only=True))
-    training.run(options.checkpoint, photos[kept:])
+    carry_on(
+        *(training, options.steps, options.checkpoint, REPORT_EVERY, SAVE_EVERY),
+        on_save=lambda: print(gains(training.model, photos[kept:]), flush=True),
+    )
     if options.export:
         print(export(training.model, options.export, FOLDER))
 
