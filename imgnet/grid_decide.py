@@ -1,15 +1,17 @@
-"""Hard decisions: latents that are rounded the other way where that is cheaper.
+"""Hard decisions: latents that are moved by one where that is cheaper.
 
-What a latent changes lies near it, so a lattice of them can change at once, and each is judged by
-what its own surroundings cost before and after, measured and not predicted: rate and distortion of
-the whole picture, summed over the cells of the lattice.
+The slope of the cost says which latents are worth a try, and which way. What a latent changes lies
+near it, so many of them, far enough apart, are tried at once, and each is judged by what its own
+surroundings cost before and after, measured and not predicted.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
-from itertools import product
+from itertools import groupby
+from operator import itemgetter
+from typing import Any
 
 import numpy as np
 import torch
@@ -18,9 +20,11 @@ from numpy.typing import NDArray
 from imgnet.grid_cuts import Evaluator, Floats
 from imgnet.latents import LatentGrids
 
-SPACING = 5  # latents from one of a lattice to the next; odd, so that no lattice is of one parity
-REACH = SPACING // 2
+SPACING = 4  # latents from one that is tried to the nearest other
+HOPEFUL = 0.5  # part of what the bend of the cost takes that a slope must promise
+PACKINGS = 3  # times that free places are looked for: more would find few
 
+Ranks = NDArray[np.int32]
 Maps = list[tuple[int, Floats]]  # level and what each of its samples costs
 
 
@@ -29,112 +33,150 @@ class Decisions:
     """The decisions on the latents of a picture.
 
     Attributes:
-        latents: Those whose rounding is decided on.
+        latents: Those that are decided on.
         evaluator: Measures what they cost.
         lmbda: Price of a bit a pixel, in mean squared error of a sample.
-        channels: Of the picture.
-        go_on: Asked before every lattice.
+        size: (H, W, C) of the picture.
+        least_gain: Part of the cost that a round must save for another one to follow.
+        go_on: Asked before every round.
     """
 
     latents: LatentGrids
     evaluator: Evaluator
     lmbda: float
-    channels: int
+    size: tuple[int, int, int]
+    least_gain: float
     go_on: Callable[[], bool]
 
     def make(self, coarsest: int) -> None:
-        """Change `relaxed`, which is rounded, towards `values` where that is cheaper.
+        """Change `relaxed`, which is rounded, where that is cheaper.
 
         Args:
             coarsest: Level up to which latents are decided on.
         """
-        latents = self.latents
-        changes = torch.sign(latents.values - latents.relaxed)
-        for i, (_, level) in enumerate(latents.grids):
-            if level <= coarsest:
-                self._decide(i, level, latents.grid(changes, i))
+        grids = [(level, i) for i, (_, level) in enumerate(self.latents.grids) if level <= coarsest]
+        for level, group in groupby(grids, itemgetter(0)):
+            if self.go_on():
+                slopes = self._slopes()
+                for _, i in group:
+                    self._decide(i, level, self.latents.grid(slopes, i).cpu().numpy())
 
-    def _decide(self, grid: int, level: int, changes: torch.Tensor) -> None:
+    def _decide(self, grid: int, level: int, slopes: Floats) -> None:
         own = self.latents.grid(self.latents.relaxed, grid)
+        hopes = np.abs(slopes)
+        ranks = ranked(hopes)
         before = self._maps(grid)
-        for lattice in lattices(tuple(own.shape)):
-            change = changes[lattice.places]
-            if not change.any() or not self.go_on():
-                continue
-            own[lattice.places] += change
+        while (tried := scattered(ranks)).any() and self.go_on():
+            cells = Cells.around(tried, level)
+            old = own.clone()
+            own -= torch.from_numpy(np.sign(slopes) * tried).to(own.device)
             after = self._maps(grid)
-            better = lattice.sums(after, level) < lattice.sums(before, level)
-            own[lattice.places] -= change * torch.from_numpy(~better).to(change.device)
-            before = lattice.chosen(better, after, before, level)
+            gains = cells.sums(before) - cells.sums(after)
+            better = gains > 0
+            worse = torch.from_numpy(tried & ~better[cells.numbers]).to(own.device)
+            own[worse] = old[worse]
+            before = cells.chosen(better, after, before)
+            if gains[better].sum() < self.least_gain * _total(before):
+                return
+            bend = np.median(hopes[tried] - gains[1:])
+            ranks[tried | (hopes < HOPEFUL * bend)] = 0
+
+    def _slopes(self) -> torch.Tensor:
+        """Return by how much the cost grows with each latent."""
+        height, width, channels = self.size
+        self.evaluator.evaluate([(0, height)], self.lmbda)
+        return self.latents.gradient * (height * width * channels)
 
     def _maps(self, grid: int) -> Maps:
         """Return what every pixel and every latent that a grid affects costs, in one currency."""
         error, lengths = self.evaluator.costs(grid)
         levels = [level for _, level in self.latents.grids]
-        price = np.float32(self.lmbda * self.channels)
+        price = np.float32(self.lmbda * self.size[2])
         return [(0, error), *((levels[i], price * bits) for i, bits in lengths.items())]
 
 
+def _total(maps: Maps) -> float:
+    return float(sum(costs.sum(dtype=np.float64) for _, costs in maps))
+
+
+def ranked(hopes: Floats) -> Ranks:
+    """Return how many of the numbers of a map are as small as each of them, itself included."""
+    ranks = np.empty(hopes.size, np.int32)
+    ranks[np.argsort(hopes, axis=None)] = np.arange(1, hopes.size + 1)
+    return ranks.reshape(hopes.shape)
+
+
+def scattered(ranks: Ranks) -> NDArray[np.bool_]:
+    """Choose many of the largest numbers of a map, none near another and none that is 0."""
+    chosen = np.zeros(ranks.shape, np.bool_)
+    for _ in range(PACKINGS):
+        chosen |= (ranks > 0) & (ranks == largest(ranks, SPACING - 1))
+        ranks = np.where(largest(chosen, SPACING - 1), 0, ranks)
+    return chosen
+
+
+def largest(numbers: NDArray[Any], reach: int) -> NDArray[Any]:
+    """Return the largest of the numbers, none below 0, within some reach of each place of (h, w).
+
+    >>> largest(np.array([[0, 3, 0, 0]]), 1)
+    array([[3, 3, 3, 0]])
+    """
+    for axis in (0, 1):
+        numbers = np.pad(np.moveaxis(numbers, axis, 0), ((reach, reach), (0, 0)))
+        seen, window = 1, 2 * reach + 1
+        while seen < window:
+            more = min(seen, window - seen)
+            numbers = np.maximum(numbers[: len(numbers) - more], numbers[more:])
+            seen += more
+        numbers = np.moveaxis(numbers, 0, axis)
+    return numbers
+
+
 @dataclass(frozen=True)
-class Lattice:
-    """Every `SPACING`th latent of a grid in both directions, and the cells around them.
+class Cells:
+    """The places that are nearer to one of some latents than to the others.
 
     Attributes:
-        size: Of the grid.
-        top: Row of the first of them.
-        left: Column of the first.
+        numbers: (h, w) which of the latents, from 1 on; 0 where none is near.
+        count: Of the latents.
+        level: Of their grid.
     """
 
-    size: tuple[int, ...]
-    top: int
-    left: int
+    numbers: NDArray[np.int64]
+    count: int
+    level: int
 
-    @property
-    def places(self) -> tuple[slice, slice]:
-        """Where they are in their grid."""
-        return slice(self.top, None, SPACING), slice(self.left, None, SPACING)
+    @classmethod
+    def around(cls, latents: NDArray[np.bool_], level: int) -> Cells:
+        """Grow cells from latents that are True in (h, w)."""
+        count = int(latents.sum())
+        numbers = np.zeros(latents.shape, np.int64)
+        numbers[latents] = np.arange(1, count + 1)
+        for _ in range(SPACING - 1):
+            numbers = np.where(numbers, numbers, largest(numbers, 1))
+        return cls(numbers, count, level)
 
-    def sums(self, maps: Maps, level: int) -> NDArray[np.float64]:
-        """Return what the cell of each of them costs.
+    def sums(self, maps: Maps) -> NDArray[np.float64]:
+        """Return what each cell costs; the first is what is in none.
 
         Args:
             maps: What samples of different levels cost.
-            level: Of the grid.
         """
-        totals = np.zeros(1)
-        for other, costs in maps:
-            rows, columns = self._edges(level - other)
-            sums = np.add.reduceat(costs, rows, axis=0, dtype=np.float64)
-            totals = totals + np.add.reduceat(sums, columns, axis=1)
-        return totals
+        total = np.zeros(self.count + 1)
+        for level, costs in maps:
+            numbers = self._at(level, costs.shape)
+            total += np.bincount(numbers.ravel(), costs.ravel(), self.count + 1)
+        return total
 
-    def chosen(self, better: NDArray[np.bool_], after: Maps, before: Maps, level: int) -> Maps:
+    def chosen(self, better: NDArray[np.bool_], after: Maps, before: Maps) -> Maps:
         """Put together what the samples of each cell cost now."""
         maps = []
-        for (other, new), (_, old) in zip(after, before, strict=True):
-            edges = self._edges(level - other)
-            rows, columns = (
-                np.repeat(np.arange(len(starts)), np.diff([*starts, size]))
-                for starts, size in zip(edges, new.shape, strict=True)
-            )
-            maps.append((other, np.where(better[rows][:, columns], new, old)))
+        for (level, new), (_, old) in zip(after, before, strict=True):
+            maps.append((level, np.where(better[self._at(level, new.shape)], new, old)))
         return maps
 
-    def _edges(self, levels: int) -> list[NDArray[np.int64]]:
-        """Return where cells begin, in samples of a map so many levels finer than the grid."""
-        edges = []
-        for first, count in zip((self.top, self.left), self.size, strict=True):
-            starts = np.arange(first, count, SPACING) - REACH << levels
-            starts[0] = 0
-            edges.append(starts)
-        return edges
-
-
-def lattices(size: tuple[int, ...]) -> Iterator[Lattice]:
-    """Yield the lattices that together hold every latent of a grid of (h, w) once.
-
-    >>> [(lattice.top, lattice.left) for lattice in lattices((1, 3))]
-    [(0, 0), (0, 1), (0, 2)]
-    """
-    for top, left in product(*(range(min(SPACING, count)) for count in size)):
-        yield Lattice(size, top, left)
+    def _at(self, level: int, size: tuple[int, ...]) -> NDArray[np.int64]:
+        """Return the cell of each sample of a map of a finer level."""
+        times = 1 << self.level - level
+        numbers = self.numbers.repeat(times, axis=0).repeat(times, axis=1)
+        return numbers[: size[0], : size[1]]

@@ -37,7 +37,10 @@ from imgnet.steering import (
     within_limits,
 )
 
-FINE = 2  # level up to which latents are decided on once they are rounded; at the end, `COARSE`
+FINE = 2  # level up to which latents are decided on when they are rounded; at the end, `COARSE`
+# Of n steps, the last saves about a fifteenth of the cost divided by n, and a round of decisions
+# takes as long as two.
+ROUND_WORTH = 0.15
 GAPS = 10  # times in a schedule that rounded latents are compared with relaxed ones
 MOST_CORRECTIONS = 4
 CORRECTION = 1 / 8  # part of the schedule that goes on after it, to correct that
@@ -104,25 +107,26 @@ class GridFit:
             state.spec, state.parameters, state.origins, state.evaluator, self.lmbda
         )
         state.weights.limit(self.steps)
-        self._decide(FINE)
+        if self.preset.decisions > 1:
+            self._decide(FINE)
 
     def _decide(self, coarsest: int) -> None:
-        """Round latents of levels up to one the other way where that is cheaper."""
+        """Move rounded latents of levels up to one by whole numbers where that is cheaper."""
         state = self.state
+        spec = state.spec
+        size = spec.height, spec.width, spec.dim_out
+        worth = ROUND_WORTH / self.preset.steps
         decisions = Decisions(
-            *(state.latents, state.evaluator, self.lmbda, state.spec.dim_out),
-            go_on=self._has_time,
+            *(state.latents, state.evaluator, self.lmbda, size, worth), go_on=self._has_time
         )
         with rounded(state.parameters, self.steps, state.origins):
-            for _ in range(self.preset.decisions):
-                decisions.make(coarsest)
+            decisions.make(coarsest)
 
     def _finish(self) -> None:
         """Decide on latents and refine weights in turns: each is for what the others are."""
-        self._decide(COARSE)
-        self._refine()
-        if self.preset.decisions:
-            self._decide(FINE)
+        for _ in range(max(1, self.preset.decisions - 1)):
+            if self.preset.decisions:
+                self._decide(COARSE)
             self._refine()
 
     def _refine(self) -> None:

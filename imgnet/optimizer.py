@@ -80,7 +80,9 @@ class SOAP:
         state["square"].mul_(beta2).addcmul_(rotated, rotated, value=1 - beta2)
         mean = _rotate(state["mean"], state["bases"]) / (1 - beta1 ** state["step"])
         root = (state["square"] / (1 - beta2 ** state["step"])).sqrt_().add_(group["eps"])
-        update = _rotate_back(mean.div_(root), state["bases"])
+        # Equal decays keep this within 1 as long as the bases stay. When they have just turned, a
+        # direction whose squares were small may have a large mean.
+        update = _rotate_back(mean.div_(root).clamp_(-1, 1), state["bases"])
         parameter.add_(update, alpha=-group["lr"])
         _track(state, gradient, beta2, state["step"] % group["refresh_every"] == 0)
 

@@ -20,8 +20,9 @@ class Preset:
         steps: Optimiser steps in all, for a large network.
         pixels_per_step: Pixels that one step sees.
         quantized: Last part of the steps, 0..1, that is taken on rounded weights.
-        decisions: How often the latents of `grid` are decided on once they are rounded.
-        refinements: How often its weights are refined behind the decisions.
+        decisions: How often the latents of `grid` are decided on: at the end, from 2 on when they
+            are rounded, too, and from 3 on several times at the end.
+        refinements: How often its weights are refined behind decisions at the end.
     """
 
     steps: int
@@ -72,15 +73,15 @@ PRESETS = {
 GRID_PRESETS = {
     effort: Preset(steps, 49152, quantized=0.1, decisions=decisions, refinements=refinements)
     for effort, (steps, decisions, refinements) in {
-        1: (100, 0, 0),
-        2: (700, 0, 1),
-        3: (3500, 1, 1),
-        4: (8500, 1, 1),
-        5: (20000, 2, 2),
-        6: (50000, 2, 2),
-        7: (125000, 2, 2),
-        8: (250000, 2, 2),
-        9: (500000, 2, 2),
+        1: (100, 1, 0),
+        2: (500, 2, 1),
+        3: (1600, 2, 1),
+        4: (4000, 3, 1),
+        5: (9000, 3, 2),
+        6: (22000, 3, 2),
+        7: (55000, 3, 2),
+        8: (110000, 3, 2),
+        9: (220000, 3, 2),
     }.items()
 }
 

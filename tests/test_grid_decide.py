@@ -7,9 +7,10 @@ import numpy as np
 import pytest
 import torch
 from grid_cases import rounded_step
+from numpy.typing import NDArray
 
 from imgnet.grid_cuts import Evaluator
-from imgnet.grid_decide import SPACING, Decisions, lattices
+from imgnet.grid_decide import SPACING, Cells, Decisions, largest, ranked, scattered
 from imgnet.grid_step import GridStep
 from imgnet.latents import LatentGrids
 from imgnet.spec import Spec
@@ -27,9 +28,9 @@ def step() -> Iterator[GridStep]:
         yield rounded_step(SPEC, workers)
 
 
-def decide(step: Evaluator, latents: LatentGrids, coarsest: int, lattices: float = np.inf) -> None:
-    asked = iter(range(10_000))
-    Decisions(latents, step, LMBDA, 3, lambda: next(asked) < lattices).make(coarsest)
+def decide(step: Evaluator, latents: LatentGrids, coarsest: int, rounds: float = np.inf) -> None:
+    asked, size = iter(range(10_000)), (SPEC.height, SPEC.width, 3)
+    Decisions(latents, step, LMBDA, size, 1e-4, lambda: next(asked) < rounds).make(coarsest)
 
 
 def cost(step: GridStep) -> float:
@@ -52,12 +53,17 @@ def test_a_second_pass_finds_a_little_more(step: GridStep) -> None:
     assert costs[1] - costs[2] < 0.5 * (costs[0] - costs[1])
 
 
-def test_latents_go_to_the_other_of_the_numbers_around_them(step: GridStep) -> None:
+def test_latents_move_by_one_and_stay_whole(step: GridStep) -> None:
     nearest = step.latents.relaxed.clone()
     decide(step, step.latents, 3)
     changes = step.latents.relaxed - nearest
     assert set(changes.unique().tolist()) == {-1.0, 0.0, 1.0}
-    assert (changes * (step.latents.values - nearest) >= 0).all()
+
+
+def test_a_round_that_saves_little_is_the_last(step: GridStep) -> None:
+    asked, size = [], (SPEC.height, SPEC.width, 3)
+    Decisions(step.latents, step, LMBDA, size, 1.0, lambda: asked.append(1) is None).make(0)
+    assert len(asked) == 2  # before the slopes and before the only round of the one grid
 
 
 def test_every_single_change_pays(step: GridStep) -> None:
@@ -80,7 +86,7 @@ def test_every_single_change_pays(step: GridStep) -> None:
 def test_coarser_levels_and_all_after_the_time_is_up_stay(step: GridStep) -> None:
     latents = step.latents
     nearest = latents.relaxed.clone()
-    decide(step, latents, 3, lattices=0)
+    decide(step, latents, 3, rounds=0)
     assert torch.equal(latents.relaxed, nearest)
     decide(step, latents, 1)
     for i, (_, level) in enumerate(latents.grids):
@@ -88,43 +94,55 @@ def test_coarser_levels_and_all_after_the_time_is_up_stay(step: GridStep) -> Non
         assert is_same == (level > 1)
 
 
-@pytest.mark.parametrize("size", [(1, 1), (3, 8), (23, 11)])
-def test_lattices_hold_every_latent_once(size: tuple[int, int]) -> None:
-    visits = np.zeros(size, int)
-    for lattice in lattices(size):
-        visits[lattice.places] += 1
-    assert (visits == 1).all()
+def test_of_latents_that_are_tried_none_is_near_another() -> None:
+    hopes = np.random.default_rng(0).random((40, 31), np.float32) - 0.5
+    tried = scattered(ranked(np.maximum(hopes, 0)) * (hopes > 0))
+    rows, columns = tried.nonzero()
+    apart = np.maximum(abs(rows[:, None] - rows), abs(columns[:, None] - columns))
+    np.fill_diagonal(apart, SPACING)
+    assert apart.min() == SPACING
+    assert hopes[tried].min() > 0
+    assert tried[np.unravel_index(hopes.argmax(), hopes.shape)]
+    assert tried.sum() > 0.5 * hopes.size / (2 * SPACING - 1) ** 2
 
 
-@pytest.mark.parametrize("size", [(6, 4), (23, 11)])
-def test_cells_hold_every_sample_once_and_the_latent_in_their_middle(size: tuple[int, int]) -> None:
+def test_equal_hopes_do_not_make_neighbours_of_latents_that_are_tried() -> None:
+    tried = scattered(ranked(np.ones((8, 8), np.float32)))
+    assert tried.sum() in range(1, 5)
+
+
+def test_the_largest_number_within_reach_is_found() -> None:
+    numbers = np.random.default_rng(0).integers(1, 99, (9, 4))
+    around = largest(numbers, 2)
+    for y, x in np.ndindex(numbers.shape):
+        nearby = numbers[max(0, y - 2) : y + 3, max(0, x - 2) : x + 3]
+        assert around[y, x] == nearby.max()
+
+
+def latents_at(size: tuple[int, int], *places: tuple[int, int]) -> NDArray[np.bool_]:
+    latents = np.zeros(size, np.bool_)
+    for place in places:
+        latents[place] = True
+    return latents
+
+
+def test_cells_share_out_what_their_surroundings_cost() -> None:
     rng = np.random.default_rng(0)
-    maps = [
-        (0, rng.random((4 * size[0] - 1, 4 * size[1]), np.float32)),
-        (2, np.zeros(size, np.float32)),
-    ]
-    for lattice in lattices(size):
-        sums = lattice.sums(maps, 2)
-        assert sums.sum() == pytest.approx(float(maps[0][1].sum()), rel=1e-5)
-        here = np.zeros(size, np.float32)
-        here[lattice.places] = 1
-        np.testing.assert_array_equal(lattice.sums([(2, here)], 2), 1)
-
-
-def test_a_cell_reaches_half_the_way_to_the_next_latent() -> None:
-    size = 3 * SPACING, 1
-    lattice = next(lattice for lattice in lattices(size) if lattice.top == 3)
-    finer = np.arange(2 * size[0], dtype=np.float32)[:, None]
-    expected = [finer[: 2 * 6].sum(), finer[2 * 6 : 2 * 11].sum(), finer[2 * 11 :].sum()]
-    assert lattice.sums([(0, finer)], 1).ravel().tolist() == expected
+    cells = Cells.around(latents_at((5, 20), (2, 3), (2, 8)), 2)
+    maps = [(0, rng.random((19, 80), np.float32)), (2, rng.random((5, 20), np.float32))]
+    none, left, right = cells.sums(maps)
+    assert none + left + right == pytest.approx(sum(float(m.sum()) for _, m in maps), rel=1e-6)
+    # The cell on the right ends as far from its latent as cells reach, that on the left half-way.
+    edge = 8 + SPACING
+    assert none == pytest.approx(maps[0][1][:, 4 * edge :].sum() + maps[1][1][:, edge:].sum())
+    assert left == pytest.approx(maps[0][1][:, :24].sum() + maps[1][1][:, :6].sum())
 
 
 def test_of_every_cell_the_better_costs_are_kept() -> None:
-    lattice = next(lattices((10, 6)))
-    after, before = (np.full((20, 12), x, np.float32) for x in (1, 2))
-    better = np.array([[True, False], [False, False]])
-    ((level, chosen),) = lattice.chosen(better, [(0, after)], [(0, before)], 1)
+    cells = Cells.around(latents_at((4, 10), (1, 2), (1, 7)), 1)
+    after, before = (np.full((8, 20), x, np.float32) for x in (1, 2))
+    ((level, chosen),) = cells.chosen(np.array([False, True, False]), [(0, after)], [(0, before)])
     assert level == 0
     wanted = before.copy()
-    wanted[:6, :6] = 1
+    wanted[:, : 2 * 5] = 1
     np.testing.assert_array_equal(chosen, wanted)

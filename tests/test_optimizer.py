@@ -149,3 +149,15 @@ def test_gradients_of_low_rank_leave_everything_finite(scale: float) -> None:
             optimizer.step()
         assert torch.isfinite(x).all()
         assert x.abs().max() < 1
+
+
+def test_no_direction_moves_by_more_than_the_step_size_where_the_basis_has_turned() -> None:
+    """The first gradients have hardly anything in directions that those behind them point in."""
+    x = torch.zeros(4, 4, dtype=torch.float64)
+    optimizer = SOAP([x], lr=0.01, refresh_every=5)
+    few, all_ = normal(4, 1, seed=1) @ normal(1, 4, seed=2), normal(4, 4, seed=3)
+    for step in range(12):
+        before = x.clone()
+        x.grad = few + (1e-9 if step < 5 else 1.0) * all_
+        optimizer.step()
+        assert (x - before).norm() <= 0.01 * 4 + 1e-12  # 16 directions of 0.01 each

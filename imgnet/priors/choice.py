@@ -16,7 +16,7 @@ from imgnet.spec import Spec
 FOR_DETAIL, FOR_SMOOTH = "p4-8888ada4", "p2-cb609818"
 DETAILED = 0.02  # part of the samples that make a picture a detailed one
 LEAST_PRICE = 8e-5  # of a bit, below which fits that start from random weights end better
-FEW_VISITS = 40  # of each pixel: in so short a fit the second does not get over its beginning,
+FEW_VISITS = 20  # of each pixel: in so short a fit the second does not get over its beginning,
 DEAR = 8e-3  # but where a bit costs so much, it does
 DEADZONE = 0.75  # steps from the mean of their neighbours, up to which samples are no detail
 
