@@ -22,7 +22,8 @@ from imgnet.interrupts import holding_back
 from imgnet.pixels import write_image
 from imgnet.priors import NUM_BANDS, price_of_band
 from imgnet.priors.choice import starting_from_prior
-from imgnet.profile import Original, Profile
+from imgnet.priors.trial import without_useless_prior
+from imgnet.profile import Original, Profile, Samples
 from imgnet.rate import Request, price_of_bit
 from imgnet.render import render
 from imgnet.spec import Spec
@@ -72,7 +73,7 @@ def encode_grid(request: Request, spec: Spec, original: Original, options: Optio
     quality = request.less(profile.metadata.num_bytes, num_pixels).grid_quality(num_pixels)
     options = _options_of_grid(request, spec, original, options)
     with holding_back():
-        from imgnet.grid_fit import fit_grid, pilot_grid
+        from imgnet.grid_fit import fit_grid, pilot_grid, trial_grid
 
     def with_prior(lmbda: float, options: Options) -> Spec:
         return starting_from_prior(spec, pixels, lmbda, options.preset.visits(num_pixels))
@@ -83,7 +84,13 @@ def encode_grid(request: Request, spec: Spec, original: Original, options: Optio
     lmbda, began, aim = price_of_bit(quality), time.monotonic(), aim_of(options, pixels, seen)
     if aim is not None:
         lmbda = price_to_begin_with(pilot, lmbda, options)
+
+    def trial(spec: Spec, part: Samples, options: Options) -> float:
+        return trial_grid(spec, part, options, lmbda)
+
     begun = with_prior(lmbda, options)
+    if seen is None:
+        begun = without_useless_prior(begun, pixels, options.in_time(began, 1.0), lmbda, trial)
     result = fit_grid(begun, pixels, options.in_time(began, 1.0), lmbda, seen)
     if request.weights != "coded":
         return _encoded(spec, profile, _plain(result, request.weights)), result

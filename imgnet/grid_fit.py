@@ -90,11 +90,19 @@ class GridFit:
         """Return by how many dB relaxed latents, then rounded, are too good or too large."""
         steering, self.steering = self.steering, None
         assert steering is not None
+        error, bits = self._rehearse()
+        return 10 * log10(steering.goal.excess(max(error, LEAST_ERROR), bits))
+
+    def trial(self) -> float:
+        """Return what relaxed latents, then rounded, cost: error and bits at their price."""
+        error, bits = self._rehearse()
+        return error + self.lmbda * bits
+
+    def _rehearse(self) -> tuple[float, float]:
         while (done := self._done()) < 1:
             self._take_step(done, done)
         self.state.latents.round()
-        error, bits = self.state.measure()
-        return 10 * log10(steering.goal.excess(max(error, LEAST_ERROR), bits))
+        return self.state.measure()
 
     def _done(self) -> float:
         return self.options.part_done(self.state.step, self.started)
@@ -245,6 +253,15 @@ def pilot_grid(
     """
     with _ready(spec, pixels, options, lmbda, seen) as fit:
         return fit.pilot()
+
+
+def trial_grid(spec: Spec, pixels: Samples, options: Options, lmbda: float) -> float:
+    """Return error and bits, those of weights left out, after a fit without rounded weights.
+
+    Args and errors are those of `fit_grid`; the options aim at nothing.
+    """
+    with _ready(spec, pixels, options, lmbda, None) as fit:
+        return fit.trial()
 
 
 @contextmanager

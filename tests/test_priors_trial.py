@@ -1,0 +1,88 @@
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from grid_cases import picture
+
+from imgnet.fitting import Options
+from imgnet.presets import Preset
+from imgnet.priors import band_of
+from imgnet.priors.choice import FOR_DETAIL, FOR_SMOOTH
+from imgnet.priors.trial import LESS, MORE_BITS, SIDE, VISITS, without_useless_prior
+from imgnet.profile import Samples
+from imgnet.spec import Spec, usual_grid_sizes
+
+WIDTH, HEIGHT = 300, 90
+LMBDA = 1e-3
+CHOSEN = Spec(
+    "grid",
+    WIDTH,
+    HEIGHT,
+    dim_axis=0,
+    prior=FOR_SMOOTH,
+    band=band_of(LMBDA),
+    **usual_grid_sizes(WIDTH, HEIGHT),
+)
+PLAIN = replace(CHOSEN, prior="", band=0)
+OPTIONS = Options(Preset(500, WIDTH * HEIGHT), budget_bytes=999, on_progress=print)
+PIXELS = picture(WIDTH, HEIGHT)
+
+
+class Trials:
+    """Trials of which the one without a prior costs a given part of the other."""
+
+    def __init__(self, part: float) -> None:
+        self.costs = {True: 1.0, False: part}
+        self.seen: list[tuple[Spec, Samples, Options]] = []
+
+    def __call__(self, spec: Spec, part: Samples, options: Options) -> float:
+        self.seen.append((spec, part, options))
+        return self.costs[bool(spec.prior)]
+
+
+@pytest.mark.parametrize(("part", "expected"), [(0.7, PLAIN), (0.76, CHOSEN), (1.1, CHOSEN)])
+def test_the_cheaper_network_is_kept(part: float, expected: Spec) -> None:
+    assert without_useless_prior(CHOSEN, PIXELS, OPTIONS, LMBDA, Trials(part)) == expected
+
+
+def test_what_weights_take_without_a_prior_counts() -> None:
+    weights = LMBDA * MORE_BITS / (WIDTH * HEIGHT)
+    for gain, expected in ((0.9 * weights, CHOSEN), (1.1 * weights, PLAIN)):
+        part = LESS[FOR_SMOOTH] - gain
+        found = without_useless_prior(CHOSEN, PIXELS, OPTIONS, LMBDA, Trials(part))
+        assert found == expected
+
+
+def test_both_are_tried_on_the_middle_of_the_picture_and_aim_at_nothing() -> None:
+    trials = Trials(1.0)
+    without_useless_prior(CHOSEN, PIXELS, OPTIONS, LMBDA, trials)
+    assert [bool(spec.prior) for spec, _, _ in trials.seen] == [True, False]
+    for spec, part, options in trials.seen:
+        assert (spec.width, spec.height) == (SIDE, HEIGHT)
+        assert spec.num_levels == CHOSEN.num_levels
+        left = (WIDTH - SIDE) // 2
+        np.testing.assert_array_equal(part, PIXELS[:, left : left + SIDE])
+        assert options.preset.visits(SIDE * HEIGHT) == VISITS
+        assert options.budget_bytes is options.on_progress is None
+
+
+def test_fits_as_short_as_trials_and_those_without_a_prior_are_not_tried() -> None:
+    trials = Trials(0.5)
+    brief = replace(OPTIONS, preset=Preset(15, WIDTH * HEIGHT))
+    assert without_useless_prior(CHOSEN, PIXELS, brief, LMBDA, trials) is CHOSEN
+    assert without_useless_prior(PLAIN, PIXELS, OPTIONS, LMBDA, trials) is PLAIN
+    assert not trials.seen
+
+
+def test_trials_take_a_part_of_the_time() -> None:
+    trials = Trials(1.0)
+    without_useless_prior(CHOSEN, PIXELS, replace(OPTIONS, time_limit_s=10.0), LMBDA, trials)
+    limits = [options.time_limit_s for _, _, options in trials.seen]
+    assert all(limit is not None and 0.8 < limit <= 1.0 for limit in limits)
+
+
+def test_detailed_pictures_do_without_where_that_is_a_little_cheaper() -> None:
+    detailed = replace(CHOSEN, prior=FOR_DETAIL)
+    assert without_useless_prior(detailed, PIXELS, OPTIONS, LMBDA, Trials(0.9)) == PLAIN
