@@ -22,7 +22,7 @@ from imgnet.interrupts import holding_back
 from imgnet.pixels import write_image
 from imgnet.priors import NUM_BANDS, price_of_band
 from imgnet.priors.choice import starting_from_prior
-from imgnet.priors.trial import without_useless_prior
+from imgnet.priors.trial import with_best_prior
 from imgnet.profile import Original, Profile, Samples
 from imgnet.rate import Request, price_of_bit
 from imgnet.render import render
@@ -90,7 +90,7 @@ def encode_grid(request: Request, spec: Spec, original: Original, options: Optio
 
     begun = with_prior(lmbda, options)
     if seen is None:
-        begun = without_useless_prior(begun, pixels, options.in_time(began, 1.0), lmbda, trial)
+        begun = with_best_prior(begun, pixels, options.in_time(began, 1.0), lmbda, trial)
     result = fit_grid(begun, pixels, options.in_time(began, 1.0), lmbda, seen)
     if request.weights != "coded":
         return _encoded(spec, profile, _plain(result, request.weights)), result

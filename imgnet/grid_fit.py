@@ -168,7 +168,7 @@ class GridFit:
         self._repeat(lambda: self._take_step(AS_AT, AS_AT), more)
         self._round()
         self._repeat(lambda: self._take_network_step(AS_AT), more // 4)
-        self._refine()
+        self._finish()
 
     def _repeat(self, take_step: Callable[[], None], steps: int) -> None:
         for _ in range(steps):

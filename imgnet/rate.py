@@ -136,7 +136,10 @@ class Request:
         57
         """
         if self.model == "grid":
-            return _grid_spec(self.shape, size, dim_out, self.grid_quality(size[0] * size[1]))
+            quality = self.grid_quality(size[0] * size[1])
+            if self.target_psnr is not None:
+                quality = max(quality, _FINE_QUALITY)
+            return _grid_spec(self.shape, size, dim_out, quality)
         if self.shape != BY_BUDGET:
             return self.shape.spec(self.model, size, dim_out)
         num_pixels = size[0] * size[1]
@@ -267,6 +270,9 @@ def _grid_spec(shape: Shape, size: tuple[int, int], dim_out: int, quality: float
     return Spec("grid", *size, dim_axis=0, dim_out=dim_out, finest=finest, **sizes)
 
 
+# From which on pictures have all levels. One of fine textures may need them for a PSNR that others
+# reach without.
+_FINE_QUALITY = 40.0
 _COARSE_PRICE = 0.006  # of a bit, above which the finest level costs more than it gives
 # Above which the first, and the second, level of colour does; without them, photographs of fine
 # textures get no further than 38 dB, however cheap bits are.

@@ -9,7 +9,6 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Hashable
 from dataclasses import dataclass, field, replace
-from math import ceil
 from statistics import fmean
 from typing import Protocol
 
@@ -202,7 +201,7 @@ def price_to_begin_with(
         lmbda: First price to try.
         options: Of the fit that is to begin.
     """
-    steps = min(PILOT_STEPS, ceil(PILOT * options.preset.steps))
+    steps = min(PILOT_STEPS, options.preset.steps)
     preset = replace(options.preset, steps=steps)
     short = replace(options, preset=preset, on_progress=None, on_snapshot=None)
     started, tried = time.monotonic(), list[tuple[float, float]]()

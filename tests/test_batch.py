@@ -76,7 +76,7 @@ def test_an_unexpected_fault_is_one_too(photo: Path, monkeypatch: pytest.MonkeyP
 def test_an_early_end_keeps_a_sound_file(photo: Path) -> None:
     path = photo.with_suffix(".inr")
     asked = iter([False] * 10)
-    task = Task("photo.png", photo, path, {"model": "grid", "effort": 9})
+    task = Task("photo.png", photo, path, {"model": "grid", "effort": 1})
     outcome = encode_one(task, should_stop=lambda: next(asked, True))
     assert outcome.result.ended_early
     assert outcome.result.steps == 10

@@ -10,7 +10,7 @@ from imgnet.fitting import Options
 from imgnet.presets import Preset
 from imgnet.priors import band_of
 from imgnet.priors.choice import FOR_DETAIL, FOR_SMOOTH
-from imgnet.priors.trial import LESS, MORE_BITS, SIDE, VISITS, without_useless_prior
+from imgnet.priors.trial import LESS, MORE_BITS, SIDE, VISITS, with_best_prior
 from imgnet.profile import Samples
 from imgnet.spec import Spec, usual_grid_sizes
 
@@ -31,34 +31,39 @@ PIXELS = picture(WIDTH, HEIGHT)
 
 
 class Trials:
-    """Trials of which the one without a prior costs a given part of the other."""
+    """Trials of which those with another prior or with none cost given parts of the first."""
 
-    def __init__(self, part: float) -> None:
-        self.costs = {True: 1.0, False: part}
+    def __init__(self, part: float, other: float = 1.0) -> None:
+        self.costs = {FOR_SMOOTH: 1.0, FOR_DETAIL: other, "": part}
         self.seen: list[tuple[Spec, Samples, Options]] = []
 
     def __call__(self, spec: Spec, part: Samples, options: Options) -> float:
         self.seen.append((spec, part, options))
-        return self.costs[bool(spec.prior)]
+        return self.costs[spec.prior]
 
 
 @pytest.mark.parametrize(("part", "expected"), [(0.7, PLAIN), (0.76, CHOSEN), (1.1, CHOSEN)])
-def test_the_cheaper_network_is_kept(part: float, expected: Spec) -> None:
-    assert without_useless_prior(CHOSEN, PIXELS, OPTIONS, LMBDA, Trials(part)) == expected
+def test_the_cheapest_network_is_kept(part: float, expected: Spec) -> None:
+    assert with_best_prior(CHOSEN, PIXELS, OPTIONS, LMBDA, Trials(part)) == expected
+
+
+def test_another_prior_takes_the_place_of_the_first() -> None:
+    found = with_best_prior(CHOSEN, PIXELS, OPTIONS, LMBDA, Trials(0.7, other=0.6))
+    assert found == replace(CHOSEN, prior=FOR_DETAIL)
 
 
 def test_what_weights_take_without_a_prior_counts() -> None:
     weights = LMBDA * MORE_BITS / (WIDTH * HEIGHT)
     for gain, expected in ((0.9 * weights, CHOSEN), (1.1 * weights, PLAIN)):
         part = LESS[FOR_SMOOTH] - gain
-        found = without_useless_prior(CHOSEN, PIXELS, OPTIONS, LMBDA, Trials(part))
+        found = with_best_prior(CHOSEN, PIXELS, OPTIONS, LMBDA, Trials(part))
         assert found == expected
 
 
-def test_both_are_tried_on_the_middle_of_the_picture_and_aim_at_nothing() -> None:
+def test_all_are_tried_on_the_middle_of_the_picture_and_aim_at_nothing() -> None:
     trials = Trials(1.0)
-    without_useless_prior(CHOSEN, PIXELS, OPTIONS, LMBDA, trials)
-    assert [bool(spec.prior) for spec, _, _ in trials.seen] == [True, False]
+    with_best_prior(CHOSEN, PIXELS, OPTIONS, LMBDA, trials)
+    assert [spec.prior for spec, _, _ in trials.seen] == [FOR_SMOOTH, FOR_DETAIL, ""]
     for spec, part, options in trials.seen:
         assert (spec.width, spec.height) == (SIDE, HEIGHT)
         assert spec.num_levels == CHOSEN.num_levels
@@ -68,21 +73,21 @@ def test_both_are_tried_on_the_middle_of_the_picture_and_aim_at_nothing() -> Non
         assert options.budget_bytes is options.on_progress is None
 
 
-def test_fits_as_short_as_trials_and_those_without_a_prior_are_not_tried() -> None:
+def test_short_fits_and_those_without_a_prior_have_no_trials() -> None:
     trials = Trials(0.5)
-    brief = replace(OPTIONS, preset=Preset(15, WIDTH * HEIGHT))
-    assert without_useless_prior(CHOSEN, PIXELS, brief, LMBDA, trials) is CHOSEN
-    assert without_useless_prior(PLAIN, PIXELS, OPTIONS, LMBDA, trials) is PLAIN
+    brief = replace(OPTIONS, preset=Preset(100, WIDTH * HEIGHT))
+    assert with_best_prior(CHOSEN, PIXELS, brief, LMBDA, trials) is CHOSEN
+    assert with_best_prior(PLAIN, PIXELS, OPTIONS, LMBDA, trials) is PLAIN
     assert not trials.seen
 
 
 def test_trials_take_a_part_of_the_time() -> None:
     trials = Trials(1.0)
-    without_useless_prior(CHOSEN, PIXELS, replace(OPTIONS, time_limit_s=10.0), LMBDA, trials)
+    with_best_prior(CHOSEN, PIXELS, replace(OPTIONS, time_limit_s=10.0), LMBDA, trials)
     limits = [options.time_limit_s for _, _, options in trials.seen]
     assert all(limit is not None and 0.8 < limit <= 1.0 for limit in limits)
 
 
 def test_detailed_pictures_do_without_where_that_is_a_little_cheaper() -> None:
     detailed = replace(CHOSEN, prior=FOR_DETAIL)
-    assert without_useless_prior(detailed, PIXELS, OPTIONS, LMBDA, Trials(0.9)) == PLAIN
+    assert with_best_prior(detailed, PIXELS, OPTIONS, LMBDA, Trials(0.9)) == PLAIN

@@ -196,3 +196,8 @@ def test_sizes_of_grid_set_by_hand_are_kept() -> None:
 def test_grid_has_no_axis_branches() -> None:
     with pytest.raises(UsageError, match="--dim-axis"):
         Request("grid", shape=Shape(dim_axis=8)).spec(KODAK, 3)
+
+
+def test_a_psnr_may_need_the_finest_level_whatever_others_need_for_it() -> None:
+    assert Request("grid", target_psnr=24.0).spec((768, 512), 3).finest == 0
+    assert Request("grid", quality=20.0).spec((768, 512), 3).finest == 1

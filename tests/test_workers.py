@@ -53,7 +53,8 @@ def test_workers_go_when_their_batch_breaks_off(photo: Path) -> None:
     def interrupt(_index: int, _progress: Progress) -> None:
         raise Interrupted(2)
 
-    tasks = [Task(t.source, t.image, t.output, OPTIONS | {"effort": 9}) for t in tasks_of(photo, 2)]
+    options = OPTIONS | {"effort": 9, "time_limit": 9.0}
+    tasks = [Task(t.source, t.image, t.output, options) for t in tasks_of(photo, 2)]
     with pytest.raises(Interrupted):
         list(encode_in_processes(tasks, 2, interrupt, lambda: False))
     assert not multiprocessing.active_children()

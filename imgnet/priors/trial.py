@@ -1,4 +1,4 @@
-"""Whether a prior is of use to a picture, which may be unlike all that it was trained on.
+"""Which prior is of use to a picture, if any: it may be unlike all that they were trained on.
 
 Fits of photographs that start from a prior stay ahead of others for long. Where one from random
 weights is ahead after few visits, as on noise or in pictures made of squares, it also ends better.
@@ -12,27 +12,29 @@ from dataclasses import replace
 
 from imgnet.fitting import Options
 from imgnet.presets import Preset
-from imgnet.priors.choice import FEW_VISITS, FOR_DETAIL, FOR_SMOOTH
+from imgnet.priors.choice import FOR_DETAIL, FOR_SMOOTH
 from imgnet.profile import Samples
 from imgnet.spec import Spec
 
 SIDE = 112  # rows and columns of the part, at most
 VISITS = 150  # of each of its pixels
-# Part of the cost with a prior that a trial without must stay below. Fits from the one for smooth
-# pictures begin further away and gain more later.
+# What may take the place of a prior, and the part of the cost with that prior below which it does.
+# Fits from the prior for smooth pictures begin further away and gain more later.
+OTHERS = {FOR_DETAIL: [""], FOR_SMOOTH: [FOR_DETAIL, ""]}
 LESS = {FOR_DETAIL: 0.99, FOR_SMOOTH: 0.75}
-PART = 0.1  # of the time of a fit that each of the two trials may take
+LEAST_STEPS = 300  # of a fit with trials, which take about as long as half of these
+PART = 0.1  # of the time of a fit that each of the trials may take
 MORE_BITS = 6000  # that weights take without a prior, about
 
 Trial = Callable[[Spec, Samples, Options], float]
 
 
-def without_useless_prior(
+def with_best_prior(
     chosen: Spec, pixels: Samples, options: Options, lmbda: float, trial: Trial
 ) -> Spec:
-    """Return a network without its prior if a part of the picture is cheaper so, else as it is.
+    """Return a network with another prior or with none if a part of the picture is cheaper so.
 
-    A fit that is as short as the trials keeps its prior.
+    For a short fit it stays as it is.
 
     Args:
         chosen: Network with a prior, or without one.
@@ -42,21 +44,22 @@ def without_useless_prior(
         trial: Gives error and bits at that price, of weights none, after a fit of a part of the
             picture.
     """
-    num_pixels = chosen.width * chosen.height
-    if not chosen.prior or options.preset.visits(num_pixels) <= FEW_VISITS:
+    if not chosen.prior or options.preset.steps < LEAST_STEPS:
         return chosen
     part = _middle(pixels)
     height, width = part.shape[:2]
     aimless = replace(options, budget_bytes=None, target_psnr_db=None)
     silent = replace(aimless, on_progress=None, on_snapshot=None)
     short = replace(silent, preset=Preset(VISITS, width * height))
-    began, costs = time.monotonic(), []
-    plain = replace(chosen, prior="", band=0)
-    for spec in (chosen, plain):
+    began, costs = time.monotonic(), dict[Spec, float]()
+    for prior in (chosen.prior, *OTHERS[chosen.prior]):
+        spec = replace(chosen, prior=prior, band=chosen.band if prior else 0)
         there = replace(spec, width=width, height=height)
-        costs.append(trial(there, part, short.in_time(began, PART)))
-    is_useless = costs[1] + lmbda * MORE_BITS / num_pixels < LESS[chosen.prior] * costs[0]
-    return plain if is_useless else chosen
+        costs[spec] = trial(there, part, short.in_time(began, PART))
+        if not prior:
+            costs[spec] += lmbda * MORE_BITS / (chosen.width * chosen.height)
+    best = min(costs, key=costs.__getitem__)
+    return best if costs[best] < LESS[chosen.prior] * costs[chosen] else chosen
 
 
 def _middle(pixels: Samples) -> Samples:
