@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +24,7 @@ from imgnet.pixels import write_image
 from imgnet.priors import NUM_BANDS, price_of_band
 from imgnet.priors.choice import starting_from_prior
 from imgnet.priors.trial import with_best_prior
-from imgnet.profile import Original, Profile, Samples
+from imgnet.profile import Original, Profile
 from imgnet.rate import Request, price_of_bit
 from imgnet.render import render
 from imgnet.spec import Spec
@@ -84,12 +85,9 @@ def encode_grid(request: Request, spec: Spec, original: Original, options: Optio
     lmbda, began, aim = price_of_bit(quality), time.monotonic(), aim_of(options, pixels, seen)
     if aim is not None:
         lmbda = price_to_begin_with(pilot, lmbda, options)
-
-    def trial(spec: Spec, part: Samples, options: Options) -> float:
-        return trial_grid(spec, part, options, lmbda)
-
     begun = with_prior(lmbda, options)
     if seen is None:
+        trial = partial(trial_grid, lmbda=lmbda)
         begun = with_best_prior(begun, pixels, options.in_time(began, 1.0), lmbda, trial)
     result = fit_grid(begun, pixels, options.in_time(began, 1.0), lmbda, seen)
     if request.weights != "coded":

@@ -136,10 +136,9 @@ class Request:
         57
         """
         if self.model == "grid":
-            quality = self.grid_quality(size[0] * size[1])
-            if self.target_psnr is not None:
-                quality = max(quality, _FINE_QUALITY)
-            return _grid_spec(self.shape, size, dim_out, quality)
+            spec = _grid_spec(self.shape, size, dim_out, self.grid_quality(size[0] * size[1]))
+            # Fine textures may need all levels for a PSNR that other pictures reach without.
+            return spec if self.target_psnr is None else replace(spec, finest=0)
         if self.shape != BY_BUDGET:
             return self.shape.spec(self.model, size, dim_out)
         num_pixels = size[0] * size[1]
@@ -270,9 +269,6 @@ def _grid_spec(shape: Shape, size: tuple[int, int], dim_out: int, quality: float
     return Spec("grid", *size, dim_axis=0, dim_out=dim_out, finest=finest, **sizes)
 
 
-# From which on pictures have all levels. One of fine textures may need them for a PSNR that others
-# reach without.
-_FINE_QUALITY = 40.0
 _COARSE_PRICE = 0.006  # of a bit, above which the finest level costs more than it gives
 # Above which the first, and the second, level of colour does; without them, photographs of fine
 # textures get no further than 38 dB, however cheap bits are.

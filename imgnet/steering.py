@@ -20,7 +20,7 @@ FORCE = 16  # power of the excess by which the price would rise in a whole sched
 PRICES = Trend(usual=-1.5, least=-3.6, most=-0.5, reach=0.83)  # of PSNR, and of size in dB
 PILOTS = replace(PRICES, reach=3.0)
 PILOT_STEPS = 100  # at most
-PILOT = 0.4  # of a schedule, at most
+PILOT = 0.4  # of the time, at most, that all of them take
 MOST_PILOTS = 3
 FAR_DB = 1.0  # a price that misses by more is no place to begin
 MOST_CHANGE = 1.1  # of the price in one step
