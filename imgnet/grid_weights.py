@@ -87,7 +87,9 @@ class Weights:
             tensors = parameters if kind.is_matrix else [self._joined(parameters)]
             lr = (rates[0] if kind.is_matrix else rates[1]) * (step if kind.is_colour else 1)
             groups.append({"params": tensors, "lr": lr, "peak_lr": lr})
-        return SOAP(groups, lr=rates[0], refresh_every=5)
+        # Unlimited, the first turns of the bases throw some fits off; equal decays keep what is
+        # measured in bases that stay within 1.
+        return SOAP(groups, lr=rates[0], refresh_every=5, most=1.0)
 
     def _joined(self, tensors: Sequence[Tensor]) -> Tensor:
         """Return the part of the flat tensor that neighbours in it make up."""

@@ -6,6 +6,7 @@ Source: Vyas et al., "SOAP: Improving and Stabilizing Shampoo using Adam", 2024,
 from __future__ import annotations
 
 from collections.abc import Iterable
+from math import inf
 from typing import Any
 
 import torch
@@ -25,6 +26,7 @@ class SOAP:
         betas: Decay of the running mean and of the running squares and covariances.
         eps: Added to the root of the squares.
         refresh_every: Steps between two updates of the eigenbasis by one QR iteration.
+        most: Step sizes that a direction of the eigenbasis may move by at once.
     """
 
     def __init__(
@@ -34,12 +36,14 @@ class SOAP:
         betas: tuple[float, float] = (0.95, 0.95),
         eps: float = 1e-8,
         refresh_every: int = 10,
+        most: float = inf,
     ) -> None:
         defaults: dict[str, Any] = {
             "lr": lr,
             "betas": betas,
             "eps": eps,
             "refresh_every": refresh_every,
+            "most": most,
         }
         given = list(params)
         groups: list[Any] = given if isinstance(given[0], dict) else [{"params": given}]
@@ -80,9 +84,9 @@ class SOAP:
         state["square"].mul_(beta2).addcmul_(rotated, rotated, value=1 - beta2)
         mean = _rotate(state["mean"], state["bases"]) / (1 - beta1 ** state["step"])
         root = (state["square"] / (1 - beta2 ** state["step"])).sqrt_().add_(group["eps"])
-        # Equal decays keep this within 1 as long as the bases stay. When they have just turned, a
-        # direction whose squares were small may have a large mean.
-        update = _rotate_back(mean.div_(root).clamp_(-1, 1), state["bases"])
+        # When bases have just turned, a direction whose squares were small may have a large mean.
+        most = group["most"]
+        update = _rotate_back(mean.div_(root).clamp_(-most, most), state["bases"])
         parameter.add_(update, alpha=-group["lr"])
         _track(state, gradient, beta2, state["step"] % group["refresh_every"] == 0)
 

@@ -154,7 +154,7 @@ def test_gradients_of_low_rank_leave_everything_finite(scale: float) -> None:
 def test_no_direction_moves_by_more_than_the_step_size_where_the_basis_has_turned() -> None:
     """The first gradients have hardly anything in directions that those behind them point in."""
     x = torch.zeros(4, 4, dtype=torch.float64)
-    optimizer = SOAP([x], lr=0.01, refresh_every=5)
+    optimizer = SOAP([x], lr=0.01, refresh_every=5, most=1.0)
     few, all_ = normal(4, 1, seed=1) @ normal(1, 4, seed=2), normal(4, 4, seed=3)
     for step in range(12):
         before = x.clone()
