@@ -2,8 +2,8 @@
 
 A latent is predicted from 14 latents of its own grid and 3x3 of the next coarser grid. The causal
 shape advances two columns a row: with t = x + 2 y, all 14 lie on earlier t, so that everything of
-one t, a wavefront, is decoded at once. Packing and unpacking run the same code, one on many rows of
-a grid in one go, the other wavefront by wavefront.
+one t, a wavefront, is decoded at once, in all grids of a level. Packing and unpacking run the same
+code, one on many rows in one go, the other wavefront by wavefront.
 
 All numbers are whole numbers in float64 (see `fixedpoint.py`); `test_context.py` proves that none
 gets too large to be exact.
@@ -11,8 +11,8 @@ gets too large to be exact.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -37,13 +37,17 @@ LARGEST_HIDDEN = (1 << 24) - 1  # in units of 2**-12, as all activations
 _BAND = 1 << 14  # latents that are predicted at a time
 _EXCESS_BITS = WEIGHT_BITS - FRACTION_BITS  # of a weight times a latent, which is whole
 _ONE = 1 << FRACTION_BITS
-_LOCATION_STEP = _ONE // LOCATIONS
-_SCALE_STEP = _ONE // 8  # of log2 of the scale
-_SCALE_OFFSET = int(LOWEST_SCALE_LOG2 * 8)
+_LOCATION_BITS = LOCATIONS.bit_length() - 1
+# Of locations and scales: units a step, what makes rounding down rounding, and their range.
+_LOCATION_STEP, _SCALE_STEP = _ONE // LOCATIONS, _ONE // 8
+_PER_STEP = np.array([[1 / _LOCATION_STEP], [1 / _SCALE_STEP]])
+_SCALE_OFFSET = -int(LOWEST_SCALE_LOG2 * 8) * _SCALE_STEP
+_HALVES = np.array([_LOCATION_STEP // 2, _SCALE_STEP // 2 + _SCALE_OFFSET])
+_MOST = np.array([[LARGEST_LATENT * LOCATIONS], [NUM_SCALES - 1]], np.float64)
+_LEAST = np.array([[-LARGEST_LATENT * LOCATIONS], [0]], np.float64)
 
 
-@dataclass(frozen=True)
-class Laws:
+class Laws(NamedTuple):
     """Laws of latents, element by element.
 
     Attributes:
@@ -56,7 +60,7 @@ class Laws:
     fraction: Integers
     scale: Integers
 
-    def at(self, indices: Integers) -> Laws:
+    def at(self, indices: Integers | int) -> Laws:
         """Return the laws of some elements."""
         return Laws(self.whole[indices], self.fraction[indices], self.scale[indices])
 
@@ -76,24 +80,21 @@ class ContextModel:
         self._last = weights["context.last.weight"]
         self._last_bias = weights["context.last.bias"]
 
-    def of_grid(self, index: int, pyramid: int, level: int) -> Callable[[Array], Laws]:
-        """Return the map from neighbours (23, N) to laws (N) that holds in one grid.
+    def of_level(self, level: int, grids: Sequence[tuple[int, int]]) -> Callable[[Array], Laws]:
+        """Return the map from neighbours (23, G N) to laws (G N) that holds in grids of a level.
 
         Args:
-            index: Of the grid, in the order of the file.
-            pyramid: That it belongs to.
-            level: Of the grid.
+            level: Of all G grids.
+            grids: Index of each in the order of the file, and the pyramid that it belongs to. The
+                first N latents are of the first grid, and so on.
         """
-        dim = len(self._second)
-        first = np.ascontiguousarray(self._first[:, :-2])
-        where = np.array(place_of(pyramid, level), np.float64)
-        bias = multiply(self._first[:, -2:], where, None, _EXCESS_BITS)
-        bias[:dim] += self._first_bias
-        bias[dim:] += self._last_bias[index]
-        bias = bias[:, None]
+        dim, first = len(self._second), np.ascontiguousarray(self._first[:, :-2])
+        bias = np.stack([self._bias(level, *grid) for grid in grids], axis=1)[:, :, None]
 
         def laws(neighbours: Array) -> Laws:
-            stacked = multiply(first, neighbours, bias, _EXCESS_BITS)
+            stacked = multiply(first, neighbours, None, _EXCESS_BITS)
+            of_grids = stacked.reshape(dim + 2, len(grids), -1)
+            of_grids += bias
             hidden, output = stacked[:dim], stacked[dim:]
             clamp(hidden, 0, LARGEST_HIDDEN)
             residual = multiply(self._second, hidden, self._second_bias)
@@ -102,6 +103,15 @@ class ContextModel:
             return _laws(output)
 
         return laws
+
+    def _bias(self, level: int, index: int, pyramid: int) -> Array:
+        """Return what is added to the first layer (E + 2) in a grid; `_laws` rounds down."""
+        where = np.array(place_of(pyramid, level), np.float64)
+        bias = multiply(self._first[:, -2:], where, None, _EXCESS_BITS)
+        bias[:-2] += self._first_bias
+        bias[-2:] += self._last_bias[index]
+        bias[-2:] += _HALVES
+        return bias
 
 
 def place_of(pyramid: int, level: int) -> tuple[int, int]:
@@ -114,128 +124,137 @@ def place_of(pyramid: int, level: int) -> tuple[int, int]:
 
 
 def _laws(output: Array) -> Laws:
-    location, scale = output
-    most = float(LARGEST_LATENT * LOCATIONS)
-    location = np.floor((location + _LOCATION_STEP // 2) * (1 / _LOCATION_STEP))
-    whole_location = clamp(location, -most, most).astype(np.int64)
-    index = np.floor((scale + _SCALE_STEP // 2) * (1 / _SCALE_STEP)) - _SCALE_OFFSET
-    return Laws(
-        whole_location >> 5,
-        whole_location & (LOCATIONS - 1),
-        clamp(index, 0, NUM_SCALES - 1).astype(np.int64),
-    )
+    """Return the laws of locations and scales (2, N), each half a step above what it is."""
+    output *= _PER_STEP
+    np.floor(output, out=output)
+    np.maximum(output, _LEAST, out=output)
+    location, scale = np.minimum(output, _MOST, out=output).astype(np.int64)
+    return Laws(location >> _LOCATION_BITS, location & (LOCATIONS - 1), scale)
 
 
-def wavefronts(height: int, width: int) -> Integers:
-    """Return the order in which the latents of a grid are coded, as indices into its rows.
+def wavefronts(number: int, height: int, width: int) -> Integers:
+    """Return the order in which grids of one level are coded, as indices into all their rows.
 
-    >>> wavefronts(2, 3).tolist()
+    >>> wavefronts(1, 2, 3).tolist()
     [0, 1, 2, 3, 4, 5]
+    >>> wavefronts(2, 1, 3).tolist()
+    [0, 3, 1, 4, 2, 5]
     """
-    y, x = np.divmod(np.arange(height * width), width)
-    return np.argsort((x + 2 * y) * height + y, kind="stable")
+    grid, y, x = np.unravel_index(np.arange(number * height * width), (number, height, width))
+    return np.argsort(((x + 2 * y) * number + grid) * height + y, kind="stable")
 
 
 class Neighbourhood:
-    """Where the neighbours of a grid's latents lie in one flat array.
+    """Where the neighbours of the latents of some grids of one size lie in one flat array.
 
-    The array holds the grid and then its parent, each with a margin of zeros.
+    The array holds each grid and then its parent, all with a margin of zeros.
 
     Args:
-        size: (height, width) of the grid.
-        parent: The next coarser grid, or None for the coarsest.
+        size: (height, width) of the grids.
+        number: Of grids.
+        parents: (number, h, w) the next coarser grids, or None for the coarsest.
     """
 
-    def __init__(self, size: tuple[int, int], parent: Integers | None) -> None:
+    def __init__(self, size: tuple[int, int], number: int, parents: Integers | None) -> None:
         self.size = height, width = size
-        above = np.zeros((-(-height // 2), -(-width // 2))) if parent is None else parent
-        parent_stride = above.shape[1] + 2 * MARGIN
-        self.stride = width + 2 * MARGIN
-        own_size = (height + MARGIN) * self.stride
-        padded = np.pad(above.astype(np.float64), MARGIN)
-        self.values = np.concatenate([np.zeros(own_size), padded.ravel()])
+        above = np.zeros((number, -(-height // 2), -(-width // 2))) if parents is None else parents
+        margins = (0, 0), (MARGIN, MARGIN), (MARGIN, MARGIN)
+        padded = np.pad(above.astype(np.float64), margins)
+        parent_stride, self.stride = padded.shape[2], width + 2 * MARGIN
+        self._own_size = (height + MARGIN) * self.stride
+        own = np.zeros((number, self._own_size))
+        self.values = np.concatenate([own, padded.reshape(number, -1)], axis=1)
         # At x = t - 2 y the index of a neighbour is a constant of the row plus t; of a parent, a
         # constant plus the whole half of t.
-        y = np.arange(height)
-        self.centre = (y + MARGIN) * self.stride - 2 * y + MARGIN
-        parent_centre = own_size + ((y >> 1) + MARGIN) * parent_stride - y + MARGIN
+        y, starts = np.arange(height), np.arange(number)[:, None] * self.values.shape[1]
+        self.centre = starts + (y + MARGIN) * self.stride - 2 * y + MARGIN
+        parent_centre = starts + self._own_size + ((y >> 1) + MARGIN) * parent_stride - y + MARGIN
         self._rows = np.concatenate(
             [
-                _shifts(CAUSAL, self.stride)[:, None] + self.centre,
-                _shifts(PARENTS, parent_stride)[:, None] + parent_centre,
+                _shifts(CAUSAL, self.stride)[:, None, None] + self.centre,
+                _shifts(PARENTS, parent_stride)[:, None, None] + parent_centre,
             ]
         )
-        self._halves = np.array([0] * len(CAUSAL) + [1] * len(PARENTS))[:, None]
+        self._halves = np.array([0] * len(CAUSAL) + [1] * len(PARENTS))[:, None, None]
 
-    def fill(self, grid: Integers) -> None:
-        """Set all latents of the grid."""
+    @property
+    def _own(self) -> Array:
+        """All latents (number, height, width)."""
         height, width = self.size
-        own = self.values[: (height + MARGIN) * self.stride].reshape(-1, self.stride)
-        own[MARGIN:, MARGIN : MARGIN + width] = grid
+        rows = self.values[:, : self._own_size].reshape(-1, height + MARGIN, self.stride)
+        return rows[:, MARGIN:, MARGIN : MARGIN + width]
 
-    def grid(self) -> Integers:
-        """Return all latents of the grid."""
-        height, width = self.size
-        own = self.values[: (height + MARGIN) * self.stride].reshape(-1, self.stride)
-        return own[MARGIN:, MARGIN : MARGIN + width].astype(np.int64)
+    def fill(self, grids: Integers) -> None:
+        """Set all latents (number, height, width)."""
+        self._own[:] = grids
 
-    def gather(self, rows: slice, t: Integers | int) -> Array:
-        """Return the neighbours (23, N) of the latents of some rows at wavefront t (of each)."""
-        neighbours: Array = self.values.take(self._rows[:, rows] + (np.asarray(t) >> self._halves))
-        return neighbours
+    def grids(self) -> Integers:
+        """Return all latents (number, height, width)."""
+        return self._own.astype(np.int64)
+
+    def put(self, rows: slice, t: int, latents: Integers) -> None:
+        """Set the latents of some rows at wavefront t, grid by grid."""
+        self.values.put(self.centre[:, rows] + t, latents)
+
+    def gather(self, rows: slice, t: int) -> Array:
+        """Return the neighbours (23, number N) of the latents of N rows at wavefront t."""
+        return self._at(self._rows[:, :, rows] + (t >> self._halves))
 
     def gather_band(self, top: int, bottom: int) -> Array:
-        """Return the neighbours (23, N) of the latents of rows top..bottom, row by row."""
+        """Return the neighbours (23, number N) of the latents of rows top..bottom, row by row."""
         _, width = self.size
         y, x = np.divmod(np.arange(top * width, bottom * width), width)
-        neighbours: Array = self.values.take(self._rows[:, y] + ((x + 2 * y) >> self._halves))
-        return neighbours
+        return self._at(self._rows[:, :, y] + ((x + 2 * y) >> self._halves))
+
+    def _at(self, places: Integers) -> Array:
+        found: Array = self.values.take(places)
+        return found.reshape(len(places), -1)
 
 
 def _shifts(offsets: tuple[tuple[int, int], ...], stride: int) -> Integers:
     return np.array([dy * stride + dx for dy, dx in offsets])
 
 
-def laws_of_grid(model: Callable[[Array], Laws], grid: Integers, parent: Integers | None) -> Laws:
-    """Return the laws of all latents of a grid, row by row.
+def laws_of_level(
+    model: Callable[[Array], Laws], grids: Integers, parents: Integers | None
+) -> Laws:
+    """Return the laws (G, height * width) of all latents of the grids of a level, row by row.
 
     Args:
-        model: Of this grid.
-        grid: (height, width) latents.
-        parent: The next coarser grid, or None.
+        model: Of these grids.
+        grids: (G, height, width) latents.
+        parents: The next coarser grids, or None.
     """
-    height, width = grid.shape
-    around = Neighbourhood((height, width), parent)
-    around.fill(grid)
+    number, height, width = grids.shape
+    around = Neighbourhood((height, width), number, parents)
+    around.fill(grids)
     rows = max(1, _BAND // width)
     bands = [
         model(around.gather_band(top, min(top + rows, height))) for top in range(0, height, rows)
     ]
-    return Laws(
-        np.concatenate([band.whole for band in bands]),
-        np.concatenate([band.fraction for band in bands]),
-        np.concatenate([band.scale for band in bands]),
-    )
+    parts = zip(*bands, strict=True)
+    return Laws(*(np.hstack([x.reshape(number, -1) for x in part]) for part in parts))
 
 
-def decode_grid(
+def decode_level(
     model: Callable[[Array], Laws],
     size: tuple[int, int],
-    parent: Integers | None,
+    number: int,
+    parents: Integers | None,
     read: Callable[[Laws], Integers],
 ) -> Integers:
-    """Decode a grid, wavefront by wavefront.
+    """Decode the grids (number, height, width) of a level, wavefront by wavefront.
 
     Args:
-        model: Of this grid.
-        size: (height, width) of the grid.
-        parent: The next coarser grid, or None.
+        model: Of these grids.
+        size: (height, width) of each grid.
+        number: Of grids.
+        parents: The next coarser grids, or None.
         read: Returns the latents that follow in the stream, given their laws.
     """
     height, width = size
-    around = Neighbourhood(size, parent)
+    around = Neighbourhood(size, number, parents)
     for t in range(width + 2 * (height - 1)):
         rows = slice(max(0, (t - width + 2) // 2), min(height - 1, t // 2) + 1)
-        latents = read(model(around.gather(rows, t)))
-        around.values[around.centre[rows] + t] = latents
-    return around.grid()
+        around.put(rows, t, read(model(around.gather(rows, t))))
+    return around.grids()

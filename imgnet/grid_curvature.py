@@ -118,8 +118,8 @@ def neighbourhood(latents: LatentGrids, grid: int) -> Neighbourhood:
     pyramid, level = latents.grids[grid]
     above = (pyramid, level + 1)
     parent = _integers(latents, latents.grids.index(above)) if above in latents.grids else None
-    around = Neighbourhood(latents.sizes[grid], parent)
-    around.fill(_integers(latents, grid))
+    around = Neighbourhood(latents.sizes[grid], 1, None if parent is None else parent[None])
+    around.fill(_integers(latents, grid)[None])
     return around
 
 

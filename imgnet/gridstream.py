@@ -3,8 +3,8 @@
 The stream begins with the CRC-32 of the decoded pixels and one byte a tensor of the network: in its
 upper half k, where the tensor is in multiples of 2**-k, in its lower half a quarter of the index of
 its law. Then one entropy coded stream holds the network's integers, the latents that are out of
-reach of their law, if there are any, and then, grid by grid in the order of `Spec.grids`, all
-latents, wavefront by wavefront. `FORMAT.md` has the details.
+reach of their law, if there are any, and then, level by level from the coarsest, all latents,
+wavefront by wavefront. `FORMAT.md` has the details.
 """
 
 from __future__ import annotations
@@ -22,8 +22,8 @@ from imgnet.context import (
     LARGEST_LATENT,
     ContextModel,
     Laws,
-    decode_grid,
-    laws_of_grid,
+    decode_level,
+    laws_of_level,
     wavefronts,
 )
 from imgnet.entropy import cheapest_law, cost_bits
@@ -97,10 +97,10 @@ def pack(spec: Spec, quantized: Mapping[str, Quantized], pixels_crc: int) -> byt
         starts += table[symbols].tolist()
         frequencies += (table[symbols + 1] - table[symbols]).tolist()
     slots, widths, strays = list[int](), list[int](), list[int]()
-    for name, laws in grid_laws(spec, quantized).items():
-        order = wavefronts(*quantized[name].values.shape)
-        values = quantized[name].values.ravel()[order]
-        start, end, stray = _latent_slots(values, laws.at(order))
+    for grids, laws in _laws_of_levels(spec, quantized):
+        order = wavefronts(*grids.shape)
+        values = grids.ravel()[order]
+        start, end, stray = _latent_slots(values, Laws(*(x.ravel()[order] for x in laws)))
         slots += start.tolist()
         widths += (end - start).tolist()
         strays += values[stray].tolist()
@@ -119,18 +119,40 @@ def _limited(quantized: Mapping[str, Quantized]) -> dict[str, Quantized]:
 
 
 def grid_laws(spec: Spec, quantized: Mapping[str, Quantized]) -> dict[str, Laws]:
-    """Return the laws of the latents of every grid, row by row, in the order of the file."""
-    model = _context_model(spec, quantized)
+    """Return the laws of the latents of every grid, row by row, in the order of `Spec.grids`."""
     laws = {}
-    for index, (pyramid, level) in enumerate(spec.grids()):
-        parent = quantized.get(latents_name(pyramid, level + 1))
-        name = latents_name(pyramid, level)
-        laws[name] = laws_of_grid(
-            model.of_grid(index, pyramid, level),
-            quantized[name].values.astype(np.int64),
-            None if parent is None else parent.values.astype(np.int64),
-        )
+    for level, (_, of_level) in zip(spec.levels(), _laws_of_levels(spec, quantized), strict=True):
+        for grid, pyramid in enumerate(spec.pyramids(level)):
+            laws[latents_name(pyramid, level)] = of_level.at(grid)
     return laws
+
+
+def _laws_of_levels(
+    spec: Spec, quantized: Mapping[str, Quantized]
+) -> Iterator[tuple[Integers, Laws]]:
+    """Yield the grids (G, height, width) of every level and their laws (G, height * width)."""
+    model = _context_model(spec, quantized)
+    for level in spec.levels():
+        grids = _grids_of(spec, quantized, level, level)
+        parents = _grids_of(spec, quantized, level, level + 1)
+        assert grids is not None
+        yield grids, laws_of_level(model.of_level(level, _indices(spec, level)), grids, parents)
+
+
+def _indices(spec: Spec, level: int) -> list[tuple[int, int]]:
+    """Return the index in the order of the file and the pyramid of each grid of a level."""
+    grids = spec.grids()
+    return [(grids.index((pyramid, level)), pyramid) for pyramid in spec.pyramids(level)]
+
+
+def _grids_of(
+    spec: Spec, quantized: Mapping[str, Quantized], level: int, of_level: int
+) -> Integers | None:
+    """Return, of the pyramids that a level has, the grids of another level, if there is one."""
+    if of_level == spec.num_levels:
+        return None
+    names = [latents_name(pyramid, of_level) for pyramid in spec.pyramids(level)]
+    return np.stack([quantized[name].values.astype(np.int64) for name in names])
 
 
 def _context_model(spec: Spec, quantized: Mapping[str, Quantized]) -> ContextModel:
@@ -241,19 +263,21 @@ def unpack(spec: Spec, data: bytes, finest: int = 0) -> dict[str, Quantized]:
         quantized[name] = Quantized(values, step_of(byte >> 4), origins.get(name))
     model = _context_model(spec, quantized)
     strays = iter(_read_strays(decoder))
-    for index, (pyramid, level) in enumerate(spec.grids()):
+    for level in spec.levels():
         if level < finest:
             return quantized
-        parent = quantized.get(latents_name(pyramid, level + 1))
-        grid = decode_grid(
-            model.of_grid(index, pyramid, level),
+        pyramids = spec.pyramids(level)
+        grids = decode_level(
+            model.of_level(level, _indices(spec, level)),
             spec.grid_size(level),
-            None if parent is None else parent.values.astype(np.int64),
+            len(pyramids),
+            _grids_of(spec, quantized, level, level + 1),
             lambda laws: _read_latents(decoder, laws, strays),
         )
-        if np.abs(grid).max() > LARGEST_LATENT:
+        if np.abs(grids).max() > LARGEST_LATENT:
             raise FormatError(_DAMAGED)
-        quantized[latents_name(pyramid, level)] = Quantized(grid.astype(np.int32), _UNIT)
+        for pyramid, grid in zip(pyramids, grids.astype(np.int32), strict=True):
+            quantized[latents_name(pyramid, level)] = Quantized(grid, _UNIT)
     decoder.finish()
     if next(strays, None) is not None:
         raise FormatError(_DAMAGED)
@@ -270,7 +294,7 @@ def _check_claims(spec: Spec, stream_bytes: int) -> None:
 
 def _read_latents(decoder: Decoder, laws: Laws, strays: Iterator[int]) -> Integers:
     keys = laws.scale * LOCATIONS + laws.fraction
-    symbols = np.array(decoder.read([_TABLES[key] for key in keys.tolist()]))
+    symbols = np.array(decoder.read(map(_TABLES.__getitem__, keys.tolist())))
     reaches = _REACHES[laws.scale]
     latents: Integers = symbols - reaches + laws.whole
     outside = symbols == 2 * reaches + 2

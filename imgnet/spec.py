@@ -91,12 +91,23 @@ class Spec:
         >>> Spec("grid", 8, 8, 0, 4, 1, num_levels=2, colour=1, dim_context=4).grids()
         [(0, 1), (1, 1), (2, 1), (0, 0)]
         """
-        return [
-            (pyramid, level)
-            for level in reversed(range(self.num_levels))
-            for pyramid in range(self.dim_out)
-            if level >= (self.colour if pyramid else self.finest)
-        ]
+        return [(pyramid, level) for level in self.levels() for pyramid in self.pyramids(level)]
+
+    def levels(self) -> list[int]:
+        """List the levels that have grids, coarsest first.
+
+        >>> Spec("grid", 8, 8, 0, 4, 1, num_levels=3, finest=1, colour=1, dim_context=4).levels()
+        [2, 1]
+        """
+        return list(reversed(range(self.finest, self.num_levels)))
+
+    def pyramids(self, level: int) -> range:
+        """Return which pyramids have a grid on a level, one of `levels`.
+
+        >>> Spec("grid", 8, 8, 0, 4, 1, num_levels=2, colour=1, dim_context=4).pyramids(0)
+        range(0, 1)
+        """
+        return range(self.dim_out if level >= self.colour else 1)
 
     def grid_size(self, level: int) -> tuple[int, int]:
         """Return (height, width) of a level.

@@ -11,6 +11,7 @@ import struct
 from bisect import bisect_right
 from dataclasses import dataclass, field
 from hashlib import sha256
+from itertools import product
 from math import prod
 from pathlib import Path
 from zlib import crc32
@@ -273,11 +274,16 @@ def _read_stream(picture: Picture, data: bytes) -> None:
         strays = [reader.plain_bits() - 32768 for _ in range(count)]
     picture.strays = len(strays)
     tables: dict[tuple[int, int], tuple[int, list[int]]] = {}
-    for index, (pyramid, level) in enumerate(picture.grids()):
+    grids = picture.grids()
+    for level in sorted({level for _, level in grids}, reverse=True):
         height, width = picture.size(level)
-        grid = picture.latents[pyramid, level] = [[0] * width for _ in range(height)]
-        order = sorted((x + 2 * y, y, x) for y in range(height) for x in range(width))
-        for _, y, x in order:
+        pyramids = [pyramid for pyramid, of_level in grids if of_level == level]
+        for pyramid in pyramids:
+            picture.latents[pyramid, level] = [[0] * width for _ in range(height)]
+        points = product(pyramids, range(height), range(width))
+        order = sorted((x + 2 * y, pyramid, y, x) for pyramid, y, x in points)
+        for _, pyramid, y, x in order:
+            grid, index = picture.latents[pyramid, level], grids.index((pyramid, level))
             whole, f, j = law(picture, index, pyramid, level, y, x)
             if (j, f) not in tables:
                 tables[j, f] = located_table(j, f)

@@ -14,8 +14,8 @@ from imgnet.context import (
     ContextModel,
     Laws,
     Neighbourhood,
-    decode_grid,
-    laws_of_grid,
+    decode_level,
+    laws_of_level,
     wavefronts,
 )
 from imgnet.fixedpoint import LARGEST_WEIGHT
@@ -57,15 +57,15 @@ def largest_weights(seed: int) -> Weights:
 
 
 def model(seed: int = 1) -> Model:
-    return ContextModel(random_weights(seed=seed)).of_grid(2, 1, 3)
+    return ContextModel(random_weights(seed=seed)).of_level(3, [(2, 1), (3, 0)])
 
 
-def random_grid(height: int, width: int, seed: int = 2) -> np.ndarray:
-    return np.random.default_rng(seed).integers(-40, 40, (height, width))
+def random_grids(height: int, width: int, seed: int = 2) -> np.ndarray:
+    return np.random.default_rng(seed).integers(-40, 40, (2, height, width))
 
 
-def parent_of(height: int, width: int) -> np.ndarray:
-    return random_grid(-(-height // 2), -(-width // 2), seed=3)
+def parents_of(height: int, width: int) -> np.ndarray:
+    return random_grids(-(-height // 2), -(-width // 2), seed=3)
 
 
 def same(a: Laws, b: Laws) -> bool:
@@ -130,7 +130,7 @@ def test_wider_context_models_would_not_be_exact() -> None:
 def test_the_largest_weights_give_what_integers_give(seed: int) -> None:
     weights = largest_weights(seed)
     neighbours = np.random.default_rng(seed).integers(-(1 << 15), 1 << 15, (23, 4))
-    laws = ContextModel(weights).of_grid(1, 2, 11)(neighbours * 1.0)
+    laws = ContextModel(weights).of_level(11, [(1, 2)])(neighbours * 1.0)
     expected = [law_in_integers(weights, n, 1, 2, 11) for n in neighbours.T.tolist()]
     assert list(zip(laws.whole, laws.fraction, laws.scale, strict=True)) == expected
 
@@ -144,7 +144,7 @@ def test_laws_are_those_of_integers(seed: int, spread: int) -> None:
     weights = random_weights(seed=seed, spread=spread)
     neighbours = np.random.default_rng(seed).integers(-50, 50, (23, 30))
     for index, pyramid, level in [(0, 0, 6), (3, 1, 0), (2, 3, 2)]:
-        laws = ContextModel(weights).of_grid(index, pyramid, level)(neighbours * 1.0)
+        laws = ContextModel(weights).of_level(level, [(index, pyramid)])(neighbours * 1.0)
         got = list(zip(laws.whole, laws.fraction, laws.scale, strict=True))
         expected = [law_in_integers(weights, n, index, pyramid, level) for n in neighbours.T]
         assert got == expected
@@ -152,7 +152,7 @@ def test_laws_are_those_of_integers(seed: int, spread: int) -> None:
 
 def test_laws_differ_from_latent_to_latent() -> None:
     # Otherwise the comparisons in this file would compare little.
-    laws = laws_of_grid(model(), random_grid(13, 21), parent_of(13, 21))
+    laws = laws_of_level(model(), random_grids(13, 21), parents_of(13, 21))
     assert len(np.unique(laws.whole)) > 5
     assert len(np.unique(laws.fraction)) > 20
     assert len(np.unique(laws.scale)) > 10
@@ -162,7 +162,7 @@ def test_locations_and_scales_are_limited() -> None:
     weights = {name: np.zeros_like(array) for name, array in random_weights(spread=1).items()}
     weights["context.first.weight"][-2:] = LARGEST_WEIGHT
     neighbours = np.full((23, 3), 3000.0) * [-1, 0, 1]
-    laws = ContextModel(weights).of_grid(0, 0, 0)(neighbours)
+    laws = ContextModel(weights).of_level(0, [(0, 0)])(neighbours)
     assert laws.whole.tolist() == [-LARGEST_LATENT, 0, LARGEST_LATENT]
     assert laws.fraction.tolist() == [0, 0, 0]
     assert laws.scale.tolist() == [0, 36, NUM_SCALES - 1]
@@ -180,21 +180,22 @@ def test_all_causal_neighbours_lie_on_earlier_wavefronts() -> None:
 @pytest.mark.parametrize("size", SIZES)
 @pytest.mark.parametrize("has_parent", [True, False])
 def test_neighbours_are_where_they_should_be(size: tuple[int, int], has_parent: bool) -> None:
-    grid, parent = random_grid(*size), parent_of(*size) if has_parent else None
-    around = Neighbourhood(size, parent)
-    around.fill(grid)
+    grids, parents = random_grids(*size), parents_of(*size) if has_parent else None
+    around = Neighbourhood(size, 2, parents)
+    around.fill(grids)
     height, width = size
     expected = [
         [at(grid, y + dy, x + dx) for dy, dx in CAUSAL]
         + [at(parent, y // 2 + dy, x // 2 + dx) for dy, dx in PARENTS]
+        for grid, parent in zip(grids, [None, None] if parents is None else parents, strict=True)
         for y in range(height)
         for x in range(width)
     ]
     assert around.gather_band(0, height).T.tolist() == expected
-    assert np.array_equal(around.grid(), grid)
+    assert np.array_equal(around.grids(), grids)
     for y in range(height):
-        row = around.gather(slice(y, y + 1), 2 * y + width - 1)
-        assert row[:, 0].tolist() == expected[y * width + width - 1]
+        row, last = around.gather(slice(y, y + 1), 2 * y + width - 1), (y + 1) * width - 1
+        assert row.T.tolist() == [expected[last], expected[height * width + last]]
 
 
 # The order
@@ -209,54 +210,54 @@ def test_wavefronts_are_in_the_order_of_the_decoder(size: tuple[int, int]) -> No
         position += len(laws.whole)
         return np.arange(position - len(laws.whole), position)
 
-    decoded = decode_grid(model(), size, None, read)
-    assert decoded.ravel()[wavefronts(*size)].tolist() == list(range(size[0] * size[1]))
+    decoded = decode_level(model(), size, 2, None, read)
+    assert decoded.ravel()[wavefronts(2, *size)].tolist() == list(range(2 * size[0] * size[1]))
 
 
 @pytest.mark.parametrize("size", SIZES)
-def test_wavefronts_come_by_rising_t_and_row(size: tuple[int, int]) -> None:
-    height, width = size
-    points = [divmod(index, width) for index in wavefronts(height, width).tolist()]
-    assert points == sorted(points, key=lambda point: (point[1] + 2 * point[0], point[0]))
-    assert sorted(points) == [(y, x) for y in range(height) for x in range(width)]
+def test_wavefronts_come_by_rising_t_grid_and_row(size: tuple[int, int]) -> None:
+    order = wavefronts(3, *size)
+    points = np.stack(np.unravel_index(order, (3, *size)), axis=1).tolist()
+    assert points == sorted(points, key=lambda point: (point[2] + 2 * point[1], point[:2]))
+    assert sorted(order.tolist()) == list(range(3 * size[0] * size[1]))
 
 
 @pytest.mark.parametrize("size", SIZES)
 @pytest.mark.parametrize("has_parent", [True, False])
 def test_encoder_and_decoder_see_the_same_laws(size: tuple[int, int], has_parent: bool) -> None:
-    grid, parent = random_grid(*size), parent_of(*size) if has_parent else None
-    order = wavefronts(*size)
-    values, seen = grid.ravel()[order], list[Laws]()
+    grids, parents = random_grids(*size), parents_of(*size) if has_parent else None
+    order = wavefronts(2, *size)
+    values, seen = grids.ravel()[order], list[Laws]()
 
     def read(laws: Laws) -> np.ndarray:
         begin = sum(len(earlier.whole) for earlier in seen)
         seen.append(laws)
         return values[begin : begin + len(laws.whole)]
 
-    assert np.array_equal(decode_grid(model(), size, parent, read), grid)
-    joined = Laws(
-        np.concatenate([laws.whole for laws in seen]),
-        np.concatenate([laws.fraction for laws in seen]),
-        np.concatenate([laws.scale for laws in seen]),
-    )
-    assert same(joined, laws_of_grid(model(), grid, parent).at(order))
+    assert np.array_equal(decode_level(model(), size, 2, parents, read), grids)
+    joined = Laws(*(np.concatenate(parts) for parts in zip(*seen, strict=True)))
+    assert same(joined, in_order(laws_of_level(model(), grids, parents), order))
+
+
+def in_order(laws: Laws, order: np.ndarray) -> Laws:
+    return Laws(*(part.ravel()[order] for part in laws))
 
 
 def test_a_law_depends_on_no_latent_that_comes_later() -> None:
-    grid, order = random_grid(6, 9), wavefronts(6, 9)
-    whole = laws_of_grid(model(), grid, None).at(order)
-    for position in range(0, 54, 7):
-        changed = grid.copy()
+    grids, order = random_grids(6, 9), wavefronts(2, 6, 9)
+    whole = in_order(laws_of_level(model(), grids, None), order)
+    for position in range(0, 108, 7):
+        changed = grids.copy()
         changed.ravel()[order[position:]] += 1000
-        laws = laws_of_grid(model(), changed, None).at(order)
+        laws = in_order(laws_of_level(model(), changed, None), order)
         until = np.arange(position + 1)
         assert same(laws.at(until), whole.at(until))
-        assert position > 50 or not same(laws, whole)
+        assert position > 100 or not same(laws, whole)
 
 
 def test_bands_make_no_difference(monkeypatch: pytest.MonkeyPatch) -> None:
-    grid, parent = random_grid(13, 21), parent_of(13, 21)
-    whole = laws_of_grid(model(), grid, parent)
+    grids, parents = random_grids(13, 21), parents_of(13, 21)
+    whole = laws_of_level(model(), grids, parents)
     for band in (1, 21, 50, 1000):
         monkeypatch.setattr(context, "_BAND", band)
-        assert same(laws_of_grid(model(), grid, parent), whole)
+        assert same(laws_of_level(model(), grids, parents), whole)

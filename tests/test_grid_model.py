@@ -8,7 +8,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from imgnet.codestream import Quantized
-from imgnet.context import ContextModel, Laws, laws_of_grid
+from imgnet.context import ContextModel, Laws, laws_of_level
 from imgnet.fixedpoint import from_real
 from imgnet.grid_model import BICUBIC, GridNetwork
 from imgnet.grid_model import ContextModel as TorchContextModel
@@ -88,13 +88,14 @@ def exact_laws(spec: Spec, tensors: dict[str, Quantized], index: int) -> Laws:
     """Return what files are coded with."""
     pyramid, level = spec.grids()[index]
     context = {n: t for n, t in real(tensors).items() if n.startswith("context.")}
-    model = ContextModel(from_real(context)).of_grid(index, pyramid, level)
+    model = ContextModel(from_real(context)).of_level(level, [(index, pyramid)])
     parent = tensors.get(f"latents.{pyramid}.{level + 1}")
-    return laws_of_grid(
+    laws = laws_of_level(
         model,
-        tensors[f"latents.{pyramid}.{level}"].values.astype(np.int64),
-        None if parent is None else parent.values.astype(np.int64),
+        tensors[f"latents.{pyramid}.{level}"].values[None].astype(np.int64),
+        None if parent is None else parent.values[None].astype(np.int64),
     )
+    return laws.at(0)
 
 
 def bits_by_hand(

@@ -11,7 +11,7 @@ from grid_samples import Tensors, extreme_tensors, grid_spec, random_tensors
 
 from imgnet import gridstream
 from imgnet.codestream import Quantized, step_size
-from imgnet.context import LARGEST_LATENT, ContextModel, Laws, decode_grid, wavefronts
+from imgnet.context import LARGEST_LATENT, ContextModel, Laws, decode_level, wavefronts
 from imgnet.entropy import cost_bits
 from imgnet.errors import FormatError
 from imgnet.fixedpoint import from_real
@@ -143,7 +143,7 @@ def test_stream_never_changes() -> None:
     assert stream[:CRC_BYTES].hex() == "98badcfe"
     assert (
         hashlib.sha256(stream).hexdigest()
-        == "c6f9b87275a313262f6fce5293da77f7edf8de0cf1996db48f9bbfcae93441f7"
+        == "4ba57147387de1ce82f65a1fdf1faaa7e2c0a8267705d110ebdf585014b9077c"
     )
 
 
@@ -175,9 +175,9 @@ def latents_by_their_laws(spec: Spec, seed: int) -> tuple[Tensors, float]:
     context = {n: tensors[n].dequantize() for n in network_shapes(spec) if n.startswith("context.")}
     model = ContextModel(from_real(context))
     for index, (pyramid, level) in enumerate(spec.grids()):
-        parent = tensors[latents_name(pyramid, level + 1)].values if level < 2 else None
-        law = model.of_grid(index, pyramid, level)
-        grid = decode_grid(law, spec.grid_size(level), parent, read)
+        parent = tensors[latents_name(pyramid, level + 1)].values[None] if level < 2 else None
+        law = model.of_level(level, [(index, pyramid)])
+        (grid,) = decode_level(law, spec.grid_size(level), 1, parent, read)
         name = latents_name(pyramid, level)
         tensors[name] = Quantized(grid.astype(np.int32), step_of(0))
     return tensors, bits
@@ -341,6 +341,6 @@ def test_strays_come_in_the_order_of_the_wavefronts(monkeypatch: pytest.MonkeyPa
     )
     tensors = random_tensors(PICTURE, spread=0.5)
     for position, value in zip((5, 90, 250), (4001, 4000, 4002), strict=True):
-        tensors["latents.0.0"].values.ravel()[wavefronts(13, 21)[position]] = value
+        tensors["latents.0.0"].values.ravel()[wavefronts(1, 13, 21)[position]] = value
     pack(PICTURE, tensors, 0)
     assert [value for value in found if value > 3000] == [4001, 4000, 4002]
