@@ -140,11 +140,14 @@ class GridNetwork(nn.Module):
     def colours(self, features: Tensor) -> Tensor:
         """Map features with a margin, (F, h + 2 n, w + 2 n), to colours (C, h, w)."""
         _, height, width = features.shape
-        flat = features.reshape(len(features), -1)
-        hidden, linear = self.hidden, self.linear
-        colours = two_layers(
-            flat, hidden.weight, hidden.bias, self.output.weight, linear.weight, linear.bias
-        ).view(-1, height, width)
+        colours = self.mixed(features.reshape(len(features), -1)).view(-1, height, width)
         for residual in self.residuals:
             colours = residual(colours)
         return colours
+
+    def mixed(self, features: Tensor) -> Tensor:
+        """Map features (F, N) to what the 3x3 layers begin with, (C, N)."""
+        hidden, linear = self.hidden, self.linear
+        return two_layers(
+            features, hidden.weight, hidden.bias, self.output.weight, linear.weight, linear.bias
+        )

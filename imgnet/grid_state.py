@@ -74,7 +74,7 @@ class GridState:
         picture = picture_of(pixels, device)
         mask = None if seen is None else mask_of(seen, device).float()
         self.seen_part = 1.0 if seen is None else float(seen.mean())
-        self.network = GridNetwork(spec).to(device)
+        self.network = self._network().to(device)
         self.latents = LatentGrids(spec, device, self.generator)
         self.origins = {n: torch.from_numpy(a).to(device) for n, a in origins(spec).items()}
         visits = preset.visits(spec.width * spec.height)
@@ -111,6 +111,9 @@ class GridState:
         if is_written:
             first, last = TEMPERATURE
             self.temperature = last + (first - last) * min(1.0, visits / FEW_VISITS), last
+
+    def _network(self) -> GridNetwork:
+        return GridNetwork(self.spec)
 
     def _evaluator(self, picture: Tensor, seen: Tensor | None) -> Evaluator:
         common = self.network, self.latents, picture, seen, self.workers

@@ -41,6 +41,7 @@ FLOORS = {
     2: {
         *("device", "fit", "kernels", "model", "optimizer", "published", "quantize", "sampling"),
         *(
+            "ablation",
             "analysis",
             "analysis_network",
             "blocks",

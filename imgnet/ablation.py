@@ -1,0 +1,275 @@
+"""Measure what parts of `grid` are worth: the same short fits with another form of one part.
+
+    python -m imgnet.ablation IMAGE... [--qualities 20,40,60] [--steps 300] [--out FILE]
+
+Each fit is of the middle 192x128 pixels, starts from random weights and ends with rounded latents.
+Its cost is squared error plus the price of the bits, those of the latents as measured and those of
+weights at `BITS_A_WEIGHT`, as if the picture had 768x512 pixels. Widths of the forms of the hidden
+layer are such that multiplications a pixel are as many as in the layer with ReLU.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from imgnet.device import one_thread_workers
+from imgnet.fitting import Options
+from imgnet.grid_cuts import Evaluator
+from imgnet.grid_fit import GridFit
+from imgnet.grid_model import ContextModel, GridNetwork
+from imgnet.grid_state import GridState
+from imgnet.grid_step import GridStep
+from imgnet.model import Linear
+from imgnet.optimizer import SOAP
+from imgnet.pixels import read_image
+from imgnet.presets import USUAL_PIXELS, Preset
+from imgnet.profile import Samples
+from imgnet.rate import Request, price_of_bit
+from imgnet.spec import Spec
+
+WIDTH, HEIGHT = 192, 128  # of the part of a picture that is fitted
+PIXELS_PER_STEP = 12288
+BITS_A_WEIGHT = 5.0
+COARSE_LEVEL = 3  # finest one that gates of a region see
+ADAM_LR = 1e-2
+
+Form = Callable[[Spec], GridNetwork]
+
+
+class _Gated(GridNetwork):
+    """A hidden layer of several matrices, whose products are combined."""
+
+    matrices: int
+
+    def __init__(self, spec: Spec) -> None:
+        dim_in, dim_out, matrices = spec.num_features, spec.dim_out, self.matrices
+        usual = (dim_in + dim_out) * spec.dim_hidden  # multiplications a pixel
+        width = round(usual / (matrices * dim_in + dim_out))
+        super().__init__(replace(spec, dim_hidden=width))
+        self.hidden = Linear(dim_in, matrices * width)
+        with torch.no_grad():
+            self.hidden.weight.mul_(0.25)
+
+    def mixed(self, features: Tensor) -> Tensor:
+        """Map features (F, N) to what the 3x3 layers begin with, (C, N)."""
+        products = self.hidden.project(features).chunk(self.matrices)
+        return self.output.weight @ self.combined(*products) + self.linear.project(features)
+
+    def combined(self, *products: Tensor) -> Tensor:
+        """Combine the products (D, N) of all matrices."""
+        raise NotImplementedError
+
+
+class PixelGate(_Gated):
+    """relu(V z) * clamp(1 + G z, 0, 2): open at first."""
+
+    matrices = 2
+
+    def combined(self, *products: Tensor) -> Tensor:
+        """Combine value and gate."""
+        value, gate = products
+        return value.relu() * (1 + gate).clamp(0, 2)
+
+
+class QueryGate(_Gated):
+    """clamp(Q z * K z, -1, 1) * V z, as `gated` has them but for tanh and norm."""
+
+    matrices = 3
+
+    def combined(self, *products: Tensor) -> Tensor:
+        """Combine query, key and value."""
+        query, key, value = products
+        return (query * key).clamp(-1, 1) * value
+
+
+class RegionGate(GridNetwork):
+    """relu(V z) * clamp(1 + alpha G c, 0, 2), c being the coarse levels, alpha a ReZero weight.
+
+    Doubling is linear, so that the gate may be computed at 1/8 of the sides and then be doubled.
+    """
+
+    def __init__(self, spec: Spec) -> None:
+        super().__init__(spec)
+        self.first = COARSE_LEVEL - spec.finest
+        coarse = spec.num_levels - COARSE_LEVEL
+        self.gate = Linear(coarse, spec.dim_hidden)
+        self.opening = nn.Parameter(torch.zeros(spec.dim_hidden))
+
+    def mixed(self, features: Tensor) -> Tensor:
+        """Map features (F, N) to what the 3x3 layers begin with, (C, N)."""
+        coarse = features[self.first : self.first + self.gate.weight.shape[1]]
+        gate = (1 + self.opening[:, None] * self.gate.project(coarse)).clamp(0, 2)
+        hidden = self.hidden.project(features).relu() * gate
+        return self.output.weight @ hidden + self.linear.project(features)
+
+
+class _Orphan(ContextModel):
+    def bits(
+        self, own: Tensor, parents: Tensor | None, skip: int, grid: tuple[int, int, int]
+    ) -> Tensor:
+        """Return the bits of a band of latents from those of its own grid alone."""
+        del parents, skip
+        return super().bits(own, None, 0, grid)
+
+
+def without_parents(spec: Spec) -> GridNetwork:
+    """Return the usual network with a context model that sees no coarser latents."""
+    network = GridNetwork(spec)
+    network.context = _Orphan(spec.dim_context, len(spec.grids()))
+    return network
+
+
+class Flat(GridNetwork):
+    """The usual network, whose 3x3 layers are passed over."""
+
+    def colours(self, features: Tensor) -> Tensor:
+        """Map features with a margin, (F, h + 2 n, w + 2 n), to colours (C, h, w)."""
+        n = len(self.residuals)
+        inner = features[:, n : features.shape[1] - n, n : features.shape[2] - n]
+        return self.mixed(inner.reshape(len(inner), -1)).view(-1, *inner.shape[1:])
+
+
+FORMS: dict[str, Form] = {
+    "ReLU": GridNetwork,
+    "gate of each pixel": PixelGate,
+    "query and key": QueryGate,
+    "gate of the region": RegionGate,
+    "no 3x3 layers": Flat,
+    "context without coarser latents": without_parents,
+    "Adam instead of SOAP": GridNetwork,
+}
+
+
+class _State(GridState):
+    """A fit of some form, whose steps are torch's: compiled ones know the usual network only."""
+
+    def __init__(self, form: str, *args: Any) -> None:
+        self.form = form
+        super().__init__(*args)
+        if form == "Adam instead of SOAP":
+            self.weights.optimizer = _adam(self.weights.optimizer)
+
+    def _network(self) -> GridNetwork:
+        return FORMS[self.form](self.spec)
+
+    def _evaluator(self, picture: Tensor, seen: Tensor | None) -> Evaluator:
+        return GridStep(self.network, self.latents, picture, seen, self.workers)
+
+
+def _adam(soap: SOAP) -> SOAP:
+    """Return an optimiser of the same tensors as vectors, which SOAP moves as Adam does."""
+    groups = []
+    for group in soap.param_groups:
+        tensors = [tensor.detach().view(-1) for tensor in group["params"]]
+        for tensor, source in zip(tensors, group["params"], strict=True):
+            tensor.grad = source.grad.view(-1)
+        step = group["peak_lr"] / max(g["peak_lr"] for g in soap.param_groups)
+        groups.append({"params": tensors, "peak_lr": ADAM_LR * min(1.0, 4 * step)})
+    return SOAP(groups, lr=ADAM_LR)
+
+
+@dataclass(frozen=True)
+class Point:
+    """What one fit cost.
+
+    Attributes:
+        form: Of the part that was changed.
+        image: File name.
+        quality: That the price of a bit belongs to.
+        cost: Squared error plus price times bits a pixel.
+        parameters: Of the network.
+    """
+
+    form: str
+    image: str
+    quality: float
+    cost: float
+    parameters: int
+
+
+def measure(form: str, name: str, pixels: Samples, quality: float, steps: int) -> Point:
+    """Fit a picture by a network of some form.
+
+    Args:
+        form: One of `FORMS`.
+        name: Of the picture.
+        pixels: (H, W, C) colours.
+        quality: 0..100.
+        steps: Of the fit.
+    """
+    height, width, channels = pixels.shape
+    spec = Request("grid", quality=quality).spec((width, height), channels)
+    lmbda, preset = price_of_bit(quality), Preset(steps, PIXELS_PER_STEP)
+    device = torch.device("cpu")
+    with one_thread_workers(device) as (workers, _):
+        state = _State(form, spec, pixels, preset, lmbda, None, workers, device, 0)
+        cost = GridFit(state, Options(preset), lmbda, None, None).trial()
+    parameters = sum(parameter.numel() for parameter in state.network.parameters())
+    return Point(
+        *(form, name, quality, cost + lmbda * BITS_A_WEIGHT * parameters / USUAL_PIXELS),
+        parameters,
+    )
+
+
+def middle(pixels: Samples) -> Samples:
+    """Return the part of a picture that is fitted."""
+    top, left = (max(0, (a - b) // 2) for a, b in zip(pixels.shape, (HEIGHT, WIDTH), strict=False))
+    return np.ascontiguousarray(pixels[top : top + HEIGHT, left : left + WIDTH])
+
+
+def table(points: Sequence[Point]) -> str:
+    """Return by how many percent each form costs more than ReLU, as rows of Markdown.
+
+    >>> print(table([Point("ReLU", "a", 20, 2.0, 9), Point("no", "a", 20, 2.1, 8)]))
+    | form | weights | quality 20 |
+    |---|---|---|
+    | ReLU | 9 | |
+    | no | 8 | +5.0 % (+5.0..+5.0) |
+    """
+    usual = {(p.image, p.quality): p.cost for p in points if p.form == "ReLU"}
+    qualities = sorted({p.quality for p in points})
+    heads = " | ".join(f"quality {quality:g}" for quality in qualities)
+    rows = [f"| form | weights | {heads} |", "|---|---|" + "---|" * len(qualities)]
+    for form in dict.fromkeys(p.form for p in points):
+        cells = []
+        for quality in qualities:
+            own = [p for p in points if (p.form, p.quality) == (form, quality)]
+            more = [100 * (p.cost / usual[p.image, p.quality] - 1) for p in own]
+            spread = f"{np.mean(more):+.1f} % ({min(more):+.1f}..{max(more):+.1f})"
+            cells.append("" if form == "ReLU" else f" {spread}")
+        count = max(p.parameters for p in points if p.form == form)
+        rows.append(f"| {form} | {count} |{' |'.join(cells)} |")
+    return "\n".join(rows)
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run the command."""
+    parser = argparse.ArgumentParser(description=__doc__, prog="python -m imgnet.ablation")
+    parser.add_argument("images", type=Path, nargs="+", metavar="IMAGE")
+    parser.add_argument("--qualities", default="20,40,60", metavar="LIST")
+    parser.add_argument("--steps", type=int, default=300)
+    parser.add_argument("--out", type=Path, help="JSON file to write")
+    options = parser.parse_args(arguments)
+    points = []
+    for path in options.images:
+        pixels = middle(read_image(path)[0])
+        for quality in map(float, options.qualities.split(",")):
+            for form in FORMS:
+                points.append(measure(form, path.name, pixels, quality, options.steps))
+                print(points[-1], flush=True)
+    print(table(points))
+    if options.out:
+        options.out.write_text(json.dumps([asdict(point) for point in points], indent=1) + "\n")
+
+
+if __name__ == "__main__":
+    main()
