@@ -37,8 +37,7 @@ def multiply(
     weights: Array, x: Array, bias: Array | None = None, excess_bits: int = WEIGHT_BITS
 ) -> Array:
     """Return floor(weights @ x / 2**excess_bits) + bias."""
-    product = weights @ x
-    product *= 2.0**-excess_bits
+    product = (weights * 2.0**-excess_bits) @ x  # there are far fewer weights than results
     np.floor(product, out=product)
     if bias is not None:
         product += bias

@@ -295,9 +295,10 @@ def _check_claims(spec: Spec, stream_bytes: int) -> None:
 def _read_latents(decoder: Decoder, laws: Laws, strays: Iterator[int]) -> Integers:
     keys = laws.scale * LOCATIONS + laws.fraction
     symbols = np.array(decoder.read(map(_TABLES.__getitem__, keys.tolist())))
-    reaches = _REACHES[laws.scale]
-    latents: Integers = symbols - reaches + laws.whole
-    outside = symbols == 2 * reaches + 2
+    reaches = _REACHES.take(laws.scale)
+    symbols -= reaches
+    latents: Integers = symbols + laws.whole
+    outside = symbols > reaches + 1
     if outside.any():
         missing = int(outside.sum())
         found = list(islice(strays, missing))
