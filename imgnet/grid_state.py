@@ -35,7 +35,6 @@ LATENT_LR = 0.1
 # Fits that see their pixels less often cannot calm down what they have stirred up: trained networks
 # move by less, and so do latents; where a network wrote these, by much less, and with less noise.
 MANY_VISITS = 100
-ENOUGH_VISITS = 53  # from which on trained networks move as others do
 SHYNESS = 0.3  # power of the visits with which other latents move; with written ones it is 1
 WARM_UP = 20  # steps
 TEMPERATURE = (0.35, 0.08)  # of the soft rounding, from the first step to the last
@@ -82,7 +81,7 @@ class GridState:
         self.latent_lr, self.temperature = LATENT_LR, TEMPERATURE
         step = self._start(picture if mask is None else filled(picture, mask > 0), lmbda, visits)
         self.evaluator = self._evaluator(picture, mask)
-        part = min(1.0, visits / ENOUGH_VISITS) if self.origins else 1.0
+        part = min(1.0, visits / FEW_VISITS) if self.origins else 1.0
         self.weights = Weights(self.network, self.origins, step, part * pace(lmbda))
         self.parameters = self.weights.parameters
         units = round(preset.pixels_per_step / (BAND_UNIT * spec.width))

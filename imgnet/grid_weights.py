@@ -21,7 +21,9 @@ from imgnet.optimizer import SOAP
 from imgnet.priors import usual_step
 from imgnet.quantize import Steps
 
-LR = 4e-2, 1e-2  # step sizes of matrices and of vectors
+# Step sizes of matrices and of vectors: from random weights, and from trained ones.
+COLD_LR = 4e-2, 1e-2
+WARM_LR = 1.5e-2, 4e-3
 USUAL_STEP = 0.1  # of a quantiser at a price of a bit, in units of the picture
 LEAST_DIFFERENCE = 1 / 32  # of a tensor's size: the narrowest law of its differences from a prior
 
@@ -71,7 +73,7 @@ class Weights:
             self._least = LEAST_DIFFERENCE * (
                 self._means(self._origin**2).sqrt() + LEAST_DIFFERENCE
             )
-        matrices, vectors = LR
+        matrices, vectors = WARM_LR if origins else COLD_LR
         self.optimizer = self._optimizer(names, step, (part * matrices, part * vectors))
 
     def _split(self) -> tuple[Sequence[Tensor], Sequence[Tensor]]:

@@ -8,16 +8,9 @@ import pytest
 import torch
 from grid_cases import picture
 
-from imgnet.grid_state import (
-    BAND_UNIT,
-    ENOUGH_VISITS,
-    LATENT_LR,
-    SHYNESS,
-    TEMPERATURE,
-    GridState,
-)
+from imgnet.grid_state import BAND_UNIT, LATENT_LR, SHYNESS, TEMPERATURE, GridState
 from imgnet.presets import Preset
-from imgnet.priors.choice import FOR_DETAIL, FOR_SMOOTH
+from imgnet.priors.choice import FEW_VISITS, FOR_DETAIL, FOR_SMOOTH
 from imgnet.quantize import Steps
 from imgnet.spec import Spec, usual_grid_sizes
 
@@ -67,7 +60,7 @@ def test_short_fits_stir_up_less_where_a_network_wrote_the_latents(
     cold, smooth, detail = found[:3], found[3:6], found[6:]
     assert cold[0] == cold[1] == cold[2]
     for first in (smooth, detail):
-        assert first[0][2] / first[2][2] == pytest.approx(5 / ENOUGH_VISITS)
+        assert first[0][2] / first[2][2] == pytest.approx(5 / FEW_VISITS)
     assert [lr for lr, _, _ in smooth] == pytest.approx([0.05**SHYNESS, 0.15**SHYNESS, 1])
     assert [lr for lr, _, _ in detail] == pytest.approx([0.05, 0.15, 1])
     assert smooth[0][1] == detail[2][1] == TEMPERATURE[0] > detail[1][1] > detail[0][1]

@@ -6,7 +6,7 @@ from torch import Tensor
 
 from imgnet.codestream import step_size
 from imgnet.grid_model import GridNetwork
-from imgnet.grid_weights import LR, Weights
+from imgnet.grid_weights import COLD_LR, WARM_LR, Weights
 from imgnet.gridstream import LARGEST_INTEGER, step_of
 from imgnet.spec import Spec
 
@@ -64,9 +64,9 @@ def test_weights_stay_within_what_a_file_can_hold(with_prior: bool) -> None:
         )
 
 
-def test_colours_move_in_units_of_the_step() -> None:
-    network, (matrix_lr, vector_lr) = GridNetwork(SPEC), LR
-    for origins in ({}, origins_near(network, 0)):
+def test_colours_move_in_units_of_the_step_and_trained_weights_less() -> None:
+    network = GridNetwork(SPEC)
+    for origins, (matrix_lr, vector_lr) in (({}, COLD_LR), (origins_near(network, 0), WARM_LR)):
         weights = Weights(network, origins, 0.25, part=0.5)
         rates = {
             tensor.data_ptr() + i * tensor.element_size(): group["peak_lr"]
