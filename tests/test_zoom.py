@@ -53,6 +53,16 @@ def test_photographs_come_out_closer_than_by_lanczos(name: str, scale: int) -> N
     assert psnr_db(original, whole(smaller, side, side)) > classical + 0.2
 
 
+@pytest.mark.parametrize("scale", [2, 2.5])
+def test_mirrored_pictures_come_out_mirrored(scale: float) -> None:
+    pixels = photo()[:66, :70]
+    height, width = round(66 * scale), round(70 * scale)
+    drawn = whole(pixels, height, width).astype(int)
+    for down, across in ((-1, 1), (1, -1), (-1, -1)):
+        mirrored = whole(np.ascontiguousarray(pixels[::down, ::across]), height, width)
+        assert np.abs(mirrored[::down, ::across] - drawn).max() <= 1  # a sum in another order
+
+
 @pytest.mark.parametrize("scale", [1.5, 2.25, 3.5])
 def test_other_scales_come_out_closer_too(scale: float) -> None:
     original = photo("astronaut", 252)
