@@ -106,8 +106,8 @@ class ContextModel:
 
     def _bias(self, level: int, index: int, pyramid: int) -> Array:
         """Return what is added to the first layer (E + 2) in a grid; `_laws` rounds down."""
-        where = np.array(place_of(pyramid, level), np.float64)
-        bias = multiply(self._first[:, -2:], where, None, _EXCESS_BITS)
+        where = np.array(place_of(pyramid, level), np.float64)[:, None]
+        bias = multiply(self._first[:, -2:], where, None, _EXCESS_BITS)[:, 0]
         bias[:-2] += self._first_bias
         bias[-2:] += self._last_bias[index]
         bias[-2:] += _HALVES

@@ -5,6 +5,7 @@ from fractions import Fraction
 import numpy as np
 import pytest
 
+from imgnet import fixedpoint
 from imgnet.fixedpoint import FRACTION_BITS, LARGEST_WEIGHT, WEIGHT_BITS, clamp, from_real, multiply
 
 EXACT = 1 << 53  # all whole numbers up to here are floats
@@ -52,6 +53,14 @@ def test_products_are_those_of_integers() -> None:
     got = multiply(*(array.astype(np.float64) for array in (weights, x, bias)))
     assert np.array_equal(got, expected)
     assert np.array_equal(multiply(weights * 1.0, x * 1.0, None, 3), product(weights, x, 3))
+
+
+@pytest.mark.parametrize("part", [1, 100, 1000])
+def test_parts_make_no_difference(part: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    rng = np.random.default_rng(5)
+    weights, x = rng.integers(-9999, 9999, (7, 3)) * 1.0, rng.integers(-999, 999, (3, 50)) * 1.0
+    monkeypatch.setattr(fixedpoint, "_PART", part)
+    assert np.array_equal(multiply(weights, x), product(weights, x))
 
 
 def largest_product(total: int) -> tuple[np.ndarray, np.ndarray]:
