@@ -40,9 +40,8 @@ WIDTH, HEIGHT = 192, 128  # of the part of a picture that is fitted
 PIXELS_PER_STEP = 12288
 BITS_A_WEIGHT = 5.0
 COARSE_LEVEL = 3  # finest one that gates of a region see
-ADAM_LR = 1e-2
-
-Form = Callable[[Spec], GridNetwork]
+LEAST_SIDE = 1 << COARSE_LEVEL + 3  # of a picture with coarser levels
+ADAM_LR = 1e-2  # at most
 
 
 class _Gated(GridNetwork):
@@ -138,43 +137,50 @@ class Flat(GridNetwork):
         return self.mixed(inner.reshape(len(inner), -1)).view(-1, *inner.shape[1:])
 
 
-FORMS: dict[str, Form] = {
-    "ReLU": GridNetwork,
-    "gate of each pixel": PixelGate,
-    "query and key": QueryGate,
-    "gate of the region": RegionGate,
-    "no 3x3 layers": Flat,
-    "context without coarser latents": without_parents,
-    "Adam instead of SOAP": GridNetwork,
-}
-
-
-class _State(GridState):
-    """A fit of some form, whose steps are torch's: compiled ones know the usual network only."""
-
-    def __init__(self, form: str, *args: Any) -> None:
-        self.form = form
-        super().__init__(*args)
-        if form == "Adam instead of SOAP":
-            self.weights.optimizer = _adam(self.weights.optimizer)
-
-    def _network(self) -> GridNetwork:
-        return FORMS[self.form](self.spec)
-
-    def _evaluator(self, picture: Tensor, seen: Tensor | None) -> Evaluator:
-        return GridStep(self.network, self.latents, picture, seen, self.workers)
-
-
-def _adam(soap: SOAP) -> SOAP:
+def adam(soap: SOAP) -> SOAP:
     """Return an optimiser of the same tensors as vectors, which SOAP moves as Adam does."""
     groups = []
     for group in soap.param_groups:
         tensors = [tensor.detach().view(-1) for tensor in group["params"]]
         for tensor, source in zip(tensors, group["params"], strict=True):
             tensor.grad = source.grad.view(-1)
-        step = group["peak_lr"] / max(g["peak_lr"] for g in soap.param_groups)
-        groups.append({"params": tensors, "peak_lr": ADAM_LR * min(1.0, 4 * step)})
+        groups.append({"params": tensors, "peak_lr": min(ADAM_LR, group["peak_lr"])})
     return SOAP(groups, lr=ADAM_LR)
+
+
+@dataclass(frozen=True)
+class Form:
+    """A network and what moves it, made of the usual optimiser."""
+
+    network: Callable[[Spec], GridNetwork] = GridNetwork
+    optimizer: Callable[[SOAP], SOAP] | None = None
+
+
+FORMS = {
+    "ReLU": Form(),
+    "gate of each pixel": Form(PixelGate),
+    "query and key": Form(QueryGate),
+    "gate of the region": Form(RegionGate),
+    "no 3x3 layers": Form(Flat),
+    "context without coarser latents": Form(without_parents),
+    "Adam instead of SOAP": Form(optimizer=adam),
+}
+
+
+class _State(GridState):
+    """A fit of some form, whose steps are torch's: compiled ones know the usual network only."""
+
+    def __init__(self, form: Form, *args: Any) -> None:
+        self.form = form
+        super().__init__(*args)
+        if form.optimizer is not None:
+            self.weights.optimizer = form.optimizer(self.weights.optimizer)
+
+    def _network(self) -> GridNetwork:
+        return self.form.network(self.spec)
+
+    def _evaluator(self, picture: Tensor, seen: Tensor | None) -> Evaluator:
+        return GridStep(self.network, self.latents, picture, seen, self.workers)
 
 
 @dataclass(frozen=True)
@@ -211,13 +217,11 @@ def measure(form: str, name: str, pixels: Samples, quality: float, steps: int) -
     lmbda, preset = price_of_bit(quality), Preset(steps, PIXELS_PER_STEP)
     device = torch.device("cpu")
     with one_thread_workers(device) as (workers, _):
-        state = _State(form, spec, pixels, preset, lmbda, None, workers, device, 0)
+        state = _State(FORMS[form], spec, pixels, preset, lmbda, None, workers, device, 0)
         cost = GridFit(state, Options(preset), lmbda, None, None).trial()
     parameters = sum(parameter.numel() for parameter in state.network.parameters())
-    return Point(
-        *(form, name, quality, cost + lmbda * BITS_A_WEIGHT * parameters / USUAL_PIXELS),
-        parameters,
-    )
+    cost += lmbda * BITS_A_WEIGHT * parameters / USUAL_PIXELS
+    return Point(form, name, quality, cost, parameters)
 
 
 def middle(pixels: Samples) -> Samples:
@@ -262,6 +266,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     points = []
     for path in options.images:
         pixels = middle(read_image(path)[0])
+        if min(pixels.shape[:2]) < LEAST_SIDE:
+            parser.error(f"{path}: both sides must have {LEAST_SIDE} pixels or more")
         for quality in map(float, options.qualities.split(",")):
             for form in FORMS:
                 points.append(measure(form, path.name, pixels, quality, options.steps))

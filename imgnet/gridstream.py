@@ -133,9 +133,7 @@ def _laws_of_levels(
     """Yield the grids (G, height, width) of every level and their laws (G, height * width)."""
     model = _context_model(spec, quantized)
     for level in spec.levels():
-        grids = _grids_of(spec, quantized, level, level)
-        parents = _grids_of(spec, quantized, level, level + 1)
-        assert grids is not None
+        grids, parents = _stacked(spec, quantized, level, level), _parents(spec, quantized, level)
         yield grids, laws_of_level(model.of_level(level, _indices(spec, level)), grids, parents)
 
 
@@ -145,12 +143,14 @@ def _indices(spec: Spec, level: int) -> list[tuple[int, int]]:
     return [(grids.index((pyramid, level)), pyramid) for pyramid in spec.pyramids(level)]
 
 
-def _grids_of(
-    spec: Spec, quantized: Mapping[str, Quantized], level: int, of_level: int
-) -> Integers | None:
-    """Return, of the pyramids that a level has, the grids of another level, if there is one."""
-    if of_level == spec.num_levels:
-        return None
+def _parents(spec: Spec, quantized: Mapping[str, Quantized], level: int) -> Integers | None:
+    """Return the next coarser grids of those of a level, if there are any."""
+    is_coarsest = level == spec.num_levels - 1
+    return None if is_coarsest else _stacked(spec, quantized, level, level + 1)
+
+
+def _stacked(spec: Spec, quantized: Mapping[str, Quantized], level: int, of_level: int) -> Integers:
+    """Return, of the pyramids that a level has, the grids (G, height, width) of some level."""
     names = [latents_name(pyramid, of_level) for pyramid in spec.pyramids(level)]
     return np.stack([quantized[name].values.astype(np.int64) for name in names])
 
@@ -271,7 +271,7 @@ def unpack(spec: Spec, data: bytes, finest: int = 0) -> dict[str, Quantized]:
             model.of_level(level, _indices(spec, level)),
             spec.grid_size(level),
             len(pyramids),
-            _grids_of(spec, quantized, level, level + 1),
+            _parents(spec, quantized, level),
             lambda laws: _read_latents(decoder, laws, strays),
         )
         if np.abs(grids).max() > LARGEST_LATENT:

@@ -8,7 +8,6 @@ import numpy as np
 import pytest
 import torch
 from torch import Tensor
-from torch.nn import functional
 
 from imgnet import grid_kernels, grid_model
 
@@ -69,7 +68,6 @@ def test_doubling(skip: tuple[int, int]) -> None:
     x, taps = tensors([(2, 9, 12), (4,)])
     none = torch.zeros(1)
     phases = torch.stack([torch.cat([taps.flip(0), none]), torch.cat([none, taps])])
-    phases.retain_grad()
     whole = grid_model.doubled(x, taps)[:, skip[0] :, skip[1] :]
     out = np.empty(whole.shape, np.float32)
     fused.doubled(x.detach().numpy(), phases.detach().numpy(), skip, out)
@@ -97,4 +95,4 @@ def test_squared_errors_are_of_clamped_colours_but_slopes_are_not_cut(has_mask: 
     weights = seen if has_mask else torch.ones(3, 4, 5)
     assert total == pytest.approx(float((error.square() * weights).sum()), rel=1e-5)
     np.testing.assert_allclose(own, (2 * 0.25 * error * weights).numpy(), rtol=1e-5, atol=1e-6)
-    assert functional.relu(colours.detach() - 1).any()
+    assert (colours > 1).any()
