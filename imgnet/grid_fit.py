@@ -1,8 +1,8 @@
 """Overfit `grid` to one image.
 
 First the latents are relaxed and move together with the network, each step on some bands of rows.
-Then they are rounded for good, the network's weights get their steps, and the network alone goes on
-through rounded weights, so that what is stored is what was optimised.
+Then they are rounded and the network alone goes on, for what it sees now is what is stored. Last
+its weights get their steps, and are refined in these.
 """
 
 from __future__ import annotations
@@ -37,14 +37,15 @@ from imgnet.steering import (
     within_limits,
 )
 
-FINE = 2  # level up to which latents are decided on when they are rounded; at the end, `COARSE`
+FINE = 2  # level up to which latents are decided on before weights are rounded; then, `COARSE`
 # Of n steps, the last saves about a fifteenth of the cost divided by n, and a round of decisions
 # takes as long as two.
 ROUND_WORTH = 0.15
 GAPS = 10  # times in a schedule that rounded latents are compared with relaxed ones
 MOST_CORRECTIONS = 4
 CORRECTION = 1 / 8  # part of the schedule that goes on after it, to correct that
-AS_AT = 0.7  # part of the schedule whose step sizes a correction has
+AS_AT = 0.7  # part of the schedule whose step sizes a correction has, and where networks settle
+DECIDES_AT = 0.5  # part of the steps on rounded latents
 REPORT_S = 0.1
 LEAST_ERROR = 1e-12
 
@@ -71,6 +72,7 @@ class GridFit:
         self.state, self.options, self.lmbda, self.preset = state, options, lmbda, options.preset
         self.aim, self.steering = aim, steering
         self.steps: Steps = {}
+        self.is_decided = False
         self.started = self.reported = time.monotonic()
 
     def run(self) -> Result:
@@ -78,11 +80,9 @@ class GridFit:
         relaxed = 1 - self.preset.quantized
         while (done := self._done()) < relaxed:
             self._take_step(done, done / relaxed)
-            self._tell()
-        self._round()
+        self.state.latents.round()
         while (done := self._done()) < 1:
-            self._take_network_step(done)
-            self._tell()
+            self._settle((done - relaxed) / self.preset.quantized)
         self._finish()
         return self._corrected(self.aim) if self.aim else self.state.result(self.steps)
 
@@ -107,16 +107,17 @@ class GridFit:
     def _done(self) -> float:
         return self.options.part_done(self.state.step, self.started)
 
-    def _round(self) -> None:
-        """Round the latents for good and choose the steps of the weights."""
-        state = self.state
-        state.latents.round()
-        self.steps = choose_steps(
-            state.spec, state.parameters, state.origins, state.evaluator, self.lmbda
-        )
-        state.weights.limit(self.steps)
-        if self.preset.decisions > 1:
+    def _settle(self, settled: float) -> None:
+        """Move the network as it draws rounded latents; half-way, decide on these.
+
+        Args:
+            settled: Part 0..1 of the steps on rounded latents that lies behind.
+        """
+        if settled >= DECIDES_AT and not self.is_decided and self.preset.decisions > 1:
+            self.is_decided = True
             self._decide(FINE)
+        self.state.take_network_step(AS_AT + (1 - AS_AT) * settled, self.lmbda)
+        self._tell()
 
     def _decide(self, coarsest: int) -> None:
         """Move rounded latents of levels up to one by whole numbers where that is cheaper."""
@@ -127,11 +128,16 @@ class GridFit:
         decisions = Decisions(
             *(state.latents, state.evaluator, self.lmbda, size, worth), go_on=self._has_time
         )
-        with rounded(state.parameters, self.steps, state.origins):
+        with rounded({n: state.parameters[n] for n in self.steps}, self.steps, state.origins):
             decisions.make(coarsest)
 
     def _finish(self) -> None:
-        """Decide on latents and refine weights in turns: each is for what the others are."""
+        """Round the weights, then decide on latents and refine weights in turns."""
+        state = self.state
+        self.steps = choose_steps(
+            state.spec, state.parameters, state.origins, state.evaluator, self.lmbda
+        )
+        state.weights.limit(self.steps)
         for _ in range(max(1, self.preset.decisions - 1)):
             if self.preset.decisions:
                 self._decide(COARSE)
@@ -165,22 +171,23 @@ class GridFit:
     def _correct(self, lmbda: float) -> None:
         self.lmbda = lmbda
         more = max(8, round(CORRECTION * self.preset.steps))
-        self._repeat(lambda: self._take_step(AS_AT, AS_AT), more)
-        self._round()
-        self._repeat(lambda: self._take_network_step(AS_AT), more // 4)
+        self._repeat(lambda _: self._take_step(AS_AT, AS_AT), more)
+        self.state.latents.round()
+        self.steps, self.is_decided = {}, False
+        self._repeat(self._settle, more // 4)
         self._finish()
 
-    def _repeat(self, take_step: Callable[[], None], steps: int) -> None:
-        for _ in range(steps):
+    def _repeat(self, take_step: Callable[[float], None], steps: int) -> None:
+        for i in range(steps):
             if not self._has_time():
                 return
-            take_step()
-            self._tell()
+            take_step(i / steps)
 
     def _take_step(self, done: float, relaxed_done: float) -> None:
         rows = self.state.take_step(done, relaxed_done, self.lmbda)
         if self.steering is not None:
             self._steer(self.steering, rows, relaxed_done)
+        self._tell()
 
     def _steer(self, steering: Steering, rows: Rows, relaxed_done: float) -> None:
         """Bring the price of a bit to where the file becomes what was asked for."""
@@ -192,9 +199,6 @@ class GridFit:
             state.latents.round()
             steering.compare(*state.measure())
         self.lmbda = steering.price(self.lmbda)
-
-    def _take_network_step(self, done: float) -> None:
-        self.state.take_network_step(done, self.lmbda, self.steps)
 
     def _tell(self) -> None:
         options, state, now = self.options, self.state, time.monotonic()

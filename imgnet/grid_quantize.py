@@ -17,7 +17,7 @@ from imgnet.gridstream import LARGEST_INTEGER, MOST_FRACTION_BITS, law_of, step_
 from imgnet.quantize import Steps, quantize, rounded
 from imgnet.spec import Spec
 
-FIRST_STEP = 1 / 16  # of the root mean square of a tensor, where its search begins
+FIRST_STEP = 1 / 64  # of the root mean square of a tensor, where its search begins
 MOST_PIXELS = 3 << 14  # that the search looks at
 _CODABLE = LARGEST_INTEGER - 1
 MOST_BIAS_BITS = 12  # biases are added to activations, which are multiples of 2**-12

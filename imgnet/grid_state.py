@@ -144,12 +144,10 @@ class GridState:
         self.step += 1
         return rows[0]
 
-    def take_network_step(self, done: float, lmbda: float, steps: Steps) -> None:
-        """Move the network once, as its rounded weights draw rounded latents."""
-        with rounded(self.parameters, steps, self.origins):
-            self._evaluate(self._next_rows(), lmbda)
+    def take_network_step(self, done: float, lmbda: float) -> None:
+        """Move the network once, as it draws latents that stay as they are; see `take_step`."""
+        self._evaluate(self._next_rows(), lmbda)
         self._move_network(done, lmbda)
-        self.weights.limit(steps)
         self.step += 1
 
     def measure(self) -> tuple[float, float]:

@@ -11,7 +11,6 @@ from grid_cases import picture
 from imgnet.grid_state import BAND_UNIT, LATENT_LR, SHYNESS, TEMPERATURE, GridState
 from imgnet.presets import Preset
 from imgnet.priors.choice import FEW_VISITS, FOR_DETAIL, FOR_SMOOTH
-from imgnet.quantize import Steps
 from imgnet.spec import Spec, usual_grid_sizes
 
 pytestmark = pytest.mark.usefixtures("one_thread")
@@ -91,11 +90,10 @@ def test_a_seed_gives_the_same_state_again(workers: ThreadPoolExecutor) -> None:
 
 
 def test_network_steps_leave_latents_as_they_are(state: GridState) -> None:
-    steps: Steps = dict.fromkeys(state.parameters, 100)
     state.latents.round()
     latents = state.latents.relaxed.clone()
     before = {name: weight.detach().clone() for name, weight in state.parameters.items()}
-    state.take_network_step(0.5, LMBDA, steps)
+    state.take_network_step(0.5, LMBDA)
     assert torch.equal(state.latents.relaxed, latents)
     assert any(not torch.equal(w, before[name]) for name, w in state.parameters.items())
 
