@@ -14,7 +14,7 @@ from imgnet import grid_quantize, gridstream
 from imgnet.analysis import start_cold
 from imgnet.codestream import step_size
 from imgnet.grid_quantize import (
-    FIRST_STEP,
+    FIRST_STEPS,
     MOST_BIAS_BITS,
     MOST_PIXELS,
     _descend,
@@ -104,7 +104,7 @@ def test_rounding_costs_little_at_the_chosen_steps(evaluator: GridStep) -> None:
 def test_the_search_begins_where_integers_can_be_coded(
     values: list[float], least: int, most: int
 ) -> None:
-    bits = _first_bits(torch.tensor(values), 12, FIRST_STEP)
+    bits = _first_bits(torch.tensor(values), 12, FIRST_STEPS[1])
     assert least <= bits <= most
 
 
@@ -120,7 +120,7 @@ def test_the_search_begins_finer_where_bits_are_next_to_nothing(
 
     monkeypatch.setattr(grid_quantize, "_first_bits", first_bits)
     chosen(evaluator, lmbda)
-    assert begun == {FIRST_STEP * part}
+    assert begun == {first_step * part for first_step in FIRST_STEPS}
 
 
 @pytest.mark.parametrize("start", [0, 3, 6, 12])
