@@ -45,7 +45,6 @@ GAPS = 10  # times in a schedule that rounded latents are compared with relaxed 
 MOST_CORRECTIONS = 4
 CORRECTION = 1 / 8  # part of the schedule that goes on after it, to correct that
 AS_AT = 0.7  # part of the schedule whose step sizes a correction has, and where networks settle
-DECIDES_AT = 0.5  # part of the steps on rounded latents
 REPORT_S = 0.1
 LEAST_ERROR = 1e-12
 
@@ -72,17 +71,20 @@ class GridFit:
         self.state, self.options, self.lmbda, self.preset = state, options, lmbda, options.preset
         self.aim, self.steering = aim, steering
         self.steps: Steps = {}
-        self.is_decided = False
         self.started = self.reported = time.monotonic()
 
     def run(self) -> Result:
         """Go through the schedule and return what is to be stored."""
         relaxed = 1 - self.preset.quantized
-        while (done := self._done()) < relaxed:
-            self._take_step(done, done / relaxed)
+        self._go_on_until(relaxed, lambda done: self._take_step(done, done / relaxed))
         self.state.latents.round()
-        while (done := self._done()) < 1:
-            self._settle((done - relaxed) / self.preset.quantized)
+
+        def settle(done: float) -> None:
+            self._take_network_step((done - relaxed) / self.preset.quantized)
+
+        self._go_on_until((1 + relaxed) / 2, settle)
+        self._decide_early()
+        self._go_on_until(1.0, settle)
         self._finish()
         return self._corrected(self.aim) if self.aim else self.state.result(self.steps)
 
@@ -99,25 +101,30 @@ class GridFit:
         return error + self.lmbda * bits
 
     def _rehearse(self) -> tuple[float, float]:
-        while (done := self._done()) < 1:
-            self._take_step(done, done)
+        self._go_on_until(1.0, lambda done: self._take_step(done, done))
         self.state.latents.round()
         return self.state.measure()
+
+    def _go_on_until(self, end: float, take_step: Callable[[float], None]) -> None:
+        """Take steps, each told which part of the schedule is done, up to some part of it."""
+        while (done := self._done()) < end:
+            take_step(done)
 
     def _done(self) -> float:
         return self.options.part_done(self.state.step, self.started)
 
-    def _settle(self, settled: float) -> None:
-        """Move the network as it draws rounded latents; half-way, decide on these.
+    def _take_network_step(self, settled: float) -> None:
+        """Move the network as it draws rounded latents.
 
         Args:
-            settled: Part 0..1 of the steps on rounded latents that lies behind.
+            settled: Part 0..1 of such steps that lies behind.
         """
-        if settled >= DECIDES_AT and not self.is_decided and self.preset.decisions > 1:
-            self.is_decided = True
-            self._decide(FINE)
         self.state.take_network_step(AS_AT + (1 - AS_AT) * settled, self.lmbda)
         self._tell()
+
+    def _decide_early(self) -> None:
+        if self.preset.decisions > 1:
+            self._decide(FINE)
 
     def _decide(self, coarsest: int) -> None:
         """Move rounded latents of levels up to one by whole numbers where that is cheaper."""
@@ -173,8 +180,10 @@ class GridFit:
         more = max(8, round(CORRECTION * self.preset.steps))
         self._repeat(lambda _: self._take_step(AS_AT, AS_AT), more)
         self.state.latents.round()
-        self.steps, self.is_decided = {}, False
-        self._repeat(self._settle, more // 4)
+        self.steps = {}
+        self._repeat(lambda part: self._take_network_step(part / 2), more // 8)
+        self._decide_early()
+        self._repeat(lambda part: self._take_network_step((1 + part) / 2), more // 8)
         self._finish()
 
     def _repeat(self, take_step: Callable[[float], None], steps: int) -> None:

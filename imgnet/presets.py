@@ -19,10 +19,10 @@ class Preset:
     Attributes:
         steps: Optimiser steps in all, for a large network.
         pixels_per_step: Pixels that one step sees.
-        quantized: Last part of the steps, 0..1, that is taken on rounded weights, or of
-            `grid` the latents.
-        decisions: How often the latents of `grid` are decided on: at the end, from 2 on when they
-            are rounded, too, and from 3 on several times at the end.
+        quantized: Last part of the steps, 0..1, that is taken on rounded weights; in `grid`, on
+            rounded latents.
+        decisions: How often the latents of `grid` are decided on: at the end, from 2 on half-way
+            through that part, too, and from 3 on several times at the end.
         refinements: How often its weights are refined behind decisions at the end.
     """
 
