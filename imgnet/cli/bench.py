@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 
 def bench(
-    images: Annotated[list[Path], typer.Argument(metavar="IMAGE", help="Images to encode.")],
+    images: Annotated[list[Path], typer.Argument(metavar="IMAGE...", help="Images to encode.")],
     model: options.Model = "grid",
     qualities: Annotated[
         str | None, typer.Option(metavar="LIST", help=f"0..100, such as {QUALITIES}.")

@@ -23,7 +23,7 @@ MAX_DIM, MAX_LAYERS = 4096, 64  # limits of the file format
 
 
 def encode(
-    inputs: Annotated[list[str], typer.Argument(metavar="IMAGE", help="Images; - for stdin.")],
+    inputs: Annotated[list[str], typer.Argument(metavar="IMAGE...", help="Images; - for stdin.")],
     output: options.Output = None,
     recursive: Annotated[
         bool, typer.Option("-r", "--recursive", help="Take the images of folders, tree and all.")

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 
 def info(
-    inputs: Annotated[list[str], typer.Argument(metavar="FILE", help="Files made by encode.")],
+    inputs: Annotated[list[str], typer.Argument(metavar="FILE...", help="Files made by encode.")],
     as_json: options.Json = False,
     as_dot: Annotated[
         bool, typer.Option("--dot", help="Print the network as a Graphviz graph.")

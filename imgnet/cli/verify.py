@@ -15,7 +15,7 @@ from imgnet.errors import FormatError
 
 
 def verify(
-    inputs: Annotated[list[str], typer.Argument(metavar="FILE", help="Files made by encode.")],
+    inputs: Annotated[list[str], typer.Argument(metavar="FILE...", help="Files made by encode.")],
     quiet: options.Quiet = False,
 ) -> int:
     """Check that each .inr file decodes to its very pixels.
