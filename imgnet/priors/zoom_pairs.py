@@ -20,8 +20,8 @@ from imgnet.pixels import Pixels
 
 SIZES = {1.0: 0.4, 0.8: 0.2, 0.64: 0.2, 0.5: 0.2}  # of the photograph, and how often they are taken
 AREA_MEANS = 0.85  # how often they are what makes a piece smaller
-UNTOUCHED, NOISY, JPEG = 0.35, 0.2, 0.1  # how often pieces are that; the rest are AVIF
-WHOLE_SCALES = {2: 0.45, 3: 0.3, 4: 0.25}
+UNTOUCHED, NOISY, JPEG = 0.45, 0.1, 0.1  # how often pieces are that; the rest are AVIF
+WHOLE_SCALES = {2: 0.65, 3: 0.2, 4: 0.15}
 WHOLE = 0.65  # how often a scale is one of them; else it lies anywhere in 1..4
 
 Pyramid = list[Pixels]  # a photograph in all `SIZES`
@@ -117,7 +117,7 @@ def _degraded(levels: Array, rng: np.random.Generator) -> Pixels:
     """Round levels (H, W, 3), of which most get the faults of a decoded picture."""
     kind = rng.random()
     is_noisy = UNTOUCHED <= kind < UNTOUCHED + NOISY
-    noise = rng.normal(0, rng.uniform(0.5, 3), levels.shape) if is_noisy else 0
+    noise = rng.normal(0, rng.uniform(0.5, 2), levels.shape) if is_noisy else 0
     pixels: Pixels = np.rint(levels + noise).clip(0, 255).astype(np.uint8)
     if kind < UNTOUCHED + NOISY:
         return pixels
