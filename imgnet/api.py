@@ -14,7 +14,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from imgnet.container import Encoded, from_bytes, looks_encoded, to_bytes
-from imgnet.encoding import previews
 from imgnet.errors import FormatError, InputError, UsageError
 from imgnet.fitting import Options, Report, Result
 from imgnet.geometry import Crop, Size
@@ -26,11 +25,9 @@ from imgnet.pixels import write_atomically
 from imgnet.presets import preset
 from imgnet.profile import DTYPES, Original, Samples
 from imgnet.progress import Progress
-from imgnet.psnr_search import encoder_of
 from imgnet.rate import Request, Shape
 from imgnet.render import render
 from imgnet.synthesis import draw, eight_bits
-from imgnet.targets import checked
 
 WRONG_PIXELS = (
     "decodes to other pixels than its encoder saw; "
@@ -97,6 +94,11 @@ def encode(
         InputError: The image or the mask cannot be read.
         TargetError: The target is out of reach; its `best` is the encoded image nearest to it.
     """
+    # Those who only decode do without these.
+    from imgnet.encoding import previews
+    from imgnet.psnr_search import encoder_of
+    from imgnet.targets import checked
+
     started = time.monotonic()
     if seed < 0:
         raise UsageError(f"seed {seed} is below 0")
