@@ -9,9 +9,7 @@ products, floors, clamps and ReLUs lie between latents and pixels, all on whole 
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping
-from concurrent.futures import ThreadPoolExecutor
 from math import prod
 
 import numpy as np
@@ -21,6 +19,7 @@ from imgnet.context import LARGEST_LATENT
 from imgnet.fixedpoint import FRACTION_BITS, WEIGHT_BITS, clamp, from_real, multiply
 from imgnet.profile import DTYPES, Samples
 from imgnet.spec import UPSAMPLING_TAPS, Spec, edge_margin, latents_name
+from imgnet.threads import on_all_cores
 
 Array = NDArray[np.float64]
 
@@ -62,9 +61,7 @@ def draw(
             features = np.concatenate([missing, _as_if_doubled(weights, features, level)])
         pixels[top:bottom] = _to_pixels(_colours(spec, weights, features), depth)
 
-    with ThreadPoolExecutor(os.cpu_count()) as workers:
-        for _ in workers.map(draw_band, range(0, height, rows)):  # to see what they raise
-            pass
+    on_all_cores(draw_band, range(0, height, rows))
     return pixels
 
 

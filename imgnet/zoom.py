@@ -8,9 +8,7 @@ pictures; what was there nobody knows.
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
 from itertools import product
 from math import log2
 
@@ -18,6 +16,7 @@ import numpy as np
 
 from imgnet.cells import TERMS, Array, Axis, Cells
 from imgnet.profile import Samples
+from imgnet.threads import on_all_cores
 from imgnet.zoom_network import COLOURS, load_network
 
 Tile = tuple[range, range]  # rows and columns of native pixels
@@ -55,10 +54,7 @@ def zoomed(pixels: Samples, y: Axis, x: Axis) -> Samples:
         part = drawn[_within(columns, begins[1]), _within(rows, begins[0])].transpose(1, 0, 2)
         result[_within(rows), _within(columns)] = np.rint(part).clip(0, _peak(pixels))
 
-    tiles = product(_parts(y, pixels.shape[0]), _parts(x, pixels.shape[1]))
-    with ThreadPoolExecutor(os.cpu_count()) as workers:
-        for _ in workers.map(draw, tiles):  # to see what they raise
-            pass
+    on_all_cores(draw, product(_parts(y, pixels.shape[0]), _parts(x, pixels.shape[1])))
     return result
 
 

@@ -9,11 +9,11 @@ many dB closer to them the network draws than Lanczos-3 does. Every step has ran
 own, so that a run that was stopped goes on from its checkpoint as if it had not been.
 
 The prior z2-15d1970e was trained on 32 photographs of about a megapixel in 31,000 steps, the first
-20,000 of them with factors of 2, 3 and 4 at 0.45, 0.3 and 0.25 of the whole ones, in 75 minutes of
+20,000 of them with factors of 2, 3 and 4 at 0.45, 0.3 and 0.25 of the whole ones, in 83 minutes of
 one core beside other programs. It comes closer to 8 further photographs than Lanczos-3 by 1.71,
 1.45 and 1.27 dB at factors of 2, 3 and 4, without mirror images; after 6,000 steps of these, it was
-by 1.23, 0.95 and 0.73 dB. One with 40 channels and six layers, instead of 32 and five, was
-behind it after ten minutes.
+by 1.23, 0.95 and 0.73 dB. One with 40 channels and six layers, instead of 32 and five, had a
+higher cost after ten minutes.
 """
 
 from __future__ import annotations
