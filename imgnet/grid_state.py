@@ -21,7 +21,6 @@ from imgnet.grid_weights import Weights, pace
 from imgnet.latents import LatentGrids
 from imgnet.presets import Preset
 from imgnet.priors import origins
-from imgnet.priors.choice import FEW_VISITS
 from imgnet.profile import Samples
 from imgnet.quantize import Steps, quantize, rounded
 from imgnet.spec import Spec
@@ -35,6 +34,7 @@ LATENT_LR = 0.1
 # Fits that see their pixels less often cannot calm down what they have stirred up: trained networks
 # move by less, and so do latents; where a network wrote these, by much less, and with less noise.
 MANY_VISITS = 100
+FEW_VISITS = 20  # below which trained networks do so, and written latents have less noise
 SHYNESS = 0.3  # power of the visits with which other latents move; with written ones it is 1
 WARM_UP = 20  # steps
 TEMPERATURE = (0.35, 0.08)  # of the soft rounding, from the first step to the last

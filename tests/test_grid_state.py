@@ -8,9 +8,9 @@ import pytest
 import torch
 from grid_cases import picture
 
-from imgnet.grid_state import BAND_UNIT, LATENT_LR, SHYNESS, TEMPERATURE, GridState
+from imgnet.grid_state import BAND_UNIT, FEW_VISITS, LATENT_LR, SHYNESS, TEMPERATURE, GridState
 from imgnet.presets import Preset
-from imgnet.priors.choice import FEW_VISITS, FOR_DETAIL, FOR_SMOOTH
+from imgnet.priors.choice import FOR_DETAIL, FOR_SMOOTH
 from imgnet.spec import Spec, usual_grid_sizes
 
 pytestmark = pytest.mark.usefixtures("one_thread")

@@ -24,15 +24,8 @@ def usual(width: int, height: int, **changes: int) -> Spec:
 def test_detailed_and_smooth_pictures_have_priors_of_their_own() -> None:
     smooth = np.broadcast_to(np.linspace(0, 255, 96)[:, None], (64, 96, 3)).astype(np.uint8)
     for pixels, prior in ((NOISE, FOR_DETAIL), (smooth, FOR_SMOOTH)):
-        spec = starting_from_prior(usual(96, 64), pixels, 1e-3, 100.0)
+        spec = starting_from_prior(usual(96, 64), pixels, 1e-3)
         assert (spec.prior, spec.band) == (prior, priors.band_of(1e-3))
-
-
-def test_short_fits_start_where_a_network_writes_their_latents() -> None:
-    flat = np.full((64, 96, 3), 90, np.uint8)
-    fits = [(1e-3, 19.0), (1e-3, 87.0), (1e-2, 19.0)]  # price of a bit, visits
-    found = [starting_from_prior(usual(96, 64), flat, *fit).prior for fit in fits]
-    assert found == [FOR_DETAIL, FOR_SMOOTH, FOR_SMOOTH]
 
 
 def test_detail_is_what_bits_are_worth() -> None:
@@ -44,13 +37,13 @@ def test_detail_is_what_bits_are_worth() -> None:
 
 def test_a_network_of_another_shape_starts_without_a_prior() -> None:
     spec = usual(96, 64, dim_hidden=31)
-    assert starting_from_prior(spec, NOISE, 1e-3, 100.0) is spec
+    assert starting_from_prior(spec, NOISE, 1e-3) is spec
 
 
 def test_the_finest_pictures_start_without_a_prior() -> None:
     spec = usual(96, 64)
-    assert starting_from_prior(spec, NOISE, LEAST_PRICE, 100.0).prior == FOR_DETAIL
-    assert starting_from_prior(spec, NOISE, 0.99 * LEAST_PRICE, 100.0) is spec
+    assert starting_from_prior(spec, NOISE, LEAST_PRICE).prior == FOR_DETAIL
+    assert starting_from_prior(spec, NOISE, 0.99 * LEAST_PRICE) is spec
 
 
 @pytest.mark.parametrize("size", [(1, 1), (1, 7), (8, 1), (5, 3)])

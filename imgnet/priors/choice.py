@@ -16,25 +16,20 @@ from imgnet.spec import Spec
 FOR_DETAIL, FOR_SMOOTH = "p4-8888ada4", "p2-cb609818"
 DETAILED = 0.02  # part of the samples that make a picture a detailed one
 LEAST_PRICE = 8e-5  # of a bit, below which fits that start from random weights end better
-FEW_VISITS = 20  # of each pixel: in so short a fit the second does not get over its beginning,
-DEAR = 8e-3  # but where a bit costs so much, it does
 DEADZONE = 0.75  # steps from the mean of their neighbours, up to which samples are no detail
 
 
-def starting_from_prior(spec: Spec, pixels: Samples, lmbda: float, visits: float) -> Spec:
+def starting_from_prior(spec: Spec, pixels: Samples, lmbda: float) -> Spec:
     """Return a network with the prior for a picture and a price of a bit, if one is of use.
 
     Args:
         spec: Shape of the network.
         pixels: (H, W, C) colours.
         lmbda: Price of a bit a pixel, in squared error of colours in 0..1.
-        visits: How often the fit sees each pixel.
     """
     if lmbda < LEAST_PRICE or not has_shape_of_priors(spec):
         return spec
-    has_time = visits > FEW_VISITS or lmbda > DEAR
-    is_smooth = has_time and detail(pixels, lmbda) <= DETAILED
-    prior = FOR_SMOOTH if is_smooth else FOR_DETAIL
+    prior = FOR_SMOOTH if detail(pixels, lmbda) <= DETAILED else FOR_DETAIL
     return replace(spec, prior=prior, band=band_of(lmbda))
 
 
