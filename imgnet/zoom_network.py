@@ -18,7 +18,7 @@ from safetensors.numpy import load
 
 from imgnet.cells import Array
 
-CURRENT = "z2-15d1970e"
+CURRENT = "z3-3ed6fe9d"
 FOLDER = Path(__file__).parent / "priors" / "zoom"
 COLOURS = 3  # of the pictures that it reads
 FIRST_KERNEL, KERNEL = 5, 3  # sides of the first layer and of those behind it

@@ -1,9 +1,10 @@
 """Pairs to train the zoom prior with: a piece of a photograph, and what it looks like smaller.
 
 Photographs of a camera are less sharp, pixel by pixel, than those that were made smaller since, so
-that pieces come from both. A smaller piece mostly has the means of areas, and now and then what
-another filter gives. Most have gone through a codec of high quality or have some noise, as decoded
-pictures do, but are still to become the large piece as it was.
+that pieces come from a photograph as it is, made smaller and made larger. A smaller piece mostly
+has the means of areas, and now and then what another filter gives. Most have gone through a codec
+of high quality or have some noise, as decoded pictures do, but are still to become the large piece
+as it was.
 """
 
 from __future__ import annotations
@@ -18,9 +19,10 @@ from PIL import Image
 from imgnet.cells import Array, Axis
 from imgnet.pixels import Pixels
 
-SIZES = {1.0: 0.4, 0.8: 0.2, 0.64: 0.2, 0.5: 0.2}  # of the photograph, and how often they are taken
+# Of the photograph, and how often they are taken.
+SIZES = {1.0: 0.25, 1.5: 0.15, 1.25: 0.2, 0.8: 0.15, 0.64: 0.15, 0.5: 0.1}
 AREA_MEANS = 0.85  # how often they are what makes a piece smaller
-UNTOUCHED, NOISY, JPEG = 0.45, 0.1, 0.1  # how often pieces are that; the rest are AVIF
+UNTOUCHED, NOISY, JPEG = 0.4, 0.1, 0.1  # how often pieces are that; the rest are AVIF
 WHOLE_SCALES = {2: 0.65, 3: 0.2, 4: 0.15}
 WHOLE = 0.65  # how often a scale is one of them; else it lies anywhere in 1..4
 
@@ -33,7 +35,7 @@ def pyramid(pixels: Pixels) -> Pyramid:
     """Return a photograph (H, W, 3) in all sizes that pieces are taken from.
 
     >>> [picture.shape for picture in pyramid(np.zeros((50, 100, 3), np.uint8))][:2]
-    [(50, 100, 3), (40, 80, 3)]
+    [(50, 100, 3), (75, 150, 3)]
     """
     image = Image.fromarray(pixels)
     sizes = [(round(image.width * factor), round(image.height * factor)) for factor in SIZES]
