@@ -76,14 +76,16 @@ def encode_grid(request: Request, spec: Spec, original: Original, options: Optio
     with holding_back():
         from imgnet.grid_fit import fit_grid, pilot_grid, trial_grid
 
+    def with_prior(lmbda: float, options: Options) -> Spec:
+        return starting_from_prior(spec, pixels, lmbda, options.preset.visits(num_pixels))
+
     def pilot(lmbda: float, options: Options) -> float:
-        begun = starting_from_prior(spec, pixels, lmbda)
-        return pilot_grid(begun, pixels, options, lmbda, seen)
+        return pilot_grid(with_prior(lmbda, options), pixels, options, lmbda, seen)
 
     lmbda, began, aim = price_of_bit(quality), time.monotonic(), aim_of(options, pixels, seen)
     if aim is not None:
         lmbda = price_to_begin_with(pilot, lmbda, options)
-    begun = starting_from_prior(spec, pixels, lmbda)
+    begun = with_prior(lmbda, options)
     if seen is None:
         trial = partial(trial_grid, lmbda=lmbda)
         begun = with_best_prior(begun, pixels, options.in_time(began, 1.0), lmbda, trial)
@@ -105,7 +107,7 @@ def _options_of_grid(request: Request, spec: Spec, original: Original, options: 
         if request.weights != "coded":
             raise UsageError("--weights float16 and float32 of grid have no target size")
         # The longest of all headers names a prior, and one of its bands that has two digits.
-        longest = starting_from_prior(spec, original.pixels, price_of_band(NUM_BANDS - 1))
+        longest = starting_from_prior(spec, original.pixels, price_of_band(NUM_BANDS - 1), 0.0)
         budget = target - _overhead(longest, original.profile, target)
         options = replace(options, budget_bytes=max(budget, gridstream.least_bytes(spec)))
     preset = options.preset.covering(num_pixels)

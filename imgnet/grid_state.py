@@ -21,6 +21,7 @@ from imgnet.grid_weights import Weights, pace
 from imgnet.latents import LatentGrids
 from imgnet.presets import Preset
 from imgnet.priors import origins
+from imgnet.priors.choice import FEW_VISITS
 from imgnet.profile import Samples
 from imgnet.quantize import Steps, quantize, rounded
 from imgnet.spec import Spec
@@ -32,10 +33,10 @@ except ImportError:  # Numba, which is not to be had for every Python and every 
 
 LATENT_LR = 0.1
 # Fits that see their pixels less often cannot calm down what they have stirred up: trained networks
-# move by less, and so do latents; where a network wrote these, by much less, and with less noise.
+# move by less, and so do latents. Where a network wrote these, they move by much less and are
+# relaxed less; others have less noise, and no time to lose.
 MANY_VISITS = 100
-FEW_VISITS = 20  # below which trained networks do so, and written latents have less noise
-SHYNESS = 0.3  # power of the visits with which other latents move; with written ones it is 1
+SHYNESS = 0.1  # power of the visits with which other latents move; with written ones it is 1
 WARM_UP = 20  # steps
 TEMPERATURE = (0.35, 0.08)  # of the soft rounding, from the first step to the last
 NOISE = (0.22, 0.15)
@@ -78,7 +79,8 @@ class GridState:
         self.latents = LatentGrids(spec, device, self.generator)
         self.origins = {n: torch.from_numpy(a).to(device) for n, a in origins(spec).items()}
         visits = preset.visits(spec.width * spec.height)
-        self.latent_lr, self.temperature = LATENT_LR, TEMPERATURE
+        self.latent_lr, self.warm_up = LATENT_LR, WARM_UP
+        self.temperature, self.noise = TEMPERATURE, NOISE
         step = self._start(picture if mask is None else filled(picture, mask > 0), lmbda, visits)
         self.evaluator = self._evaluator(picture, mask)
         part = min(1.0, visits / FEW_VISITS) if self.origins else 1.0
@@ -107,10 +109,15 @@ class GridState:
 
     def _calm(self, visits: float, is_written: bool) -> None:
         """Let latents be stirred up no more than so many visits can calm down."""
-        self.latent_lr *= min(1.0, visits / MANY_VISITS) ** (1.0 if is_written else SHYNESS)
+        part = min(1.0, visits / MANY_VISITS)
+        self.latent_lr *= part ** (1.0 if is_written else SHYNESS)
         if is_written:
             first, last = TEMPERATURE
             self.temperature = last + (first - last) * min(1.0, visits / FEW_VISITS), last
+        else:
+            first, last = NOISE
+            self.noise = last + (first - last) * part, last
+            self.warm_up = max(1, round(WARM_UP * part))
 
     def _network(self) -> GridNetwork:
         return GridNetwork(self.spec)
@@ -134,7 +141,7 @@ class GridState:
         """
         rows = self._next_rows()
         parts = self._parts(rows)
-        temperature, noise = (a + (b - a) * relaxed_done for a, b in (self.temperature, NOISE))
+        temperature, noise = (a + (b - a) * relaxed_done for a, b in (self.temperature, self.noise))
         self.latents.relax(temperature, noise, [part for part, _ in parts], self.workers)
         self._evaluate(rows, lmbda)
         lr = self.latent_lr * self._slowdown(relaxed_done)
@@ -167,7 +174,7 @@ class GridState:
             self.weights.move(self._slowdown(done), price)
 
     def _slowdown(self, done: float) -> float:
-        return min(1.0, (self.step + 1) / WARM_UP) * (1 + cos(pi * done)) / 2
+        return min(1.0, (self.step + 1) / self.warm_up) * (1 + cos(pi * done)) / 2
 
     def _next_rows(self) -> list[Rows]:
         """Return one of the bands of rows, each of them once before any comes again."""

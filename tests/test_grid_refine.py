@@ -27,7 +27,7 @@ def state(request: pytest.FixtureRequest) -> Iterator[GridState]:
     """A fit of few steps, its latents rounded."""
     spec = Request("grid").spec((PIXELS.shape[1], PIXELS.shape[0]), 3)
     if request.param != "cold":
-        spec = starting_from_prior(spec, PIXELS, LMBDA)
+        spec = starting_from_prior(spec, PIXELS, LMBDA, 100.0)
         assert spec.prior
     with ThreadPoolExecutor(1) as workers:
         common = PIXELS, Preset(40, 8192), LMBDA, None, workers, torch.device("cpu"), 0

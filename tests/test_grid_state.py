@@ -8,9 +8,17 @@ import pytest
 import torch
 from grid_cases import picture
 
-from imgnet.grid_state import BAND_UNIT, FEW_VISITS, LATENT_LR, SHYNESS, TEMPERATURE, GridState
+from imgnet.grid_state import (
+    BAND_UNIT,
+    LATENT_LR,
+    NOISE,
+    SHYNESS,
+    TEMPERATURE,
+    WARM_UP,
+    GridState,
+)
 from imgnet.presets import Preset
-from imgnet.priors.choice import FOR_DETAIL, FOR_SMOOTH
+from imgnet.priors.choice import FEW_VISITS, FOR_DETAIL, FOR_SMOOTH
 from imgnet.spec import Spec, usual_grid_sizes
 
 pytestmark = pytest.mark.usefixtures("one_thread")
@@ -55,14 +63,18 @@ def test_short_fits_stir_up_less_where_a_network_wrote_the_latents(
             preset, cpu = Preset(steps, 96 * 64), torch.device("cpu")
             state = GridState(spec, picture(96, 64), preset, LMBDA, None, workers, cpu, 0)
             rates = [group["peak_lr"] for group in state.weights.optimizer.param_groups]
-            found.append((state.latent_lr / LATENT_LR, state.temperature[0], max(rates)))
+            starts = state.temperature[0], state.noise[0], state.warm_up
+            found.append((state.latent_lr / LATENT_LR, starts, max(rates)))
     cold, smooth, detail = found[:3], found[3:6], found[6:]
     assert cold[0] == cold[1] == cold[2]
     for first in (smooth, detail):
         assert first[0][2] / first[2][2] == pytest.approx(5 / FEW_VISITS)
     assert [lr for lr, _, _ in smooth] == pytest.approx([0.05**SHYNESS, 0.15**SHYNESS, 1])
     assert [lr for lr, _, _ in detail] == pytest.approx([0.05, 0.15, 1])
-    assert smooth[0][1] == detail[2][1] == TEMPERATURE[0] > detail[1][1] > detail[0][1]
+    hot, noisy, slow = zip(*(starts for _, starts, _ in found), strict=True)
+    assert hot[3] == hot[5] == hot[8] == TEMPERATURE[0] > hot[7] > hot[6]
+    assert noisy[0] == noisy[6] == noisy[5] == NOISE[0] > noisy[4] > noisy[3]
+    assert slow[0] == slow[6] == slow[5] == WARM_UP > slow[4] > slow[3] == 1
 
 
 def test_steps_make_a_picture_cheaper(state: GridState) -> None:
