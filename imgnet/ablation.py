@@ -21,6 +21,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from imgnet.detail import with_needed_levels
 from imgnet.device import one_thread_workers
 from imgnet.fitting import Options
 from imgnet.grid_cuts import Evaluator
@@ -213,8 +214,9 @@ def measure(form: str, name: str, pixels: Samples, quality: float, steps: int) -
         steps: Of the fit.
     """
     height, width, channels = pixels.shape
-    spec = Request("grid", quality=quality).spec((width, height), channels)
     lmbda, preset = price_of_bit(quality), Preset(steps, PIXELS_PER_STEP)
+    spec = Request("grid", quality=quality).spec((width, height), channels)
+    spec = with_needed_levels(spec, pixels, lmbda)
     device = torch.device("cpu")
     with one_thread_workers(device) as (workers, _):
         state = _State(FORMS[form], spec, pixels, preset, lmbda, None, workers, device, 0)

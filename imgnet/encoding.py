@@ -16,6 +16,7 @@ from imgnet import gridstream
 from imgnet.aim import aim_of
 from imgnet.codestream import pack
 from imgnet.container import STREAM, Encoded, Tensors, to_bytes
+from imgnet.detail import with_needed_levels, without_finest
 from imgnet.errors import OutputError, UsageError
 from imgnet.fitting import Arrays, Options, Result
 from imgnet.grid_render import checksum
@@ -76,22 +77,26 @@ def encode_grid(request: Request, spec: Spec, original: Original, options: Optio
     with holding_back():
         from imgnet.grid_fit import fit_grid, pilot_grid, trial_grid
 
-    def with_prior(lmbda: float, options: Options) -> Spec:
-        return starting_from_prior(spec, pixels, lmbda, options.preset.visits(num_pixels))
+    def network_for(lmbda: float, options: Options) -> Spec:
+        needed = with_needed_levels(spec, pixels, lmbda)
+        return starting_from_prior(needed, pixels, lmbda, options.preset.visits(num_pixels))
 
     def pilot(lmbda: float, options: Options) -> float:
-        return pilot_grid(with_prior(lmbda, options), pixels, options, lmbda, seen)
+        return pilot_grid(network_for(lmbda, options), pixels, options, lmbda, seen)
 
     lmbda, began, aim = price_of_bit(quality), time.monotonic(), aim_of(options, pixels, seen)
     if aim is not None:
         lmbda = price_to_begin_with(pilot, lmbda, options)
-    begun = with_prior(lmbda, options)
+    begun = network_for(lmbda, options)
+    if begun.finest:
+        options = replace(options, preset=options.preset.coarse())
     if seen is None:
         trial = partial(trial_grid, lmbda=lmbda)
         begun = with_best_prior(begun, pixels, options.in_time(began, 1.0), lmbda, trial)
     result = fit_grid(begun, pixels, options.in_time(began, 1.0), lmbda, seen)
     if request.weights != "coded":
-        return _encoded(spec, profile, _plain(result, request.weights)), result
+        alone = replace(begun, prior="", band=0)
+        return _encoded(alone, profile, _plain(result, request.weights)), result
     if aim is not None:
         result = aim.trimmed(begun, result)
     assert result.quantized is not None
@@ -106,8 +111,10 @@ def _options_of_grid(request: Request, spec: Spec, original: Original, options: 
     if target is not None:
         if request.weights != "coded":
             raise UsageError("--weights float16 and float32 of grid have no target size")
-        # The longest of all headers names a prior, and one of its bands that has two digits.
-        longest = starting_from_prior(spec, original.pixels, price_of_band(NUM_BANDS - 1), 0.0)
+        # The longest of all headers names the finest level, a prior, and one of its bands that has
+        # two digits.
+        coarse, cheapest = without_finest(spec), price_of_band(NUM_BANDS - 1)
+        longest = starting_from_prior(coarse, original.pixels, cheapest, 0.0)
         budget = target - _overhead(longest, original.profile, target)
         options = replace(options, budget_bytes=max(budget, gridstream.least_bytes(spec)))
     preset = options.preset.covering(num_pixels)

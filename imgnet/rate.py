@@ -130,15 +130,13 @@ class Request:
     def spec(self, size: tuple[int, int], dim_out: int) -> Spec:
         """Return the network: as set by hand, else the largest for the bytes.
 
-        The bytes of `grid` are in its latents; few bits a pixel only leave out the finest level.
+        The bytes of `grid` are in its latents; see `detail.with_needed_levels` for these.
 
         >>> Request("gated", target_bpp=0.61).spec((768, 512), 3).dim_hidden
         57
         """
         if self.model == "grid":
-            spec = _grid_spec(self.shape, size, dim_out, self.grid_quality(size[0] * size[1]))
-            # Fine textures may need all levels for a PSNR that other pictures reach without.
-            return spec if self.target_psnr is None else replace(spec, finest=0)
+            return _grid_spec(self.shape, size, dim_out, self.grid_quality(size[0] * size[1]))
         if self.shape != BY_BUDGET:
             return self.shape.spec(self.model, size, dim_out)
         num_pixels = size[0] * size[1]
@@ -264,12 +262,10 @@ def _grid_spec(shape: Shape, size: tuple[int, int], dim_out: int, quality: float
         k: v for k, v in by_hand.items() if v is not None
     }
     price = price_of_bit(quality)
-    finest = min(1 if price > _COARSE_PRICE else 0, sizes["num_levels"] - 1)
     sizes["colour"] = min(sum(price > bound for bound in _COLOUR_PRICES), sizes["colour"])
-    return Spec("grid", *size, dim_axis=0, dim_out=dim_out, finest=finest, **sizes)
+    return Spec("grid", *size, dim_axis=0, dim_out=dim_out, **sizes)
 
 
-_COARSE_PRICE = 0.006  # of a bit, above which the finest level costs more than it gives
-# Above which the first, and the second, level of colour does; without them, photographs of fine
-# textures get no further than 38 dB, however cheap bits are.
+# Of a bit, above which the first, and the second, level of colour costs more than it gives; without
+# them, photographs of fine textures get no further than 38 dB, however cheap bits are.
 _COLOUR_PRICES = 8e-5, 3e-4

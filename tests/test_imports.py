@@ -33,6 +33,7 @@ FLOORS = {
         *(
             "aim",
             "context",
+            "detail",
             "priors",
             "fixedpoint",
             "cells",

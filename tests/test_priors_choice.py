@@ -1,17 +1,15 @@
 from __future__ import annotations
 
 import numpy as np
-import pytest
-from grid_cases import picture
 
 from imgnet import priors
+from imgnet.detail import detail
 from imgnet.priors.choice import (
     DETAILED,
     FOR_DETAIL,
     FOR_SMOOTH,
     LEAST_PRICE,
     SOON_DETAILED,
-    detail,
     starting_from_prior,
 )
 from imgnet.spec import Spec, usual_grid_sizes
@@ -38,13 +36,6 @@ def test_short_fits_need_smoother_pictures() -> None:
     assert found == [FOR_DETAIL, FOR_SMOOTH]
 
 
-def test_detail_is_what_bits_are_worth() -> None:
-    pixels = picture(96, 64)
-    found = [detail(pixels, price) for price in (1e-1, 1e-3, 1e-5)]
-    assert found == sorted(found)
-    assert found[0] == 0 < found[-1]
-
-
 def test_a_network_of_another_shape_starts_without_a_prior() -> None:
     spec = usual(96, 64, dim_hidden=31)
     assert starting_from_prior(spec, NOISE, 1e-3, 100.0) is spec
@@ -54,12 +45,3 @@ def test_the_finest_pictures_start_without_a_prior() -> None:
     spec = usual(96, 64)
     assert starting_from_prior(spec, NOISE, LEAST_PRICE, 100.0).prior == FOR_DETAIL
     assert starting_from_prior(spec, NOISE, 0.99 * LEAST_PRICE, 100.0) is spec
-
-
-@pytest.mark.parametrize("size", [(1, 1), (1, 7), (8, 1), (5, 3)])
-@pytest.mark.parametrize("channels", [1, 4])
-def test_pictures_of_any_size_and_depth_have_a_detail(size: tuple[int, int], channels: int) -> None:
-    eight = NOISE[: size[0], : size[1], :1].repeat(channels, axis=2)
-    sixteen = eight.astype(np.uint16) * 257
-    assert detail(eight, 1e-4) == pytest.approx(detail(sixteen, 1e-4))
-    assert detail(np.zeros_like(eight), 1e-4) == 0

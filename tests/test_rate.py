@@ -179,12 +179,6 @@ def test_colour_of_grid_gets_finer_as_bits_get_cheaper() -> None:
     assert (colours[80], colours[95]) == (2, 0)
 
 
-def test_coarse_pictures_of_grid_have_no_finest_level() -> None:
-    assert Request("grid", quality=5).spec(KODAK, 3).finest == 1
-    assert Request("grid", quality=75).spec(KODAK, 3).finest == 0
-    assert Request("grid", target_bpp=0.01).spec(KODAK, 3).finest == 1
-
-
 def test_sizes_of_grid_set_by_hand_are_kept() -> None:
     spec = Request("grid", shape=Shape(dim_hidden=7, num_layers=0)).spec(KODAK, 3)
     assert (spec.dim_hidden, spec.num_layers) == (7, 0)
@@ -196,8 +190,3 @@ def test_sizes_of_grid_set_by_hand_are_kept() -> None:
 def test_grid_has_no_axis_branches() -> None:
     with pytest.raises(UsageError, match="--dim-axis"):
         Request("grid", shape=Shape(dim_axis=8)).spec(KODAK, 3)
-
-
-def test_a_psnr_may_need_the_finest_level_whatever_others_need_for_it() -> None:
-    assert Request("grid", target_psnr=24.0).spec((768, 512), 3).finest == 0
-    assert Request("grid", quality=20.0).spec((768, 512), 3).finest == 1

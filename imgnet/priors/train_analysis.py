@@ -30,6 +30,7 @@ from torch import Tensor
 
 from imgnet.analysis import WarmStart, band_position, first_step, set_network, warm_start
 from imgnet.analysis_network import AnalysisNetwork
+from imgnet.detail import with_needed_levels
 from imgnet.device import one_thread_workers
 from imgnet.fused_step import FusedStep
 from imgnet.grid_model import GridNetwork
@@ -134,7 +135,9 @@ class Case:
 def _spec(picture: Tensor, quality: float, prior: str) -> Spec:
     _, height, width = picture.shape
     spec = Request("grid", quality=quality).spec((width, height), len(picture))
-    return replace(spec, prior=prior, band=band_of(price_of_bit(quality)))
+    price = price_of_bit(quality)
+    pixels = picture.mul(255).round().byte().permute(1, 2, 0).numpy()
+    return replace(with_needed_levels(spec, pixels, price), prior=prior, band=band_of(price))
 
 
 class Training:

@@ -1,0 +1,63 @@
+"""How much of a picture is too fine for few bits, and which levels `grid` needs for that."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from imgnet.priors import usual_step
+from imgnet.profile import Samples
+from imgnet.spec import Spec
+
+DEADZONE = 0.75  # steps from the mean of their neighbours, up to which samples are no detail
+LITTLE = 0.008  # of it, up to which the finest level costs more than it gives
+
+
+def detail(pixels: Samples, lmbda: float) -> float:
+    """Return the part of the samples that differ from their neighbours by more than bits cost.
+
+    Args:
+        pixels: (H, W, C) colours; all channels count alike.
+        lmbda: Price of a bit a pixel, in squared error of colours in 0..1.
+
+    >>> flat = np.full((4, 4, 3), 9, np.uint8)
+    >>> detail(flat, 1e-3), detail(flat * (np.arange(4) % 2)[:, None].astype(np.uint8), 1e-9)
+    (0.0, 1.0)
+    """
+    height, width = (max(1, size // 2 * 2) for size in pixels.shape[:2])
+    peak = np.iinfo(pixels.dtype).max
+    # In units of a colour of unit length.
+    brightness = pixels[:height, :width].mean(axis=2) * (np.sqrt(pixels.shape[2]) / peak)
+    beyond = np.abs(brightness - _means_of_squares(brightness)) > DEADZONE * usual_step(lmbda)
+    return float(beyond.mean())
+
+
+def with_needed_levels(spec: Spec, pixels: Samples, lmbda: float) -> Spec:
+    """Return a network without the finest level where a picture has little detail.
+
+    Args:
+        spec: Shape of the network of `grid`, with all levels.
+        pixels: (H, W, C) colours.
+        lmbda: Price of a bit a pixel, in squared error of colours in 0..1.
+    """
+    return without_finest(spec) if detail(pixels, lmbda) <= LITTLE else spec
+
+
+def without_finest(spec: Spec) -> Spec:
+    """Return a network without the finest level, if others remain and none of them is finer.
+
+    >>> without_finest(Spec("grid", 9, 8, 0, 4, 1, num_levels=2, colour=1, dim_context=4)).finest
+    1
+    """
+    return replace(spec, finest=min(1, spec.num_levels - 1, spec.colour))
+
+
+def _means_of_squares(plane: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Replace every sample by the mean of its square of four."""
+    rows, columns = (min(2, size) for size in plane.shape)
+    squares = plane.reshape(plane.shape[0] // rows, rows, plane.shape[1] // columns, columns)
+    means = squares.mean(axis=(1, 3))
+    repeated: NDArray[np.float64] = means.repeat(rows, axis=0).repeat(columns, axis=1)
+    return repeated
