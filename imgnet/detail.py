@@ -12,7 +12,7 @@ from imgnet.profile import Samples
 from imgnet.spec import Spec
 
 DEADZONE = 0.75  # steps from the mean of their neighbours, up to which samples are no detail
-LITTLE = 0.008  # of it, up to which the finest level costs more than it gives
+LITTLE = 0.5  # of it, times the price of a bit, up to which the finest level is not worth its bits
 
 
 def detail(pixels: Samples, lmbda: float) -> float:
@@ -37,12 +37,14 @@ def detail(pixels: Samples, lmbda: float) -> float:
 def with_needed_levels(spec: Spec, pixels: Samples, lmbda: float) -> Spec:
     """Return a network without the finest level where a picture has little detail.
 
+    The dearer bits are, the more detail is left to coarser levels.
+
     Args:
         spec: Shape of the network of `grid`, with all levels.
         pixels: (H, W, C) colours.
         lmbda: Price of a bit a pixel, in squared error of colours in 0..1.
     """
-    return without_finest(spec) if detail(pixels, lmbda) <= LITTLE else spec
+    return without_finest(spec) if detail(pixels, lmbda) <= LITTLE * lmbda else spec
 
 
 def without_finest(spec: Spec) -> Spec:

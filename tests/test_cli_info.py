@@ -19,7 +19,7 @@ def test_text_tells_pyramids_levels_and_layers(encoded_file: Path, capfd: Captur
     out, err = capfd.readouterr()
     assert err == ""
     spec = imgnet.open(encoded_file).spec
-    assert f"grid, 1 pyramid of levels 0..{spec.num_levels - 1}, 2 of " in out
+    assert f"grid, 1 pyramid of levels {spec.finest}..{spec.num_levels - 1}, 2 of " in out
     assert "24x16 RGB" in out
     for name, count in count_layers(spec).items():
         assert any(line.split() == [name, f"{count:,}"] for line in out.splitlines())

@@ -40,10 +40,13 @@ def test_pictures_of_any_size_and_depth_have_a_detail(size: tuple[int, int], cha
 def test_pictures_of_little_detail_need_no_finest_level() -> None:
     spec = usual(96, 64)
     some = SMOOTH.copy()
-    some[:, 0] ^= 128  # it and the column beside it are unlike their mean
-    assert detail(some, 1e-3) > LITTLE
+    some[0, 0] ^= 128
+    assert 0 == detail(SMOOTH, 5e-3) < detail(some, 5e-3) < LITTLE * 5e-3 < detail(NOISE, 5e-3)
+    assert with_needed_levels(spec, NOISE, 5e-3) is spec
+    for pixels in (SMOOTH, some):
+        assert with_needed_levels(spec, pixels, 5e-3) == replace(spec, finest=1)
+    assert LITTLE * 1e-3 < detail(some, 1e-3)
     assert with_needed_levels(spec, some, 1e-3) is spec
-    assert with_needed_levels(spec, SMOOTH, 1e-3) == replace(spec, finest=1)
 
 
 @pytest.mark.parametrize("size", [(1, 1), (1, 9), (17, 5), (48, 40)])

@@ -153,7 +153,7 @@ check 'and keeps the best so far' json "len(rows) == 2 and all(r['ended_early'] 
 check 'as files that are sound' imgnet verify keep/slow1.inr keep/slow2.inr
 check 'and begins nothing else' test ! -e keep/slow3.inr
 
-begin imgnet encode slow1.png slow2.png slow3.png -o kill/ -j 2 "${fast[@]}"
+begin imgnet encode slow1.png slow2.png slow3.png -o kill/ -j 2 --effort 9 --time-limit 5
 await two_workers
 kill -s KILL "$(workers | head -n 1)"
 wait "$group"
