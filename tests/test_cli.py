@@ -353,9 +353,8 @@ def test_terminals(photo: Path, encoded_file: Path) -> None:
     )  # fmt: skip
     assert refused.returncode == 2
     assert b"terminal" in refused.stderr
-    environment = os.environ | {"NO_COLOR": "1", "TERM": "xterm", "COLUMNS": "100"}
-    fit = [*command, "encode", photo, "--effort", "9", "--time-limit", "1"]
-    watched = subprocess.Popen(fit, stderr=far_end, env=environment)
+    environment = os.environ | {"NO_COLOR": "1", "TERM": "xterm", "COLUMNS": "200"}
+    watched = subprocess.Popen([*command, "encode", photo, *FAST], stderr=far_end, env=environment)
     os.close(far_end)
     shown = b""
     try:

@@ -45,7 +45,7 @@ def test_pictures_of_little_detail_need_no_finest_level() -> None:
     assert with_needed_levels(spec, NOISE, 5e-3) is spec
     for pixels in (SMOOTH, some):
         assert with_needed_levels(spec, pixels, 5e-3) == replace(spec, finest=1)
-    assert LITTLE * 1e-3 < detail(some, 1e-3)
+    assert detail(some, 1e-3) > LITTLE * 1e-3
     assert with_needed_levels(spec, some, 1e-3) is spec
 
 

@@ -30,7 +30,7 @@ alive() { ps -eo pgid,stat | awk -v group="$group" '$1 == group && $2 !~ /^Z/' |
 no_parts() { [[ -z $(find "$1" -type f ! -name '*.inr') ]]; }
 gone() { await not alive; }
 two_workers() { [[ $(workers | wc -l) == 2 ]]; }
-workers() { ps -eo pgid,pid,args | awk -v group="$group" '$1 == group && /spawn_main/ { print $2 }'; }
+workers() { ps -eww -o pgid,pid,args | awk -v group="$group" '$1 == group && /spawn_main/ { print $2 }'; }
 
 pictures a.png b.jpg 'c d.webp' slow1.png slow2.png slow3.png
 mkdir -p tree/sub/deep tree/.hidden nothing
@@ -153,7 +153,7 @@ check 'and keeps the best so far' json "len(rows) == 2 and all(r['ended_early'] 
 check 'as files that are sound' imgnet verify keep/slow1.inr keep/slow2.inr
 check 'and begins nothing else' test ! -e keep/slow3.inr
 
-begin imgnet encode slow1.png slow2.png slow3.png -o kill/ -j 2 --effort 9 --time-limit 5
+begin imgnet encode slow1.png slow2.png slow3.png -o kill/ -j 2 "${fast[@]}"
 await two_workers
 kill -s KILL "$(workers | head -n 1)"
 wait "$group"
