@@ -81,7 +81,10 @@ class GridState:
         visits = preset.visits(spec.width * spec.height)
         self.latent_lr, self.warm_up = LATENT_LR, WARM_UP
         self.temperature, self.noise = TEMPERATURE, NOISE
-        step = self._start(picture if mask is None else filled(picture, mask > 0), lmbda, visits)
+        known = picture if mask is None else filled(picture, mask > 0)
+        step = self._start(known, lmbda, visits)
+        if bool((known == known[:, :1, :1]).all()):
+            self.latent_lr = 0.0  # The network alone draws one colour; latents would only stray.
         self.evaluator = self._evaluator(picture, mask)
         part = min(1.0, visits / FEW_VISITS) if self.origins else 1.0
         self.weights = Weights(self.network, self.origins, step, part * pace(lmbda))

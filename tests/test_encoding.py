@@ -135,3 +135,13 @@ def test_the_other_families_come_by_the_same_way(model: str) -> None:
     assert encoded.pixels_crc is None
     assert len(to_bytes(encoded)) <= 900
     assert all(np.array_equal(a, result.parameters[n]) for n, a in encoded.parameters().items())
+
+
+@pytest.mark.parametrize("colour", [(0, 0, 0), (17, 93, 201)])
+def test_pictures_of_one_colour_are_nearly_exact_and_small(colour: tuple[int, int, int]) -> None:
+    pixels = np.empty((64, 80, 3), np.uint8)
+    pixels[:] = colour
+    encoded, result = encoded_with(pixels, Options(preset(1, "grid"), device="cpu"), shape=Shape())
+    drawn = draw(encoded.spec, result.parameters)
+    assert np.abs(drawn.astype(int) - pixels).max() <= 1
+    assert len(to_bytes(encoded)) < 270

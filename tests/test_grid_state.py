@@ -6,7 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 import pytest
 import torch
-from grid_cases import picture
+from grid_cases import Pixels, picture
 
 from imgnet.grid_state import (
     BAND_UNIT,
@@ -28,10 +28,10 @@ PIXELS = picture(20, 3 * BAND_UNIT)
 LMBDA = 1e-3
 
 
-def state_of(workers: ThreadPoolExecutor, seed: int = 0) -> GridState:
+def state_of(workers: ThreadPoolExecutor, seed: int = 0, pixels: Pixels = PIXELS) -> GridState:
     preset = Preset(30, 20 * BAND_UNIT)  # one of three bands a step
     cpu = torch.device("cpu")
-    return GridState(SPEC, PIXELS, preset, LMBDA, None, workers, cpu, seed)
+    return GridState(SPEC, pixels, preset, LMBDA, None, workers, cpu, seed)
 
 
 @pytest.fixture
@@ -88,6 +88,19 @@ def test_steps_make_a_picture_cheaper(state: GridState) -> None:
         state.take_step(step / 30, step / 30, LMBDA)
     assert state.step == 30
     assert cost() < 0.9 * before
+
+
+@pytest.mark.parametrize("colour", [(0, 0, 0), (17, 93, 201)])
+def test_latents_of_one_colour_stay_where_they_are(
+    workers: ThreadPoolExecutor, colour: tuple[int, int, int]
+) -> None:
+    pixels = np.empty_like(PIXELS)
+    pixels[:] = colour
+    state = state_of(workers, pixels=pixels)
+    before = state.latents.values.clone()
+    for _ in range(9):
+        state.take_step(0.5, 0.5, LMBDA)
+    assert torch.equal(state.latents.values, before)
 
 
 def test_a_seed_gives_the_same_state_again(workers: ThreadPoolExecutor) -> None:
