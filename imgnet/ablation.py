@@ -21,7 +21,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from imgnet.detail import with_needed_levels
+from imgnet.detail import detail, with_needed_levels
 from imgnet.device import one_thread_workers
 from imgnet.fitting import Options
 from imgnet.grid_cuts import Evaluator
@@ -216,7 +216,7 @@ def measure(form: str, name: str, pixels: Samples, quality: float, steps: int) -
     height, width, channels = pixels.shape
     lmbda, preset = price_of_bit(quality), Preset(steps, PIXELS_PER_STEP)
     spec = Request("grid", quality=quality).spec((width, height), channels)
-    spec = with_needed_levels(spec, pixels, lmbda)
+    spec = with_needed_levels(spec, detail(pixels, lmbda), lmbda)
     device = torch.device("cpu")
     with one_thread_workers(device) as (workers, _):
         state = _State(FORMS[form], spec, pixels, preset, lmbda, None, workers, device, 0)

@@ -34,17 +34,17 @@ def detail(pixels: Samples, lmbda: float) -> float:
     return float(beyond.mean())
 
 
-def with_needed_levels(spec: Spec, pixels: Samples, lmbda: float) -> Spec:
+def with_needed_levels(spec: Spec, found: float, lmbda: float) -> Spec:
     """Return a network without the finest level where a picture has little detail.
 
     The dearer bits are, the more detail is left to coarser levels.
 
     Args:
         spec: Shape of the network of `grid`, with all levels.
-        pixels: (H, W, C) colours.
+        found: What `detail` found.
         lmbda: Price of a bit a pixel, in squared error of colours in 0..1.
     """
-    return without_finest(spec) if detail(pixels, lmbda) <= LITTLE * lmbda else spec
+    return without_finest(spec) if found <= LITTLE * lmbda else spec
 
 
 def without_finest(spec: Spec) -> Spec:

@@ -16,7 +16,7 @@ from imgnet import gridstream
 from imgnet.aim import aim_of
 from imgnet.codestream import pack
 from imgnet.container import STREAM, Encoded, Tensors, to_bytes
-from imgnet.detail import with_needed_levels, without_finest
+from imgnet.detail import detail, with_needed_levels, without_finest
 from imgnet.errors import OutputError, UsageError
 from imgnet.fitting import Arrays, Options, Result
 from imgnet.grid_render import checksum
@@ -78,8 +78,9 @@ def encode_grid(request: Request, spec: Spec, original: Original, options: Optio
         from imgnet.grid_fit import fit_grid, pilot_grid, trial_grid
 
     def network_for(lmbda: float, options: Options) -> Spec:
-        needed = with_needed_levels(spec, pixels, lmbda)
-        return starting_from_prior(needed, pixels, lmbda, options.preset.visits(num_pixels))
+        found = detail(pixels, lmbda)
+        needed = with_needed_levels(spec, found, lmbda)
+        return starting_from_prior(needed, found, lmbda, options.preset.visits(num_pixels))
 
     def pilot(lmbda: float, options: Options) -> float:
         return pilot_grid(network_for(lmbda, options), pixels, options, lmbda, seen)
@@ -114,7 +115,7 @@ def _options_of_grid(request: Request, spec: Spec, original: Original, options: 
         # The longest of all headers names the finest level, a prior, and one of its bands that has
         # two digits.
         coarse, cheapest = without_finest(spec), price_of_band(NUM_BANDS - 1)
-        longest = starting_from_prior(coarse, original.pixels, cheapest, 0.0)
+        longest = starting_from_prior(coarse, 0.0, cheapest, 0.0)
         budget = target - _overhead(longest, original.profile, target)
         options = replace(options, budget_bytes=max(budget, gridstream.least_bytes(spec)))
     preset = options.preset.covering(num_pixels)

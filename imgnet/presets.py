@@ -10,7 +10,7 @@ from imgnet.errors import UsageError
 LARGE = 40_000  # parameters of a network from which on a preset's steps are taken as they are
 MOST = 1.5  # times as many steps for small ones
 USUAL_PIXELS = 768 * 512  # of a picture up to which the steps of `grid` are taken as they are
-COARSE = 4 / 3  # times as many steps of `grid` without its finest level
+COARSE_STEPS = 4 / 3  # times as many steps of `grid` without its finest level
 
 
 @dataclass(frozen=True)
@@ -56,7 +56,7 @@ class Preset:
         >>> Preset(1500, 4096).coarse().steps
         2000
         """
-        return replace(self, steps=round(self.steps * COARSE))
+        return replace(self, steps=round(self.steps * COARSE_STEPS))
 
     def visits(self, num_pixels: int) -> float:
         """Return how often each pixel of a picture is seen.

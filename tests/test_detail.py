@@ -42,11 +42,14 @@ def test_pictures_of_little_detail_need_no_finest_level() -> None:
     some = SMOOTH.copy()
     some[0, 0] ^= 128
     assert 0 == detail(SMOOTH, 5e-3) < detail(some, 5e-3) < LITTLE * 5e-3 < detail(NOISE, 5e-3)
-    assert with_needed_levels(spec, NOISE, 5e-3) is spec
-    for pixels in (SMOOTH, some):
-        assert with_needed_levels(spec, pixels, 5e-3) == replace(spec, finest=1)
-    assert detail(some, 1e-3) > LITTLE * 1e-3
-    assert with_needed_levels(spec, some, 1e-3) is spec
+    for price, pixels, finest in (
+        (5e-3, NOISE, 0),
+        (5e-3, SMOOTH, 1),
+        (5e-3, some, 1),
+        (1e-3, some, 0),
+    ):
+        needed = with_needed_levels(spec, detail(pixels, price), price)
+        assert needed == replace(spec, finest=finest)
 
 
 @pytest.mark.parametrize("size", [(1, 1), (1, 9), (17, 5), (48, 40)])

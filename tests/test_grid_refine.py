@@ -8,6 +8,7 @@ import pytest
 import torch
 from grid_cases import picture
 
+from imgnet.detail import detail
 from imgnet.grid_quantize import choose_steps, weight_bits
 from imgnet.grid_refine import Coded, Refinement, Vector, descend
 from imgnet.grid_state import GridState
@@ -27,7 +28,7 @@ def state(request: pytest.FixtureRequest) -> Iterator[GridState]:
     """A fit of few steps, its latents rounded."""
     spec = Request("grid").spec((PIXELS.shape[1], PIXELS.shape[0]), 3)
     if request.param != "cold":
-        spec = starting_from_prior(spec, PIXELS, LMBDA, 100.0)
+        spec = starting_from_prior(spec, detail(PIXELS, LMBDA), LMBDA, 100.0)
         assert spec.prior
     with ThreadPoolExecutor(1) as workers:
         common = PIXELS, Preset(40, 8192), LMBDA, None, workers, torch.device("cpu"), 0

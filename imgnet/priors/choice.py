@@ -4,9 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from imgnet.detail import detail
 from imgnet.priors import band_of, has_shape_of_priors
-from imgnet.profile import Samples
 from imgnet.spec import Spec
 
 # The first writes textures into few levels, and a network gives its fits their first latents; the
@@ -18,17 +16,17 @@ FEW_VISITS = 20  # of each pixel, up to which that is so
 LEAST_PRICE = 8e-5  # of a bit, below which fits that start from random weights end better
 
 
-def starting_from_prior(spec: Spec, pixels: Samples, lmbda: float, visits: float) -> Spec:
+def starting_from_prior(spec: Spec, found: float, lmbda: float, visits: float) -> Spec:
     """Return a network with the prior for a picture and a price of a bit, if one is of use.
 
     Args:
         spec: Shape of the network.
-        pixels: (H, W, C) colours.
+        found: Its detail, see `detail.py`.
         lmbda: Price of a bit a pixel, in squared error of colours in 0..1.
         visits: How often the fit sees each pixel.
     """
     if lmbda < LEAST_PRICE or not has_shape_of_priors(spec):
         return spec
     most = DETAILED if visits > FEW_VISITS else SOON_DETAILED
-    prior = FOR_SMOOTH if detail(pixels, lmbda) <= most else FOR_DETAIL
+    prior = FOR_SMOOTH if found <= most else FOR_DETAIL
     return replace(spec, prior=prior, band=band_of(lmbda))

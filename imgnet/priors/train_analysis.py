@@ -30,7 +30,7 @@ from torch import Tensor
 
 from imgnet.analysis import WarmStart, band_position, first_step, set_network, warm_start
 from imgnet.analysis_network import AnalysisNetwork
-from imgnet.detail import with_needed_levels
+from imgnet.detail import detail, with_needed_levels
 from imgnet.device import one_thread_workers
 from imgnet.fused_step import FusedStep
 from imgnet.grid_model import GridNetwork
@@ -137,7 +137,8 @@ def _spec(picture: Tensor, quality: float, prior: str) -> Spec:
     spec = Request("grid", quality=quality).spec((width, height), len(picture))
     price = price_of_bit(quality)
     pixels = picture.mul(255).round().byte().permute(1, 2, 0).numpy()
-    return replace(with_needed_levels(spec, pixels, price), prior=prior, band=band_of(price))
+    needed = with_needed_levels(spec, detail(pixels, price), price)
+    return replace(needed, prior=prior, band=band_of(price))
 
 
 class Training:
