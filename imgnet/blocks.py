@@ -146,6 +146,35 @@ def outer(gradient: Floats, x: Floats, out: Floats, count: int) -> None:
 
 
 @compiled
+def rectify(x: Floats, out: Floats, rows: int, count: int) -> None:
+    """Set out to max(x, 0), both blocks."""
+    for row in range(rows):
+        at = np.uint64(row * BLOCK)
+        for p in range(np.uint64(count)):
+            out[at + p] = max(x[at + p], _ZERO)
+
+
+@compiled
+def keep_active(gradient: Floats, x: Floats, rows: int, count: int) -> None:
+    """Set a gradient to 0 where x is not positive."""
+    for row in range(rows):
+        at = np.uint64(row * BLOCK)
+        for p in range(np.uint64(count)):
+            gradient[at + p] = gradient[at + p] if x[at + p] > _ZERO else _ZERO
+
+
+@compiled
+def add_sums(x: Floats, sums: Floats, count: int) -> None:
+    """Add up every row of a block."""
+    for row in range(sums.size):
+        at = np.uint64(row * BLOCK)
+        total = _ZERO
+        for p in range(np.uint64(count)):
+            total += x[at + p]
+        sums[row] += total
+
+
+@compiled
 def exp2(x: np.float32) -> np.float32:
     """Return 2**x within 3e-7 of itself, for x <= 126; below -126, 2**-126.
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from imgnet import fused_latents, fused_synthesis
+from imgnet import fused_latents, fused_synthesis, fused_upsampling
 from imgnet.blocks import Floats
 from imgnet.fused_outcome import Arrays, Grids, Outcome
 from imgnet.grid_cuts import Tile
@@ -117,7 +117,7 @@ class Drawing:
                 fused_latents.crop(self.grids.of(0, level), top, left, out[0])
             if features:
                 skip = top & 1, left & 1
-                fused_synthesis.doubled(features[-1][1], phases[level], skip, out[row:])
+                fused_upsampling.doubled(features[-1][1], phases[level], skip, out[row:])
             else:
                 out[row:] = 0
             for pyramid, index in self._colours(level, number):
@@ -140,7 +140,7 @@ class Drawing:
             for pyramid, index in self._colours(level, len(own)):
                 outcome.crops.append((self.grids.index[pyramid, level], top, left, gradient[index]))
             if level < self.spec.num_levels - 1:
-                gradient, to_phases = fused_synthesis.doubled_back(
+                gradient, to_phases = fused_upsampling.doubled_back(
                     features[level + 1][1], phases[level], (top & 1, left & 1), gradient[row:]
                 )
                 taps = to_phases[0, -2::-1] + to_phases[1, 1:]
