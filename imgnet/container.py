@@ -1,18 +1,7 @@
 """An encoded image and its file: a safetensors file whose metadata says what the network draws.
 
 A safetensors file is an 8-byte little-endian length, a JSON header of that length, and the tensors
-one behind the other. The metadata has one key, "inr", whose text is itself JSON:
-
-    crc    CRC-32 of this JSON without `crc`, continued over the bytes of all tensors
-    depth  bits of a sample at its source; absent for 8
-    finest finest level of the first pyramid of `grid`; absent for 0
-    mode   "L", "LA", "RGB" or "RGBA"; absent for "RGB"
-    model  family of the network; absent for "grid"
-    net    sizes of the network: of `grid` [num_levels, colour, dim_context, dim_hidden,
-           num_layers], absent for the usual ones; else [dim_axis, dim_hidden, num_layers]
-    prior  [name, band] of the trained network that a coded `grid` is added to; absent for none
-    size   [width, height] of the image in pixels
-    v      version of this format
+one behind the other; `header.py` says what its metadata claim.
 
 The tensors are either one `U8` tensor "weights", the stream of `codestream.py` or, of `grid`, of
 `gridstream.py`, or all parameters under their own names, all `F16` or all `F32`. Beside them may
@@ -22,7 +11,7 @@ widest numbers come first and of the same width the names in their order, as saf
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any, BinaryIO
 from zlib import crc32
 
@@ -31,12 +20,11 @@ from numpy.typing import NDArray
 
 from imgnet import gridstream
 from imgnet.codestream import unpack
-from imgnet.errors import FormatError, UsageError
+from imgnet.errors import FormatError
 from imgnet.fitting import Report
-from imgnet.geometry import MAX_SIDE, max_pixels
-from imgnet.priors import NUM_BANDS, check
+from imgnet.header import claims_of, from_header, read_claims, to_header
 from imgnet.profile import NO_METADATA, Metadata
-from imgnet.spec import FAMILIES, RANGES, Spec, usual_grid_sizes
+from imgnet.spec import Spec
 from imgnet.tensorfile import (
     BYTE,
     DAMAGED,
@@ -45,7 +33,6 @@ from imgnet.tensorfile import (
     check_length,
     dump,
     entries_of,
-    integers,
     join,
     length_of,
     load,
@@ -55,25 +42,12 @@ from imgnet.tensorfile import (
 )
 from imgnet.tensorfile import looks_encoded as looks_encoded
 
-VERSION = 1
-MODES = {"L": 1, "LA": 2, "RGB": 3, "RGBA": 4}  # channels of each
-
 STREAM = "weights"  # name of the coded tensor
 
 MAX_METADATA_BYTES = 1 << 24  # of each kind
 
-_USUAL_MODE, _USUAL_FAMILY = "RGB", "grid"
-_DEPTHS = (8, 16)
 _METADATA_KINDS = ("exif", "icc", "xmp")
 _PLAIN: tuple[np.dtype[Any], ...] = (np.dtype("<f2"), np.dtype("<f4"))
-_METADATA = "__metadata__"
-_KEY = "inr"
-# What a file says of the sizes of its network, by family.
-_NET = {
-    "grid": ("num_levels", "colour", "dim_context", "dim_hidden", "num_layers"),
-    "gated": ("dim_axis", "dim_hidden", "num_layers"),
-    "mlp": ("dim_axis", "dim_hidden", "num_layers"),
-}
 
 Tensors = dict[str, NDArray[Any]]
 
@@ -155,10 +129,9 @@ def to_bytes(encoded: Encoded, checksum: int | None = None) -> bytes:
         tensors[name] = np.frombuffer(part, BYTE)
     entries = entries_of({name: (tensor.shape, tensor.dtype) for name, tensor in tensors.items()})
     body = b"".join(tensors[name].tobytes() for name in entries)
-    metadata = _metadata(encoded)
-    metadata["crc"] = _checksum(metadata, body) if checksum is None else checksum
-    header = {_METADATA: {_KEY: dump(metadata).decode()}, **entries}
-    return join(header, body, dtype.itemsize)
+    claims = claims_of(encoded.spec, encoded.mode, encoded.depth)
+    claims["crc"] = _checksum(claims, body) if checksum is None else checksum
+    return join(to_header(claims) | entries, body, dtype.itemsize)
 
 
 def from_bytes(data: bytes, name: str = "<bytes>") -> Encoded:
@@ -188,7 +161,7 @@ def read_header(file: BinaryIO) -> tuple[Spec, str, Metadata]:
     """
     header = read_start(file)
     entries = load(split(header)[0])
-    spec, mode = _read_spec(_inr_metadata(entries))
+    spec, mode, _ = read_claims(from_header(entries))
     about = {}
     for name in entries.keys() & set(_METADATA_KINDS):
         length = length_of(entries[name], MAX_METADATA_BYTES)
@@ -197,98 +170,20 @@ def read_header(file: BinaryIO) -> tuple[Spec, str, Metadata]:
     return spec, mode, Metadata(**about)
 
 
-def _metadata(encoded: Encoded) -> Json:
-    spec = encoded.spec
-    metadata: Json = {"size": [spec.width, spec.height], "v": VERSION}
-    if spec.family != _USUAL_FAMILY:
-        metadata["model"] = spec.family
-    net = [getattr(spec, name) for name in _NET[spec.family]]
-    if net != _usual_net(spec.family, spec.width, spec.height):
-        metadata["net"] = net
-    if spec.finest:
-        metadata["finest"] = spec.finest
-    if encoded.mode != _USUAL_MODE:
-        metadata["mode"] = encoded.mode
-    if encoded.depth != _DEPTHS[0]:
-        metadata["depth"] = encoded.depth
-    if spec.prior:
-        metadata["prior"] = [spec.prior, spec.band]
-    return metadata
-
-
-def _usual_net(family: str, width: int, height: int) -> list[int] | None:
-    """Return the sizes of a network that a file need not name; None where it must."""
-    if family != _USUAL_FAMILY:
-        return None
-    sizes = usual_grid_sizes(width, height)
-    return [sizes[name] for name in _NET[family]]
-
-
-def _checksum(metadata: Json, body: bytes) -> int:
-    rest = {key: value for key, value in metadata.items() if key != "crc"}
+def _checksum(claims: Json, body: bytes) -> int:
+    rest = {key: value for key, value in claims.items() if key != "crc"}
     return crc32(body, crc32(dump(rest)))
 
 
 def _read(data: bytes) -> Encoded:
     header, body = split(data)
     entries = load(header)
-    metadata = _inr_metadata(entries)
-    spec, mode = _read_spec(metadata)
-    (depth,) = integers([metadata.get("depth", _DEPTHS[0])], [_DEPTHS])
+    claims = from_header(entries)
+    spec, mode, depth = read_claims(claims)
     tensors, about = _read_tensors(spec, entries, body)
-    if _checksum(metadata, body) != metadata["crc"]:
+    if _checksum(claims, body) != claims["crc"]:
         raise FormatError(f"{DAMAGED} (its checksum is wrong)")
     return Encoded(spec, mode, tensors, depth=depth, metadata=about)
-
-
-def _inr_metadata(entries: Json) -> Json:
-    """Take what the file says of its picture out of its header."""
-    texts = entries.pop(_METADATA, None)
-    if not isinstance(texts, dict) or not isinstance(texts.get(_KEY), str):
-        raise FormatError("a safetensors file, but not one of imgnet's")
-    metadata = load(texts[_KEY].encode(errors="replace"))
-    (version,) = integers([metadata.get("v")], [range(1, 1 << 31)])
-    if version > VERSION:
-        raise FormatError(
-            f"written in format {version}, this imgnet reads up to {VERSION}; "
-            "upgrade it with `pip install --upgrade imgnet`"
-        )
-    optional = {"depth", "finest", "mode", "model", "net", "prior"}
-    if set(metadata) - optional != {"crc", "size", "v"}:
-        raise FormatError(DAMAGED)
-    return metadata
-
-
-def _read_spec(metadata: Json) -> tuple[Spec, str]:
-    family, mode = metadata.get("model", _USUAL_FAMILY), metadata.get("mode", _USUAL_MODE)
-    if family not in FAMILIES or not isinstance(mode, str) or mode not in MODES:
-        raise FormatError(DAMAGED)
-    side = range(1, MAX_SIDE + 1)
-    width, height = integers(metadata["size"], [side, side])
-    if width * height > max_pixels():
-        raise FormatError(f"{width}x{height} pixels are more than the limit of {max_pixels()}")
-    names = _NET[family]
-    given = metadata.get("net", _usual_net(family, width, height))
-    sizes = integers(given, [RANGES[family][name] for name in names])
-    net: Json = {"dim_axis": 0, **dict(zip(names, sizes, strict=True))}
-    if "finest" in metadata:
-        (net["finest"],) = integers([metadata["finest"]], [RANGES[family].get("finest", ())])
-    try:
-        spec = Spec(family, width, height, dim_out=MODES[mode], **net)
-    except UsageError:  # sizes that contradict each other
-        raise FormatError(DAMAGED) from None
-    return _with_prior(spec, metadata["prior"]) if "prior" in metadata else spec, mode
-
-
-def _with_prior(spec: Spec, prior: Any) -> Spec:
-    if spec.family != "grid" or not isinstance(prior, list) or len(prior) != 2:
-        raise FormatError(DAMAGED)
-    name, band = prior
-    if not isinstance(name, str) or type(band) is not int or band not in range(NUM_BANDS):
-        raise FormatError(DAMAGED)
-    spec = replace(spec, prior=name, band=band)
-    check(spec)
-    return spec
 
 
 def _read_tensors(spec: Spec, entries: Json, body: bytes) -> tuple[Tensors, Metadata]:

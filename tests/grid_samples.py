@@ -6,9 +6,10 @@ import numpy as np
 
 from imgnet import gridstream, priors
 from imgnet.codestream import Quantized
-from imgnet.container import MODES, STREAM, Encoded
+from imgnet.container import STREAM, Encoded
 from imgnet.grid_render import checksum
 from imgnet.gridstream import step_of
+from imgnet.header import MODES
 from imgnet.priors import choice
 from imgnet.spec import Spec, network_shapes
 from imgnet.synthesis import draw

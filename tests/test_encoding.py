@@ -12,11 +12,12 @@ import torch
 from grid_cases import Pixels, picture
 from PIL import Image
 
-from imgnet.container import MODES, Encoded, from_bytes, to_bytes
+from imgnet.container import Encoded, from_bytes, to_bytes
 from imgnet.encoding import encode_coordinates, encode_grid
 from imgnet.errors import UsageError
 from imgnet.fitting import Options, Result
 from imgnet.grid_render import checksum
+from imgnet.header import MODES
 from imgnet.metrics import psnr_db
 from imgnet.presets import Preset, preset
 from imgnet.profile import Original, Profile

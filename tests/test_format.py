@@ -27,8 +27,9 @@ from grid_samples import (
 
 import imgnet
 from imgnet import laws
-from imgnet.container import MODES, Encoded, to_bytes
+from imgnet.container import Encoded, to_bytes
 from imgnet.errors import FormatError
+from imgnet.header import MODES
 from imgnet.laws import LOCATIONS, NUM_LAWS, NUM_SCALES
 from imgnet.profile import Metadata
 from imgnet.spec import Spec, latents_name

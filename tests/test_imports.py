@@ -27,9 +27,19 @@ FLOORS = {
         "trend",
     },
     1: {
-        *("codestream", "container", "entropy", "fitting", "masks", "metrics", "pixels", "render"),
+        *(
+            "codestream",
+            "container",
+            "entropy",
+            "fitting",
+            "header",
+            "masks",
+            "metrics",
+            "pixels",
+            "render",
+        ),
         *("comparison", "deep", "formats", "metadata", "photo", "profile", "similarity"),
-        *("importance", "targets", "tensorfile"),
+        *("header", "importance", "targets", "tensorfile"),
         *(
             "aim",
             "context",
