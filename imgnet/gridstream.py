@@ -10,7 +10,7 @@ wavefront by wavefront. `FORMAT.md` has the details.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from itertools import islice, repeat
+from itertools import islice
 from math import prod
 
 import numpy as np
@@ -32,6 +32,7 @@ from imgnet.fixedpoint import from_real
 from imgnet.laws import LOCATIONS, NUM_SCALES, centred, located, reach, support
 from imgnet.rans import TOTAL_BITS, Decoder, encode
 from imgnet.spec import Spec, latents_name, network_shapes
+from imgnet.strays import read_strays, stray_symbols
 
 CRC_BYTES = 4
 LAW_STEP = 4  # of the laws of the network's tensors
@@ -44,7 +45,6 @@ MAX_LATENTS_PER_BYTE = 1 << 17
 
 _UNIT = step_index(1.0)
 _STEPS_PER_OCTAVE = 8
-_RAW_OFFSET = 1 << 15
 _CUT_SHORT = "the coded stream is cut short"
 _DAMAGED = "the coded stream is damaged"
 
@@ -104,9 +104,8 @@ def pack(spec: Spec, quantized: Mapping[str, Quantized], pixels_crc: int) -> byt
         slots += start.tolist()
         widths += (end - start).tolist()
         strays += values[stray].tolist()
-    starts += _stray_slots(strays) + slots
-    frequencies += [*_stray_widths(strays), *widths]
-    return bytes(header) + encode(starts, frequencies)
+    first, their_widths = stray_symbols(strays)
+    return bytes(header) + encode([*starts, *first, *slots], [*frequencies, *their_widths, *widths])
 
 
 def _limited(quantized: Mapping[str, Quantized]) -> dict[str, Quantized]:
@@ -183,31 +182,6 @@ def latent_bits(values: NDArray[np.integer], laws: Laws) -> NDArray[np.float64]:
     return bits
 
 
-# Whether there are strays; if so their number in 32 plain bits and then each of them in 16.
-_ANY_STRAYS = [0, (1 << TOTAL_BITS) - 1, 1 << TOTAL_BITS]
-_PLAIN = range((1 << TOTAL_BITS) + 1)
-
-
-def _stray_slots(strays: list[int]) -> list[int]:
-    if not strays:
-        return [0]
-    number = divmod(len(strays), 1 << TOTAL_BITS)
-    return [_ANY_STRAYS[1], *number, *(value + _RAW_OFFSET for value in strays)]
-
-
-def _stray_widths(strays: list[int]) -> list[int]:
-    return [1] * (len(strays) + 3) if strays else [_ANY_STRAYS[1]]
-
-
-def _read_strays(decoder: Decoder) -> list[int]:
-    if decoder.read([_ANY_STRAYS]) == [0]:
-        return []
-    high, low = decoder.read([_PLAIN] * 2)
-    # Each takes a word, so that the end of the stream is the end of a wrong number.
-    plain = decoder.read(repeat(_PLAIN, high << TOTAL_BITS | low))
-    return [value - _RAW_OFFSET for value in plain]
-
-
 class _Tables(dict[int, list[int]]):
     """The tables of located laws by scale * 32 + fraction, made when first asked for."""
 
@@ -262,7 +236,7 @@ def unpack(spec: Spec, data: bytes, finest: int = 0) -> dict[str, Quantized]:
         values = np.array(symbols, np.int32).reshape(shape) - np.int32(support(law))
         quantized[name] = Quantized(values, step_of(byte >> 4), origins.get(name))
     model = _context_model(spec, quantized)
-    strays = iter(_read_strays(decoder))
+    strays = iter(read_strays(decoder))
     for level in spec.levels():
         if level < finest:
             return quantized

@@ -29,6 +29,7 @@ from imgnet.gridstream import (
 )
 from imgnet.laws import LOCATIONS, NUM_SCALES, located, reach
 from imgnet.spec import Spec, latents_name, network_shapes
+from imgnet.strays import stray_symbols
 
 SPECS = [
     grid_spec(21, 13),
@@ -290,9 +291,7 @@ def test_a_wrong_number_of_strays_is_noticed(
     tensors = random_tensors(PICTURE, spread=0.5)
     tensors["latents.0.0"].values[3, 4:6] = 4000  # both on wavefronts of their own
     tensors["latents.0.0"].values[5, 0] = 4000  # on the wavefront of the first
-    slots, widths = gridstream._stray_slots, gridstream._stray_widths
-    monkeypatch.setattr(gridstream, "_stray_slots", lambda strays: slots(change(strays)))
-    monkeypatch.setattr(gridstream, "_stray_widths", lambda strays: widths(change(strays)))
+    monkeypatch.setattr(gridstream, "stray_symbols", lambda strays: stray_symbols(change(strays)))
     with pytest.raises(FormatError, match="damaged"):
         unpack(PICTURE, pack(PICTURE, tensors, 0))
 
@@ -335,9 +334,8 @@ def test_no_stream_holds_more_latents_than_readers_believe() -> None:
 
 def test_strays_come_in_the_order_of_the_wavefronts(monkeypatch: pytest.MonkeyPatch) -> None:
     found = list[int]()
-    slots = gridstream._stray_slots
     monkeypatch.setattr(
-        gridstream, "_stray_slots", lambda strays: found.extend(strays) or slots(strays)
+        gridstream, "stray_symbols", lambda strays: found.extend(strays) or stray_symbols(strays)
     )
     tensors = random_tensors(PICTURE, spread=0.5)
     for position, value in zip((5, 90, 250), (4001, 4000, 4002), strict=True):

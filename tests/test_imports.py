@@ -53,6 +53,7 @@ FLOORS = {
             "laws",
             "rans",
             "steering",
+            "strays",
             "synthesis",
             "transparency",
             "zoom",

@@ -1,0 +1,45 @@
+"""Latents that are out of reach of their laws, as symbols of the stream of `grid`.
+
+Where a latent stands, its law only says that it is a stray. What the strays are is written before
+all latents: whether there are any, and if so their number in 32 plain bits and each in 16.
+"""
+
+from __future__ import annotations
+
+from itertools import repeat
+
+from imgnet.rans import TOTAL_BITS, Decoder
+
+_RAW_OFFSET = 1 << 15
+_ANY = [0, (1 << TOTAL_BITS) - 1, 1 << TOTAL_BITS]  # none, which is nearly free, or some
+_PLAIN = range((1 << TOTAL_BITS) + 1)
+
+
+def stray_symbols(strays: list[int]) -> tuple[list[int], list[int]]:
+    """Return the first slots and the widths of the symbols that say what the strays are.
+
+    Args:
+        strays: Each in -2**15..2**15 - 1.
+
+    >>> stray_symbols([]), stray_symbols([-3])
+    (([0], [65535]), ([65535, 0, 1, 32765], [1, 1, 1, 1]))
+    """
+    if not strays:
+        return [_ANY[0]], [_ANY[1]]
+    number = divmod(len(strays), 1 << TOTAL_BITS)
+    slots = [_ANY[1], *number, *(stray + _RAW_OFFSET for stray in strays)]
+    return slots, [1] * len(slots)
+
+
+def read_strays(decoder: Decoder) -> list[int]:
+    """Read the strays that `stray_symbols` are of.
+
+    Raises:
+        FormatError: The stream ends before them.
+    """
+    if decoder.read([_ANY]) == [0]:
+        return []
+    high, low = decoder.read([_PLAIN] * 2)
+    # Each takes a word, so that the end of the stream is the end of a wrong number.
+    plain = decoder.read(repeat(_PLAIN, high << TOTAL_BITS | low))
+    return [value - _RAW_OFFSET for value in plain]
