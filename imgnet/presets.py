@@ -80,18 +80,19 @@ PRESETS = {
 }
 
 
+# A network moves once a step, however few pixels that sees, which pays where it moves seldom.
 GRID_PRESETS = {
-    effort: Preset(steps, 49152, quantized=0.1, decisions=decisions, refinements=refinements)
-    for effort, (steps, decisions, refinements) in {
-        1: (100, 1, 0),
-        2: (500, 2, 1),
-        3: (1600, 2, 1),
-        4: (4000, 3, 1),
-        5: (9000, 3, 2),
-        6: (22000, 3, 2),
-        7: (55000, 3, 2),
-        8: (110000, 3, 2),
-        9: (220000, 3, 2),
+    effort: Preset(steps, pixels, quantized=0.1, decisions=decisions, refinements=refinements)
+    for effort, (steps, pixels, decisions, refinements) in {
+        1: (160, 24576, 1, 0),
+        2: (500, 49152, 2, 1),
+        3: (1600, 49152, 2, 1),
+        4: (4000, 49152, 3, 1),
+        5: (9000, 49152, 3, 2),
+        6: (22000, 49152, 3, 2),
+        7: (55000, 49152, 3, 2),
+        8: (110000, 49152, 3, 2),
+        9: (220000, 49152, 3, 2),
     }.items()
 }
 

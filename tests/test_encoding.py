@@ -101,6 +101,7 @@ def test_a_target_is_never_exceeded(part: float) -> None:
 def test_a_picture_is_as_good_at_a_target_as_at_the_quality_that_gives_it(quality: int) -> None:
     pixels = np.array(Image.open(SAMPLES / "chelsea.png").convert("RGB"))[60:124, 100:196]
     sizes: dict[str, list[float]] = {"target_size": [], "target_psnr": []}
+    gains: dict[str, list[float]] = {"target_size": [], "target_psnr": []}
     for seed in (0, 1):  # so short a fit differs from seed to seed
         effort = replace(QUICK, preset=preset(1, "grid"), seed=seed)
         usual, _ = encoded_with(pixels, effort, shape=Shape(), quality=quality)
@@ -108,8 +109,9 @@ def test_a_picture_is_as_good_at_a_target_as_at_the_quality_that_gives_it(qualit
         for aim in ({"target_size": target}, {"target_psnr": psnr_of(usual, pixels)}):
             encoded, _ = encoded_with(pixels, effort, shape=Shape(), **aim)
             sizes[next(iter(aim))].append(len(to_bytes(encoded)) / target)
-            assert psnr_of(encoded, pixels) > psnr_of(usual, pixels) - 1.0
-    assert max(np.mean(ratios) for ratios in sizes.values()) < 1.12
+            gains[next(iter(aim))].append(psnr_of(encoded, pixels) - psnr_of(usual, pixels))
+    assert max(map(np.mean, sizes.values())) < 1.12
+    assert min(map(np.mean, gains.values())) > -1.0
 
 
 def psnr_of(encoded: Encoded, pixels: Pixels) -> float:
