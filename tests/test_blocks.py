@@ -8,7 +8,18 @@ import numpy as np
 import pytest
 
 from imgnet import blocks
-from imgnet.blocks import BLOCK, block_of, compiled, exp2, log2, outer, product
+from imgnet.blocks import (
+    BLOCK,
+    add_sums,
+    block_of,
+    compiled,
+    exp2,
+    keep_active,
+    log2,
+    outer,
+    product,
+    rectify,
+)
 
 COUNT = 77
 
@@ -34,6 +45,25 @@ def test_outer_products_are_summed_over_some_samples(rows: int, columns: int) ->
     outer(gradient.ravel(), x.ravel(), out, COUNT)
     wanted = 1 + gradient[:, :COUNT] @ x[:, :COUNT].T
     np.testing.assert_allclose(out, wanted, rtol=1e-4, atol=1e-4)
+
+
+def test_what_is_rectified_passes_gradients_where_it_is_positive() -> None:
+    x, gradient = random(4, BLOCK), random(4, BLOCK, seed=1)
+    x[:, ::9] = 0
+    out, kept = np.full_like(x, 7), gradient.copy()
+    rectify(x.ravel(), out.ravel(), 3, COUNT)
+    keep_active(kept.ravel(), x.ravel(), 3, COUNT)
+    rows = np.s_[:3, :COUNT]
+    np.testing.assert_array_equal(out[rows], np.maximum(x[rows], 0))
+    np.testing.assert_array_equal(kept[rows], np.where(x[rows] > 0, gradient[rows], 0))
+    assert (out[3] == 7).all()
+    assert (kept[3] == gradient[3]).all()
+
+
+def test_rows_are_summed_over_some_samples() -> None:
+    x, sums = random(4, BLOCK), np.ones(3, np.float32)
+    add_sums(x.ravel(), sums, COUNT)
+    np.testing.assert_allclose(sums, 1 + x[:3, :COUNT].sum(1), rtol=1e-5)
 
 
 def test_blocks_begin_at_zero() -> None:
