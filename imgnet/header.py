@@ -53,7 +53,7 @@ def from_header(entries: Json) -> Json:
     """Take the claims of a picture out of a safetensors header.
 
     Raises:
-        FormatError: There are none, or they are newer than this version.
+        FormatError: There are none, some are unknown or missing, or they are of a newer version.
     """
     texts = entries.pop(_METADATA, None)
     if not isinstance(texts, dict) or not isinstance(texts.get(_KEY), str):

@@ -102,7 +102,7 @@ def test_a_picture_is_as_good_at_a_target_as_at_the_quality_that_gives_it(qualit
     pixels = np.array(Image.open(SAMPLES / "chelsea.png").convert("RGB"))[60:124, 100:196]
     sizes: dict[str, list[float]] = {"target_size": [], "target_psnr": []}
     gains: dict[str, list[float]] = {"target_size": [], "target_psnr": []}
-    for seed in (0, 1):  # so short a fit differs from seed to seed
+    for seed in (0, 1, 2):  # so short a fit differs from seed to seed
         effort = replace(QUICK, preset=preset(1, "grid"), seed=seed)
         usual, _ = encoded_with(pixels, effort, shape=Shape(), quality=quality)
         target = len(to_bytes(usual))
@@ -111,7 +111,7 @@ def test_a_picture_is_as_good_at_a_target_as_at_the_quality_that_gives_it(qualit
             sizes[next(iter(aim))].append(len(to_bytes(encoded)) / target)
             gains[next(iter(aim))].append(psnr_of(encoded, pixels) - psnr_of(usual, pixels))
     assert max(map(np.mean, sizes.values())) < 1.12
-    assert min(map(np.mean, gains.values())) > -1.0
+    assert min(map(np.mean, gains.values())) > -0.8
 
 
 def psnr_of(encoded: Encoded, pixels: Pixels) -> float:
