@@ -29,17 +29,13 @@ class Drawing:
     def __init__(self, spec: Spec, grids: Grids, picture: Floats, seen: Floats | None) -> None:
         self.spec, self.grids, self.picture, self.seen = spec, grids, picture, seen
 
-    def phases(self, weights: Arrays) -> list[Floats]:
-        """Return the weights of each upsampling, for both samples that replace one."""
-        return [_phases(weights[f"upsample.{i}"]) for i in range(self.spec.num_levels - 1)]
-
     def _drawn(
-        self, weights: Arrays, phases: list[Floats], place: Tile
+        self, weights: Arrays, place: Tile
     ) -> tuple[list[tuple[Tile, Floats]], list[Floats]]:
         """Return the features of a tile, level by level, and its colours, layer by layer."""
         top, bottom, left, right = place
         n = self.spec.num_layers
-        features = self._features(phases, (top - n, bottom + n, left - n, right + n))
+        features = self._features(weights, (top - n, bottom + n, left - n, right + n))
         _, finest = features[0]
         head = [weights[name] for name in _HEAD]
         flat = finest.reshape(len(finest), -1)
@@ -52,18 +48,18 @@ class Drawing:
         layers = range(self.spec.num_layers)
         return [[weights[f"residuals.{i}.{name}"] for name in _LAYER] for i in layers]
 
-    def draw(self, weights: Arrays, phases: list[Floats], place: Tile) -> Floats:
+    def draw(self, weights: Arrays, place: Tile) -> Floats:
         """Return the colours of a tile, (C, h, w) in 0..1, times the root of what they count."""
         top, bottom, left, right = place
-        _, colours = self._drawn(weights, phases, place)
+        _, colours = self._drawn(weights, place)
         drawn: Floats = np.clip(colours[-1], 0, 1)
         return drawn if self.seen is None else drawn * np.sqrt(self.seen[:, top:bottom, left:right])
 
-    def errors(self, weights: Arrays, phases: list[Floats], error: Floats, place: Tile) -> None:
+    def errors(self, weights: Arrays, error: Floats, place: Tile) -> None:
         """Draw a tile and set the squared errors of its pixels."""
         top, bottom, left, right = place
         here = (slice(None), slice(top, bottom), slice(left, right))
-        _, colours = self._drawn(weights, phases, place)
+        _, colours = self._drawn(weights, place)
         squares = np.square(np.clip(colours[-1], 0, 1) - self.picture[here])
         if self.seen is not None:
             squares *= self.seen[here]
@@ -72,7 +68,6 @@ class Drawing:
     def distortion(
         self,
         weights: Arrays,
-        phases: list[Floats],
         weight: float,
         gradients: bool,
         place: Tile,
@@ -80,7 +75,7 @@ class Drawing:
         """Draw a tile and compare it with the picture."""
         top, bottom, left, right = place
         n = self.spec.num_layers
-        features, colours = self._drawn(weights, phases, place)
+        features, colours = self._drawn(weights, place)
         _, finest = features[0]
         flat = finest.reshape(len(finest), -1)
         head = [weights[name] for name in _HEAD]
@@ -99,10 +94,10 @@ class Drawing:
         flat_gradient = gradient.reshape(len(gradient), -1)
         back, *found = fused_synthesis.two_layers_back(flat, *head, flat_gradient)
         outcome.weights |= dict(zip(_HEAD, found, strict=True))
-        self._features_back(phases, features, back.reshape(finest.shape), outcome)
+        self._features_back(weights, features, back.reshape(finest.shape), outcome)
         return outcome
 
-    def _features(self, phases: list[Floats], place: Tile) -> list[tuple[Tile, Floats]]:
+    def _features(self, weights: Arrays, place: Tile) -> list[tuple[Tile, Floats]]:
         """Return the features of a place at level 0, with those behind them, level by level."""
         spec, places = self.spec, [place]
         for _ in range(spec.num_levels - 1):
@@ -117,7 +112,8 @@ class Drawing:
                 fused_latents.crop(self.grids.of(0, level), top, left, out[0])
             if features:
                 skip = top & 1, left & 1
-                fused_upsampling.doubled(features[-1][1], phases[level], skip, out[row:])
+                taps = weights[f"upsample.{level}"]
+                fused_upsampling.doubled(features[-1][1], taps, skip, out[row:])
             else:
                 out[row:] = 0
             for pyramid, index in self._colours(level, number):
@@ -127,7 +123,7 @@ class Drawing:
 
     def _features_back(
         self,
-        phases: list[Floats],
+        weights: Arrays,
         features: list[tuple[Tile, Floats]],
         gradient: Floats,
         outcome: Outcome,
@@ -140,11 +136,10 @@ class Drawing:
             for pyramid, index in self._colours(level, len(own)):
                 outcome.crops.append((self.grids.index[pyramid, level], top, left, gradient[index]))
             if level < self.spec.num_levels - 1:
-                gradient, to_phases = fused_upsampling.doubled_back(
-                    features[level + 1][1], phases[level], (top & 1, left & 1), gradient[row:]
+                name, skip = f"upsample.{level}", (top & 1, left & 1)
+                gradient, outcome.weights[name] = fused_upsampling.doubled_back(
+                    features[level + 1][1], weights[name], skip, gradient[row:]
                 )
-                taps = to_phases[0, -2::-1] + to_phases[1, 1:]
-                outcome.weights[f"upsample.{level}"] = taps
 
     def _own(self, level: int) -> int:
         """Return how many features a level has of its own: 1, or 0 above the finest."""
@@ -156,12 +151,6 @@ class Drawing:
         if level < self.spec.colour:
             return []
         return [(pyramid + 1, number - others + pyramid) for pyramid in range(others)]
-
-
-def _phases(taps: Floats) -> Floats:
-    """Return the weights of 5 samples in each of the two that replace the middle one."""
-    none = np.zeros(1, np.float32)
-    return np.stack([np.concatenate([taps[::-1], none]), np.concatenate([none, taps])])
 
 
 def _above(place: Tile) -> Tile:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+from numpy.typing import NDArray
 
 from imgnet.blocks import Floats, compiled, exp2
 
@@ -63,6 +64,7 @@ def window_back(gradient: Floats, top: int, left: int, weight: float, out: Float
 def relax(
     temperature: float,
     noise: float,
+    ranges: NDArray[np.int64],
     values: Floats,
     fresh: Floats,
     relaxed: Floats,
@@ -70,25 +72,27 @@ def relax(
 ) -> None:
     """Set `relaxed` to s(s(values) + noise * fresh) and `slope` to its derivative.
 
-    s is the soft rounding of `latents.py`.
+    s is the soft rounding of `latents.py`. Ranges are rows of first and last + 1.
     """
     sharp = np.float32(2 * 1.4426950408889634 / temperature)
     scale = np.float32(np.tanh(0.5 / temperature))
     steepest = np.float32(0.5 / temperature) / scale
     strength, bend = np.float32(noise), _HALF / scale
-    for p in range(np.uint64(values.size)):
-        whole = np.floor(values[p])
-        bent = _ONE - _TWO / (exp2((values[p] - whole - _HALF) * sharp) + _ONE)  # tanh
-        soft = whole + _HALF + bent * bend + strength * fresh[p]
-        again = np.floor(soft)
-        bent_again = _ONE - _TWO / (exp2((soft - again - _HALF) * sharp) + _ONE)
-        relaxed[p] = again + _HALF + bent_again * bend
-        slope[p] = (_ONE - bent * bent) * (_ONE - bent_again * bent_again) * steepest * steepest
+    for first, last in ranges:
+        for p in range(np.uint64(first), np.uint64(last)):
+            whole = np.floor(values[p])
+            bent = _ONE - _TWO / (exp2((values[p] - whole - _HALF) * sharp) + _ONE)  # tanh
+            soft = whole + _HALF + bent * bend + strength * fresh[p]
+            again = np.floor(soft)
+            bent_again = _ONE - _TWO / (exp2((soft - again - _HALF) * sharp) + _ONE)
+            relaxed[p] = again + _HALF + bent_again * bend
+            slope[p] = (_ONE - bent * bent) * (_ONE - bent_again * bent_again) * steepest * steepest
 
 
 @compiled
 def adam(
-    rates: tuple[float, float],
+    ranges: NDArray[np.int64],
+    rates: Floats,
     decays: tuple[float, float],
     gradient: Floats,
     slope: Floats,
@@ -99,7 +103,8 @@ def adam(
     """Move values by one Adam step against gradient * slope.
 
     Args:
-        rates: Step size and epsilon, both corrected for means that began at 0.
+        ranges: Rows of first and last + 1: what is moved.
+        rates: Of each range, step size and epsilon, both corrected for means that began at 0.
         decays: Of the running means of the gradient and of its square.
         gradient: Of the relaxed values.
         slope: Of the relaxation.
@@ -107,11 +112,12 @@ def adam(
         square: Running mean of its square.
         values: Moved.
     """
-    lr, eps = np.float32(rates[0]), np.float32(rates[1])
     keep_mean, keep_square = np.float32(decays[0]), np.float32(decays[1])
-    for p in range(np.uint64(values.size)):
-        g = gradient[p] * slope[p]
-        m = keep_mean * mean[p] + (_ONE - keep_mean) * g
-        s = keep_square * square[p] + (_ONE - keep_square) * g * g
-        mean[p], square[p] = m, s
-        values[p] -= lr * m / (np.sqrt(s) + eps)
+    for i, (first, last) in enumerate(ranges):
+        lr, eps = rates[i, 0], rates[i, 1]
+        for p in range(np.uint64(first), np.uint64(last)):
+            g = gradient[p] * slope[p]
+            m = keep_mean * mean[p] + (_ONE - keep_mean) * g
+            s = keep_square * square[p] + (_ONE - keep_square) * g * g
+            mean[p], square[p] = m, s
+            values[p] -= lr * m / (np.sqrt(s) + eps)

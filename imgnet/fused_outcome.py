@@ -30,19 +30,27 @@ class Outcome:
 
 
 class Grids:
-    """The relaxed latents, grid by grid.
+    """The relaxed latents and their gradients, grid by grid, in their own memory.
 
     Args:
-        latents: All of them.
+        latents: All of them; neither tensor is replaced by another.
+
+    Attributes:
+        places: Pyramid and level of each grid.
+        index: Which grid a pyramid has at a level.
+        gradients: (h, w) of each grid.
     """
 
     def __init__(self, latents: LatentGrids) -> None:
-        self.latents = latents
         self.places = latents.grids
         self.index = {grid: i for i, grid in enumerate(self.places)}
+        # Made once: a step asks for some sixty of them, and torch takes its time.
+        self._relaxed = [latents.grid(latents.relaxed, i).numpy() for i in self.index.values()]
+        self.gradients: list[Floats] = [
+            latents.grid(latents.gradient, i).numpy() for i in self.index.values()
+        ]
 
     def of(self, pyramid: int, level: int) -> Floats:
-        """Return a grid, (h, w), in its own memory."""
-        latents = self.latents
-        grid: Floats = latents.grid(latents.relaxed, self.index[pyramid, level]).numpy()
+        """Return a grid, (h, w)."""
+        grid: Floats = self._relaxed[self.index[pyramid, level]]
         return grid

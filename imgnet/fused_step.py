@@ -51,7 +51,8 @@ class FusedStep:
         self.cuts = Cuts(spec, tile)
         self.picture = picture.contiguous().numpy()
         mask = None if seen is None else seen.expand_as(picture).numpy()
-        grids = Grids(latents)
+        self.named = list(network.named_parameters())
+        self.grids = grids = Grids(latents)
         self.drawing, self.context = Drawing(spec, grids, self.picture, mask), Context(spec, grids)
 
     def evaluate(
@@ -78,9 +79,7 @@ class FusedStep:
         weights = self._weights()
         pixels = self.spec.width * sum(bottom - top for top, bottom in rows)
         drawing, per_sample = self.drawing, 1 / (self.spec.dim_out * pixels)
-        of_tile = partial(
-            drawing.distortion, weights, drawing.phases(weights), per_sample, gradients
-        )
+        of_tile = partial(drawing.distortion, weights, per_sample, gradients)
         of_band = partial(self.context.rate, self.context.weights_of(weights), gradients)
         tiles = [partial(of_tile, tile) for tile in self.cuts.tiles(rows) if error]
         shares = self.cuts.weighed_bands(rows, coarse_weight) if bits else []
@@ -94,10 +93,9 @@ class FusedStep:
         return errors / (self.spec.dim_out * pixels), code_length / pixels
 
     def _collect(self, outcomes: Sequence[Outcome]) -> None:
-        latents = self.latents
-        latents.gradient.zero_()
-        gradients = [latents.grid(latents.gradient, i).numpy() for i in range(len(latents.grids))]
-        totals = {n: _cleared_gradient(p) for n, p in self.network.named_parameters()}
+        self.latents.gradient.zero_()
+        gradients = self.grids.gradients
+        totals = {n: _cleared_gradient(p) for n, p in self.named}
         for outcome in outcomes:
             for i, top, left, gradient in outcome.crops:
                 fused_latents.crop_back(gradient, top, left, gradients[i])
@@ -109,7 +107,7 @@ class FusedStep:
     def draw(self, places: Sequence[Tile]) -> list[Floats]:
         """See `Evaluator.draw`."""
         weights = self._weights()
-        of_tile = partial(self.drawing.draw, weights, self.drawing.phases(weights))
+        of_tile = partial(self.drawing.draw, weights)
         return list(self.workers.map(of_tile, places))
 
     def costs(self, grid: int) -> Costs:
@@ -120,7 +118,7 @@ class FusedStep:
         latents = self.latents
         wanted = affected(latents.grids, grid)
         lengths = {i: np.empty(latents.sizes[i], np.float32) for i in wanted}
-        of_tile = partial(self.drawing.errors, weights, self.drawing.phases(weights), error)
+        of_tile = partial(self.drawing.errors, weights, error)
         of_band = partial(self.context.lengths, self.context.weights_of(weights), lengths)
         tiles = [partial(of_tile, tile) for tile in self.cuts.tiles(rows)]
         bands = [partial(of_band, band) for band in self.cuts.bands(rows) if band[0] in lengths]
@@ -128,7 +126,7 @@ class FusedStep:
         return error, lengths
 
     def _weights(self) -> Arrays:
-        return {n: p.detach().numpy() for n, p in self.network.named_parameters()}
+        return {n: p.detach().numpy() for n, p in self.named}
 
 
 def _cleared_gradient(parameter: Tensor) -> Floats:

@@ -11,7 +11,6 @@ import numpy as np
 from imgnet.blocks import (
     BLOCK,
     Floats,
-    add,
     block_of,
     compiled,
     copy,
@@ -25,6 +24,7 @@ from imgnet.blocks import (
 )
 
 _ONE, _NONE = np.float32(1), np.float32(0)
+_NEXT, _LAST = np.uint64(1), np.uint64(2)  # columns of a 3x3 window behind its first
 
 
 @compiled
@@ -132,42 +132,79 @@ def two_layers_back(
 
 
 @compiled
-def _load_square(
-    flat: Floats, shape: tuple[int, int, int], y: int, start: int, around: Floats, count: int
+def _convolve(
+    flat: Floats, shape: tuple[int, int, int], y: int, weight: Floats, out: Floats
 ) -> None:
-    """Collect the 3x3 places around a block of samples, place by place, all channels of each."""
+    """Add a row of the 3x3 convolution of (C, h, w) with (D, 9 C) to `out`, (D, w - 2)."""
     channels, height, width = shape
-    row = 0
-    for dy in range(3):
-        for dx in range(3):
+    for row in range(len(out)):
+        sums = out[row]
+        for channel in range(channels):
+            w = weight[row, channel::channels]
+            a0, a1, a2, b0, b1, b2 = w[0], w[1], w[2], w[3], w[4], w[5]
+            c0, c1, c2 = w[6], w[7], w[8]
+            a = np.uint64((channel * height + y) * width)
+            b = a + np.uint64(width)
+            c = b + np.uint64(width)
+            for p in range(np.uint64(sums.size)):
+                above = a0 * flat[a + p] + a1 * flat[a + p + _NEXT] + a2 * flat[a + p + _LAST]
+                here = b0 * flat[b + p] + b1 * flat[b + p + _NEXT] + b2 * flat[b + p + _LAST]
+                below = c0 * flat[c + p] + c1 * flat[c + p + _NEXT] + c2 * flat[c + p + _LAST]
+                sums[p] += above + (here + below)
+
+
+@compiled
+def _convolve_back(
+    flat: Floats, shape: tuple[int, int, int], y: int, gradient: Floats, g_weight: Floats
+) -> None:
+    """Add the gradient of the weights of `_convolve` from that of its row."""
+    channels, height, width = shape
+    for row in range(len(gradient)):
+        slopes = gradient[row]
+        for channel in range(channels):
+            a = np.uint64((channel * height + y) * width)
+            b = a + np.uint64(width)
+            c = b + np.uint64(width)
+            a0 = a1 = a2 = b0 = b1 = b2 = c0 = c1 = c2 = _NONE
+            for p in range(np.uint64(slopes.size)):
+                g = slopes[p]
+                a0, b0, c0 = a0 + g * flat[a + p], b0 + g * flat[b + p], c0 + g * flat[c + p]
+                q = p + _NEXT
+                a1, b1, c1 = a1 + g * flat[a + q], b1 + g * flat[b + q], c1 + g * flat[c + q]
+                q = p + _LAST
+                a2, b2, c2 = a2 + g * flat[a + q], b2 + g * flat[b + q], c2 + g * flat[c + q]
+            for place, total in enumerate((a0, a1, a2, b0, b1, b2, c0, c1, c2)):
+                g_weight[row, place * channels + channel] += total
+
+
+@compiled
+def _turned(weight: Floats) -> Floats:
+    """Return the weights (C, 9 C) that carry gradients back through a convolution."""
+    channels = len(weight)
+    turned = np.empty_like(weight)
+    for row in range(channels):
+        for place in range(9):
             for channel in range(channels):
-                place = (channel * height + y + dy) * width + start + dx
-                copy(flat, place, around, row * BLOCK, count)
-                row += 1
+                of_back = weight[channel, (8 - place) * channels + row]
+                turned[row, place * channels + channel] = of_back
+    return turned
 
 
 @compiled
 def rezero_layer(x: Floats, weight: Floats, bias: Floats, alpha: Floats) -> Floats:
     """Map (C, h + 2, w + 2) to (C, h, w)."""
     channels, height, width = x.shape[0], x.shape[1] - 2, x.shape[2] - 2
-    padded, flat = _with_bias(weight, bias), x.ravel()
-    out = np.empty(channels * height * width, np.float32)
-    around, inner = block_of(padded.shape[1]), block_of(len(padded))
-    fill(around, 9 * channels * BLOCK, BLOCK, _ONE)
+    out, flat = np.empty((channels, height, width), np.float32), x.ravel()
+    inner = np.empty((channels, width), np.float32)
     for y in range(height):
-        for start in range(0, width, BLOCK):
-            count = min(BLOCK, width - start)
-            _load_square(flat, x.shape, y, start, around, count)
-            fill(inner, 0, inner.size, _NONE)
-            product(padded, around, inner, 0, count)
-            for channel in range(channels):
-                weight_of = alpha[channel]
-                place = np.uint64((channel * height + y) * width + start)
-                middle = np.uint64((4 * channels + channel) * BLOCK)
-                row = np.uint64(channel * BLOCK)
-                for p in range(np.uint64(count)):
-                    out[place + p] = around[middle + p] + weight_of * max(inner[row + p], _NONE)
-    return out.reshape(channels, height, width)
+        for channel in range(channels):
+            inner[channel] = bias[channel]
+        _convolve(flat, x.shape, y, weight, inner)
+        for channel in range(channels):
+            part, row, own, new = alpha[channel], inner[channel], x[channel, y + 1], out[channel, y]
+            for p in range(np.uint64(width)):
+                new[p] = own[p + _NEXT] + part * max(row[p], _NONE)
+    return out
 
 
 @compiled
@@ -176,46 +213,36 @@ def rezero_layer_back(
 ) -> tuple[Floats, Floats, Floats, Floats]:
     """Return the gradients of all arguments of `rezero_layer` from that of its result."""
     channels, height, width = gradient.shape
-    padded, flat, flat_gradient = _with_bias(weight, bias), x.ravel(), gradient.ravel()
-    padded_t, g_padded = padded.T.copy(), np.zeros_like(padded)
-    g_x, g_alpha = np.zeros(x.size, np.float32), np.zeros_like(alpha)
-    around, g_around = block_of(padded.shape[1]), block_of(padded.shape[1])
-    inner, g_inner = block_of(len(padded)), block_of(len(padded))
-    fill(around, 9 * channels * BLOCK, BLOCK, _ONE)
+    g_weight, g_bias, g_alpha = np.zeros_like(weight), np.zeros_like(bias), np.zeros_like(alpha)
+    inner, flat = np.empty((channels, width), np.float32), x.ravel()
+    # With zeros around, so that what goes back through the convolution is one as well.
+    g_inner = np.zeros((channels, height + 4, width + 4), np.float32)
     for y in range(height):
-        for start in range(0, width, BLOCK):
-            count = min(BLOCK, width - start)
-            _load_square(flat, x.shape, y, start, around, count)
-            fill(inner, 0, inner.size, _NONE)
-            product(padded, around, inner, 0, count)
-            fill(g_around, 0, g_around.size, _NONE)
-            for channel in range(channels):
-                weight_of, sum_of = alpha[channel], _NONE
-                place = np.uint64((channel * height + y) * width + start)
-                middle = np.uint64((4 * channels + channel) * BLOCK)
-                row = np.uint64(channel * BLOCK)
-                for p in range(np.uint64(count)):
-                    g, value = flat_gradient[place + p], max(inner[row + p], _NONE)
-                    sum_of += g * value
-                    g_around[middle + p] = g
-                    g_inner[row + p] = weight_of * g if value > _NONE else _NONE
-                g_alpha[channel] += sum_of
-            outer(g_inner, around, g_padded, count)
-            product(padded_t, g_inner, g_around, 0, count)
-            row_of = 0
-            for dy in range(3):
-                for dx in range(3):
-                    for channel in range(channels):
-                        to = (channel * x.shape[1] + y + dy) * x.shape[2] + start + dx
-                        add(g_around, row_of * BLOCK, g_x, to, count)
-                        row_of += 1
-    inputs = 9 * channels
-    return (
-        g_x.reshape(x.shape),
-        g_padded[:channels, :inputs].copy(),
-        g_padded[:channels, inputs].copy(),
-        g_alpha,
-    )
+        for channel in range(channels):
+            inner[channel] = bias[channel]
+        _convolve(flat, x.shape, y, weight, inner)
+        for channel in range(channels):
+            part, row, goal = alpha[channel], inner[channel], gradient[channel, y]
+            back = g_inner[channel, y + 2]
+            of_alpha, of_bias = _NONE, _NONE
+            for p in range(np.uint64(width)):
+                value = max(row[p], _NONE)
+                of_alpha += goal[p] * value
+                slope = part * goal[p] if value > _NONE else _NONE
+                of_bias += slope
+                row[p] = back[p + _LAST] = slope
+            g_alpha[channel] += of_alpha
+            g_bias[channel] += of_bias
+        _convolve_back(flat, x.shape, y, inner, g_weight)
+    g_x, rows = np.empty(x.shape, np.float32), np.empty((channels, width + 2), np.float32)
+    turned, flat_inner = _turned(weight), g_inner.ravel()
+    for y in range(height + 2):
+        rows[:] = _NONE
+        if 1 <= y <= height:
+            rows[:, 1:-1] = gradient[:, y - 1]
+        _convolve(flat_inner, g_inner.shape, y, turned, rows)
+        g_x[:, y] = rows
+    return g_x, g_weight, g_bias, g_alpha
 
 
 @compiled

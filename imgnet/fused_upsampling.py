@@ -1,103 +1,160 @@
-"""Grids to twice their size, forward and backward, compiled; `grid_model.doubled` with torch."""
+"""Grids to twice their size, forward and backward, compiled; `grid_model.doubled` with torch.
+
+A sample becomes two, each of them a mix of four: with taps t, from samples a..e around c come
+(t3, t2, t1, t0) of a..d and (t0, t1, t2, t3) of b..e. Both are made in one pass, since only numbers
+that lie side by side are stored as vectors.
+"""
 
 from __future__ import annotations
 
 import numpy as np
 
-from imgnet.blocks import Floats, compiled, copy, fill
+from imgnet.blocks import Floats, compiled, copy
 
 _NONE = np.float32(0)
-_TAPS = 5  # samples around one that is doubled
+_TAPS = 4  # samples that one is mixed from
+_MARGIN = 4  # samples more than there are pairs of new ones
+_ONE, _TWO, _THREE, _FOUR = (np.uint64(n) for n in (1, 2, 3, 4))
 
 
 @compiled
 def _mix(rows: Floats, stride: int, start: int, taps: Floats, out: Floats, count: int) -> None:
-    """Set `out` to five rows, each one stride after the other, weighed by taps."""
-    t0, t1, t2, t3, t4 = taps[0], taps[1], taps[2], taps[3], taps[4]
-    step = np.uint64(stride)
-    a = np.uint64(start)
-    b, c = a + step, a + step + step
-    d, e = c + step, c + step + step
+    """Set `out` to four rows, each one stride after the other, weighed by taps."""
+    t0, t1, t2, t3 = taps[0], taps[1], taps[2], taps[3]
+    step, a = np.uint64(stride), np.uint64(start)
+    b, c, d = a + step, a + step + step, a + step + step + step
     for p in range(np.uint64(count)):
-        outer_ones = t0 * rows[a + p] + t4 * rows[e + p]
-        out[p] = t1 * rows[b + p] + t2 * rows[c + p] + t3 * rows[d + p] + outer_ones
+        out[p] = t0 * rows[a + p] + t1 * rows[b + p] + (t2 * rows[c + p] + t3 * rows[d + p])
 
 
 @compiled
-def _spread(
-    gradient: Floats, taps: Floats, out: Floats, stride: int, start: int, count: int
+def _mix_back(
+    gradient: Floats,
+    rows: Floats,
+    stride: int,
+    start: int,
+    taps: Floats,
+    g_taps: Floats,
+    g_rows: Floats,
+    count: int,
 ) -> None:
-    """Add to five rows the gradient of their mix."""
-    for i in range(_TAPS):
-        tap, at = taps[i], np.uint64(start + i * stride)
-        for p in range(np.uint64(count)):
-            out[at + p] += tap * gradient[p]
+    """Add the gradients of the taps and of the rows of a mix."""
+    t0, t1, t2, t3 = taps[0], taps[1], taps[2], taps[3]
+    step, a = np.uint64(stride), np.uint64(start)
+    b, c, d = a + step, a + step + step, a + step + step + step
+    s0 = s1 = s2 = s3 = _NONE
+    for p in range(np.uint64(count)):
+        g = gradient[p]
+        s0, s1 = s0 + g * rows[a + p], s1 + g * rows[b + p]
+        s2, s3 = s2 + g * rows[c + p], s3 + g * rows[d + p]
+    for p in range(np.uint64(count)):
+        g = gradient[p]
+        g_rows[a + p] += t0 * g
+        g_rows[b + p] += t1 * g
+        g_rows[c + p] += t2 * g
+        g_rows[d + p] += t3 * g
+    for i, total in enumerate((s0, s1, s2, s3)):
+        g_taps[i] += total
 
 
 @compiled
-def _tap_gradients(
-    gradient: Floats, rows: Floats, stride: int, start: int, sums: Floats, count: int
+def _double(line: Floats, taps: Floats, pairs: Floats, count: int) -> None:
+    """Set `pairs` to the double of a line, pair by pair."""
+    t0, t1, t2, t3 = taps[0], taps[1], taps[2], taps[3]
+    for p in range(np.uint64(count)):
+        b, c, d = line[p + _ONE], line[p + _TWO], line[p + _THREE]
+        pairs[p + p] = t3 * line[p] + t2 * b + (t1 * c + t0 * d)
+        pairs[p + p + _ONE] = t0 * b + t1 * c + (t2 * d + t3 * line[p + _FOUR])
+
+
+@compiled
+def _part_pairs(pairs: Floats, first: Floats, second: Floats, count: int) -> None:
+    """Set the middle of two lines to the first and to the second of each pair."""
+    for p in range(np.uint64(count)):
+        first[p + _FOUR], second[p + _FOUR] = pairs[p + p], pairs[p + p + _ONE]
+
+
+@compiled
+def _double_back(
+    first: Floats,
+    second: Floats,
+    line: Floats,
+    taps: Floats,
+    g_taps: Floats,
+    g_line: Floats,
+    count: int,
 ) -> None:
-    """Add the gradient of the taps of a mix."""
-    for i in range(_TAPS):
-        total, at = _NONE, np.uint64(start + i * stride)
-        for p in range(np.uint64(count)):
-            total += gradient[p] * rows[at + p]
-        sums[i] += total
+    """Set the gradient of a line and add that of the taps, from those of each pair.
+
+    Args:
+        first: Gradient of the first of each pair, behind and before `_MARGIN` zeros.
+        second: The same of the second of each.
+        line: What was doubled.
+        taps: Of the mix.
+        g_taps: Added to.
+        g_line: As many as in `line`, set.
+        count: Pairs.
+    """
+    t0, t1, t2, t3 = taps[0], taps[1], taps[2], taps[3]
+    s0 = s1 = s2 = s3 = _NONE
+    for p in range(np.uint64(count)):
+        g, h = first[p + _FOUR], second[p + _FOUR]
+        b, c, d = line[p + _ONE], line[p + _TWO], line[p + _THREE]
+        s0, s1 = s0 + (g * d + h * b), s1 + (g * c + h * c)
+        s2, s3 = s2 + (g * b + h * d), s3 + (g * line[p] + h * line[p + _FOUR])
+    for i, total in enumerate((s0, s1, s2, s3)):
+        g_taps[i] += total
+    for p in range(np.uint64(count + _MARGIN)):
+        g3, g2, g1, g0 = first[p + _ONE], first[p + _TWO], first[p + _THREE], first[p + _FOUR]
+        h3, h2, h1, h0 = second[p], second[p + _ONE], second[p + _TWO], second[p + _THREE]
+        of_first = t3 * g0 + t2 * g1 + (t1 * g2 + t0 * g3)
+        g_line[p] = of_first + (t0 * h0 + t1 * h1 + (t2 * h2 + t3 * h3))
 
 
 @compiled
-def doubled(x: Floats, phases: Floats, skip: tuple[int, int], out: Floats) -> None:
+def doubled(x: Floats, taps: Floats, skip: tuple[int, int], out: Floats) -> None:
     """Set `out` (F, h, w) to part of the double of `x`, from (F, h' + 4, w' + 4).
 
     Args:
         x: Samples.
-        phases: (2, 5), the weights of 5 samples in each of the two that replace the middle one.
+        taps: (4,), of the second of each pair; the first has them in reverse.
         skip: Rows and columns, 0 or 1, that are left out before the part begins.
         out: At most 2 * h' - skip rows and 2 * w' - skip columns.
     """
     channels, height, width = out.shape
     rows, columns = x.shape[1], x.shape[2]
-    flat, part = x.ravel(), columns - 4
-    line, pairs = np.empty(columns, np.float32), np.empty(2 * part, np.float32)
-    half = np.empty(part, np.float32)
+    flat, count, reverse = x.ravel(), columns - _MARGIN, taps[::-1].copy()
+    line, pairs = np.empty(columns, np.float32), np.empty(2 * count, np.float32)
     for channel in range(channels):
         for y in range(height):
-            above, phase = (y + skip[0]) // 2, (y + skip[0]) % 2
-            top = (channel * rows + above) * columns
-            _mix(flat, columns, top, phases[phase], line, columns)
-            for b in range(2):
-                _mix(line, 1, 0, phases[b], half, part)
-                at = np.uint64(b)
-                for p in range(np.uint64(part)):
-                    pairs[p + p + at] = half[p]
+            above, second = (y + skip[0]) // 2, (y + skip[0]) % 2
+            top = (channel * rows + above + second) * columns
+            _mix(flat, columns, top, taps if second else reverse, line, columns)
+            _double(line, taps, pairs, count)
             copy(pairs, skip[1], out[channel, y], 0, width)
 
 
 @compiled
 def doubled_back(
-    x: Floats, phases: Floats, skip: tuple[int, int], gradient: Floats
+    x: Floats, taps: Floats, skip: tuple[int, int], gradient: Floats
 ) -> tuple[Floats, Floats]:
-    """Return the gradients of the samples and of the weights from that of `out`."""
+    """Return the gradients of the samples and of the taps from that of `out`."""
     channels, height, width = gradient.shape
     rows, columns = x.shape[1], x.shape[2]
-    g_x, g_phases = np.zeros(x.size, np.float32), np.zeros_like(phases)
-    flat, part = x.ravel(), columns - 4
+    flat, count, reverse = x.ravel(), columns - _MARGIN, taps[::-1].copy()
+    g_x, g_taps, g_reverse = np.zeros(x.size, np.float32), np.zeros_like(taps), np.zeros_like(taps)
     line, g_line = np.empty(columns, np.float32), np.empty(columns, np.float32)
-    half, pairs = np.empty(part, np.float32), np.zeros(2 * part, np.float32)
+    pairs = np.zeros(2 * count, np.float32)
+    firsts = np.zeros(columns + _MARGIN, np.float32)
+    seconds = np.zeros(columns + _MARGIN, np.float32)
     for channel in range(channels):
         for y in range(height):
-            above, phase = (y + skip[0]) // 2, (y + skip[0]) % 2
-            top = (channel * rows + above) * columns
-            _mix(flat, columns, top, phases[phase], line, columns)
-            fill(g_line, 0, columns, _NONE)
+            above, second = (y + skip[0]) // 2, (y + skip[0]) % 2
+            top = (channel * rows + above + second) * columns
+            ordered, g_ordered = (taps, g_taps) if second else (reverse, g_reverse)
+            _mix(flat, columns, top, ordered, line, columns)
             copy(gradient[channel, y], 0, pairs, skip[1], width)
-            for b in range(2):
-                at = np.uint64(b)
-                for p in range(np.uint64(part)):
-                    half[p] = pairs[p + p + at]
-                _tap_gradients(half, line, 1, 0, g_phases[b], part)
-                _spread(half, phases[b], g_line, 1, 0, part)
-            _tap_gradients(g_line, flat, columns, top, g_phases[phase], columns)
-            _spread(g_line, phases[phase], g_x, columns, top, columns)
-    return g_x.reshape(x.shape), g_phases
+            _part_pairs(pairs, firsts, seconds, count)
+            _double_back(firsts, seconds, line, taps, g_taps, g_line, count)
+            _mix_back(g_line, flat, columns, top, ordered, g_ordered, g_x, columns)
+    return g_x.reshape(x.shape), g_taps + g_reverse[::-1]

@@ -11,6 +11,7 @@ from itertools import groupby
 from math import log
 from typing import Any, NamedTuple
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -20,6 +21,11 @@ from imgnet.gridstream import LARGEST_INTEGER
 from imgnet.optimizer import SOAP
 from imgnet.priors import usual_step
 from imgnet.quantize import Steps
+
+try:
+    from imgnet import fused_weights
+except ImportError:  # Numba, which is not to be had for every Python and every machine
+    fused_weights = None  # type: ignore[assignment]
 
 # Step sizes of matrices and of vectors: from random weights, and from trained ones.
 COLD_LR = 4e-2, 1e-2
@@ -61,15 +67,18 @@ class Weights:
         parts = [self.parameters[name].detach().flatten() for name in names]
         self.flat, self._sizes = torch.cat(parts), [len(part) for part in parts]
         self.gradient = torch.zeros_like(self.flat)
+        self.compiled = fused_weights is not None and self.flat.device.type == "cpu"
         for name, value, gradient in zip(names, *self._split(), strict=True):
             parameter = self.parameters[name]
             parameter.data = value.view_as(parameter)
             parameter.grad = gradient.view_as(parameter)
         if origins:
             self._origin = torch.cat([origins[name].flatten() for name in names])
+            self._ends = np.cumsum(self._sizes)
             self._tensor = torch.arange(len(names), device=self.flat.device).repeat_interleave(
                 torch.tensor(self._sizes, device=self.flat.device)
             )
+            # No law is so narrow that a tensor could not leave its prior any more.
             self._least = LEAST_DIFFERENCE * (
                 self._means(self._origin**2).sqrt() + LEAST_DIFFERENCE
             )
@@ -89,7 +98,8 @@ class Weights:
             groups.append({"params": tensors, "lr": lr, "peak_lr": lr})
         # Unlimited, the first turns of the bases throw some fits off; equal decays keep what is
         # measured in bases that stay within 1.
-        return SOAP(groups, lr=rates[0], refresh_every=5, most=1.0)
+        soap: type[SOAP] = fused_weights.FusedSOAP if self.compiled else SOAP
+        return soap(groups, lr=rates[0], refresh_every=5, most=1.0)
 
     def _joined(self, tensors: Sequence[Tensor]) -> Tensor:
         """Return the part of the flat tensor that neighbours in it make up."""
@@ -119,8 +129,11 @@ class Weights:
     @torch.no_grad()
     def _price_differences(self, price: float) -> None:
         """Add the gradient of the bits of the differences, under a Laplace law a tensor."""
+        if self.compiled:
+            known = self.flat.numpy(), self._origin.numpy(), self._ends, self._least.numpy()
+            fused_weights.price_differences(*known, price / log(2), self.gradient.numpy())
+            return
         difference = self.flat - self._origin
-        # No law is so narrow that a tensor could not leave its prior any more.
         scale = torch.maximum(self._means(difference.abs()), self._least)[self._tensor]
         self.gradient.addcdiv_(difference.sign_(), scale, value=price / log(2))
 

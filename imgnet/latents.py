@@ -9,11 +9,14 @@ after Agustsson and Theis (2020); here with Gaussian noise.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from math import prod, sqrt, tanh
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional
 
@@ -25,6 +28,7 @@ except ImportError:  # Numba, which is not to be had for every Python and every 
     fused_latents = None  # type: ignore[assignment]
 
 MEAN_DECAY, SQUARE_DECAY = 0.9, 0.95
+SHARES = 4  # tasks that relaxing latents is cut into
 SPARE_NOISE = 1 << 16  # samples more than latents: where a step starts in them is its randomness
 _EPS = 1e-14
 
@@ -98,37 +102,68 @@ class LatentGrids:
         shift = int(torch.randint(SPARE_NOISE, (1,), generator=self.generator))
         fresh = self.noise[shift : shift + len(self.values)]
 
-        def relax_part(part: slice) -> None:
-            tensors = self.values[part], fresh[part], self.relaxed[part], self.slope[part]
-            if self.compiled:
-                fused_latents.relax(temperature, noise, *(x.numpy() for x in tensors))
-            else:
-                _relax(temperature, noise, *tensors)
+        tensors = self.values, fresh, self.relaxed, self.slope
+        if self.compiled:
+            arrays = [tensor.numpy() for tensor in tensors]
+            work = partial(fused_latents.relax, temperature, noise)
+            for _ in (workers.map if workers else map)(
+                lambda ranges: work(ranges, *arrays), shares(self._ranges(parts), SHARES)
+            ):
+                pass
+            return
+        for part in parts:
+            _relax(temperature, noise, *(tensor[part] for tensor in tensors))
 
-        list((workers.map if workers else map)(relax_part, parts))
+    def _ranges(self, parts: Iterable[slice]) -> NDArray[np.int64]:
+        """Return where each part of a flat tensor begins and ends."""
+        return np.array([part.indices(len(self.values))[:2] for part in parts])
 
     def round(self) -> None:
         """Set `relaxed` to what the file will hold."""
         torch.round(self.values, out=self.relaxed)
 
-    def step(self, lr: float, parts: Iterable[tuple[slice, int]]) -> None:
+    def step(self, lr: float, parts: Sequence[tuple[slice, int]]) -> None:
         """Move some of the latents by one Adam step.
 
         Args:
             lr: Step size.
             parts: Ranges of the flat tensors, each with the number of steps it will have taken.
         """
-        for part, count in parts:
-            tensors = (self.gradient, self.slope, self.mean, self.square, self.values)
-            moved = [x[part] for x in tensors]
-            # A mean that begins at 0 is this part of what it should be.
-            mean_part, square_part = 1 - MEAN_DECAY**count, 1 - SQUARE_DECAY**count
-            rates = lr * sqrt(square_part) / mean_part, _EPS * sqrt(square_part)
-            if self.compiled:
-                decays = MEAN_DECAY, SQUARE_DECAY
-                fused_latents.adam(rates, decays, *(x.numpy() for x in moved))
-            else:
-                _adam(*rates, *moved)
+        tensors = self.gradient, self.slope, self.mean, self.square, self.values
+        rates = [_rates(lr, count) for _, count in parts]
+        ranges = [part for part, _ in parts]
+        if self.compiled:
+            decays = MEAN_DECAY, SQUARE_DECAY
+            arrays = (tensor.numpy() for tensor in tensors)
+            fused_latents.adam(self._ranges(ranges), np.array(rates, np.float32), decays, *arrays)
+            return
+        for part, rate in zip(ranges, rates, strict=True):
+            _adam(*rate, *(tensor[part] for tensor in tensors))
+
+
+def shares(ranges: NDArray[np.int64], number: int) -> list[NDArray[np.int64]]:
+    """Cut ranges, one behind the other, into shares of about the same size.
+
+    Args:
+        ranges: (N, 2), first and last + 1.
+        number: Of shares.
+
+    Returns:
+        Of each share (N, 2), of which some may be empty.
+
+    >>> [share.tolist() for share in shares(np.array([[0, 3], [7, 8]]), 2)]
+    [[[0, 2], [7, 7]], [[2, 3], [7, 8]]]
+    """
+    first, sizes = ranges[:, :1], ranges[:, 1:] - ranges[:, :1]
+    before = np.cumsum(sizes)[:, None] - sizes
+    edges = np.arange(number + 1) * sizes.sum() // number
+    return [first + np.clip(edges[i : i + 2] - before, 0, sizes) for i in range(number)]
+
+
+def _rates(lr: float, count: int) -> tuple[float, float]:
+    """Return step size and epsilon of a step, corrected for means that began at 0."""
+    mean_part, square_part = 1 - MEAN_DECAY**count, 1 - SQUARE_DECAY**count
+    return lr * sqrt(square_part) / mean_part, _EPS * sqrt(square_part)
 
 
 def _adam(

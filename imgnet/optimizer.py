@@ -76,7 +76,7 @@ class SOAP:
     def _update(self, parameter: Tensor, gradient: Tensor, group: dict[str, Any]) -> None:
         state = self.state[parameter]
         if not state:
-            _initialize(state, gradient)
+            initialize(state, gradient)
         state["step"] += 1
         beta1, beta2 = group["betas"]
         rotated = _rotate(gradient, state["bases"])
@@ -91,7 +91,8 @@ class SOAP:
         _track(state, gradient, beta2, state["step"] % group["refresh_every"] == 0)
 
 
-def _initialize(state: dict[str, Any], gradient: Tensor) -> None:
+def initialize(state: dict[str, Any], gradient: Tensor) -> None:
+    """Set what is remembered of a tensor before its first step."""
     state["step"] = 0
     state["mean"] = torch.zeros_like(gradient)
     state["square"] = torch.zeros_like(gradient)

@@ -400,11 +400,16 @@ def test_a_correction_ends_when_it_is_asked_to() -> None:
 
 @pytest.mark.parametrize("part", [0.8, 1.2])
 def test_a_size_is_corrected_until_it_is_near(part: float) -> None:
-    """What is left above it is trimmed."""
+    """What is left above it is trimmed; files of 300 bytes hit it by chance, so four are asked."""
     lmbda = LMBDA / 4  # at which latents are most of the bytes
-    budget = round(part * len(stored(SMALL, fit_grid(SMALL, PIXELS, QUICK, lmbda))))
-    options = replace(QUICK, budget_bytes=budget)
-    aim = aim_of(options, PIXELS, None)
-    assert aim is not None
-    result = aim.trimmed(SMALL, fit_grid(SMALL, PIXELS, options, lmbda))
-    assert 0.93 * budget < len(stored(SMALL, result)) <= budget
+    parts = []
+    for seed in range(4):
+        quick = replace(QUICK, seed=seed)
+        budget = round(part * len(stored(SMALL, fit_grid(SMALL, PIXELS, quick, lmbda))))
+        options = replace(quick, budget_bytes=budget)
+        aim = aim_of(options, PIXELS, None)
+        assert aim is not None
+        result = aim.trimmed(SMALL, fit_grid(SMALL, PIXELS, options, lmbda))
+        parts.append(len(stored(SMALL, result)) / budget)
+    assert max(parts) <= 1
+    assert sum(parts) / len(parts) > 0.93

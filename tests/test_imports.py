@@ -76,6 +76,7 @@ FLOORS = {
             "fused_step",
             "fused_synthesis",
             "fused_upsampling",
+            "fused_weights",
             "grid_cuts",
             "grid_curvature",
             "grid_decide",

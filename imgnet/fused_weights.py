@@ -1,0 +1,172 @@
+"""What moves the weights of a network between two steps, compiled.
+
+They are few: what torch takes to call its operations is many times what the work takes.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from imgnet.blocks import Floats, compiled
+from imgnet.optimizer import SOAP, initialize
+
+_ONE, _NONE = np.float32(1), np.float32(0)
+
+
+@compiled
+def _times(a: Floats, b: Floats) -> Floats:
+    """Return a @ b."""
+    out = np.zeros((a.shape[0], b.shape[1]), np.float32)
+    for i in range(a.shape[0]):
+        total = out[i]
+        for k in range(a.shape[1]):
+            factor, row = a[i, k], b[k]
+            for j in range(np.uint64(total.size)):
+                total[j] += factor * row[j]
+    return out
+
+
+@compiled
+def _approach(average: Floats, sample: Floats, decay: np.float32) -> None:
+    """Move a running mean towards a sample."""
+    flat, new = average.ravel(), sample.ravel()
+    for p in range(np.uint64(flat.size)):
+        flat[p] += (_ONE - decay) * (new[p] - flat[p])
+
+
+@compiled
+def _step(
+    mean: Floats, square: Floats, parts: tuple[float, float], rates: tuple[float, float, float]
+) -> Floats:
+    """Return the step of Adam from two averages; see `rotate_and_move`."""
+    step = np.empty_like(mean)
+    flat, means, squares = step.ravel(), mean.ravel(), square.ravel()
+    by_mean, by_square = _ONE / np.float32(parts[0]), _ONE / np.float32(parts[1])
+    lr, eps, most = np.float32(rates[0]), np.float32(rates[1]), np.float32(rates[2])
+    for p in range(np.uint64(flat.size)):
+        moved = means[p] * by_mean / (np.sqrt(squares[p] * by_square) + eps)
+        flat[p] = lr * min(max(moved, -most), most)
+    return step
+
+
+@compiled
+def rotate_and_move(
+    parameter: Floats,
+    gradient: Floats,
+    averages: tuple[Floats, Floats, Floats, Floats],
+    bases: tuple[Floats, Floats],
+    decays: tuple[float, float],
+    parts: tuple[float, float],
+    rates: tuple[float, float, float],
+) -> None:
+    """Move a matrix by one step of Adam in a basis; see `SOAP`, whose `_update` it is.
+
+    Args:
+        parameter: (J, K), moved.
+        gradient: (J, K).
+        averages: Running means of the gradient, of its squares in the basis, both (J, K), and of
+            its covariances (J, J) and (K, K).
+        bases: (J, J) and (K, K), a direction in each column.
+        decays: Of the first average and of the others.
+        parts: What the averages are of what they should be, since they began at 0.
+        rates: Step size, what is added to the root of squares, and the most steps at once.
+    """
+    mean, square, left_covariance, right_covariance = averages
+    left, right = bases
+    keep_mean, keep_square = np.float32(decays[0]), np.float32(decays[1])
+    left_t, right_t, gradient_t = left.T.copy(), right.T.copy(), gradient.T.copy()
+    rotated = _times(_times(left_t, gradient), right)
+    _approach(mean, gradient, keep_mean)
+    _approach(square, rotated * rotated, keep_square)
+    update = _times(_times(left_t, mean), right)
+    parameter -= _times(_times(left, _step(update, square, parts, rates)), right_t)
+    _approach(left_covariance, _times(gradient, gradient_t), keep_square)
+    _approach(right_covariance, _times(gradient_t, gradient), keep_square)
+
+
+@compiled
+def move(
+    parameter: Floats,
+    gradient: Floats,
+    averages: tuple[Floats, Floats],
+    decays: tuple[float, float],
+    parts: tuple[float, float],
+    rates: tuple[float, float, float],
+) -> None:
+    """Move a vector by one step of Adam; args are those of `rotate_and_move`."""
+    mean, square = averages
+    _approach(mean, gradient, np.float32(decays[0]))
+    _approach(square, gradient * gradient, np.float32(decays[1]))
+    parameter -= _step(mean, square, parts, rates)
+
+
+class FusedSOAP(SOAP):
+    """SOAP whose steps are compiled, for float32 on a CPU. What it remembers are arrays."""
+
+    def _update(self, parameter: Tensor, gradient: Tensor, group: dict[str, Any]) -> None:
+        state = self.state[parameter]
+        if not state:
+            _initialize(state, gradient)
+        state["step"] += 1
+        own = parameter.numpy(), gradient.numpy()
+        parts = tuple(1 - beta ** state["step"] for beta in group["betas"])
+        options = group["betas"], parts, (group["lr"], group["eps"], group["most"])
+        if not state["bases"]:
+            move(*own, state["averages"], *options)
+            return
+        rotate_and_move(*own, state["averages"], state["bases"], *options)
+        if state["step"] % group["refresh_every"] == 0:
+            pairs = zip(state["averages"][2:], state["bases"], strict=True)
+            state["bases"] = tuple(_turned(covariance, basis) for covariance, basis in pairs)
+
+
+def _initialize(state: dict[str, Any], gradient: Tensor) -> None:
+    tensors: dict[str, Any] = {}
+    initialize(tensors, gradient)
+    averages = tensors["mean"], tensors["square"], *tensors["covariances"]
+    state["step"] = 0
+    state["averages"] = tuple(average.numpy() for average in averages)
+    state["bases"] = tuple(basis.contiguous().numpy() for basis in tensors["bases"])
+
+
+def _turned(covariance: Floats, basis: Floats) -> Floats:
+    """Bring a basis nearer to eigenvectors by one QR iteration."""
+    # NumPy's QR would compute in float64, which takes longer than all else here.
+    turned: Floats = torch.linalg.qr(torch.from_numpy(_times(covariance, basis))).Q.numpy()
+    return np.ascontiguousarray(turned)
+
+
+@compiled
+def price_differences(
+    weights: Floats,
+    origin: Floats,
+    ends: NDArray[np.int64],
+    least: Floats,
+    price: float,
+    gradient: Floats,
+) -> None:
+    """Add the gradient of what differences from a prior cost, under a Laplace law a tensor.
+
+    Args:
+        weights: All weights, tensor by tensor.
+        origin: The prior's.
+        ends: Where each tensor ends.
+        least: Of each tensor, the least scale of its law.
+        price: Of a nat.
+        gradient: Of the weights, added to.
+    """
+    start = np.uint64(0)
+    for i in range(ends.size):
+        end, total = np.uint64(ends[i]), _NONE
+        for p in range(start, end):
+            total += abs(weights[p] - origin[p])
+        slope = np.float32(price) / max(total / np.float32(end - start), least[i])
+        for p in range(start, end):
+            difference = weights[p] - origin[p]
+            gradient[p] += slope if difference > _NONE else -slope if difference < _NONE else _NONE
+        start = end
