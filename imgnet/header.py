@@ -8,7 +8,8 @@ The metadata of the safetensors file has one key, "inr", whose text is itself JS
     mode   "L", "LA", "RGB" or "RGBA"; absent for "RGB"
     model  family of the network; absent for "grid"
     net    sizes of the network: of `grid` [num_levels, colour, dim_context, dim_hidden,
-           num_layers], absent for the usual ones; else [dim_axis, dim_hidden, num_layers]
+           num_layers], absent for the usual ones, the layers being those of the prior if there
+           is one; else [dim_axis, dim_hidden, num_layers]
     prior  [name, band] of the trained network that a coded `grid` is added to; absent for none
     size   [width, height] of the image in pixels
     v      version of this format
@@ -16,12 +17,11 @@ The metadata of the safetensors file has one key, "inr", whose text is itself JS
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Any
 
 from imgnet.errors import FormatError, UsageError
 from imgnet.geometry import MAX_SIDE, max_pixels
-from imgnet.priors import NUM_BANDS, check
+from imgnet.priors import NUM_BANDS, check, layers_of
 from imgnet.spec import FAMILIES, RANGES, Spec, usual_grid_sizes
 from imgnet.tensorfile import DAMAGED, Json, dump, integers, load
 
@@ -86,7 +86,7 @@ def claims_of(spec: Spec, mode: str, depth: int) -> Json:
     if spec.family != _USUAL_FAMILY:
         claims["model"] = spec.family
     net = [getattr(spec, name) for name in _NET[spec.family]]
-    if net != _usual_net(spec.family, spec.width, spec.height):
+    if net != _usual_net(spec.family, spec.width, spec.height, spec.prior):
         claims["net"] = net
     if spec.finest:
         claims["finest"] = spec.finest
@@ -99,11 +99,11 @@ def claims_of(spec: Spec, mode: str, depth: int) -> Json:
     return claims
 
 
-def _usual_net(family: str, width: int, height: int) -> list[int] | None:
+def _usual_net(family: str, width: int, height: int, prior: str) -> list[int] | None:
     """Return the sizes of a network that a file need not name; None where it must."""
     if family != _USUAL_FAMILY:
         return None
-    sizes = usual_grid_sizes(width, height)
+    sizes = usual_grid_sizes(width, height) | (layers_of(prior) if prior else {})
     return [sizes[name] for name in _NET[family]]
 
 
@@ -126,25 +126,31 @@ def _read_spec(claims: Json) -> tuple[Spec, str]:
     width, height = integers(claims["size"], [side, side])
     if width * height > max_pixels():
         raise FormatError(f"{width}x{height} pixels are more than the limit of {max_pixels()}")
-    names = _NET[family]
-    given = claims.get("net", _usual_net(family, width, height))
+    names, (prior, band) = _NET[family], _read_prior(claims, family)
+    given = claims.get("net", _usual_net(family, width, height, prior))
     sizes = integers(given, [RANGES[family][name] for name in names])
     net: Json = {"dim_axis": 0, **dict(zip(names, sizes, strict=True))}
+    if prior and any(net[name] != size for name, size in layers_of(prior).items()):
+        raise FormatError(f"damaged: its network has not the shape of its prior {prior!r}")
     if "finest" in claims:
         (net["finest"],) = integers([claims["finest"]], [RANGES[family].get("finest", ())])
     try:
-        spec = Spec(family, width, height, dim_out=MODES[mode], **net)
+        spec = Spec(family, width, height, dim_out=MODES[mode], prior=prior, band=band, **net)
     except UsageError:  # sizes that contradict each other
         raise FormatError(DAMAGED) from None
-    return _with_prior(spec, claims["prior"]) if "prior" in claims else spec, mode
+    return spec, mode
 
 
-def _with_prior(spec: Spec, prior: Any) -> Spec:
-    if spec.family != "grid" or not isinstance(prior, list) or len(prior) != 2:
+def _read_prior(claims: Json, family: str) -> tuple[str, int]:
+    """Return the name and the band of the prior that a file asks for; "" and 0 for none."""
+    prior: Any = claims.get("prior", ["", 0])
+    if not isinstance(prior, list) or len(prior) != 2:
         raise FormatError(DAMAGED)
     name, band = prior
     if not isinstance(name, str) or type(band) is not int or band not in range(NUM_BANDS):
         raise FormatError(DAMAGED)
-    spec = replace(spec, prior=name, band=band)
-    check(spec)
-    return spec
+    if "prior" in claims:
+        if family != _USUAL_FAMILY:
+            raise FormatError(DAMAGED)
+        check(name)
+    return name, band

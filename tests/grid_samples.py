@@ -44,7 +44,8 @@ def random_tensors(spec: Spec, seed: int = 1, spread: float = 2.0) -> Tensors:
 
 def prior_spec(width: int, height: int, **changes: int) -> Spec:
     """A network of the shape of the current prior, in its band 9."""
-    sizes = {"num_levels": 4, "colour": 2, "prior": choice.FOR_DETAIL, "band": 9, **priors.SHAPE}
+    prior = choice.FOR_DETAIL
+    sizes = {"num_levels": 4, "colour": 2, "prior": prior, "band": 9, **priors.layers_of(prior)}
     return Spec("grid", width, height, dim_axis=0, **{**sizes, **changes})
 
 

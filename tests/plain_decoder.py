@@ -139,6 +139,8 @@ def _read_container(data: bytes) -> tuple[Picture, dict[str, tuple[str, bytes]]]
         raise DamagedError("offsets")
     usual_levels = min(max(min(width, height).bit_length() - 3, 1), 9)
     usual = [usual_levels, min(2, usual_levels - 1), 16, 32, 2]
+    if "prior" in about:
+        usual[2:] = _layers(_prior_file(about["prior"][0])[0])
     num_levels, *others = about.get("net", usual)
     net = [num_levels, about.get("finest", 0), *others]
     picture = Picture(width, height, about.get("mode", "RGB"), net)
@@ -478,12 +480,9 @@ def _residual(picture: Picture, name: str, colours: list[list[Vector]]) -> list[
 
 def prior(picture: Picture, name: str, band: int) -> dict[str, Vector]:
     """Return the numbers of a prior, in units of 2**-12, in the shapes of a picture's network."""
-    data = (PRIORS / f"{name}.safetensors").read_bytes()
-    if sha256(data).hexdigest()[:8] != name.rpartition("-")[2]:
+    header, body = _prior_file(name)
+    if picture.net[3:] != _layers(header):
         raise DamagedError("prior")
-    length = int.from_bytes(data[:8], "little")
-    header, body = json.loads(data[8 : 8 + length]), data[8 + length :]
-    header.pop("__metadata__", None)
     trained = {key: _rows(body, entry, band) for key, entry in header.items()}
     m = sum(key.startswith("upsample.") for key in trained)
     num_levels, finest, *_ = picture.net
@@ -516,6 +515,23 @@ def prior(picture: Picture, name: str, band: int) -> dict[str, Vector]:
         width = shape[1] if len(shape) > 1 else 1
         found[key] = [x for row in rows for x in row + [0] * (width - len(row))]
     return found
+
+
+def _prior_file(name: str) -> tuple[dict[str, dict[str, object]], bytes]:
+    """Return the header and the body of a prior's file."""
+    data = (PRIORS / f"{name}.safetensors").read_bytes()
+    if sha256(data).hexdigest()[:8] != name.rpartition("-")[2]:
+        raise DamagedError("prior")
+    length = int.from_bytes(data[:8], "little")
+    header = json.loads(data[8 : 8 + length])
+    header.pop("__metadata__", None)
+    return header, data[8 + length :]
+
+
+def _layers(header: dict[str, dict[str, object]]) -> list[int]:
+    """Return dim_context, dim_hidden and num_layers of the networks of a prior."""
+    count = sum(key.endswith(".alpha") for key in header)
+    return [header["context.second.bias"]["shape"][1], header["hidden.bias"]["shape"][1], count]
 
 
 def _rows(body: bytes, entry: dict[str, object], band: int) -> list[Vector]:

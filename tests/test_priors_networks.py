@@ -10,11 +10,11 @@ from imgnet import priors
 from imgnet.analysis import band_position, first_step
 from imgnet.grid_model import GridNetwork
 from imgnet.priors.networks import Networks, export
-from imgnet.spec import Spec, network_shapes
+from imgnet.spec import USUAL_GRID_LAYERS, Spec, network_shapes
 
 
 def test_what_is_exported_is_a_prior(tmp_path: Path) -> None:
-    spec = Spec("grid", 64, 64, 0, num_levels=6, colour=2, **priors.SHAPE)
+    spec = Spec("grid", 64, 64, 0, num_levels=6, colour=2, **USUAL_GRID_LAYERS)
     networks = Networks(spec, torch.eye(3), is_graded=True)
     name = export(networks, "test", tmp_path)
     data = priors.prior_file(name, tmp_path).read_bytes()
@@ -32,7 +32,7 @@ def test_what_is_exported_is_a_prior(tmp_path: Path) -> None:
 
 
 def test_gradients_reach_all_powers() -> None:
-    spec = Spec("grid", 64, 64, 0, num_levels=6, colour=2, **priors.SHAPE)
+    spec = Spec("grid", 64, 64, 0, num_levels=6, colour=2, **USUAL_GRID_LAYERS)
     networks = Networks(spec, torch.eye(3), is_graded=True)
     network = GridNetwork(spec)
     for parameter in network.parameters():
@@ -44,7 +44,7 @@ def test_gradients_reach_all_powers() -> None:
 
 
 def test_large_weights_of_3x3_layers_are_stored_at_another_scale(tmp_path: Path) -> None:
-    spec = Spec("grid", 64, 64, 0, num_levels=6, colour=2, **priors.SHAPE)
+    spec = Spec("grid", 64, 64, 0, num_levels=6, colour=2, **USUAL_GRID_LAYERS)
     networks = Networks(spec, torch.eye(3), is_graded=True)
     for part, value in (("weight", 21.0), ("bias", 1.5), ("alpha", 0.25)):
         networks.coefficients[f"residuals.0.{part}"][0].fill_(value)

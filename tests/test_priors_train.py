@@ -78,6 +78,20 @@ def test_steps_lower_the_cost_at_prices_that_were_not_trained() -> None:
         assert cost() < 0.92 * before
 
 
+def test_wider_networks_begin_as_what_they_are_made_of() -> None:
+    pixels = torch.from_numpy(picture(160, 128)).permute(2, 0, 1)
+    costs = []
+    for dim_context in (None, 21):
+        with train.one_thread_workers(torch.device("cpu")) as (workers, _):
+            training = train.Training([pixels], RECIPE, workers, FOR_SMOOTH, dim_context)
+            training.take_step()  # which sets the network, and moves it only behind that
+            example = training.examples[0]
+            example.latents.round()
+            costs.append(example.evaluator.measure([(0, 64)]))
+    assert training.networks.coefficients["context.second.weight"][0].shape == (21, 21)
+    np.testing.assert_allclose(*costs, rtol=1e-3)
+
+
 @pytest.mark.parametrize("prior", [FOR_DETAIL, FOR_SMOOTH])
 def test_training_goes_on_from_a_prior(prior: str) -> None:
     pixels = torch.from_numpy(picture(160, 128)).permute(2, 0, 1)

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from safetensors.numpy import load
 
 from imgnet.errors import FormatError
-from imgnet.spec import USUAL_GRID_LAYERS, Spec, network_shapes
+from imgnet.spec import Spec, network_shapes
 
 Arrays = dict[str, NDArray[np.float32]]
 Integers = NDArray[np.int64]
@@ -31,7 +31,6 @@ HIGHEST_PRICE = 0.064  # of a bit a pixel, in band 0; each further band has 1 / 
 COLOURS = 3  # channels of the pictures that a prior is trained on
 FINEST_COLOUR = 2  # level of their further pyramids
 FOLDER = Path(__file__).parent
-SHAPE = USUAL_GRID_LAYERS  # that networks of a prior have
 
 _SUFFIX = ".safetensors"
 _DIRECTIONS = "colours"  # the tensor of a prior that is no part of its networks
@@ -94,24 +93,27 @@ def usual_step(lmbda: float) -> float:
     return sqrt(36 / (2 * log(2)) * lmbda)
 
 
-def has_shape_of_priors(spec: Spec) -> bool:
-    """Tell whether a network has the sizes of those of priors."""
-    return all(getattr(spec, name) == size for name, size in SHAPE.items())
+def layers_of(prior: str) -> dict[str, int]:
+    """Return the sizes of the layers of a prior's networks, as `Spec` names them."""
+    tensors = _load(prior)
+    return {
+        "dim_context": tensors["context.second.bias"].shape[1],
+        "dim_hidden": tensors["hidden.bias"].shape[1],
+        "num_layers": sum(name.endswith(".alpha") for name in tensors),
+    }
 
 
-def check(spec: Spec) -> None:
-    """Refuse a prior that is not there, or whose networks are of another shape.
+def check(name: str) -> None:
+    """Refuse a prior that is not there.
 
     Raises:
-        FormatError: It is one of these.
+        FormatError: There is none of that name.
     """
-    if spec.prior not in names():
+    if name not in names():
         raise FormatError(
-            f"needs the prior {spec.prior!r}, which this imgnet lacks; "
+            f"needs the prior {name!r}, which this imgnet lacks; "
             "upgrade it with `pip install --upgrade imgnet`"
         )
-    if not has_shape_of_priors(spec):
-        raise FormatError(f"damaged: its network has not the shape of its prior {spec.prior!r}")
 
 
 def origins(spec: Spec) -> Arrays:

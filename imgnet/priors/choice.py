@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
-from imgnet.priors import band_of, has_shape_of_priors
-from imgnet.spec import Spec
+from imgnet.priors import band_of, layers_of
+from imgnet.spec import USUAL_GRID_LAYERS, Spec
 
 # The first writes textures into few levels, and a network gives its fits their first latents; the
 # second keeps whole pyramids, which smooth parts are cheaper in, but its fits begin far from them.
@@ -25,8 +26,20 @@ def starting_from_prior(spec: Spec, found: float, lmbda: float, visits: float) -
         lmbda: Price of a bit a pixel, in squared error of colours in 0..1.
         visits: How often the fit sees each pixel.
     """
-    if lmbda < LEAST_PRICE or not has_shape_of_priors(spec):
+    by_hand = any(getattr(spec, name) != size for name, size in USUAL_GRID_LAYERS.items())
+    if lmbda < LEAST_PRICE or by_hand:
         return spec
     most = DETAILED if visits > FEW_VISITS else SOON_DETAILED
     prior = FOR_SMOOTH if found <= most else FOR_DETAIL
-    return replace(spec, prior=prior, band=band_of(lmbda))
+    return with_prior(spec, prior, band_of(lmbda))
+
+
+def with_prior(spec: Spec, prior: str, band: int) -> Spec:
+    """Return a network with another prior, of the size of those of that; with "" none.
+
+    >>> from imgnet.spec import usual_grid_sizes
+    >>> with_prior(Spec("grid", 9, 9, 0, **usual_grid_sizes(9, 9)), FOR_DETAIL, 3).band
+    3
+    """
+    layers: dict[str, Any] = layers_of(prior) if prior else USUAL_GRID_LAYERS
+    return replace(spec, prior=prior, band=band if prior else 0, **layers)

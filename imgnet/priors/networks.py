@@ -66,7 +66,11 @@ class Networks:
                 mine.copy_(theirs)
 
     def follow(self, prior: str) -> None:
-        """Set all that is trained to the polynomials that come nearest to a prior."""
+        """Set all that is trained to the polynomials that come nearest to a prior.
+
+        Where its layers have fewer units, the others are added in such a way that at first they
+        change nothing.
+        """
         positions = np.array([band_position(band) for band in range(NUM_BANDS)])
         prices = [price_of_band(band) for band in range(NUM_BANDS)]
         found = {}
@@ -74,7 +78,9 @@ class Networks:
             units = np.array([_unit(name, first_step(p, self.is_graded)) for p in prices])
             powers = np.stack([units * positions**i for i in range(DEGREE + 1)], axis=1)
             terms, *_ = np.linalg.lstsq(powers, bands.reshape(NUM_BANDS, -1))
-            found[name] = [torch.from_numpy(t.reshape(bands.shape[1:])) for t in terms]
+            given = [torch.from_numpy(t.reshape(bands.shape[1:])) for t in terms]
+            own = self.coefficients[name]
+            found[name] = [_widened(name, *pair) for pair in zip(given, own, strict=True)]
         self.load(found)
 
     def at(self, position: float, step: float) -> dict[str, Tensor]:
@@ -101,6 +107,23 @@ class Networks:
                 lr = part * (matrix_lr if coefficient.ndim == 2 else vector_lr)
                 if name != "linear.bias":
                     yield {"params": [coefficient], "lr": lr, "peak_lr": lr}
+
+
+def _widened(name: str, tensor: Tensor, wide: Tensor) -> Tensor:
+    """Return a tensor of a network with more units: the new ones hear as in `wide`, unheard.
+
+    Args:
+        name: Of the tensor.
+        tensor: Of the network with fewer.
+        wide: The tensor of one with more, yet untrained.
+    """
+    if name == "context.first.weight":  # the last two rows are no units
+        units = _widened("", tensor[:-2], wide[:-2])
+        return torch.cat([units, tensor[-2:].to(wide.dtype)])
+    out = wide.clone()
+    out[: len(tensor)] = 0
+    out[tuple(slice(size) for size in tensor.shape)] = tensor.to(wide.dtype)
+    return out
 
 
 def _unit(name: str, step: float) -> float:

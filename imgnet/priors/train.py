@@ -169,6 +169,7 @@ class Training:
         recipe: How to train.
         workers: Where rate and distortion are computed.
         prior: Whose networks and first latents to begin with; "" for none.
+        dim_context: Units of a layer of the context model; None for the usual number.
     """
 
     def __init__(
@@ -177,6 +178,7 @@ class Training:
         recipe: Recipe,
         workers: ThreadPoolExecutor,
         prior: str = "",
+        dim_context: int | None = None,
     ) -> None:
         self.recipe = recipe
         torch.manual_seed(recipe.seed)
@@ -184,7 +186,7 @@ class Training:
         start = WarmStart(principal_colours(pictures), None, 0.0)
         if prior:
             start = warm_start(prior, 0, CPU)
-        spec = training_spec(recipe.width, recipe.height, prior)
+        spec = training_spec(recipe.width, recipe.height, prior, dim_context)
         self.networks = Networks(spec, start.colours, start.is_graded)
         if prior:
             self.networks.follow(prior)
@@ -280,6 +282,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         "--least-band", type=float, default=usual.least_band, help="of the prices of examples"
     )
     parser.add_argument("--start", metavar="PRIOR", default="", help="prior to go on from")
+    parser.add_argument("--dim-context", type=int, help="units of a layer of the context model")
     parser.add_argument("--export", metavar="NAME", help="write the result into the package")
     options = parser.parse_args(arguments)
     pictures, _ = load_pictures(options.images, options.validation)
@@ -287,7 +290,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     sizes = {"width": width, "height": height, "least_band": options.least_band}
     recipe = Recipe(options.examples, options.visits, seed=options.seed, **sizes)
     with one_thread_workers(CPU) as (workers, _):
-        training = Training(pictures, recipe, workers, options.start)
+        training = Training(pictures, recipe, workers, options.start, options.dim_context)
         if options.checkpoint.exists():
             training.load(torch.load(options.checkpoint, weights_only=True))
         carry_on(training, recipe.steps, options.checkpoint, REPORT_EVERY, SAVE_EVERY)

@@ -12,7 +12,7 @@ from dataclasses import replace
 
 from imgnet.fitting import Options
 from imgnet.presets import Preset
-from imgnet.priors.choice import FOR_DETAIL, FOR_SMOOTH
+from imgnet.priors.choice import FOR_DETAIL, FOR_SMOOTH, with_prior
 from imgnet.profile import Samples
 from imgnet.spec import Spec
 
@@ -53,7 +53,7 @@ def with_best_prior(
     short = replace(silent, preset=Preset(VISITS, width * height))
     began, costs = time.monotonic(), dict[Spec, float]()
     for prior in (chosen.prior, *OTHERS[chosen.prior]):
-        spec = replace(chosen, prior=prior, band=chosen.band if prior else 0)
+        spec = with_prior(chosen, prior, chosen.band)
         there = replace(spec, width=width, height=height)
         costs[spec] = trial(there, part, short.in_time(began, PART))
         if not prior:
