@@ -18,7 +18,7 @@ from imgnet.grid_state import (
     GridState,
 )
 from imgnet.presets import Preset
-from imgnet.priors.choice import FEW_VISITS, FOR_DETAIL, FOR_SMOOTH
+from imgnet.priors.choice import FEW_VISITS, FOR_DETAIL, FOR_SMOOTH, with_prior
 from imgnet.spec import Spec, usual_grid_sizes
 
 pytestmark = pytest.mark.usefixtures("one_thread")
@@ -58,7 +58,7 @@ def test_short_fits_stir_up_less_where_a_network_wrote_the_latents(
     sizes = usual_grid_sizes(96, 64)
     found = []
     for prior in ("", FOR_SMOOTH, FOR_DETAIL):
-        spec = Spec("grid", 96, 64, dim_axis=0, prior=prior, **sizes)
+        spec = with_prior(Spec("grid", 96, 64, dim_axis=0, **sizes), prior, 0)
         for steps in (5, 15, 200):
             preset, cpu = Preset(steps, 96 * 64), torch.device("cpu")
             state = GridState(spec, picture(96, 64), preset, LMBDA, None, workers, cpu, 0)

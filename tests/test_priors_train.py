@@ -81,14 +81,14 @@ def test_steps_lower_the_cost_at_prices_that_were_not_trained() -> None:
 def test_wider_networks_begin_as_what_they_are_made_of() -> None:
     pixels = torch.from_numpy(picture(160, 128)).permute(2, 0, 1)
     costs = []
-    for dim_context in (None, 21):
+    for dim_context in (None, 27):
         with train.one_thread_workers(torch.device("cpu")) as (workers, _):
             training = train.Training([pixels], RECIPE, workers, FOR_SMOOTH, dim_context)
             training.take_step()  # which sets the network, and moves it only behind that
             example = training.examples[0]
             example.latents.round()
             costs.append(example.evaluator.measure([(0, 64)]))
-    assert training.networks.coefficients["context.second.weight"][0].shape == (21, 21)
+    assert training.networks.coefficients["context.second.weight"][0].shape == (27, 27)
     np.testing.assert_allclose(*costs, rtol=1e-3)
 
 

@@ -9,23 +9,15 @@ from grid_cases import picture
 from imgnet.fitting import Options
 from imgnet.presets import Preset
 from imgnet.priors import band_of
-from imgnet.priors.choice import FOR_DETAIL, FOR_SMOOTH
+from imgnet.priors.choice import FOR_DETAIL, FOR_SMOOTH, with_prior
 from imgnet.priors.trial import LESS, MORE_BITS, SIDE, VISITS, with_best_prior
 from imgnet.profile import Samples
 from imgnet.spec import Spec, usual_grid_sizes
 
 WIDTH, HEIGHT = 300, 90
 LMBDA = 1e-3
-CHOSEN = Spec(
-    "grid",
-    WIDTH,
-    HEIGHT,
-    dim_axis=0,
-    prior=FOR_SMOOTH,
-    band=band_of(LMBDA),
-    **usual_grid_sizes(WIDTH, HEIGHT),
-)
-PLAIN = replace(CHOSEN, prior="", band=0)
+PLAIN = Spec("grid", WIDTH, HEIGHT, dim_axis=0, **usual_grid_sizes(WIDTH, HEIGHT))
+CHOSEN = with_prior(PLAIN, FOR_SMOOTH, band_of(LMBDA))
 OPTIONS = Options(Preset(500, WIDTH * HEIGHT), budget_bytes=999, on_progress=print)
 PIXELS = picture(WIDTH, HEIGHT)
 
@@ -49,7 +41,7 @@ def test_the_cheapest_network_is_kept(part: float, expected: Spec) -> None:
 
 def test_another_prior_takes_the_place_of_the_first() -> None:
     found = with_best_prior(CHOSEN, PIXELS, OPTIONS, LMBDA, Trials(0.7, other=0.6))
-    assert found == replace(CHOSEN, prior=FOR_DETAIL)
+    assert found == with_prior(PLAIN, FOR_DETAIL, CHOSEN.band)
 
 
 def test_what_weights_take_without_a_prior_counts() -> None:
@@ -89,5 +81,5 @@ def test_trials_take_a_part_of_the_time() -> None:
 
 
 def test_detailed_pictures_do_without_where_that_is_a_little_cheaper() -> None:
-    detailed = replace(CHOSEN, prior=FOR_DETAIL)
+    detailed = with_prior(PLAIN, FOR_DETAIL, CHOSEN.band)
     assert with_best_prior(detailed, PIXELS, OPTIONS, LMBDA, Trials(0.9)) == PLAIN
