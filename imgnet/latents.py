@@ -11,7 +11,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from functools import partial
 from math import prod, sqrt, tanh
 
 import numpy as np
@@ -101,18 +100,17 @@ class LatentGrids:
         """
         shift = int(torch.randint(SPARE_NOISE, (1,), generator=self.generator))
         fresh = self.noise[shift : shift + len(self.values)]
-
         tensors = self.values, fresh, self.relaxed, self.slope
-        if self.compiled:
-            arrays = [tensor.numpy() for tensor in tensors]
-            work = partial(fused_latents.relax, temperature, noise)
-            for _ in (workers.map if workers else map)(
-                lambda ranges: work(ranges, *arrays), shares(self._ranges(parts), SHARES)
-            ):
-                pass
+        if not self.compiled:
+            for part in parts:
+                _relax(temperature, noise, *(tensor[part] for tensor in tensors))
             return
-        for part in parts:
-            _relax(temperature, noise, *(tensor[part] for tensor in tensors))
+        arrays = [tensor.numpy() for tensor in tensors]
+
+        def relax_share(ranges: NDArray[np.int64]) -> None:
+            fused_latents.relax(temperature, noise, ranges, *arrays)
+
+        list((workers.map if workers else map)(relax_share, shares(self._ranges(parts), SHARES)))
 
     def _ranges(self, parts: Iterable[slice]) -> NDArray[np.int64]:
         """Return where each part of a flat tensor begins and ends."""
@@ -131,14 +129,13 @@ class LatentGrids:
         """
         tensors = self.gradient, self.slope, self.mean, self.square, self.values
         rates = [_rates(lr, count) for _, count in parts]
-        ranges = [part for part, _ in parts]
-        if self.compiled:
-            decays = MEAN_DECAY, SQUARE_DECAY
-            arrays = (tensor.numpy() for tensor in tensors)
-            fused_latents.adam(self._ranges(ranges), np.array(rates, np.float32), decays, *arrays)
+        if not self.compiled:
+            for (part, _), rate in zip(parts, rates, strict=True):
+                _adam(*rate, *(tensor[part] for tensor in tensors))
             return
-        for part, rate in zip(ranges, rates, strict=True):
-            _adam(*rate, *(tensor[part] for tensor in tensors))
+        ranges, decays = self._ranges(part for part, _ in parts), (MEAN_DECAY, SQUARE_DECAY)
+        arrays = (tensor.numpy() for tensor in tensors)
+        fused_latents.adam(ranges, np.array(rates, np.float32), decays, *arrays)
 
 
 def shares(ranges: NDArray[np.int64], number: int) -> list[NDArray[np.int64]]:
