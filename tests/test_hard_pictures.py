@@ -95,7 +95,7 @@ def test_flat_pictures_are_nearly_exact_in_fewer_bytes_than_avif_has(
     assert num_bytes < min(size for size, _ in avif_points(pixels))
 
 
-@pytest.mark.parametrize("quality", [65, 80])
+@pytest.mark.parametrize("quality", [70, 80])  # at lower ones, no file of AVIF is as small
 def test_a_bright_picture_is_as_good_as_with_avif(quality: float) -> None:
     pixels = bright()
     num_bytes, given_db = encoded_with(pixels, quality, effort=2)
