@@ -6,8 +6,6 @@ from imgnet.priors.choice import (
     FOR_DETAIL,
     FOR_SMOOTH,
     LEAST_PRICE,
-    MANY_PIXELS,
-    MANY_VISITS,
     SOON_DETAILED,
     starting_from_prior,
 )
@@ -39,11 +37,3 @@ def test_the_finest_pictures_start_without_a_prior() -> None:
     spec = usual(96, 64)
     assert starting_from_prior(spec, 1.0, LEAST_PRICE, 100.0).prior == FOR_DETAIL
     assert starting_from_prior(spec, 1.0, 0.99 * LEAST_PRICE, 100.0) is spec
-
-
-def test_long_fits_of_large_detailed_pictures_start_without_a_prior() -> None:
-    large, small = usual(768, MANY_PIXELS // 768), usual(768, MANY_PIXELS // 768 - 1)
-    assert starting_from_prior(large, 1.0, 1e-3, MANY_VISITS) is large
-    assert starting_from_prior(large, 1.0, 1e-3, MANY_VISITS - 1).prior == FOR_DETAIL
-    assert starting_from_prior(small, 1.0, 1e-3, MANY_VISITS).prior == FOR_DETAIL
-    assert starting_from_prior(large, DETAILED, 1e-3, MANY_VISITS).prior == FOR_SMOOTH

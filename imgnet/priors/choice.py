@@ -15,9 +15,6 @@ FOR_DETAIL, FOR_SMOOTH = "p4-8888ada4", "p6-cc0b680a"
 DETAILED = 0.02  # part of the samples that make a picture a detailed one,
 SOON_DETAILED = 0.012  # and where a fit has little time to get over such a beginning
 FEW_VISITS = 20  # of each pixel, up to which that is so
-# Of each pixel, from which on detailed pictures end better that start from random weights, if they
-# have so many pixels that the bits of these do not matter.
-MANY_VISITS, MANY_PIXELS = 1000, 98_304
 LEAST_PRICE = 8e-5  # of a bit, below which fits that start from random weights end better
 
 
@@ -32,8 +29,6 @@ def starting_from_prior(spec: Spec, found: float, lmbda: float, visits: float) -
     """
     by_hand = any(getattr(spec, name) != size for name, size in USUAL_GRID_LAYERS.items())
     if lmbda < LEAST_PRICE or by_hand:
-        return spec
-    if found > DETAILED and visits >= MANY_VISITS and spec.width * spec.height >= MANY_PIXELS:
         return spec
     most = DETAILED if visits > FEW_VISITS else SOON_DETAILED
     prior = FOR_SMOOTH if found <= most else FOR_DETAIL
