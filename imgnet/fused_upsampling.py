@@ -12,7 +12,6 @@ import numpy as np
 from imgnet.blocks import Floats, compiled, copy
 
 _NONE = np.float32(0)
-_TAPS = 4  # samples that one is mixed from
 _MARGIN = 4  # samples more than there are pairs of new ones
 _ONE, _TWO, _THREE, _FOUR = (np.uint64(n) for n in (1, 2, 3, 4))
 
