@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import partial
 from math import log10
 
 import numpy as np
@@ -49,18 +50,18 @@ class Aim:
         drawn = draw(spec, _stored(tensors), depth=8 * self.pixels.itemsize)
         return min(psnr_db(self.pixels, drawn, self.seen), EXACT_DB) - self.psnr_db
 
+    def is_met(self, spec: Spec, tensors: Tensors) -> bool:
+        """Whether tensors are not too large, nor a little too good."""
+        if self.budget_bytes is not None:
+            return len(gridstream.pack(spec, tensors, 0)) <= self.budget_bytes
+        return not TOLERANCE_DB < self.excess_db(spec, tensors) <= MOST_LOWERED_DB
+
     def trimmed(self, spec: Spec, result: Result) -> Result:
         """Return a result that is not too large, if one without latents is not, nor too good."""
-
-        def fits(tensors: Tensors) -> bool:
-            if self.budget_bytes is not None:
-                return len(gridstream.pack(spec, tensors, 0)) <= self.budget_bytes
-            return not TOLERANCE_DB < self.excess_db(spec, tensors) <= MOST_LOWERED_DB
-
         assert result.quantized is not None
-        if fits(result.quantized):
+        if self.is_met(spec, result.quantized):
             return result
-        tensors = trim(spec, result.quantized, fits)
+        tensors = trim(spec, result.quantized, partial(self.is_met, spec))
         return replace(result, parameters=_stored(tensors), quantized=tensors)
 
 

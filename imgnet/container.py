@@ -3,7 +3,7 @@
 A safetensors file is an 8-byte little-endian length, a JSON header of that length, and the tensors
 one behind the other; `header.py` says what its metadata claim.
 
-The tensors are either one `U8` tensor "weights", the stream of `codestream.py` or, of `grid`, of
+The tensors are either one `U8` tensor "w", the stream of `codestream.py` or, of `grid`, of
 `gridstream.py`, or all parameters under their own names, all `F16` or all `F32`. Beside them may
 stand the metadata of the image, `U8` tensors "exif", "icc" and "xmp". Nothing else is allowed. The
 widest numbers come first and of the same width the names in their order, as safetensors has it.
@@ -13,7 +13,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import Any, BinaryIO
-from zlib import crc32
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,7 +21,7 @@ from imgnet import gridstream
 from imgnet.codestream import unpack
 from imgnet.errors import FormatError
 from imgnet.fitting import Report
-from imgnet.header import claims_of, from_header, read_claims, to_header
+from imgnet.header import checksum, claims_of, from_header, read_claims, to_header
 from imgnet.profile import NO_METADATA, Metadata
 from imgnet.spec import Spec
 from imgnet.tensorfile import (
@@ -31,7 +30,6 @@ from imgnet.tensorfile import (
     Json,
     begin_of,
     check_length,
-    dump,
     entries_of,
     join,
     length_of,
@@ -42,7 +40,7 @@ from imgnet.tensorfile import (
 )
 from imgnet.tensorfile import looks_encoded as looks_encoded
 
-STREAM = "weights"  # name of the coded tensor
+STREAM = "w"  # name of the coded tensor
 
 MAX_METADATA_BYTES = 1 << 24  # of each kind
 
@@ -59,7 +57,7 @@ class Encoded:
     Attributes:
         spec: Shape of the network.
         mode: "L", "LA", "RGB" or "RGBA".
-        tensors: {"weights": stream of `codestream.pack`}, or all parameters by name in float16 or
+        tensors: {"w": stream of `codestream.pack`}, or all parameters by name in float16 or
             float32.
         report: What the fit measured; not in the file, so None after reading one.
         depth: Bits of a sample at its source, 8 or 16.
@@ -111,15 +109,11 @@ class Encoded:
         return {name: tensor.astype(np.float32) for name, tensor in self.tensors.items()}
 
 
-def to_bytes(encoded: Encoded, checksum: int | None = None) -> bytes:
+def to_bytes(encoded: Encoded) -> bytes:
     """Write an encoded image; equal images give equal bytes.
 
-    Args:
-        encoded: The image.
-        checksum: A wrong one, to see how large a file may become.
-
     >>> spec = Spec("mlp", 8, 8, 0, 1, 1)
-    >>> picture = Encoded(spec, "RGB", {"weights": np.zeros(8, np.uint8)})
+    >>> picture = Encoded(spec, "RGB", {"w": np.zeros(8, np.uint8)})
     >>> from_bytes(to_bytes(picture)) == picture
     True
     """
@@ -130,8 +124,7 @@ def to_bytes(encoded: Encoded, checksum: int | None = None) -> bytes:
     entries = entries_of({name: (tensor.shape, tensor.dtype) for name, tensor in tensors.items()})
     body = b"".join(tensors[name].tobytes() for name in entries)
     claims = claims_of(encoded.spec, encoded.mode, encoded.depth)
-    claims["crc"] = _checksum(claims, body) if checksum is None else checksum
-    return join(to_header(claims) | entries, body, dtype.itemsize)
+    return join(to_header(claims, checksum(claims, body)) | entries, body, dtype.itemsize)
 
 
 def from_bytes(data: bytes, name: str = "<bytes>") -> Encoded:
@@ -161,7 +154,8 @@ def read_header(file: BinaryIO) -> tuple[Spec, str, Metadata]:
     """
     header = read_start(file)
     entries = load(split(header)[0])
-    spec, mode, _ = read_claims(from_header(entries))
+    claims, _ = from_header(entries)
+    spec, mode, _ = read_claims(claims)
     about = {}
     for name in entries.keys() & set(_METADATA_KINDS):
         length = length_of(entries[name], MAX_METADATA_BYTES)
@@ -170,18 +164,13 @@ def read_header(file: BinaryIO) -> tuple[Spec, str, Metadata]:
     return spec, mode, Metadata(**about)
 
 
-def _checksum(claims: Json, body: bytes) -> int:
-    rest = {key: value for key, value in claims.items() if key != "crc"}
-    return crc32(body, crc32(dump(rest)))
-
-
 def _read(data: bytes) -> Encoded:
     header, body = split(data)
     entries = load(header)
-    claims = from_header(entries)
+    claims, promised = from_header(entries)
     spec, mode, depth = read_claims(claims)
     tensors, about = _read_tensors(spec, entries, body)
-    if _checksum(claims, body) != claims["crc"]:
+    if checksum(claims, body) != promised:
         raise FormatError(f"{DAMAGED} (its checksum is wrong)")
     return Encoded(spec, mode, tensors, depth=depth, metadata=about)
 

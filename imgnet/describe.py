@@ -77,7 +77,7 @@ def describe(encoded: Encoded, num_bytes: int) -> Description:
 
     >>> import numpy as np
     >>> from imgnet.container import Encoded
-    >>> picture = Encoded(Spec("mlp", 40, 30, 0, 8, 1), "RGB", {"weights": np.zeros(1, np.uint8)})
+    >>> picture = Encoded(Spec("mlp", 40, 30, 0, 8, 1), "RGB", {"w": np.zeros(1, np.uint8)})
     >>> description = describe(picture, 150)
     >>> description.bpp, description.ratio, description.layers
     (1.0, 24.0, {'layers.0': 520, 'output': 27})

@@ -33,7 +33,6 @@ from imgnet.steering import price_to_begin_with
 from imgnet.synthesis import draw, eight_bits
 
 ZEROS_PER_BYTE = 128
-LONGEST_CHECKSUM = (1 << 32) - 1
 
 Outcome = tuple[Encoded, Result]
 
@@ -159,7 +158,7 @@ def _encoded(spec: Spec, profile: Profile, tensors: Tensors) -> Encoded:
 def _overhead(spec: Spec, profile: Profile, stream_bytes: int) -> int:
     """Return the most bytes that a file may have besides its stream of so many."""
     encoded = _coded(spec, profile, bytes(stream_bytes))
-    return len(to_bytes(encoded, LONGEST_CHECKSUM)) - stream_bytes
+    return len(to_bytes(encoded)) - stream_bytes
 
 
 def _weight_bytes(request: Request, spec: Spec, profile: Profile) -> int | None:

@@ -44,6 +44,8 @@ ROUND_WORTH = 0.15
 GAPS = 10  # times in a schedule that rounded latents are compared with relaxed ones
 MOST_CORRECTIONS = 4
 CORRECTION = 1 / 8  # part of the schedule that goes on after it, to correct that
+MOST_TIGHTENED = 4  # times that latents of a file a little too large are decided on once more, as
+TIGHTER = 1.15  # bits become so many times as dear
 AS_AT = 0.7  # part of the schedule whose step sizes a correction has, and where networks settle
 REPORT_S = 0.1
 LEAST_ERROR = 1e-12
@@ -171,9 +173,22 @@ class GridFit:
             tried.append((self.lmbda, aim.excess_db(self.state.spec, result.quantized)))
             distances = [distance(excess_db) for _, excess_db in tried]
             is_last = len(tried) > MOST_CORRECTIONS or not self._has_time()
-            if is_last or distances[-1] == 0:
+            if distances[-1] == 0:
+                return self._tightened(aim, result)
+            if is_last:
                 return results[distances.index(min(distances))]
             self._correct(within_limits(PRICES.solve(0.0, tried)))
+
+    def _tightened(self, aim: Aim, result: Result) -> Result:
+        """Decide on latents at rising prices of a bit until a result is not too large any more."""
+        for _ in range(MOST_TIGHTENED):
+            assert result.quantized is not None
+            if aim.is_met(self.state.spec, result.quantized) or not self._has_time():
+                break
+            self.lmbda *= TIGHTER
+            self._decide(COARSE)
+            result = self.state.result(self.steps)
+        return result
 
     def _correct(self, lmbda: float) -> None:
         self.lmbda = lmbda

@@ -1,34 +1,41 @@
 """What the header of an .inr file claims of its picture: a network's shape, mode and depth.
 
-The metadata of the safetensors file has one key, "inr", whose text is itself JSON:
+The metadata of the safetensors file has one key, "inr", whose text is words:
 
-    crc    CRC-32 of this JSON without `crc`, continued over the bytes of all tensors
-    depth  bits of a sample at its source; absent for 8
-    finest finest level of the first pyramid of `grid`; absent for 0
-    mode   "L", "LA", "RGB" or "RGBA"; absent for "RGB"
-    model  family of the network; absent for "grid"
-    net    sizes of the network: of `grid` [num_levels, colour, dim_context, dim_hidden,
-           num_layers], absent for the usual ones, the layers being those of the prior if there
-           is one; else [dim_axis, dim_hidden, num_layers]
-    prior  [name, band] of the trained network that a coded `grid` is added to; absent for none
-    size   [width, height] of the image in pixels
-    v      version of this format
+    1 0f3a99c2 768x512 p6-cc0b680a/7
+
+The first is the version of this format. The second is a checksum in eight hexadecimal digits: the
+CRC-32 of the text without that word, continued over the bytes of all tensors. The others are the
+claims: width and height of the image in pixels; name and band of the trained network that a coded
+`grid` is added to, if there is one; and, where they are not as usual, by name
+
+    depth=16    bits of a sample at its source; 8
+    finest=1    finest level of the first pyramid of `grid`; 0
+    mode=RGBA   or L or LA; RGB
+    model=gated or mlp; grid
+    net=7,2,16,32,2
+                sizes of the network: of `grid` num_levels, colour, dim_context, dim_hidden,
+                num_layers, usually those for a picture of its size, the layers being those of the
+                prior if there is one; else dim_axis, dim_hidden, num_layers, which are always named
+
+There is one way to write each claim: what a writer would have written otherwise is refused.
 """
 
 from __future__ import annotations
 
-from typing import Any
+import re
+from zlib import crc32
 
 from imgnet.errors import FormatError, UsageError
 from imgnet.geometry import MAX_SIDE, max_pixels
 from imgnet.priors import NUM_BANDS, check, layers_of
 from imgnet.spec import FAMILIES, RANGES, Spec, usual_grid_sizes
-from imgnet.tensorfile import DAMAGED, Json, dump, integers, load
+from imgnet.tensorfile import DAMAGED, Json, integers
 
 VERSION = 1
 MODES = {"L": 1, "LA": 2, "RGB": 3, "RGBA": 4}  # channels of each
 
-_USUAL_MODE, _USUAL_FAMILY = "RGB", "grid"
+_USUAL_MODE, _USUAL_FAMILY, _USUAL_DEPTH = "RGB", "grid", 8
 _DEPTHS = (8, 16)
 _METADATA = "__metadata__"
 _KEY = "inr"
@@ -38,41 +45,47 @@ _NET = {
     "gated": ("dim_axis", "dim_hidden", "num_layers"),
     "mlp": ("dim_axis", "dim_hidden", "num_layers"),
 }
+_VERSION = re.compile(r"([1-9]\d{0,8}) (.*)", re.ASCII)
+_CHECKSUM = re.compile(r"([0-9a-f]{8}) (.*)")
+_CLAIMS = re.compile(r"(\d{1,9})x(\d{1,9})(?: ([\w-]+)/(\d{1,9}))?((?: [a-z]+=[\w,]+)*)", re.ASCII)
+_NUMBERS = re.compile(r"\d{1,9}(?:,\d{1,9})*", re.ASCII)
 
 
-def to_header(claims: Json) -> Json:
+def to_header(claims: str, checksum: int) -> Json:
     """Return the part of a safetensors header that holds the claims of a picture.
 
-    >>> to_header({"v": 1})
-    {'__metadata__': {'inr': '{"v":1}'}}
+    >>> to_header("9x7", 48879)
+    {'__metadata__': {'inr': '1 0000beef 9x7'}}
     """
-    return {_METADATA: {_KEY: dump(claims).decode()}}
+    return {_METADATA: {_KEY: f"{VERSION} {checksum:08x} {claims}"}}
 
 
-def from_header(entries: Json) -> Json:
-    """Take the claims of a picture out of a safetensors header.
+def from_header(entries: Json) -> tuple[str, int]:
+    """Take the claims of a picture and the checksum out of a safetensors header.
 
     Raises:
-        FormatError: There are none, some are unknown or missing, or they are of a newer version.
+        FormatError: There are none, or they are of a newer version.
     """
     texts = entries.pop(_METADATA, None)
     if not isinstance(texts, dict) or not isinstance(texts.get(_KEY), str):
         raise FormatError("a safetensors file, but not one of imgnet's")
-    claims = load(texts[_KEY].encode(errors="replace"))
-    (version,) = integers([claims.get("v")], [range(1, 1 << 31)])
-    if version > VERSION:
+    version, text = _matched(_VERSION, texts[_KEY])
+    if int(version) > VERSION:
         raise FormatError(
             f"written in format {version}, this imgnet reads up to {VERSION}; "
             "upgrade it with `pip install --upgrade imgnet`"
         )
-    optional = {"depth", "finest", "mode", "model", "net", "prior"}
-    if set(claims) - optional != {"crc", "size", "v"}:
-        raise FormatError(DAMAGED)
-    return claims
+    checksum, claims = _matched(_CHECKSUM, text)
+    return claims, int(checksum, 16)
 
 
-def claims_of(spec: Spec, mode: str, depth: int) -> Json:
-    """Return what a file claims of a picture, but for its checksum.
+def checksum(claims: str, body: bytes) -> int:
+    """Return the CRC-32 of the claims of a picture, with the version, and of all tensors."""
+    return crc32(body, crc32(f"{VERSION} {claims}".encode()))
+
+
+def claims_of(spec: Spec, mode: str, depth: int) -> str:
+    """Return what a file claims of a picture.
 
     Args:
         spec: Shape of its network.
@@ -80,23 +93,23 @@ def claims_of(spec: Spec, mode: str, depth: int) -> Json:
         depth: Bits of a sample at its source.
 
     >>> claims_of(Spec("mlp", 8, 6, 0, 4, 1), "RGB", 8)
-    {'size': [8, 6], 'v': 1, 'model': 'mlp', 'net': [0, 4, 1]}
+    '8x6 model=mlp net=0,4,1'
     """
-    claims: Json = {"size": [spec.width, spec.height], "v": VERSION}
+    unusual = {}
+    if depth != _USUAL_DEPTH:
+        unusual["depth"] = str(depth)
+    if spec.finest:
+        unusual["finest"] = str(spec.finest)
+    if mode != _USUAL_MODE:
+        unusual["mode"] = mode
     if spec.family != _USUAL_FAMILY:
-        claims["model"] = spec.family
+        unusual["model"] = spec.family
     net = [getattr(spec, name) for name in _NET[spec.family]]
     if net != _usual_net(spec.family, spec.width, spec.height, spec.prior):
-        claims["net"] = net
-    if spec.finest:
-        claims["finest"] = spec.finest
-    if mode != _USUAL_MODE:
-        claims["mode"] = mode
-    if depth != _DEPTHS[0]:
-        claims["depth"] = depth
-    if spec.prior:
-        claims["prior"] = [spec.prior, spec.band]
-    return claims
+        unusual["net"] = ",".join(map(str, net))
+    prior = [f"{spec.prior}/{spec.band}"] if spec.prior else []
+    named = [f"{name}={value}" for name, value in unusual.items()]
+    return " ".join([f"{spec.width}x{spec.height}", *prior, *named])
 
 
 def _usual_net(family: str, width: int, height: int, prior: str) -> list[int] | None:
@@ -107,50 +120,63 @@ def _usual_net(family: str, width: int, height: int, prior: str) -> list[int] | 
     return [sizes[name] for name in _NET[family]]
 
 
-def read_claims(claims: Json) -> tuple[Spec, str, int]:
+def read_claims(claims: str) -> tuple[Spec, str, int]:
     """Return the shape of the network, the mode and the depth that a file claims.
 
     Raises:
         FormatError: The claims make no sense, are above a limit, or need a prior that is not there.
     """
-    spec, mode = _read_spec(claims)
-    (depth,) = integers([claims.get("depth", _DEPTHS[0])], [_DEPTHS])
+    width, height, prior, band, rest = _matched(_CLAIMS, claims)
+    named = dict(word.split("=") for word in rest.split())
+    spec = _spec(_size(width, height), _prior(prior, band), named)
+    mode = named.get("mode", _USUAL_MODE)
+    (depth,) = integers(_numbers(named.get("depth", str(_USUAL_DEPTH))), [_DEPTHS])
+    if claims_of(spec, mode, depth) != claims:
+        raise FormatError(DAMAGED)
     return spec, mode, depth
 
 
-def _read_spec(claims: Json) -> tuple[Spec, str]:
-    family, mode = claims.get("model", _USUAL_FAMILY), claims.get("mode", _USUAL_MODE)
-    if family not in FAMILIES or not isinstance(mode, str) or mode not in MODES:
+def _matched(pattern: re.Pattern[str], text: str) -> tuple[str, ...]:
+    found = pattern.fullmatch(text)
+    if found is None:
         raise FormatError(DAMAGED)
+    return found.groups("")
+
+
+def _numbers(text: str) -> list[int]:
+    _matched(_NUMBERS, text)
+    return [int(number) for number in text.split(",")]
+
+
+def _size(*sides: str) -> tuple[int, int]:
     side = range(1, MAX_SIDE + 1)
-    width, height = integers(claims["size"], [side, side])
+    width, height = integers([int(text) for text in sides], [side, side])
     if width * height > max_pixels():
         raise FormatError(f"{width}x{height} pixels are more than the limit of {max_pixels()}")
-    names, (prior, band) = _NET[family], _read_prior(claims, family)
-    given = claims.get("net", _usual_net(family, width, height, prior))
-    sizes = integers(given, [RANGES[family][name] for name in names])
-    net: Json = {"dim_axis": 0, **dict(zip(names, sizes, strict=True))}
-    if prior and any(net[name] != size for name, size in layers_of(prior).items()):
-        raise FormatError(f"damaged: its network has not the shape of its prior {prior!r}")
-    if "finest" in claims:
-        (net["finest"],) = integers([claims["finest"]], [RANGES[family].get("finest", ())])
+    return width, height
+
+
+def _prior(name: str, band: str) -> tuple[str, int]:
+    if not name:
+        return "", 0
+    check(name)
+    (number,) = integers([int(band)], [range(NUM_BANDS)])
+    return name, number
+
+
+def _spec(size: tuple[int, int], prior: tuple[str, int], named: dict[str, str]) -> Spec:
+    family, mode = named.get("model", _USUAL_FAMILY), named.get("mode", _USUAL_MODE)
+    name, band = prior
+    if family not in FAMILIES or mode not in MODES or (name and family != _USUAL_FAMILY):
+        raise FormatError(DAMAGED)
+    given = _numbers(named["net"]) if "net" in named else _usual_net(family, *size, name)
+    sizes = integers(given, [RANGES[family][size] for size in _NET[family]])
+    net = {"dim_axis": 0, **dict(zip(_NET[family], sizes, strict=True))}
+    if name and any(net[layer] != units for layer, units in layers_of(name).items()):
+        raise FormatError(f"damaged: its network has not the shape of its prior {name!r}")
+    if "finest" in named:
+        (net["finest"],) = integers(_numbers(named["finest"]), [RANGES[family].get("finest", ())])
     try:
-        spec = Spec(family, width, height, dim_out=MODES[mode], prior=prior, band=band, **net)
+        return Spec(family, *size, dim_out=MODES[mode], prior=name, band=band, **net)
     except UsageError:  # sizes that contradict each other
         raise FormatError(DAMAGED) from None
-    return spec, mode
-
-
-def _read_prior(claims: Json, family: str) -> tuple[str, int]:
-    """Return the name and the band of the prior that a file asks for; "" and 0 for none."""
-    prior: Any = claims.get("prior", ["", 0])
-    if not isinstance(prior, list) or len(prior) != 2:
-        raise FormatError(DAMAGED)
-    name, band = prior
-    if not isinstance(name, str) or type(band) is not int or band not in range(NUM_BANDS):
-        raise FormatError(DAMAGED)
-    if "prior" in claims:
-        if family != _USUAL_FAMILY:
-            raise FormatError(DAMAGED)
-        check(name)
-    return name, band

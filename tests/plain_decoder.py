@@ -109,8 +109,8 @@ class Picture:
 def decode(data: bytes) -> Picture:
     """Read a file of `grid`."""
     picture, tensors = _read_container(data)
-    if list(tensors) == ["weights"]:
-        _read_stream(picture, tensors["weights"][1])
+    if list(tensors) == ["w"]:
+        _read_stream(picture, tensors["w"][1])
     else:
         _read_plain(picture, tensors)
     return picture
@@ -122,12 +122,12 @@ def decode(data: bytes) -> Picture:
 def _read_container(data: bytes) -> tuple[Picture, dict[str, tuple[str, bytes]]]:
     length = int.from_bytes(data[:8], "little")
     header, body = json.loads(data[8 : 8 + length]), data[8 + length :]
-    about = json.loads(header.pop("__metadata__")["inr"])
-    crc = about.pop("crc")
-    text = json.dumps(about, separators=(",", ":"), sort_keys=True).encode()
-    if crc32(text + body) != crc or "model" in about or about["v"] != 1:
+    version, crc, size, *words = header.pop("__metadata__")["inr"].split(" ")
+    claimed = " ".join([version, size, *words]).encode()
+    about = dict(word.split("=") for word in words if "=" in word)
+    if crc32(claimed + body) != int(crc, 16) or "model" in about or version != "1":
         raise DamagedError("container")
-    width, height = about["size"]
+    width, height = map(int, size.split("x"))
     tensors, end = {}, 0
     for name in sorted(header, key=lambda name: (-WIDTHS[header[name]["dtype"]], name)):
         begin, new_end = header[name]["data_offsets"]
@@ -139,13 +139,15 @@ def _read_container(data: bytes) -> tuple[Picture, dict[str, tuple[str, bytes]]]
         raise DamagedError("offsets")
     usual_levels = min(max(min(width, height).bit_length() - 3, 1), 9)
     usual = [usual_levels, min(2, usual_levels - 1), 16, 32, 2]
-    if "prior" in about:
-        usual[2:] = _layers(_prior_file(about["prior"][0])[0])
-    num_levels, *others = about.get("net", usual)
-    net = [num_levels, about.get("finest", 0), *others]
-    picture = Picture(width, height, about.get("mode", "RGB"), net)
-    picture.prior = about.get("prior")
-    picture.depth = about.get("depth", 8)
+    prior = None
+    if words and "/" in words[0]:
+        name, band = words[0].split("/")
+        prior = name, int(band)
+        usual[2:] = _layers(_prior_file(name)[0])
+    num_levels, *others = map(int, about["net"].split(",")) if "net" in about else usual
+    net = [num_levels, int(about.get("finest", 0)), *others]
+    picture = Picture(width, height, about.get("mode", "RGB"), net, prior)
+    picture.depth = int(about.get("depth", 8))
     for name in METADATA:
         if name in tensors:
             _, picture.metadata[name] = tensors.pop(name)

@@ -46,7 +46,7 @@ def test_graph_states_sizes_of_gated_layers_without_the_stacked_query_and_key() 
 
 
 def test_description_in_words_and_numbers() -> None:
-    picture = Encoded(SPECS[1], "RGBA", {"weights": np.zeros(1, np.uint8)})
+    picture = Encoded(SPECS[1], "RGBA", {"w": np.zeros(1, np.uint8)})
     description = describe(picture, 300)
     assert (description.bpp, description.ratio) == (2.0, 16.0)
     text = description.as_text()
@@ -100,11 +100,11 @@ def test_layers_of_grid_are_one_a_pyramid_of_latents() -> None:
 )
 def test_description_of_grid_names_pyramids_and_levels(spec: Spec, words: str) -> None:
     mode = {1: "L", 3: "RGB", 4: "RGBA"}[spec.dim_out]
-    description = describe(Encoded(spec, mode, {"weights": np.zeros(1, np.uint8)}), 100)
+    description = describe(Encoded(spec, mode, {"w": np.zeros(1, np.uint8)}), 100)
     text = description.as_text()
     assert f"model       {words}\n" in text
     for name, count in description.layers.items():
         assert re.search(rf"^  {re.escape(name)} +{count:,}$", text, re.MULTILINE)
     assert description.as_json()["model"] == "grid"
     assert description.as_json()["levels"] in words
-    assert describe(Encoded(SPECS[0], "RGB", {"weights": np.zeros(1, np.uint8)}), 100).levels == ""
+    assert describe(Encoded(SPECS[0], "RGB", {"w": np.zeros(1, np.uint8)}), 100).levels == ""

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import pytest
 
 from imgnet.errors import FormatError
-from imgnet.header import MODES, claims_of, from_header, read_claims, to_header
+from imgnet.header import MODES, checksum, claims_of, from_header, read_claims, to_header
 from imgnet.priors import names
 from imgnet.spec import Spec, usual_grid_sizes
 
+PRIOR = names()[0]
 USUAL = Spec("grid", 96, 64, 0, dim_out=3, **usual_grid_sizes(96, 64))
-WITH_PRIOR = Spec("grid", 96, 64, 0, prior=names()[0], band=7, **usual_grid_sizes(96, 64))
+WITH_PRIOR = Spec("grid", 96, 64, 0, prior=PRIOR, band=7, **usual_grid_sizes(96, 64))
 BY_HAND = Spec("grid", 96, 64, 0, 5, 1, num_levels=3, finest=1, colour=2, dim_context=4)
 SPECS = [USUAL, WITH_PRIOR, BY_HAND, Spec("gated", 9, 7, 3, 4, 1), Spec("mlp", 9, 7, 0, 4, 2)]
 
@@ -20,8 +19,10 @@ SPECS = [USUAL, WITH_PRIOR, BY_HAND, Spec("gated", 9, 7, 3, 4, 1), Spec("mlp", 9
 @pytest.mark.parametrize("spec", SPECS, ids=lambda spec: spec.family)
 @pytest.mark.parametrize("depth", [8, 16])
 def test_claims_are_read_as_they_were_made(spec: Spec, depth: int) -> None:
-    entries = to_header(claims_of(spec, "RGB", depth) | {"crc": 1})
-    assert read_claims(from_header(entries)) == (spec, "RGB", depth)
+    entries = to_header(claims_of(spec, "RGB", depth), 7)
+    claims, promised = from_header(entries)
+    assert promised == 7
+    assert read_claims(claims) == (spec, "RGB", depth)
     assert not entries  # what is left are tensors
 
 
@@ -32,37 +33,59 @@ def test_modes_say_how_many_channels_there_are(mode: str) -> None:
 
 
 def test_the_usual_is_not_written() -> None:
-    assert claims_of(USUAL, "RGB", 8) == {"size": [96, 64], "v": 1}
+    assert claims_of(USUAL, "RGB", 8) == "96x64"
+    assert claims_of(WITH_PRIOR, "RGB", 8) == f"96x64 {PRIOR}/7"
+    assert claims_of(BY_HAND, "RGB", 16) == "96x64 depth=16 finest=1 net=3,2,4,5,1"
+
+
+def test_the_checksum_is_of_version_claims_and_tensors() -> None:
+    known = checksum("9x7", b"body")
+    assert known == checksum("9x7", b"body")
+    assert len({known, checksum("9x8", b"body"), checksum("9x7", b"bodx")}) == 3
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("2 0000beef 9x7", "format 2"),
+        ("2", "damaged"),
+        ("1 9x7", "damaged"),
+        ("1 beef 9x7", "damaged"),
+        ('{"crc":1,"size":[9,7],"v":1}', "damaged"),
+    ],
+)
+def test_other_texts_are_refused(text: str, message: str) -> None:
+    with pytest.raises(FormatError, match=message):
+        from_header({"__metadata__": {"inr": text}})
 
 
 @pytest.mark.parametrize(
     ("claims", "message"),
     [
-        ({"v": 2, "crc": 1, "size": [9, 7]}, "format 2"),
-        ({"v": 1, "size": [9, 7]}, "damaged"),
-        ({"v": 1, "crc": 1, "size": [9, 7], "more": 1}, "damaged"),
+        ("0x7", "damaged"),
+        ("9x-7", "damaged"),
+        ("09x7", "damaged"),
+        ("9x7 ", "damaged"),
+        ("9x7 more=1", "damaged"),
+        ("9x7 depth=8", "damaged"),
+        ("9x7 depth=12", "damaged"),
+        ("9x7 depth=x", "damaged"),
+        ("9x7 depth=16 depth=16", "damaged"),
+        ("9x7 mode=L depth=16", "damaged"),
+        ("9x7 mode=CMYK", "damaged"),
+        ("9x7 model=siren", "damaged"),
+        ("9x7 model=mlp", "damaged"),
+        ("96x64 finest=12", "damaged"),
+        ("96x64 net=3,3,4,5,1", "damaged"),
+        ("96x64 net=4,2,16,32,2", "damaged"),
+        (f"96x64 {PRIOR}/99", "damaged"),
+        (f"96x64 {PRIOR}/07", "damaged"),
+        (f"96x64 {PRIOR}/7 net=4,2,5,5,1", "not the shape of its prior"),
+        (f"96x64 {PRIOR}/7 model=mlp net=0,4,1", "damaged"),
+        ("96x64 none-such/1", "needs the prior 'none-such'"),
+        ("65536x65536", "more than the limit"),
     ],
 )
-def test_headers_with_other_keys_are_refused(claims: dict[str, Any], message: str) -> None:
+def test_claims_that_make_no_sense_are_refused(claims: str, message: str) -> None:
     with pytest.raises(FormatError, match=message):
-        from_header(to_header(claims))
-
-
-@pytest.mark.parametrize(
-    "wrong",
-    [
-        {"size": [0, 7]},
-        {"size": [9, "7"]},
-        {"depth": 12},
-        {"mode": "CMYK"},
-        {"model": "siren"},
-        {"finest": 12},
-        {"net": [3, 3, 4, 5, 1]},
-        {"prior": ["p2", 99]},
-        {"prior": ["none-such", 1]},
-    ],
-    ids=str,
-)
-def test_claims_that_make_no_sense_are_refused(wrong: dict[str, Any]) -> None:
-    with pytest.raises(FormatError):
-        read_claims(claims_of(USUAL, "RGB", 8) | wrong)
+        read_claims(claims)

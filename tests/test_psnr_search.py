@@ -47,7 +47,7 @@ class Fits:
         assert request.target_psnr is not None
         best_db = self.best_db(spec.num_parameters)
         reached: Any = min(best_db, request.target_psnr)  # in coarser steps
-        encoded = Encoded(spec, "RGB", {"weights": np.zeros(spec.num_parameters, np.uint8)})
+        encoded = Encoded(spec, "RGB", {"w": np.zeros(spec.num_parameters, np.uint8)})
         return encoded, Result(reached, None, 1, "cpu", best_db)
 
 

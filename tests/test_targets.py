@@ -18,7 +18,7 @@ PIXELS = np.random.default_rng(0).integers(0, 256, (30, 40, 3), np.uint8)
 ENCODED = Encoded(
     Spec("mlp", *SIZE, 0, 2, 1),
     "RGB",
-    {"weights": np.zeros(500, np.uint8)},
+    {"w": np.zeros(500, np.uint8)},
     report=Report(psnr_db=20.0, psnr_unseen_db=None, seconds=1.0, steps=1, device="cpu"),
 )
 
