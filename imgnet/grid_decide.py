@@ -8,7 +8,7 @@ surroundings cost before and after, measured and not predicted.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import groupby
 from operator import itemgetter
 from typing import Any
@@ -71,7 +71,7 @@ class Decisions:
             old = own.clone()
             own -= torch.from_numpy(np.sign(slopes) * tried).to(own.device)
             after = self._maps(grid)
-            gains = cells.sums(before) - cells.sums(after)
+            gains = cells.sums(_differences(before, after))
             better = gains > 0
             worse = torch.from_numpy(tried & ~better[cells.numbers]).to(own.device)
             own[worse] = old[worse]
@@ -93,6 +93,11 @@ class Decisions:
         levels = [level for _, level in self.latents.grids]
         price = np.float32(self.lmbda * self.size[2])
         return [(0, error), *((levels[i], price * bits) for i, bits in lengths.items())]
+
+
+def _differences(maps: Maps, others: Maps) -> Maps:
+    pairs = zip(maps, others, strict=True)
+    return [(level, costs - other) for (level, costs), (_, other) in pairs]
 
 
 def _total(maps: Maps) -> float:
@@ -141,11 +146,13 @@ class Cells:
         numbers: (h, w) which of the latents, from 1 on; 0 where none is near.
         count: Of the latents.
         level: Of their grid.
+        finer: The numbers of the samples of finer levels, as soon as they were asked for.
     """
 
     numbers: NDArray[np.int64]
     count: int
     level: int
+    finer: dict[int, NDArray[np.int64]] = field(default_factory=dict)
 
     @classmethod
     def around(cls, latents: NDArray[np.bool_], level: int) -> Cells:
@@ -178,6 +185,8 @@ class Cells:
 
     def _at(self, level: int, size: tuple[int, ...]) -> NDArray[np.int64]:
         """Return the cell of each sample of a map of a finer level."""
-        times = 1 << self.level - level
-        numbers = self.numbers.repeat(times, axis=0).repeat(times, axis=1)
-        return numbers[: size[0], : size[1]]
+        if level not in self.finer:
+            times = 1 << self.level - level
+            numbers = self.numbers.repeat(times, axis=0).repeat(times, axis=1)
+            self.finer[level] = np.ascontiguousarray(numbers[: size[0], : size[1]])
+        return self.finer[level]

@@ -40,7 +40,8 @@ def state(request: pytest.FixtureRequest) -> Iterator[GridState]:
 
 
 def steps_of(state: GridState) -> Steps:
-    steps = choose_steps(state.spec, state.parameters, state.origins, state.evaluator, LMBDA)
+    known = state.spec, state.parameters, state.origins, state.evaluator
+    steps = choose_steps(*known, LMBDA, 1 << 14)
     state.weights.limit(steps)
     return steps
 
