@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import numpy as np
+from numpy.typing import NDArray
+
 from imgnet import gridstream
 from imgnet.codestream import Quantized, unpack
 from imgnet.container import STREAM, Encoded
 from imgnet.entropy import cheapest_law, cost_bits
 from imgnet.spec import Spec, network_shapes
+from imgnet.weight_laws import EXCESS_BITS, has_excess, weight_bits
 
 Bits = dict[str, float]
 
 _LATENTS = "latents."
-_LAW_BITS = {"grid": 8, "gated": 16, "mlp": 16}  # what the stream says of each tensor of a network
 
 
 def bytes_by_part(encoded: Encoded, num_bytes: int) -> dict[str, int]:
@@ -61,11 +64,16 @@ def _tensor_bits(encoded: Encoded) -> Bits:
 
 
 def _network_bits(spec: Spec, network: dict[str, Quantized]) -> Bits:
-    law_of = gridstream.law_of if spec.family == "grid" else cheapest_law
-    return {
-        name: _LAW_BITS[spec.family] + cost_bits(tensor.values, law_of(tensor.values))
-        for name, tensor in network.items()
-    }
+    bits_of = _grid_bits if spec.family == "grid" else _law_and_bits
+    return {name: bits_of(tensor.values) for name, tensor in network.items()}
+
+
+def _grid_bits(values: NDArray[np.integer]) -> float:
+    return 8 + EXCESS_BITS * has_excess(values.size) + weight_bits(values)
+
+
+def _law_and_bits(values: NDArray[np.integer]) -> float:
+    return 16 + cost_bits(values, cheapest_law(values))
 
 
 def _latent_bits(spec: Spec, quantized: dict[str, Quantized]) -> Bits:

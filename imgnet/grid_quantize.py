@@ -4,18 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from functools import cache, partial
-from math import floor, inf, log2, sqrt
+from math import floor, log2, sqrt
 
-import numpy as np
-from numpy.typing import NDArray
 from torch import Tensor
 
-from imgnet.entropy import cost_bits
 from imgnet.grid_cuts import Evaluator, Rows
 from imgnet.grid_weights import pace
-from imgnet.gridstream import LARGEST_INTEGER, MOST_FRACTION_BITS, law_of, step_of
+from imgnet.gridstream import MOST_FRACTION_BITS, step_of
 from imgnet.quantize import Steps, quantize, rounded
 from imgnet.spec import Spec
+from imgnet.weight_laws import LARGEST_INTEGER, weight_bits
 
 # Of the root mean square of a tensor, where searches begin: each ends in the nearest valley. From
 # 1/16 alone long fits lost several percent, and from 1/64 alone flat pictures lost as many bytes.
@@ -104,15 +102,3 @@ def most_fraction_bits(name: str) -> int:
     (15, 12)
     """
     return MOST_BIAS_BITS if name.endswith(".bias") else MOST_FRACTION_BITS
-
-
-def weight_bits(values: NDArray[np.integer]) -> float:
-    """Return the length of a tensor's whole numbers under the cheapest law; inf where none reaches.
-
-    >>> round(weight_bits(np.array([0, 0, 1, -1])), 2), weight_bits(np.array([1 << 20]))
-    (6.36, inf)
-    """
-    try:
-        return cost_bits(values, law_of(values))
-    except ValueError:
-        return inf

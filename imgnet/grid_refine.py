@@ -21,12 +21,11 @@ from numpy.typing import NDArray
 
 from imgnet.codestream import step_size
 from imgnet.grid_curvature import Matrix, of_context, of_drawing
-from imgnet.grid_quantize import most_fraction_bits, weight_bits
+from imgnet.grid_quantize import most_fraction_bits
 from imgnet.grid_state import GridState
-from imgnet.gridstream import LARGEST_INTEGER, law_of, step_of
-from imgnet.laws import centred, support
+from imgnet.gridstream import step_of
 from imgnet.quantize import Steps, quantize
-from imgnet.rans import TOTAL_BITS
+from imgnet.weight_laws import LARGEST_INTEGER, law_of, prices, weight_bits
 
 MOST_WEIGHTS = 4096  # of a network that is refined: its curvature has the square of it
 LEAST_CURVATURE = 0.01  # of the median in its tensor: a sample may not see what a weight does
@@ -244,8 +243,7 @@ def descend(
     [1.0, -2.0]
     """
     law, step = law_of(tried.values.astype(np.int32)), tried.step
-    most = min(support(law), _MOST)
-    prices = price * (TOTAL_BITS - np.log2(np.diff(centred(law))))
+    most, costs = min(law.support, _MOST), price * prices(law)
     around = reach * max(step, old.step)
     low = np.maximum(np.ceil((old.reals - around) / step), -most)
     high = np.minimum(np.floor((old.reals + around) / step), most)
@@ -253,11 +251,12 @@ def descend(
     slope = gradient + curvature @ (tried.reals - old.reals)
     for _ in range(4 * len(values)):
         best = values - slope / own / step
-        choices = np.stack([values - 1, values + 1, np.floor(best), np.ceil(best)])
+        near = [values - 1, values + 1, np.floor(best), np.ceil(best)]
+        choices = np.stack([*near, np.zeros_like(values)])
         choices = np.clip(choices, low, high)
         changes = (choices - values) * step
-        gains = changes * (slope + own * changes / 2) - prices[values.astype(int) + support(law)]
-        gains += prices[choices.astype(int) + support(law)]
+        gains = changes * (slope + own * changes / 2) - costs[values.astype(int) + law.support]
+        gains += costs[choices.astype(int) + law.support]
         choice, k = np.unravel_index(np.argmin(gains), gains.shape)
         if gains[choice, k] >= 0 or choices[choice, k] == values[k]:
             break

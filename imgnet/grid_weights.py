@@ -17,10 +17,10 @@ from torch import Tensor
 
 from imgnet.codestream import step_size
 from imgnet.grid_model import GridNetwork
-from imgnet.gridstream import LARGEST_INTEGER
 from imgnet.optimizer import SOAP
 from imgnet.priors import usual_step
 from imgnet.quantize import Steps
+from imgnet.weight_laws import LARGEST_INTEGER
 
 try:
     from imgnet import fused_weights

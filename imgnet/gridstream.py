@@ -1,10 +1,10 @@
 """The network and the latents of `grid` to one stream of bytes and back.
 
 The stream begins with the CRC-32 of the decoded pixels and one byte a tensor of the network: in its
-upper half k, where the tensor is in multiples of 2**-k, in its lower half a quarter of the index of
-its law. Then one entropy coded stream holds the network's integers, the latents that are out of
-reach of their law, if there are any, and then, level by level from the coarsest, all latents,
-wavefront by wavefront. `FORMAT.md` has the details.
+upper half k, where the tensor is in multiples of 2**-k, in its lower half the scale of its law.
+Then one entropy coded stream holds the network's integers, the latents that are out of reach of
+their law, if there are any, and then, level by level from the coarsest, all latents, wavefront by
+wavefront. `FORMAT.md` has the details.
 """
 
 from __future__ import annotations
@@ -26,18 +26,15 @@ from imgnet.context import (
     laws_of_level,
     wavefronts,
 )
-from imgnet.entropy import cheapest_law, cost_bits
 from imgnet.errors import FormatError
 from imgnet.fixedpoint import from_real
-from imgnet.laws import LOCATIONS, NUM_SCALES, centred, located, reach, support
+from imgnet.laws import LOCATIONS, NUM_SCALES, located, reach
 from imgnet.rans import TOTAL_BITS, Decoder, encode
 from imgnet.spec import Spec, latents_name, network_shapes
 from imgnet.strays import read_strays, stray_symbols
+from imgnet.weight_laws import EXCESS_BITS, WeightLaw, has_excess, law_of
 
 CRC_BYTES = 4
-LAW_STEP = 4  # of the laws of the network's tensors
-MOST_LAW = 60
-LARGEST_INTEGER = support(MOST_LAW)
 MOST_FRACTION_BITS = 15
 # The likeliest latent of all laws owns all but 8 of the 2**16 slots, so that one byte holds fewer
 # than half as many. Readers refuse larger claims before they allocate anything.
@@ -60,19 +57,6 @@ def step_of(fraction_bits: int) -> int:
     return _UNIT - _STEPS_PER_OCTAVE * fraction_bits
 
 
-def law_of(values: NDArray[np.integer]) -> int:
-    """Return the law, a multiple of 4, that codes a tensor of the network in the fewest bits.
-
-    Raises:
-        ValueError: A value is too large for every such law.
-    """
-    if np.abs(values).max(initial=0) > LARGEST_INTEGER:
-        raise ValueError(f"a network's integers go up to {LARGEST_INTEGER}")
-    nearest = cheapest_law(values) // LAW_STEP * LAW_STEP
-    candidates = [law for law in (nearest, nearest + LAW_STEP) if law <= MOST_LAW]
-    return min(candidates or [MOST_LAW], key=lambda law: cost_bits(values, law))
-
-
 def pack(spec: Spec, quantized: Mapping[str, Quantized], pixels_crc: int) -> bytes:
     """Write a whole picture.
 
@@ -91,9 +75,12 @@ def pack(spec: Spec, quantized: Mapping[str, Quantized], pixels_crc: int) -> byt
     for name in network_shapes(spec):
         tensor = quantized[name]
         law = law_of(tensor.values)
-        header.append((_UNIT - tensor.step) // _STEPS_PER_OCTAVE << 4 | law // LAW_STEP)
-        table = np.array(centred(law))
-        symbols = tensor.values.ravel() + support(law)
+        header.append((_UNIT - tensor.step) // _STEPS_PER_OCTAVE << 4 | law.scale)
+        if has_excess(tensor.values.size):
+            starts.append(law.excess << TOTAL_BITS - EXCESS_BITS)
+            frequencies.append(1 << TOTAL_BITS - EXCESS_BITS)
+        table = np.array(law.table)
+        symbols = tensor.values.ravel() + law.support
         starts += table[symbols].tolist()
         frequencies += (table[symbols + 1] - table[symbols]).tolist()
     slots, widths, strays = list[int](), list[int](), list[int]()
@@ -231,9 +218,10 @@ def unpack(spec: Spec, data: bytes, finest: int = 0) -> dict[str, Quantized]:
     decoder = Decoder(data[header_end:])
     quantized, origins = {}, priors.origins(spec)
     for (name, shape), byte in zip(shapes.items(), data[CRC_BYTES:header_end], strict=True):
-        law = LAW_STEP * (byte & 15)
-        symbols = decoder.read([centred(law)] * prod(shape))
-        values = np.array(symbols, np.int32).reshape(shape) - np.int32(support(law))
+        excess = decoder.read_bits(EXCESS_BITS) if has_excess(prod(shape)) else 0
+        law = WeightLaw(byte & 15, excess)
+        symbols = decoder.read([law.table] * prod(shape))
+        values = np.array(symbols, np.int32).reshape(shape) - np.int32(law.support)
         quantized[name] = Quantized(values, step_of(byte >> 4), origins.get(name))
     model = _context_model(spec, quantized)
     strays = iter(read_strays(decoder))

@@ -13,6 +13,7 @@ from imgnet.header import MODES
 from imgnet.priors import choice
 from imgnet.spec import Spec, network_shapes
 from imgnet.synthesis import draw
+from imgnet.weight_laws import LARGEST_INTEGER
 
 Tensors = dict[str, Quantized]
 
@@ -64,7 +65,7 @@ def near_prior(spec: Spec, seed: int = 1) -> Tensors:
 def extreme_tensors(spec: Spec, seed: int = 1) -> Tensors:
     """Draw the largest numbers that a stream holds, of either sign."""
     rng = np.random.default_rng(seed)
-    most = gridstream.LARGEST_INTEGER
+    most = LARGEST_INTEGER
     networks = network_shapes(spec)
     return {
         name: Quantized(

@@ -11,7 +11,7 @@ import struct
 from bisect import bisect_right
 from dataclasses import dataclass, field
 from hashlib import sha256
-from itertools import product
+from itertools import pairwise, product
 from math import prod
 from pathlib import Path
 from zlib import crc32
@@ -242,6 +242,15 @@ def centred_table(i: int) -> tuple[int, list[int]]:
     return largest, table
 
 
+def weight_table(s: int, e: int) -> tuple[int, list[int]]:
+    """Return K and the table of section 4.5."""
+    largest, whole = centred_table(4 * s)
+    owned = [1 + ((b - a - 1) * (8 - e) >> 3) for a, b in pairwise(whole)]
+    owned[largest] = 0
+    owned[largest] = 65536 - sum(owned)
+    return largest, [sum(owned[:k]) for k in range(len(owned) + 1)]
+
+
 def located_table(j: int, f: int) -> tuple[int, list[int]]:
     """Return K and the table of section 4.4."""
     largest = 3 if j <= 4 else _eighth_root(j - 4) + 1
@@ -265,7 +274,8 @@ def _read_stream(picture: Picture, data: bytes) -> None:
     header, reader = data[4 : 4 + len(shapes)], Reader(data[4 + len(shapes) :])
     origins = prior(picture, *picture.prior) if picture.prior else {}
     for (name, shape), byte in zip(shapes.items(), header, strict=True):
-        largest, table = centred_table(4 * (byte % 16))
+        excess = reader.symbol(list(range(0, 65537, 8192))) if prod(shape) > 64 else 0
+        largest, table = weight_table(byte % 16, excess)
         values = [reader.symbol(table) - largest for _ in range(prod(shape))]
         k = byte // 16
         added = origins.get(name, [0] * len(values))

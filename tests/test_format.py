@@ -26,7 +26,7 @@ from grid_samples import (
 )
 
 import imgnet
-from imgnet import laws
+from imgnet import laws, weight_laws
 from imgnet.container import Encoded, to_bytes
 from imgnet.errors import FormatError
 from imgnet.header import MODES
@@ -204,6 +204,13 @@ def test_plain_files_without_numbers_are_refused(name: str, value: float) -> Non
 @pytest.mark.parametrize("law", range(0, NUM_LAWS, 5))
 def test_centred_tables_are_those_of_the_page(law: int) -> None:
     assert plain_decoder.centred_table(law) == (laws.support(law), laws.centred(law))
+
+
+@pytest.mark.parametrize("scale", range(weight_laws.NUM_SCALES))
+@pytest.mark.parametrize("excess", range(8))
+def test_weight_tables_are_those_of_the_page(scale: int, excess: int) -> None:
+    law = weight_laws.WeightLaw(scale, excess)
+    assert plain_decoder.weight_table(scale, excess) == (law.support, law.table)
 
 
 @pytest.mark.parametrize("scale", range(NUM_SCALES))

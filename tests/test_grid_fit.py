@@ -29,6 +29,7 @@ from imgnet.progress import Progress
 from imgnet.quantize import rounded
 from imgnet.spec import Spec
 from imgnet.synthesis import draw
+from imgnet.weight_laws import LARGEST_INTEGER
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 
@@ -279,7 +280,7 @@ def test_weights_stay_where_a_file_can_hold_them(monkeypatch: pytest.MonkeyPatch
     monkeypatch.setattr(grid_fit, "choose_steps", much_too_fine)
     result = fit_grid(SMALL, PIXELS, TINY, LMBDA)
     assert stored(SMALL, result)
-    largest = gridstream.LARGEST_INTEGER * step_size(gridstream.step_of(12))
+    largest = LARGEST_INTEGER * step_size(gridstream.step_of(12))
     assert np.abs(result.parameters["hidden.weight"]).max() == pytest.approx(largest)
 
 

@@ -9,13 +9,14 @@ import torch
 from grid_cases import picture
 
 from imgnet.detail import detail
-from imgnet.grid_quantize import choose_steps, weight_bits
+from imgnet.grid_quantize import choose_steps
 from imgnet.grid_refine import Coded, Refinement, Vector, descend
 from imgnet.grid_state import GridState
 from imgnet.presets import Preset
 from imgnet.priors.choice import starting_from_prior
 from imgnet.quantize import Steps, quantize, rounded
 from imgnet.rate import Request
+from imgnet.weight_laws import weight_bits
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 

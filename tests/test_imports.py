@@ -56,6 +56,7 @@ FLOORS = {
             "strays",
             "synthesis",
             "transparency",
+            "weight_laws",
             "zoom",
             "zoom_network",
         ),

@@ -1,0 +1,75 @@
+from __future__ import annotations
+
+from itertools import pairwise, product
+from math import inf
+
+import numpy as np
+import pytest
+
+from imgnet.laws import centred
+from imgnet.weight_laws import (
+    LARGEST_INTEGER,
+    MANY,
+    NUM_SCALES,
+    WeightLaw,
+    has_excess,
+    law_of,
+    prices,
+    weight_bits,
+)
+
+LAWS = [WeightLaw(scale, excess) for scale, excess in product(range(NUM_SCALES), range(8))]
+
+
+def slots(law: WeightLaw) -> list[int]:
+    return [above - below for below, above in pairwise(law.table)]
+
+
+@pytest.mark.parametrize("law", LAWS)
+def test_tables_share_out_all_slots(law: WeightLaw) -> None:
+    owned = slots(law)
+    assert (law.table[0], law.table[-1]) == (0, 1 << 16)
+    assert len(owned) == 2 * law.support + 1
+    assert min(owned) >= 1
+    assert owned == owned[::-1]
+
+
+@pytest.mark.parametrize("scale", range(NUM_SCALES))
+def test_an_excess_moves_eighths_of_the_slots_of_others_to_zero(scale: int) -> None:
+    assert WeightLaw(scale).table == centred(4 * scale)
+    whole, centre = slots(WeightLaw(scale)), WeightLaw(scale).support
+    for excess in range(1, 8):
+        owned = slots(WeightLaw(scale, excess))
+        others = [k for k in range(len(owned)) if k != centre]
+        left = [1 + (whole[k] - 1) * (8 - excess) // 8 for k in others]
+        assert [owned[k] for k in others] == left
+        assert owned[centre] == (1 << 16) - sum(left)
+
+
+CASES = [[0], [0, 0, 1], [LARGEST_INTEGER], [60] * 9, [0] * 99 + [-300], list(range(-363, 364))]
+
+
+@pytest.mark.parametrize("values", CASES, ids=lambda values: f"{len(values)}")
+def test_the_law_of_a_tensor_is_the_cheapest(values: list[int]) -> None:
+    array = np.array(values)
+    costs = {
+        law: sum(prices(law)[k + law.support] for k in values)
+        for law in LAWS
+        if law.support >= np.abs(array).max() and (has_excess(len(values)) or not law.excess)
+    }
+    assert costs[law_of(array)] == pytest.approx(min(costs.values()))
+    assert weight_bits(array) == pytest.approx(min(costs.values()))
+
+
+def test_only_tensors_of_many_numbers_have_an_excess() -> None:
+    few, many = np.zeros(MANY, int), np.zeros(MANY + 1, int)
+    few[0] = many[0] = LARGEST_INTEGER
+    assert law_of(few).excess == 0 < law_of(many).excess
+    assert weight_bits(many) < 0.2 * weight_bits(few)
+
+
+def test_numbers_that_are_too_large_have_no_law() -> None:
+    wrong = np.array([LARGEST_INTEGER + 1])
+    assert weight_bits(wrong) == inf
+    with pytest.raises(ValueError, match="go up to 363"):
+        law_of(wrong)
