@@ -31,7 +31,7 @@ OPTIONS: dict[str, dict[str, Any]] = {
     "grid-float16": {"model": "grid", "weights": "float16"},
     "gated": {"model": "gated", "target_size": 1200},
     "mlp": {"model": "mlp", "target_size": 1200},
-    "grid-deep": {"model": "grid", "quality": 90},
+    "grid-deep": {"model": "grid", "quality": 82},
     "gated-float16": {"model": "gated", "weights": "float16", "dim_hidden": 8, "num_layers": 1},
 }
 

@@ -103,7 +103,7 @@ def test_training_goes_on_from_a_prior(prior: str) -> None:
         found = networks.at(band_position(band), step)
         for name, bands in priors.networks_of(prior).items():
             # But for what 16 bits cannot hold, the bands are such polynomials. A mean colour is a
-            # picture's own, and each band of p4 has 3x3 layers at a scale of its own.
+            # picture's own, and each band of p8 has 3x3 layers at a scale of its own.
             if name != "linear.bias" and not name.startswith("residuals."):
                 close = np.isclose(found[name], bands[band], atol=0.01)
                 assert close.mean() > 0.9, name

@@ -21,9 +21,10 @@ about a megapixel:
     p6-cc0b680a  from p2, which began from nothing, with 64 crops of 768x512, and is in the history:
                  48 such crops, --visits 240 --seed 2 --dim-context 24: 46,080 steps in 33 minutes
                  of one core beside other programs
-    p4-8888ada4  from p1, which was trained with its analysis network and is in the history:
-                 96 crops of 384x256, 160 visits, --least-band 6: 30,720 steps in 25 minutes on one
-                 core; cost of rounded latents from 0.0498 to 0.0417
+    p8-2e3565a6  from p4, whose analysis network it has; p4 went on from p1, which was trained with
+                 that network, and both are in the history:
+                 --size 384 256 --examples 96 --visits 240 --least-band 6 --seed 3 --dim-context 32:
+                 46,080 steps in 27 minutes of one core beside other programs
 """
 
 from __future__ import annotations

@@ -8,7 +8,7 @@ distortion + lmbda * bits through them. It goes on from what the prior has by no
 nothing, it corrects graded pyramids, as priors that begin from nothing are trained on.
 
 None that it trained is shipped: with one, fits from p2 begin 3 dB higher, but at so many bits that
-they end worse, and that of p4 got no better.
+they end worse, and that of p4, which p8 has, got no better.
 
 A run that was stopped goes on from its checkpoint, which is written every five hundred steps.
 """
