@@ -414,3 +414,16 @@ def test_a_size_is_corrected_until_it_is_near(part: float) -> None:
         parts.append(len(stored(SMALL, result)) / budget)
     assert max(parts) <= 1
     assert sum(parts) / len(parts) > 0.93
+
+
+def test_a_file_a_little_too_large_becomes_smaller_by_decisions() -> None:
+    """Moves towards zero alone can cost as much as the bits that they save."""
+    pixels, options = picture(), replace(QUICK, preset=replace(SHORT, decisions=1))
+    with grid_fit._ready(SPEC, pixels, options, LMBDA / 4, None) as fit:
+        whole = fit.run()
+        budget = round(0.995 * len(stored(SPEC, whole)))
+        aim = aim_of(replace(options, budget_bytes=budget), pixels, None)
+        assert aim is not None
+        result = fit._tightened(aim, whole)
+    assert len(stored(SPEC, result)) <= budget < len(stored(SPEC, whole))
+    assert drawn_psnr_db(SPEC, result, pixels) > drawn_psnr_db(SPEC, whole, pixels) - 0.1
