@@ -143,8 +143,9 @@ class GridFit:
     def _finish(self) -> None:
         """Round the weights, then decide on latents and refine weights in turns."""
         state = self.state
-        known = state.spec, state.parameters, state.origins, state.evaluator
-        self.steps = choose_steps(*known, self.lmbda, self.preset.pixels_per_step)
+        self.steps = choose_steps(
+            state.spec, state.parameters, state.origins, state.evaluator, self.lmbda
+        )
         state.weights.limit(self.steps)
         for _ in range(max(1, self.preset.decisions - 1)):
             if self.preset.decisions:

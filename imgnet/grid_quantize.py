@@ -18,6 +18,7 @@ from imgnet.weight_laws import LARGEST_INTEGER, weight_bits
 # Of the root mean square of a tensor, where searches begin: each ends in the nearest valley. From
 # 1/16 alone long fits lost several percent, and from 1/64 alone flat pictures lost as many bytes.
 FIRST_STEPS = 1 / 4, 1 / 64
+MOST_PIXELS = 3 << 14  # that the search looks at
 _CODABLE = LARGEST_INTEGER - 1
 MOST_BIAS_BITS = 12  # biases are added to activations, which are multiples of 2**-12
 
@@ -28,22 +29,13 @@ def choose_steps(
     origins: Mapping[str, Tensor],
     evaluator: Evaluator,
     lmbda: float,
-    num_pixels: int,
 ) -> Steps:
     """Return the step of every tensor of the network, a power of two.
 
     Each tensor in turn is made coarser or finer as long as distortion + lmbda * bits falls, with
     those before it at their steps; the cheaper of what is found from two sides is taken.
-
-    Args:
-        spec: Shape of the network.
-        parameters: Its tensors.
-        origins: What they are differences from, by name.
-        evaluator: Of the picture.
-        lmbda: Price of a bit a pixel.
-        num_pixels: How many pixels to look at, about.
     """
-    rows = _sample(spec, num_pixels)
+    rows = _sample(spec)
     first_steps = [part * pace(lmbda) for part in FIRST_STEPS]
     steps: Steps = {}
 
@@ -88,10 +80,10 @@ def _descend(cost: Callable[[int], float], start: int, most: int) -> int:
     return best
 
 
-def _sample(spec: Spec, num_pixels: int) -> list[Rows]:
-    """Return evenly spread bands of rows of about so many pixels in all."""
+def _sample(spec: Spec) -> list[Rows]:
+    """Return evenly spread bands of rows of about MOST_PIXELS pixels in all."""
     bands = [(top, min(top + 32, spec.height)) for top in range(0, spec.height, 32)]
-    wanted = max(1, num_pixels // (32 * spec.width))
+    wanted = max(1, MOST_PIXELS // (32 * spec.width))
     return bands[:: -(-len(bands) // wanted)]
 
 

@@ -41,8 +41,7 @@ def state(request: pytest.FixtureRequest) -> Iterator[GridState]:
 
 
 def steps_of(state: GridState) -> Steps:
-    known = state.spec, state.parameters, state.origins, state.evaluator
-    steps = choose_steps(*known, LMBDA, 1 << 14)
+    steps = choose_steps(state.spec, state.parameters, state.origins, state.evaluator, LMBDA)
     state.weights.limit(steps)
     return steps
 
