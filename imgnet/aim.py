@@ -20,6 +20,7 @@ from imgnet.steering import AIM
 from imgnet.synthesis import draw
 
 TOLERANCE_DB = 0.06  # within which a PSNR, or a size, is met
+NEARLY_DB = 0.15  # up to which decisions on latents alone make a file small enough
 SHORT_DB = 0.5  # by which what falls short counts as further away than what can still be trimmed
 MOST_LOWERED_DB = 1.0  # above a PSNR, from which on a picture is left as it is
 EXACT_DB = 100.0  # PSNR that stands for that of equal pictures
@@ -55,6 +56,14 @@ class Aim:
         if self.budget_bytes is not None:
             return len(gridstream.pack(spec, tensors, 0)) <= self.budget_bytes
         return not TOLERANCE_DB < self.excess_db(spec, tensors) <= MOST_LOWERED_DB
+
+    def is_just_met(self, spec: Spec, tensors: Tensors) -> bool:
+        """Whether tensors are what was asked for, and not much smaller or worse."""
+        return self.is_met(spec, tensors) and self.excess_db(spec, tensors) > -NEARLY_DB
+
+    def is_nearly_met(self, excess_db: float) -> bool:
+        """Whether what is a little too large can be made smaller without another fit."""
+        return self.budget_bytes is not None and 0 < excess_db <= NEARLY_DB
 
     def trimmed(self, spec: Spec, result: Result) -> Result:
         """Return a result that is not too large, if one without latents is not, nor too good."""

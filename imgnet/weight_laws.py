@@ -49,7 +49,7 @@ class WeightLaw(NamedTuple):
 
         >>> law = WeightLaw(0, 4)
         >>> [above - below for below, above in pairwise(law.table)]
-        [7, 1225, 63072, 1225, 7]
+        [1, 590, 64354, 590, 1]
         """
         return _table(self)
 

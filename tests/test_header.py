@@ -7,11 +7,12 @@ import pytest
 from imgnet.errors import FormatError
 from imgnet.header import MODES, checksum, claims_of, from_header, read_claims, to_header
 from imgnet.priors import names
+from imgnet.priors.choice import with_prior
 from imgnet.spec import Spec, usual_grid_sizes
 
 PRIOR = names()[0]
 USUAL = Spec("grid", 96, 64, 0, dim_out=3, **usual_grid_sizes(96, 64))
-WITH_PRIOR = Spec("grid", 96, 64, 0, prior=PRIOR, band=7, **usual_grid_sizes(96, 64))
+WITH_PRIOR = with_prior(USUAL, PRIOR, 7)
 BY_HAND = Spec("grid", 96, 64, 0, 5, 1, num_levels=3, finest=1, colour=2, dim_context=4)
 SPECS = [USUAL, WITH_PRIOR, BY_HAND, Spec("gated", 9, 7, 3, 4, 1), Spec("mlp", 9, 7, 0, 4, 2)]
 

@@ -37,6 +37,7 @@ from imgnet.grid_model import GridNetwork
 from imgnet.grid_state import NOISE, TEMPERATURE
 from imgnet.latents import LatentGrids
 from imgnet.priors import analysis_file, band_of, origins
+from imgnet.priors.choice import with_prior
 from imgnet.priors.pictures import load_pictures, random_crop
 from imgnet.priors.runs import carry_on
 from imgnet.rate import Request, price_of_bit
@@ -138,7 +139,7 @@ def _spec(picture: Tensor, quality: float, prior: str) -> Spec:
     price = price_of_bit(quality)
     pixels = picture.mul(255).round().byte().permute(1, 2, 0).numpy()
     needed = with_needed_levels(spec, detail(pixels, price), price)
-    return replace(needed, prior=prior, band=band_of(price))
+    return with_prior(needed, prior, band_of(price))
 
 
 class Training:
