@@ -69,6 +69,7 @@ def _network_bits(spec: Spec, network: dict[str, Quantized]) -> Bits:
 
 
 def _grid_bits(values: NDArray[np.integer]) -> float:
+    """Return the bits of a tensor's step and law, then of its numbers; so does the next."""
     return 8 + EXCESS_BITS * has_excess(values.size) + weight_bits(values)
 
 

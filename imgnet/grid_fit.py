@@ -173,7 +173,7 @@ class GridFit:
             tried.append((self.lmbda, aim.excess_db(self.state.spec, result.quantized)))
             distances = [distance(excess_db) for _, excess_db in tried]
             is_last = len(tried) > MOST_CORRECTIONS or not self._has_time()
-            if distances[-1] == 0 or aim.is_nearly_met(tried[-1][1]):
+            if aim.is_nearly_met(tried[-1][1]):
                 tightened = self._tightened(aim, result)
                 assert tightened.quantized is not None
                 if aim.is_just_met(self.state.spec, tightened.quantized):

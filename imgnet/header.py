@@ -170,7 +170,7 @@ def _spec(size: tuple[int, int], prior: tuple[str, int], named: dict[str, str]) 
     if family not in FAMILIES or mode not in MODES or (name and family != _USUAL_FAMILY):
         raise FormatError(DAMAGED)
     given = _numbers(named["net"]) if "net" in named else _usual_net(family, *size, name)
-    sizes = integers(given, [RANGES[family][size] for size in _NET[family]])
+    sizes = integers(given, [RANGES[family][layer] for layer in _NET[family]])
     net = {"dim_axis": 0, **dict(zip(_NET[family], sizes, strict=True))}
     if name and any(net[layer] != units for layer, units in layers_of(name).items()):
         raise FormatError(f"damaged: its network has not the shape of its prior {name!r}")
