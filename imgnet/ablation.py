@@ -25,8 +25,8 @@ from imgnet.detail import detail, with_needed_levels
 from imgnet.device import one_thread_workers
 from imgnet.fitting import Options
 from imgnet.grid_cuts import Evaluator
-from imgnet.grid_fit import GridFit
 from imgnet.grid_model import ContextModel, GridNetwork
+from imgnet.grid_schedule import GridFit
 from imgnet.grid_state import GridState
 from imgnet.grid_step import GridStep
 from imgnet.model import Linear
@@ -220,7 +220,7 @@ def measure(form: str, name: str, pixels: Samples, quality: float, steps: int) -
     device = torch.device("cpu")
     with one_thread_workers(device) as (workers, _):
         state = _State(FORMS[form], spec, pixels, preset, lmbda, None, workers, device, 0)
-        cost = GridFit(state, Options(preset), lmbda, None, None).trial()
+        cost = GridFit(state, Options(preset), lmbda, None).trial()
     parameters = sum(parameter.numel() for parameter in state.network.parameters())
     cost += lmbda * BITS_A_WEIGHT * parameters / USUAL_PIXELS
     return Point(form, name, quality, cost, parameters)

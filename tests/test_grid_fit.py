@@ -2,7 +2,6 @@ from __future__ import annotations
 
 import time
 from dataclasses import replace
-from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -13,14 +12,14 @@ from grid_cases import Pixels, picture
 from numpy.typing import NDArray
 
 import imgnet
-from imgnet import api, grid_fit, gridstream
-from imgnet.aim import aim_of
+from imgnet import api, grid_schedule, gridstream
 from imgnet.analysis import first_step
 from imgnet.codestream import step_size
 from imgnet.errors import UsageError
 from imgnet.fitting import Arrays, Options, Result
 from imgnet.grid_cuts import COARSE
-from imgnet.grid_fit import FINE, GridFit, fit_grid
+from imgnet.grid_fit import fit_grid
+from imgnet.grid_schedule import FINE, GridFit
 from imgnet.masks import counted_samples
 from imgnet.metrics import psnr_db
 from imgnet.pixels import read_image
@@ -102,8 +101,8 @@ def test_rounded_weights_cost_little(monkeypatch: pytest.MonkeyPatch) -> None:
             error, bits = fit.state.measure()
         costs.append(error + LMBDA * bits)
 
-    finish = GridFit._finish
-    monkeypatch.setattr(GridFit, "_finish", keep_cost)
+    finish = GridFit.finish
+    monkeypatch.setattr(GridFit, "finish", keep_cost)
     fit_grid(SPEC, picture(), replace(QUICK, preset=replace(SHORT, steps=400)), LMBDA)
     assert costs[1] < 1.4 * costs[0]  # of so few pixels bits of weights are dear
 
@@ -117,7 +116,7 @@ def test_weights_are_rounded_when_the_network_has_settled(
     def note(fit: GridFit, coarsest: int) -> None:
         found.append((fit.state.step, coarsest, bool(fit.steps)))
 
-    monkeypatch.setattr(GridFit, "_decide", note)
+    monkeypatch.setattr(GridFit, "decide", note)
     fit_grid(SMALL, PIXELS, replace(QUICK, preset=replace(SHORT, decisions=decisions)), LMBDA)
     half_way = round(SHORT.steps * (1 - SHORT.quantized / 2))
     at = {FINE: (half_way, FINE, False), COARSE: (SHORT.steps, COARSE, True)}
@@ -250,7 +249,7 @@ def test_snapshots_come_every_n_steps_and_are_all_but_what_is_stored() -> None:
 
 @pytest.mark.parametrize("masked", [False, True])
 def test_progress_counts_up(masked: bool, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(grid_fit, "REPORT_S", 0.0)
+    monkeypatch.setattr(grid_schedule, "REPORT_S", 0.0)
     told: list[Progress] = []
     drawn: list[Pixels] = []
     seen = np.random.default_rng(0).random((20, 24)) < 0.1 if masked else None
@@ -277,7 +276,7 @@ def test_weights_stay_where_a_file_can_hold_them(monkeypatch: pytest.MonkeyPatch
     def much_too_fine(_spec: object, parameters: dict[str, Any], *_rest: object) -> dict[str, int]:
         return dict.fromkeys(parameters, gridstream.step_of(12))
 
-    monkeypatch.setattr(grid_fit, "choose_steps", much_too_fine)
+    monkeypatch.setattr(grid_schedule, "choose_steps", much_too_fine)
     result = fit_grid(SMALL, PIXELS, TINY, LMBDA)
     assert stored(SMALL, result)
     largest = LARGEST_INTEGER * step_size(gridstream.step_of(12))
@@ -373,7 +372,7 @@ def test_refined_weights_cost_less() -> None:
 def test_nothing_is_refined_when_time_is_up(
     limit: dict[str, Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(grid_fit, "Refinement", None)
+    monkeypatch.setattr(grid_schedule, "Refinement", None)
     options = replace(QUICK, preset=replace(SHORT, refinements=1), **limit)
     assert fit_grid(SMALL, PIXELS, options, LMBDA).quantized
 
@@ -381,49 +380,7 @@ def test_nothing_is_refined_when_time_is_up(
 def test_the_weights_of_large_networks_are_left_as_they_are(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(grid_fit, "Refinement", None)
-    monkeypatch.setattr(grid_fit, "MOST_WEIGHTS", SPEC.num_parameters // 100)
+    monkeypatch.setattr(grid_schedule, "Refinement", None)
+    monkeypatch.setattr(grid_schedule, "MOST_WEIGHTS", SPEC.num_parameters // 100)
     options = replace(TINY, preset=replace(TINY.preset, refinements=1))
     assert fit_grid(SMALL, PIXELS, options, LMBDA).quantized
-
-
-@pytest.mark.parametrize("target", [{"target_psnr_db": 60.0}, {"budget_bytes": 9000}])
-def test_time_that_is_up_leaves_a_file_as_it_is(target: dict[str, Any]) -> None:
-    options = replace(TINY, **target, time_limit_s=1e-6)
-    assert fit_grid(SMALL, PIXELS, options, LMBDA).steps < SHORT.steps
-
-
-def test_a_correction_ends_when_it_is_asked_to() -> None:
-    asked = count()
-    options = replace(TINY, target_psnr_db=60.0, should_stop=lambda: next(asked) > 12)
-    assert fit_grid(SMALL, PIXELS, options, LMBDA).steps < TINY.preset.steps + 8
-
-
-@pytest.mark.parametrize("part", [0.8, 1.2])
-def test_a_size_is_corrected_until_it_is_near(part: float) -> None:
-    """What is left above it is trimmed; files of 300 bytes hit it by chance, so four are asked."""
-    lmbda = LMBDA / 4  # at which latents are most of the bytes
-    parts = []
-    for seed in range(4):
-        quick = replace(QUICK, seed=seed)
-        budget = round(part * len(stored(SMALL, fit_grid(SMALL, PIXELS, quick, lmbda))))
-        options = replace(quick, budget_bytes=budget)
-        aim = aim_of(options, PIXELS, None)
-        assert aim is not None
-        result = aim.trimmed(SMALL, fit_grid(SMALL, PIXELS, options, lmbda))
-        parts.append(len(stored(SMALL, result)) / budget)
-    assert max(parts) <= 1
-    assert sum(parts) / len(parts) > 0.93
-
-
-def test_a_file_a_little_too_large_becomes_smaller_by_decisions() -> None:
-    """Moves towards zero alone can cost as much as the bits that they save."""
-    pixels, options = picture(), replace(QUICK, preset=replace(SHORT, decisions=1))
-    with grid_fit._ready(SPEC, pixels, options, LMBDA / 4, None) as fit:
-        whole = fit.run()
-        budget = round(0.995 * len(stored(SPEC, whole)))
-        aim = aim_of(replace(options, budget_bytes=budget), pixels, None)
-        assert aim is not None
-        result = fit._tightened(aim, whole)
-    assert len(stored(SPEC, result)) <= budget < len(stored(SPEC, whole))
-    assert drawn_psnr_db(SPEC, result, pixels) > drawn_psnr_db(SPEC, whole, pixels) - 0.1

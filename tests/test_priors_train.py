@@ -78,17 +78,24 @@ def test_steps_lower_the_cost_at_prices_that_were_not_trained() -> None:
         assert cost() < 0.92 * before
 
 
-def test_wider_networks_begin_as_what_they_are_made_of() -> None:
+WIDER = {
+    "context.second.weight": {"dim_context": 37},
+    "output.weight": {"dim_hidden": 67},
+}
+
+
+@pytest.mark.parametrize("widened", WIDER)
+def test_wider_networks_begin_as_what_they_are_made_of(widened: str) -> None:
     pixels = torch.from_numpy(picture(160, 128)).permute(2, 0, 1)
-    costs = []
-    for dim_context in (None, 27):
+    layers, costs = WIDER[widened], []
+    for sizes in ({}, layers):
         with train.one_thread_workers(torch.device("cpu")) as (workers, _):
-            training = train.Training([pixels], RECIPE, workers, FOR_SMOOTH, dim_context)
+            training = train.Training([pixels], RECIPE, workers, FOR_SMOOTH, **sizes)
             training.take_step()  # which sets the network, and moves it only behind that
             example = training.examples[0]
             example.latents.round()
             costs.append(example.evaluator.measure([(0, 64)]))
-    assert training.networks.coefficients["context.second.weight"][0].shape == (27, 27)
+    assert training.networks.coefficients[widened][0].shape[1] == next(iter(layers.values()))
     np.testing.assert_allclose(*costs, rtol=1e-3)
 
 

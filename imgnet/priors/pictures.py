@@ -19,22 +19,20 @@ NUM_LEVELS = 7  # of networks that begin from nothing
 MOST_REDUCTION = 2.0
 
 
-def training_spec(width: int, height: int, prior: str = "", dim_context: int | None = None) -> Spec:
+def training_spec(width: int, height: int, prior: str = "", **layers: int) -> Spec:
     """Return the shape of the networks of a prior, or of those of one yet to be.
 
     Args:
         width: Of the pictures.
         height: Of the pictures.
         prior: Whose levels it has; "" for those of networks that begin from nothing.
-        dim_context: Units of a layer of the context model; None for those of the prior or the
-            usual number.
+        **layers: Sizes of layers, as `Spec` names them, that are not those of the prior or the
+            usual ones.
     """
     stages = sum(name.startswith("upsample.") for name in networks_of(prior)) if prior else None
     num_levels = NUM_LEVELS if stages is None else stages + 1
-    layers = layers_of(prior) if prior else USUAL_GRID_LAYERS
-    sizes: dict[str, Any] = {"num_levels": num_levels, "colour": FINEST_COLOUR, **layers}
-    if dim_context is not None:
-        sizes["dim_context"] = dim_context
+    known = layers_of(prior) if prior else USUAL_GRID_LAYERS
+    sizes: dict[str, Any] = {"num_levels": num_levels, "colour": FINEST_COLOUR, **known, **layers}
     return Spec("grid", width, height, 0, dim_out=COLOURS, **sizes)
 
 

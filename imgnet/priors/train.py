@@ -172,7 +172,7 @@ class Training:
         recipe: How to train.
         workers: Where rate and distortion are computed.
         prior: Whose networks and first latents to begin with; "" for none.
-        dim_context: Units of a layer of the context model; None for the usual number.
+        **layers: Sizes of layers that are not those of the prior or the usual ones.
     """
 
     def __init__(
@@ -181,7 +181,7 @@ class Training:
         recipe: Recipe,
         workers: ThreadPoolExecutor,
         prior: str = "",
-        dim_context: int | None = None,
+        **layers: int,
     ) -> None:
         self.recipe = recipe
         torch.manual_seed(recipe.seed)
@@ -189,7 +189,7 @@ class Training:
         start = WarmStart(principal_colours(pictures), None, 0.0)
         if prior:
             start = warm_start(prior, 0, CPU)
-        spec = training_spec(recipe.width, recipe.height, prior, dim_context)
+        spec = training_spec(recipe.width, recipe.height, prior, **layers)
         self.networks = Networks(spec, start.colours, start.is_graded)
         if prior:
             self.networks.follow(prior)
@@ -286,14 +286,17 @@ def main(arguments: Sequence[str] | None = None) -> None:
     )
     parser.add_argument("--start", metavar="PRIOR", default="", help="prior to go on from")
     parser.add_argument("--dim-context", type=int, help="units of a layer of the context model")
+    parser.add_argument("--dim-hidden", type=int, help="units of the layer that gives colours")
     parser.add_argument("--export", metavar="NAME", help="write the result into the package")
     options = parser.parse_args(arguments)
     pictures, _ = load_pictures(options.images, options.validation)
     width, height = options.size
     sizes = {"width": width, "height": height, "least_band": options.least_band}
     recipe = Recipe(options.examples, options.visits, seed=options.seed, **sizes)
+    wider = {name: getattr(options, name) for name in ("dim_context", "dim_hidden")}
+    layers = {name: units for name, units in wider.items() if units is not None}
     with one_thread_workers(CPU) as (workers, _):
-        training = Training(pictures, recipe, workers, options.start, options.dim_context)
+        training = Training(pictures, recipe, workers, options.start, **layers)
         if options.checkpoint.exists():
             training.load(torch.load(options.checkpoint, weights_only=True))
         carry_on(training, recipe.steps, options.checkpoint, REPORT_EVERY, SAVE_EVERY)
