@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from imgnet.spec import Spec
 
-BAND = 32768  # latents of a rate task
+BAND = 8192  # latents of a rate task
 TILE = (64, 384)  # rows and columns of a distortion task
 COARSE = 4  # levels from this one on belong to the whole picture, whatever its rows
 
