@@ -2,7 +2,7 @@
 
 The metadata of the safetensors file has one key, "inr", whose text is words:
 
-    1 0f3a99c2 768x512 p6-cc0b680a/7
+    1 0f3a99c2 768x512 p9-0409762d/7
 
 The first is the version of this format. The second is a checksum in eight hexadecimal digits: the
 CRC-32 of the text without that word, continued over the bytes of all tensors. The others are the

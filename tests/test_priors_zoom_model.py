@@ -9,7 +9,7 @@ from safetensors.numpy import load_file
 
 from imgnet.cells import TERMS
 from imgnet.priors import prior_file
-from imgnet.priors.zoom_model import ZoomModel, enlarged, export
+from imgnet.priors.zoom_model import DIM, DIM_HIDDEN, ZoomModel, enlarged, export
 
 
 def test_an_untrained_model_repeats_pixels() -> None:
@@ -39,6 +39,19 @@ def test_a_series_is_summed_by_vertical_and_horizontal_term() -> None:
     half = np.diff(np.sin(np.pi * np.arange(5) / 4)) * 4 / np.pi
     assert np.allclose(drawn[0, 1], np.outer(step, half), atol=1e-6)
     assert drawn[0, [0, 2]].abs().max() == 0
+
+
+def test_wider_models_begin_as_the_prior() -> None:
+    pictures = torch.rand(1, 3, 9, 9)
+    same, wider = ZoomModel(), ZoomModel(DIM + 3, DIM_HIDDEN + 5)
+    for model in (same, wider):
+        model.follow("z4-5f2982b5")
+    series = same(pictures, 1.0)
+    assert series.std() > 0.01
+    assert torch.allclose(wider(pictures, 1.0), series, atol=1e-5)
+    wider(pictures, 1.0).square().mean().backward()
+    to_new_units = wider.output.weight.grad[:, DIM_HIDDEN:]
+    assert to_new_units.abs().max() > 0  # they can be learnt to be heard
 
 
 def test_export_writes_every_parameter_and_names_the_file_by_them(tmp_path: Path) -> None:

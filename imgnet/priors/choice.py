@@ -10,8 +10,8 @@ from imgnet.spec import USUAL_GRID_LAYERS, Spec
 
 # The first writes textures into few levels, and a network gives its fits their first latents; the
 # second keeps whole pyramids, which smooth parts are cheaper in, but its fits begin far from them.
-# The context models of both are wider than without a prior, where every weight costs bits.
-FOR_DETAIL, FOR_SMOOTH = "p8-2e3565a6", "p6-cc0b680a"
+# Their networks are wider than those without a prior, where every weight costs bits.
+FOR_DETAIL, FOR_SMOOTH = "p8-2e3565a6", "p9-0409762d"
 DETAILED = 0.02  # part of the samples that make a picture a detailed one,
 SOON_DETAILED = 0.012  # and where a fit has little time to get over such a beginning
 FEW_VISITS = 20  # of each pixel, up to which that is so

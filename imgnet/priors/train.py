@@ -18,9 +18,9 @@ some hundred megabytes large, with all latents.
 Forerunners of this program, with the recipes that follow, trained the priors on 32 photographs of
 about a megapixel:
 
-    p6-cc0b680a  from p2, which began from nothing, with 64 crops of 768x512, and is in the history:
-                 48 such crops, --visits 240 --seed 2 --dim-context 24: 46,080 steps in 33 minutes
-                 of one core beside other programs
+    p9-0409762d  from p6, which went on from p2, which began from nothing, and both are in the
+                 history: 48 crops of 768x512, --visits 240 --seed 5 --dim-context 32
+                 --dim-hidden 48: 46,080 steps in 47 minutes of one core beside other programs
     p8-2e3565a6  from p4, whose analysis network it has; p4 went on from p1, which was trained with
                  that network, and both are in the history:
                  --size 384 256 --examples 96 --visits 240 --least-band 6 --seed 3 --dim-context 32:

@@ -1,6 +1,7 @@
 """Train a zoom prior on a folder of photographs.
 
-    python -m imgnet.priors.train_zoom --images DIR --checkpoint FILE [--export NAME]
+    python -m imgnet.priors.train_zoom --images DIR --checkpoint FILE [--start PRIOR]
+        [--export NAME]
 
 Each step shows the network a few pieces of photographs, made smaller by a random factor of 1 to 4,
 and moves it so that it draws them larger with a smaller squared error; see `zoom_pairs.py`. The
@@ -38,7 +39,7 @@ from imgnet.metrics import psnr_db
 from imgnet.optimizer import SOAP
 from imgnet.pixels import Pixels, read_image
 from imgnet.priors.runs import carry_on
-from imgnet.priors.zoom_model import ZoomModel, enlarged, export
+from imgnet.priors.zoom_model import DIM, DIM_HIDDEN, ZoomModel, enlarged, export
 from imgnet.priors.zoom_pairs import (
     SIZES,
     WHOLE_SCALES,
@@ -85,12 +86,18 @@ class Training:
     Args:
         photos: To learn from.
         recipe: How to train.
+        prior: Whose network to begin with; "" for none.
+        **sizes: Units of the layers of the model that are not the usual ones.
     """
 
-    def __init__(self, photos: Sequence[Pyramid], recipe: Recipe) -> None:
+    def __init__(
+        self, photos: Sequence[Pyramid], recipe: Recipe, prior: str = "", **sizes: int
+    ) -> None:
         self.photos, self.recipe = photos, recipe
         torch.manual_seed(recipe.seed)
-        self.model = ZoomModel()
+        self.model = ZoomModel(**sizes)
+        if prior:
+            self.model.follow(prior)
         self.soap = SOAP(self.model.groups(recipe.lr, VECTOR_LR * recipe.lr), lr=recipe.lr)
         self.step = 0
 
@@ -174,11 +181,16 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--steps", type=int, default=usual.steps)
     parser.add_argument("--lr", type=float, default=usual.lr)
     parser.add_argument("--seed", type=int, default=usual.seed)
+    parser.add_argument("--start", metavar="PRIOR", default="", help="prior to go on from")
+    parser.add_argument("--dim", type=int, default=DIM, help="channels of the first layers")
+    parser.add_argument("--dim-hidden", type=int, default=DIM_HIDDEN, help="units of the last one")
     parser.add_argument("--export", metavar="NAME", help="write the result into the package")
     options = parser.parse_args(arguments)
     photos = [_load(path) for path in sorted(options.images.glob("*.png"))]
     kept = len(photos) - options.validation
-    training = Training(photos[:kept], Recipe(options.steps, lr=options.lr, seed=options.seed))
+    recipe = Recipe(options.steps, lr=options.lr, seed=options.seed)
+    sizes = {"dim": options.dim, "dim_hidden": options.dim_hidden}
+    training = Training(photos[:kept], recipe, options.start, **sizes)
     if options.checkpoint.exists():
         training.load(torch.load(options.checkpoint, weights_only=True))
     carry_on(

@@ -14,9 +14,9 @@ from torch.nn import functional
 
 from imgnet.cells import TERMS, Axis
 from imgnet.priors import name_of, prior_file
-from imgnet.zoom_network import COLOURS, FIRST_KERNEL, GREY, KERNEL
+from imgnet.zoom_network import COLOURS, FIRST_KERNEL, FOLDER, GREY, KERNEL
 
-DIM, NUM_LAYERS, DIM_HIDDEN = 32, 5, 64
+DIM, NUM_LAYERS, DIM_HIDDEN = 32, 5, 64  # of networks that begin from nothing
 ALPHA = 0.1  # that ReZero layers start with
 GAIN = 4.0  # of the first layer, whose inputs hardly differ from each other
 
@@ -68,14 +68,19 @@ class _Residual(_Layer):
 
 
 class ZoomModel(nn.Module):
-    """What `ZoomNetwork` is in NumPy; its parameters have the names of the file."""
+    """What `ZoomNetwork` is in NumPy; its parameters have the names of the file.
 
-    def __init__(self) -> None:
+    Args:
+        dim: Channels of the first layer and of the ReZero layers.
+        dim_hidden: Units of the hidden layer.
+    """
+
+    def __init__(self, dim: int = DIM, dim_hidden: int = DIM_HIDDEN) -> None:
         super().__init__()
-        self.first = _ScaledLayer((COLOURS, DIM), FIRST_KERNEL, GAIN)
-        self.layers = nn.ModuleList([_Residual(DIM) for _ in range(NUM_LAYERS)])
-        self.hidden = _ScaledLayer((DIM, DIM_HIDDEN), 1)
-        self.output = _Layer((DIM_HIDDEN, (TERMS**2 - 1) * COLOURS), 1, gain=0.0)
+        self.first = _ScaledLayer((COLOURS, dim), FIRST_KERNEL, GAIN)
+        self.layers = nn.ModuleList([_Residual(dim) for _ in range(NUM_LAYERS)])
+        self.hidden = _ScaledLayer((dim, dim_hidden), 1)
+        self.output = _Layer((dim_hidden, (TERMS**2 - 1) * COLOURS), 1, gain=0.0)
 
     def forward(self, pictures: Tensor, log_scale: float) -> Tensor:
         """Return the series (N, (TERMS ** 2 - 1) * 3, H, W) of pictures (N, 3, H, W) in 0..1."""
@@ -85,6 +90,16 @@ class ZoomModel(nn.Module):
             x = layer(x)
         series: Tensor = self.output(functional.relu(self.hidden(x, log_scale)))
         return series
+
+    @torch.no_grad()
+    def follow(self, prior: str, folder: Path = FOLDER) -> None:
+        """Begin as a prior with at most as many units; those that it lacks are unheard at first."""
+        stored = safetensors.numpy.load(prior_file(prior, folder).read_bytes())
+        for name, parameter in self.named_parameters():
+            known = torch.from_numpy(stored[name].astype(np.float32))
+            tensor = parameter.view(len(parameter), -1, *known.shape[2:])
+            tensor[: len(known)] = 0
+            tensor[tuple(map(slice, known.shape))] = known.view(len(known), -1, *known.shape[2:])
 
     def groups(self, lr: float, vector_lr: float) -> Iterator[dict[str, Any]]:
         """Yield parameters with their step sizes."""
