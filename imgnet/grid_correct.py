@@ -6,7 +6,6 @@ from collections.abc import Callable
 
 from imgnet.aim import Aim, distance
 from imgnet.fitting import Result
-from imgnet.grid_cuts import COARSE
 from imgnet.grid_schedule import AS_AT, GridFit
 from imgnet.steering import PRICES, within_limits
 
@@ -56,7 +55,7 @@ class Correction:
             if self.aim.is_met(fit.state.spec, result.quantized) or not fit.has_time():
                 break
             fit.lmbda *= TIGHTER
-            fit.decide(COARSE)
+            fit.decide()
             result = fit.result()
         return result
 

@@ -8,7 +8,7 @@ from math import floor, log2, sqrt
 
 from torch import Tensor
 
-from imgnet.grid_cuts import Evaluator, Rows
+from imgnet.grid_cuts import COARSE, Evaluator, Rows
 from imgnet.grid_weights import pace
 from imgnet.gridstream import MOST_FRACTION_BITS, step_of
 from imgnet.quantize import Steps, quantize, rounded
@@ -18,7 +18,7 @@ from imgnet.weight_laws import LARGEST_INTEGER, weight_bits
 # Of the root mean square of a tensor, where searches begin: each ends in the nearest valley. From
 # 1/16 alone long fits lost several percent, and from 1/64 alone flat pictures lost as many bytes.
 FIRST_STEPS = 1 / 4, 1 / 64
-MOST_PIXELS = 3 << 14  # that the search looks at
+SIDE = 1 << COARSE  # rows of a band that the search looks at
 _CODABLE = LARGEST_INTEGER - 1
 MOST_BIAS_BITS = 12  # biases are added to activations, which are multiples of 2**-12
 
@@ -29,13 +29,15 @@ def choose_steps(
     origins: Mapping[str, Tensor],
     evaluator: Evaluator,
     lmbda: float,
+    num_pixels: int,
 ) -> Steps:
     """Return the step of every tensor of the network, a power of two.
 
-    Each tensor in turn is made coarser or finer as long as distortion + lmbda * bits falls, with
-    those before it at their steps; the cheaper of what is found from two sides is taken.
+    The search looks at bands of rows, of about so many pixels in all. Each tensor in turn is made
+    coarser or finer as long as distortion + lmbda * bits falls, with those before it at their
+    steps; the cheaper of what is found from two sides is taken.
     """
-    rows = _sample(spec)
+    rows = _sample(spec, num_pixels)
     first_steps = [part * pace(lmbda) for part in FIRST_STEPS]
     steps: Steps = {}
 
@@ -80,11 +82,11 @@ def _descend(cost: Callable[[int], float], start: int, most: int) -> int:
     return best
 
 
-def _sample(spec: Spec) -> list[Rows]:
-    """Return evenly spread bands of rows of about MOST_PIXELS pixels in all."""
-    bands = [(top, min(top + 32, spec.height)) for top in range(0, spec.height, 32)]
-    wanted = max(1, MOST_PIXELS // (32 * spec.width))
-    return bands[:: -(-len(bands) // wanted)]
+def _sample(spec: Spec, num_pixels: int) -> list[Rows]:
+    """Return evenly spread bands of rows, each in the middle of the rows that it stands for."""
+    bands = [(top, min(top + SIDE, spec.height)) for top in range(0, spec.height, SIDE)]
+    distance = -(-len(bands) // max(1, num_pixels // (SIDE * spec.width)))
+    return bands[min(distance, len(bands)) // 2 :: distance]
 
 
 def most_fraction_bits(name: str) -> int:

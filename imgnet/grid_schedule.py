@@ -12,19 +12,20 @@ from collections.abc import Callable
 from math import log10
 
 from imgnet.fitting import Options, Result
-from imgnet.grid_cuts import COARSE, Rows
+from imgnet.grid_cuts import Rows
 from imgnet.grid_decide import Decisions
 from imgnet.grid_quantize import choose_steps
 from imgnet.grid_refine import MOST_WEIGHTS, Refinement
 from imgnet.grid_state import GridState
 from imgnet.progress import Progress
 from imgnet.quantize import Steps, rounded
+from imgnet.spec import MAX_LEVELS
 from imgnet.steering import (
     STARTS,
     Steering,
 )
 
-FINE = 2  # level up to which latents are decided on before weights are rounded; then, `COARSE`
+FINE = 2  # level up to which latents are decided on before weights are rounded; then, all
 # Of n steps, the last saves about a fifteenth of the cost divided by n, and a round of decisions
 # takes as long as two.
 ROUND_WORTH = 0.15
@@ -114,7 +115,7 @@ class GridFit:
         if self.preset.decisions > 1:
             self.decide(FINE)
 
-    def decide(self, coarsest: int) -> None:
+    def decide(self, coarsest: int = MAX_LEVELS) -> None:
         """Move rounded latents of levels up to one by whole numbers where that is cheaper."""
         state = self.state
         spec = state.spec
@@ -129,13 +130,12 @@ class GridFit:
     def finish(self) -> None:
         """Round the weights, then decide on latents and refine weights in turns."""
         state = self.state
-        self.steps = choose_steps(
-            state.spec, state.parameters, state.origins, state.evaluator, self.lmbda
-        )
+        known = state.spec, state.parameters, state.origins, state.evaluator
+        self.steps = choose_steps(*known, self.lmbda, self.preset.pixels_per_step)
         state.weights.limit(self.steps)
         for _ in range(max(1, self.preset.decisions - 1)):
             if self.preset.decisions:
-                self.decide(COARSE)
+                self.decide()
             self._refine()
 
     def _refine(self) -> None:

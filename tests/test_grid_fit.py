@@ -17,7 +17,6 @@ from imgnet.analysis import first_step
 from imgnet.codestream import step_size
 from imgnet.errors import UsageError
 from imgnet.fitting import Arrays, Options, Result
-from imgnet.grid_cuts import COARSE
 from imgnet.grid_fit import fit_grid
 from imgnet.grid_schedule import FINE, GridFit
 from imgnet.masks import counted_samples
@@ -26,7 +25,7 @@ from imgnet.pixels import read_image
 from imgnet.presets import Preset
 from imgnet.progress import Progress
 from imgnet.quantize import rounded
-from imgnet.spec import Spec
+from imgnet.spec import MAX_LEVELS, Spec
 from imgnet.synthesis import draw
 from imgnet.weight_laws import LARGEST_INTEGER
 
@@ -107,19 +106,19 @@ def test_rounded_weights_cost_little(monkeypatch: pytest.MonkeyPatch) -> None:
     assert costs[1] < 1.4 * costs[0]  # of so few pixels bits of weights are dear
 
 
-@pytest.mark.parametrize(("decisions", "levels"), [(1, [COARSE]), (2, [FINE, COARSE])])
+@pytest.mark.parametrize(("decisions", "levels"), [(1, [MAX_LEVELS]), (2, [FINE, MAX_LEVELS])])
 def test_weights_are_rounded_when_the_network_has_settled(
     decisions: int, levels: list[int], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     found: list[tuple[int, int, bool]] = []
 
-    def note(fit: GridFit, coarsest: int) -> None:
+    def note(fit: GridFit, coarsest: int = MAX_LEVELS) -> None:
         found.append((fit.state.step, coarsest, bool(fit.steps)))
 
     monkeypatch.setattr(GridFit, "decide", note)
     fit_grid(SMALL, PIXELS, replace(QUICK, preset=replace(SHORT, decisions=decisions)), LMBDA)
     half_way = round(SHORT.steps * (1 - SHORT.quantized / 2))
-    at = {FINE: (half_way, FINE, False), COARSE: (SHORT.steps, COARSE, True)}
+    at = {FINE: (half_way, FINE, False), MAX_LEVELS: (SHORT.steps, MAX_LEVELS, True)}
     assert found == [at[level] for level in levels]
 
 

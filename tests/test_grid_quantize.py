@@ -16,7 +16,7 @@ from imgnet.codestream import step_size
 from imgnet.grid_quantize import (
     FIRST_STEPS,
     MOST_BIAS_BITS,
-    MOST_PIXELS,
+    SIDE,
     _descend,
     _first_bits,
     _sample,
@@ -30,6 +30,7 @@ from imgnet.spec import Spec, network_shapes
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 
+NUM_PIXELS = 49152
 SPEC = Spec("grid", 40, 32, 0, 4, 1, num_levels=2, colour=1, dim_context=3)
 
 
@@ -52,7 +53,7 @@ def evaluator() -> Iterator[GridStep]:
 
 def chosen(evaluator: GridStep, lmbda: float) -> dict[str, int]:
     parameters = dict(evaluator.network.named_parameters())
-    return choose_steps(SPEC, parameters, {}, evaluator, lmbda)
+    return choose_steps(SPEC, parameters, {}, evaluator, lmbda, NUM_PIXELS)
 
 
 def test_steps_are_powers_of_two_that_a_file_can_hold(evaluator: GridStep) -> None:
@@ -145,10 +146,12 @@ def test_the_search_stays_where_nothing_is_better(cost: Callable[[int], Any]) ->
 @pytest.mark.parametrize(("width", "height"), [(1, 1), (40, 33), (768, 512), (3000, 2000)])
 def test_large_pictures_are_looked_at_in_part(width: int, height: int) -> None:
     spec = Spec("grid", width, height, 0, 4, 1, num_levels=1, dim_context=3)
-    rows = _sample(spec)
+    rows = _sample(spec, NUM_PIXELS)
     pixels = width * sum(bottom - top for top, bottom in rows)
-    assert pixels <= max(1.1 * MOST_PIXELS, 32 * width)
-    assert pixels >= min(width * height, MOST_PIXELS // 2)
-    assert all(top % 32 == 0 and top < bottom <= height for top, bottom in rows)
+    assert pixels <= max(1.1 * NUM_PIXELS, SIDE * width)
+    assert pixels >= min(width * height, NUM_PIXELS // 2)
+    assert all(top % SIDE == 0 and top < bottom <= height for top, bottom in rows)
     gaps = {after - before for (before, _), (after, _) in pairwise(rows)}
     assert len(gaps) <= 1
+    above, below = rows[0][0], height - rows[-1][1]
+    assert abs(above - below) <= 2 * SIDE  # none of the ends stands for the whole

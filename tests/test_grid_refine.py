@@ -41,7 +41,7 @@ def state(request: pytest.FixtureRequest) -> Iterator[GridState]:
 
 
 def steps_of(state: GridState) -> Steps:
-    steps = choose_steps(state.spec, state.parameters, state.origins, state.evaluator, LMBDA)
+    steps = choose_steps(state.spec, state.parameters, state.origins, state.evaluator, LMBDA, 4096)
     state.weights.limit(steps)
     return steps
 
