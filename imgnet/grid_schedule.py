@@ -20,10 +20,7 @@ from imgnet.grid_state import GridState
 from imgnet.progress import Progress
 from imgnet.quantize import Steps, rounded
 from imgnet.spec import MAX_LEVELS
-from imgnet.steering import (
-    STARTS,
-    Steering,
-)
+from imgnet.steering import STARTS, Steering
 
 FINE = 2  # level up to which latents are decided on before weights are rounded; then, all
 # Of n steps, the last saves about a fifteenth of the cost divided by n, and a round of decisions
@@ -46,11 +43,7 @@ class GridFit:
     """
 
     def __init__(
-        self,
-        state: GridState,
-        options: Options,
-        lmbda: float,
-        steering: Steering | None,
+        self, state: GridState, options: Options, lmbda: float, steering: Steering | None
     ) -> None:
         self.state, self.options, self.lmbda, self.preset = state, options, lmbda, options.preset
         self.steering = steering
