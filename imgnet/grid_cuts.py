@@ -18,6 +18,7 @@ from imgnet.spec import Spec
 BAND = 8192  # latents of a rate task
 TILE = (64, 384)  # rows and columns of a distortion task
 COARSE = 4  # levels from this one on belong to the whole picture, whatever its rows
+BAND_UNIT = 1 << COARSE  # rows; the bands that are looked at are so many, or a multiple
 
 Rows = tuple[int, int]
 Tile = tuple[int, int, int, int]  # top, bottom, left, right

@@ -8,7 +8,7 @@ from math import floor, log2, sqrt
 
 from torch import Tensor
 
-from imgnet.grid_cuts import COARSE, Evaluator, Rows
+from imgnet.grid_cuts import BAND_UNIT, Evaluator, Rows
 from imgnet.grid_weights import pace
 from imgnet.gridstream import MOST_FRACTION_BITS, step_of
 from imgnet.quantize import Steps, quantize, rounded
@@ -18,7 +18,6 @@ from imgnet.weight_laws import LARGEST_INTEGER, weight_bits
 # Of the root mean square of a tensor, where searches begin: each ends in the nearest valley. From
 # 1/16 alone long fits lost several percent, and from 1/64 alone flat pictures lost as many bytes.
 FIRST_STEPS = 1 / 4, 1 / 64
-SIDE = 1 << COARSE  # rows of a band that the search looks at
 _CODABLE = LARGEST_INTEGER - 1
 MOST_BIAS_BITS = 12  # biases are added to activations, which are multiples of 2**-12
 
@@ -84,8 +83,8 @@ def _descend(cost: Callable[[int], float], start: int, most: int) -> int:
 
 def _sample(spec: Spec, num_pixels: int) -> list[Rows]:
     """Return evenly spread bands of rows, each in the middle of the rows that it stands for."""
-    bands = [(top, min(top + SIDE, spec.height)) for top in range(0, spec.height, SIDE)]
-    distance = -(-len(bands) // max(1, num_pixels // (SIDE * spec.width)))
+    bands = [(top, min(top + BAND_UNIT, spec.height)) for top in range(0, spec.height, BAND_UNIT)]
+    distance = -(-len(bands) // max(1, num_pixels // (BAND_UNIT * spec.width)))
     return bands[min(distance, len(bands)) // 2 :: distance]
 
 

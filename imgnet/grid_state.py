@@ -14,7 +14,7 @@ from imgnet.analysis import filled, first_step, set_network, start_cold, warm_st
 from imgnet.codestream import Quantized, step_index
 from imgnet.device import mask_of, picture_of
 from imgnet.fitting import Arrays, Result
-from imgnet.grid_cuts import COARSE, Evaluator, Rows
+from imgnet.grid_cuts import BAND_UNIT, COARSE, Evaluator, Rows
 from imgnet.grid_model import GridNetwork
 from imgnet.grid_step import GridStep
 from imgnet.grid_weights import Weights, pace
@@ -40,7 +40,6 @@ SHYNESS = 0.1  # power of the visits with which other latents move; with written
 WARM_UP = 20  # steps
 TEMPERATURE = (0.35, 0.08)  # of the soft rounding, from the first step to the last
 NOISE = (0.22, 0.15)
-BAND_UNIT = 1 << COARSE  # rows; the bands that a step sees are so many, or a multiple
 COARSE_EVERY = 4  # steps in which the bits of coarse levels are left out, but for one
 
 

@@ -13,10 +13,10 @@ from grid_cases import integers, network_of, picture
 from imgnet import grid_quantize, gridstream
 from imgnet.analysis import start_cold
 from imgnet.codestream import step_size
+from imgnet.grid_cuts import BAND_UNIT
 from imgnet.grid_quantize import (
     FIRST_STEPS,
     MOST_BIAS_BITS,
-    SIDE,
     _descend,
     _first_bits,
     _sample,
@@ -148,10 +148,10 @@ def test_large_pictures_are_looked_at_in_part(width: int, height: int) -> None:
     spec = Spec("grid", width, height, 0, 4, 1, num_levels=1, dim_context=3)
     rows = _sample(spec, NUM_PIXELS)
     pixels = width * sum(bottom - top for top, bottom in rows)
-    assert pixels <= max(1.1 * NUM_PIXELS, SIDE * width)
+    assert pixels <= max(1.1 * NUM_PIXELS, BAND_UNIT * width)
     assert pixels >= min(width * height, NUM_PIXELS // 2)
-    assert all(top % SIDE == 0 and top < bottom <= height for top, bottom in rows)
+    assert all(top % BAND_UNIT == 0 and top < bottom <= height for top, bottom in rows)
     gaps = {after - before for (before, _), (after, _) in pairwise(rows)}
     assert len(gaps) <= 1
     above, below = rows[0][0], height - rows[-1][1]
-    assert abs(above - below) <= 2 * SIDE  # none of the ends stands for the whole
+    assert abs(above - below) <= 2 * BAND_UNIT  # none of the ends stands for the whole

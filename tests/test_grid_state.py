@@ -8,8 +8,8 @@ import pytest
 import torch
 from grid_cases import Pixels, picture
 
+from imgnet.grid_cuts import BAND_UNIT
 from imgnet.grid_state import (
-    BAND_UNIT,
     LATENT_LR,
     NOISE,
     SHYNESS,
