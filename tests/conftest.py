@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -12,9 +12,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-FAST = ("--effort", "1", "--time-limit", "1")
-
-Shell = Callable[..., "subprocess.CompletedProcess[bytes]"]
+from support.shell import Shell
 
 
 @pytest.fixture(scope="session")

@@ -2,7 +2,6 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from grid_samples import grid_spec, random_tensors
 
 from imgnet import gridstream
 from imgnet.aim import EXACT_DB, SHORT_DB, TOLERANCE_DB, Aim, aim_of, distance
@@ -11,6 +10,7 @@ from imgnet.metrics import psnr_db
 from imgnet.presets import Preset
 from imgnet.steering import AIM
 from imgnet.synthesis import draw
+from support.grid_samples import grid_spec, random_tensors
 
 SPEC = grid_spec(24, 16)
 TENSORS = random_tensors(SPEC)

@@ -3,7 +3,6 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
-from grid_cases import SPECS, picture
 
 from imgnet import gridstream
 from imgnet.analysis import filled, laplacian_pyramids, set_linear_path, start_cold
@@ -14,6 +13,7 @@ from imgnet.metrics import psnr_db
 from imgnet.quantize import quantize
 from imgnet.spec import Spec, latents_name
 from imgnet.synthesis import draw
+from support.grid_cases import SPECS, picture
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 

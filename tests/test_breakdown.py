@@ -9,8 +9,9 @@ import imgnet
 from imgnet.breakdown import bytes_by_part
 from imgnet.container import STREAM, Encoded, to_bytes
 from imgnet.spec import Spec
+from support.paths import GOLDEN
 
-GOLDEN = sorted(Path(__file__).with_name("golden").glob("*.inr"))
+GOLDEN = sorted(GOLDEN.glob("*.inr"))
 
 
 @pytest.mark.parametrize("path", GOLDEN, ids=lambda path: path.stem)
@@ -25,14 +26,14 @@ def test_parts_add_up_to_the_file(path: Path) -> None:
 @pytest.mark.parametrize("name", ["v1-grid", "v1-grid-coarse", "v1-gated", "v1-mlp"])
 def test_what_is_no_stream_is_header(name: str) -> None:
     """The ideal code lengths are those of the real stream, but for the state of its coder."""
-    path = Path(__file__).with_name("golden") / f"{name}.inr"
+    path = GOLDEN / f"{name}.inr"
     encoded, size = imgnet.open(path), path.stat().st_size
     header = size - len(encoded.tensors[STREAM])
     assert header <= bytes_by_part(encoded, size)["header"] <= header + 20
 
 
 def test_levels_are_those_of_the_file_from_the_finest_on() -> None:
-    path = Path(__file__).with_name("golden") / "v1-grid-coarse.inr"
+    path = GOLDEN / "v1-grid-coarse.inr"
     parts = bytes_by_part(imgnet.open(path), path.stat().st_size)
     assert list(parts) == ["header", "network", "latents 1/2", "latents 1/4"]
 

@@ -14,7 +14,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from conftest import FAST, Shell
 from numpy.typing import NDArray
 from PIL import Image
 from safetensors.numpy import save_file
@@ -22,6 +21,7 @@ from safetensors.numpy import save_file
 from imgnet import __version__
 from imgnet.cli.app import run
 from imgnet.container import from_bytes
+from support.shell import FAST, Shell
 
 Capture = pytest.CaptureFixture[str]
 

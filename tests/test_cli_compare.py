@@ -5,12 +5,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from conftest import Shell
 from PIL import Image
 
 import imgnet
 from imgnet.cli.app import run
 from imgnet.metrics import psnr_db
+from support.shell import Shell
 
 Capture = pytest.CaptureFixture[str]
 

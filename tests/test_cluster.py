@@ -16,13 +16,13 @@ from contextlib import suppress
 from pathlib import Path
 
 import pytest
-from conftest import Shell
 from PIL import Image
 
 from imgnet import cluster
 from imgnet.batch import Task
 from imgnet.container import from_bytes
 from imgnet.errors import UsageError
+from support.shell import Shell
 
 COUNT = 6
 EFFORT = ("--effort", "1")

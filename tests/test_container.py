@@ -10,8 +10,6 @@ from zlib import crc32
 import numpy as np
 import pytest
 import safetensors.numpy
-from grid_samples import encoded as grid_encoded
-from grid_samples import grid_spec, random_tensors
 
 from imgnet import container
 from imgnet.codestream import Quantized, pack
@@ -27,6 +25,8 @@ from imgnet.container import (
 from imgnet.errors import FormatError
 from imgnet.profile import Metadata
 from imgnet.spec import Spec
+from support.grid_samples import encoded as grid_encoded
+from support.grid_samples import grid_spec, random_tensors
 
 SPECS = [Spec("gated", 20, 13, 3, 4, 1), Spec("mlp", 20, 13, 0, 5, 2)]
 

@@ -6,12 +6,12 @@ from io import BytesIO
 import numpy as np
 import pytest
 from numpy.typing import NDArray
-from picture_files import SRGB, XMP, chunk, deep_noise, png, stored, tiff
 from PIL import Image
 
 from imgnet.deep import encode_png, encode_ppm, encode_tiff, read_deep
 from imgnet.metadata import upright_exif, upright_xmp
 from imgnet.profile import Metadata
+from support.picture_files import SRGB, XMP, chunk, deep_noise, png, stored, tiff
 
 ALL_CHANNELS = [1, 2, 3, 4]
 NONE = Metadata()

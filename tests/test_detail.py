@@ -4,7 +4,6 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from grid_cases import picture
 from numpy.typing import NDArray
 
 import imgnet
@@ -12,6 +11,7 @@ from imgnet.container import from_bytes, to_bytes
 from imgnet.detail import LITTLE, detail, with_needed_levels, without_finest
 from imgnet.rate import Request
 from imgnet.spec import Spec, usual_grid_sizes
+from support.grid_cases import picture
 
 NOISE = np.random.default_rng(1).integers(0, 256, (64, 96, 3)).astype(np.uint8)
 SMOOTH = np.broadcast_to(np.linspace(0, 255, 96)[:, None], (64, 96, 3)).astype(np.uint8)

@@ -7,11 +7,11 @@ import shlex
 from pathlib import Path
 
 import pytest
-from conftest import Shell
 
 from imgnet.cli.app import run
+from support.paths import ROOT
+from support.shell import Shell
 
-ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text()
 COMMANDS = ("encode", "decode", "resample", "info", "verify", "compare", "bench")
 

@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 import torch
-from grid_cases import Pixels, picture
 from PIL import Image
 
 from imgnet.container import Encoded, from_bytes, to_bytes
@@ -23,10 +21,11 @@ from imgnet.presets import Preset, preset
 from imgnet.profile import Original, Profile
 from imgnet.rate import Request, Shape
 from imgnet.synthesis import draw
+from support.grid_cases import Pixels, picture
+from support.paths import SAMPLES
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 
-SAMPLES = Path(__file__).parent.parent / "samples"
 QUICK = Options(Preset(4, 4096, 0.25), device="cpu")
 
 

@@ -11,9 +11,18 @@ from pathlib import Path
 from zlib import crc32
 
 import numpy as np
-import plain_decoder
 import pytest
-from grid_samples import (
+
+import imgnet
+from imgnet import laws, weight_laws
+from imgnet.container import Encoded, to_bytes
+from imgnet.errors import FormatError
+from imgnet.header import MODES
+from imgnet.laws import LOCATIONS, NUM_LAWS, NUM_SCALES
+from imgnet.profile import Metadata
+from imgnet.spec import Spec, latents_name
+from support import plain_decoder
+from support.grid_samples import (
     MODE_OF,
     Tensors,
     encoded,
@@ -24,17 +33,8 @@ from grid_samples import (
     random_tensors,
     real,
 )
+from support.paths import TESTS
 
-import imgnet
-from imgnet import laws, weight_laws
-from imgnet.container import Encoded, to_bytes
-from imgnet.errors import FormatError
-from imgnet.header import MODES
-from imgnet.laws import LOCATIONS, NUM_LAWS, NUM_SCALES
-from imgnet.profile import Metadata
-from imgnet.spec import Spec, latents_name
-
-TESTS = Path(__file__).parent
 FORMAT = (Path(imgnet.__file__).parent / "FORMAT.md").read_text()
 
 SPECS = {
@@ -233,7 +233,7 @@ def test_the_second_decoder_notices_damage_too(change: str) -> None:
 
 
 def test_the_second_decoder_shares_nothing_with_the_package() -> None:
-    code = "import sys, plain_decoder; print(*sys.modules)"
+    code = "import sys, support.plain_decoder; print(*sys.modules)"
     done = subprocess.run(
         [sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=TESTS
     )
@@ -244,7 +244,7 @@ def test_the_number_of_threads_makes_no_difference() -> None:
     # Products of a large picture are shared out among threads, which add in another order.
     code = """if True:
         from zlib import crc32
-        from grid_samples import encoded, grid_spec, random_tensors
+        from support.grid_samples import encoded, grid_spec, random_tensors
         spec = grid_spec(96, 80, dim_hidden=48, dim_context=24)
         picture = encoded(spec, random_tensors(spec))
         print(picture.pixels_crc, crc32(picture.tensors["w"].tobytes()))

@@ -5,7 +5,6 @@ from io import BytesIO
 
 import numpy as np
 import pytest
-from picture_files import GREY_ICC, SRGB, XMP, deep_noise, smooth
 from PIL import Image
 
 from imgnet.errors import OutputError, UsageError
@@ -13,6 +12,7 @@ from imgnet.formats import encode_image, find_format, over_white
 from imgnet.metadata import metadata_of, upright_exif
 from imgnet.pixels import read_photo
 from imgnet.profile import Metadata
+from support.picture_files import GREY_ICC, SRGB, XMP, deep_noise, smooth
 
 EXIF = Image.Exif()
 EXIF[0x010F] = "Camera 1"

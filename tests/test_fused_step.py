@@ -14,8 +14,6 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 import pytest
 import torch
-from grid_cases import SPECS, integers, network_of, picture
-from plain_step import plain_step
 from torch import Tensor
 
 from imgnet.fused_step import FusedStep
@@ -23,6 +21,8 @@ from imgnet.grid_cuts import Rows, split
 from imgnet.grid_step import GridStep
 from imgnet.latents import LatentGrids
 from imgnet.spec import Spec
+from support.grid_cases import SPECS, integers, network_of, picture
+from support.plain_step import plain_step
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 

@@ -21,8 +21,9 @@ from imgnet.masks import counted_samples
 from imgnet.metrics import psnr_db
 from imgnet.pixels import read_photo, write_image
 from imgnet.profile import Metadata, Profile, Samples
+from support.paths import GOLDEN
 
-FOLDER = Path(__file__).parent / "golden"
+FOLDER = GOLDEN
 VERSION = 1
 METADATA = Metadata(b"a profile of colours", b"II*\0 and more", b"<x/>")
 OPTIONS: dict[str, dict[str, Any]] = {

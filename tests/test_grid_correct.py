@@ -5,7 +5,6 @@ from itertools import count
 from typing import Any
 
 import pytest
-from grid_cases import picture
 
 from imgnet import gridstream
 from imgnet.aim import aim_of
@@ -16,6 +15,7 @@ from imgnet.metrics import psnr_db
 from imgnet.presets import Preset
 from imgnet.spec import Spec
 from imgnet.synthesis import draw
+from support.grid_cases import picture
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 

@@ -6,7 +6,6 @@ from math import log
 
 import pytest
 import torch
-from grid_cases import rounded_step
 
 from imgnet import grid_curvature
 from imgnet.grid_curvature import (
@@ -20,6 +19,7 @@ from imgnet.grid_curvature import (
 from imgnet.grid_kernels import code_length
 from imgnet.grid_step import GridStep
 from imgnet.spec import Spec
+from support.grid_cases import rounded_step
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 

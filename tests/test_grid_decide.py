@@ -6,7 +6,6 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 import pytest
 import torch
-from grid_cases import rounded_step
 from numpy.typing import NDArray
 
 from imgnet.grid_cuts import Evaluator
@@ -14,6 +13,7 @@ from imgnet.grid_decide import SPACING, Cells, Decisions, largest, ranked, scatt
 from imgnet.grid_step import GridStep
 from imgnet.latents import LatentGrids
 from imgnet.spec import Spec
+from support.grid_cases import rounded_step
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 

@@ -2,13 +2,11 @@ from __future__ import annotations
 
 import time
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 import torch
-from grid_cases import Pixels, picture
 from numpy.typing import NDArray
 
 import imgnet
@@ -28,6 +26,8 @@ from imgnet.quantize import rounded
 from imgnet.spec import MAX_LEVELS, Spec
 from imgnet.synthesis import draw
 from imgnet.weight_laws import LARGEST_INTEGER
+from support.grid_cases import Pixels, picture
+from support.paths import SAMPLES
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 
@@ -350,7 +350,7 @@ def test_16_bits_are_more_than_8() -> None:
 
 
 def test_a_psnr_that_is_asked_for_is_reached() -> None:
-    chelsea = Path(__file__).parents[1] / "samples" / "chelsea.png"
+    chelsea = SAMPLES / "chelsea.png"
     pixels = read_image(chelsea)[0][90:138, 150:214]
     encoded = api.encode(pixels, target_psnr=32.0, effort=2, device="cpu")
     assert encoded.report is not None

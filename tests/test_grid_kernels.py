@@ -6,7 +6,6 @@ from math import exp, log2
 
 import pytest
 import torch
-from plain_step import around
 from torch import Tensor
 from torch.nn import functional
 
@@ -20,6 +19,7 @@ from imgnet.grid_kernels import (
     two_layers,
     windows,
 )
+from support.plain_step import around
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 

@@ -3,7 +3,6 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
-from grid_cases import SPECS, integers, network_of, real
 from torch import Tensor
 from torch.nn import functional
 
@@ -15,6 +14,7 @@ from imgnet.grid_model import ContextModel as TorchContextModel
 from imgnet.laws import LOCATIONS, LOWEST_SCALE_LOG2
 from imgnet.spec import Spec
 from imgnet.synthesis import upsample
+from support.grid_cases import SPECS, integers, network_of, real
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 

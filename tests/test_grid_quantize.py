@@ -8,7 +8,6 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from grid_cases import integers, network_of, picture
 
 from imgnet import grid_quantize, gridstream
 from imgnet.analysis import start_cold
@@ -27,6 +26,7 @@ from imgnet.grid_weights import pace
 from imgnet.latents import LatentGrids
 from imgnet.quantize import quantize
 from imgnet.spec import Spec, network_shapes
+from support.grid_cases import integers, network_of, picture
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 

@@ -6,7 +6,6 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 import pytest
 import torch
-from grid_cases import picture
 
 from imgnet.detail import detail
 from imgnet.grid_quantize import choose_steps
@@ -17,6 +16,7 @@ from imgnet.priors.choice import starting_from_prior
 from imgnet.quantize import Steps, quantize, rounded
 from imgnet.rate import Request
 from imgnet.weight_laws import weight_bits
+from support.grid_cases import picture
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 

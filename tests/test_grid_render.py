@@ -6,8 +6,6 @@ from zlib import crc32
 import numpy as np
 import pytest
 import torch
-from grid_cases import SPECS, Pixels, integers, picture, real
-from grid_samples import grid_spec
 from PIL import Image
 
 from imgnet.errors import UsageError
@@ -20,6 +18,8 @@ from imgnet.presets import Preset
 from imgnet.spec import Spec
 from imgnet.synthesis import draw
 from imgnet.zoom import LARGEST
+from support.grid_cases import SPECS, Pixels, integers, picture, real
+from support.grid_samples import grid_spec
 
 SPEC = Spec("grid", 97, 73, 0, 8, 2, num_levels=4, colour=2, dim_context=4)
 

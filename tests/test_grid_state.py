@@ -6,7 +6,6 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 import pytest
 import torch
-from grid_cases import Pixels, picture
 
 from imgnet.grid_cuts import BAND_UNIT
 from imgnet.grid_state import (
@@ -20,6 +19,7 @@ from imgnet.grid_state import (
 from imgnet.presets import Preset
 from imgnet.priors.choice import FEW_VISITS, FOR_DETAIL, FOR_SMOOTH, with_prior
 from imgnet.spec import Spec, usual_grid_sizes
+from support.grid_cases import Pixels, picture
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 

@@ -7,7 +7,6 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
-from grid_cases import SPECS, integers, network_of, picture, real
 from torch import Tensor
 
 from imgnet import gridstream
@@ -16,6 +15,7 @@ from imgnet.grid_step import GridStep
 from imgnet.latents import LatentGrids
 from imgnet.spec import Spec
 from imgnet.synthesis import draw
+from support.grid_cases import SPECS, integers, network_of, picture, real
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 

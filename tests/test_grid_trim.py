@@ -5,10 +5,10 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from grid_samples import Tensors, grid_spec, random_tensors
 
 from imgnet import gridstream
 from imgnet.grid_trim import trim
+from support.grid_samples import Tensors, grid_spec, random_tensors
 
 SPEC = grid_spec(20, 12)
 TENSORS = random_tensors(SPEC)

@@ -7,7 +7,6 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from grid_samples import Tensors, extreme_tensors, grid_spec, random_tensors
 
 from imgnet import gridstream
 from imgnet.codestream import Quantized, step_size
@@ -28,6 +27,7 @@ from imgnet.laws import LOCATIONS, NUM_SCALES, located, reach
 from imgnet.spec import Spec, latents_name, network_shapes
 from imgnet.strays import stray_symbols
 from imgnet.weight_laws import EXCESS_BITS, LARGEST_INTEGER, has_excess, weight_bits
+from support.grid_samples import Tensors, extreme_tensors, grid_spec, random_tensors
 
 SPECS = [
     grid_spec(21, 13),

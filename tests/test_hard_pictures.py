@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from io import BytesIO
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -14,10 +13,10 @@ from PIL import Image, ImageDraw
 import imgnet
 from imgnet.container import to_bytes
 from imgnet.metrics import psnr_db
+from support.paths import SAMPLES
 
 Pixels = NDArray[np.uint8]
 
-SAMPLES = Path(__file__).parent.parent / "samples"
 SIDE = 160
 EXACT_DB = 100.0  # stands for the PSNR of equal pictures
 pytestmark = pytest.mark.slow

@@ -1,10 +1,7 @@
 from __future__ import annotations
 
-from pathlib import Path
-
 import numpy as np
 import pytest
-from grid_cases import picture
 from PIL import Image
 
 import imgnet
@@ -13,8 +10,8 @@ from imgnet.importance import importance
 from imgnet.metrics import psnr_db
 from imgnet.profile import Samples
 from imgnet.similarity import ms_ssim
-
-SAMPLES = Path(__file__).parent.parent / "samples"
+from support.grid_cases import picture
+from support.paths import SAMPLES
 
 
 def photo(side: int = 256) -> Samples:

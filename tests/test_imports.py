@@ -125,8 +125,11 @@ def _imported(path: Path) -> Iterator[str]:
             yield from (f"{node.module}.{name.name}" for name in node.names)
 
 
-def _module(name: str) -> str:
-    return name.removeprefix("imgnet.").partition(".")[0]
+def _place(name: str) -> str:
+    """Return the longest part of a dotted name that has a floor."""
+    parts = name.split(".")[1:]
+    places = ["/".join(parts[:end]) for end in range(len(parts), 0, -1)]
+    return next((place for place in places if place in FLOOR_OF), "")
 
 
 FILES = sorted(PACKAGE.rglob("*.py"))
@@ -135,12 +138,12 @@ FILES = sorted(PACKAGE.rglob("*.py"))
 @pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(PACKAGE)))
 def test_imports_go_down(path: Path) -> None:
     parts = path.relative_to(PACKAGE).with_suffix("").parts
-    module = "/".join(parts) if "/".join(parts) in FLOOR_OF else parts[0]
-    assert module in FLOOR_OF, f"give {module} a floor in this test"
+    module = _place(".".join(("imgnet", *parts)))
+    assert module in FLOOR_OF, f"give {'/'.join(parts)} a floor in this test"
     floor = FLOOR_OF[module]
     for name in _imported(path):
         if name.startswith("imgnet."):
-            above = FLOOR_OF.get(_module(name), 0) - floor
+            above = FLOOR_OF.get(_place(name), 0) - floor
             assert above <= 0, f"{module} (floor {floor}) imports {name}"
         elif floor in ALLOWED:
             package = name.partition(".")[0]

@@ -2,11 +2,11 @@ from __future__ import annotations
 
 import pytest
 import torch
-from grid_cases import SPECS
 from torch import Tensor
 
 from imgnet.latents import LatentGrids, _soft_round, padded
 from imgnet.spec import Spec
+from support.grid_cases import SPECS
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 

@@ -6,11 +6,11 @@ from typing import Any
 
 import numpy as np
 import pytest
-from picture_files import GREY_ICC, ORIENTATION, SRGB, XMP, as_image, smooth, stored
 from PIL import Image
 
 from imgnet.metadata import metadata_of, tiff_tags, upright_exif, upright_xmp
 from imgnet.profile import Metadata
+from support.picture_files import GREY_ICC, ORIENTATION, SRGB, XMP, as_image, smooth, stored
 
 MAKER_NOTE = b"a note that points into itself\0"
 THUMBNAIL = b"\xff\xd8 a thumbnail \xff\xd9"

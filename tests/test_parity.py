@@ -5,8 +5,6 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
-from grid_cases import SPECS as GRID_SPECS
-from grid_cases import Tensors, integers, network_of, real
 from numpy.typing import NDArray
 
 from imgnet.codestream import pack
@@ -18,6 +16,8 @@ from imgnet.quantize import quantize
 from imgnet.render import encode_positions, render
 from imgnet.spec import Spec, edge_margin, latents_name
 from imgnet.synthesis import draw
+from support.grid_cases import SPECS as GRID_SPECS
+from support.grid_cases import Tensors, integers, network_of, real
 
 MODES = ["L", "LA", "RGB", "RGBA"]
 SPECS = [

@@ -15,6 +15,7 @@ from imgnet import peers
 from imgnet.curves import by_codec
 from imgnet.errors import UsageError
 from imgnet.metrics import bpp, psnr_db
+from support.paths import SAMPLES
 
 has_jxl = importlib.util.find_spec("pillow_jxl") is not None
 
@@ -23,7 +24,7 @@ has_jxl = importlib.util.find_spec("pillow_jxl") is not None
 def cat(tmp_path: Path) -> Path:
     """A part of a photograph."""
     path = tmp_path / "cat.png"
-    with Image.open(Path(__file__).parents[1] / "samples" / "chelsea.png") as image:
+    with Image.open(SAMPLES / "chelsea.png") as image:
         image.crop((150, 80, 278, 176)).save(path)
     return path
 

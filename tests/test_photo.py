@@ -5,13 +5,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from picture_files import SRGB, XMP, as_image, deep_noise, png, smooth, stored
 from PIL import Image
 
 from imgnet import photo
 from imgnet.errors import InputError, UsageError
 from imgnet.photo import load_photo
 from imgnet.pixels import read_photo
+from support.picture_files import SRGB, XMP, as_image, deep_noise, png, smooth, stored
 
 
 def test_arrays_are_copied() -> None:

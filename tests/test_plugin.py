@@ -19,8 +19,8 @@ import imgnet
 from imgnet.container import Encoded, from_bytes, to_bytes
 from imgnet.pixels import read_image
 from imgnet.spec import Spec
+from support.paths import GOLDEN
 
-GOLDEN = Path(__file__).with_name("golden")
 NAMES = ["v1-grid", "v1-grid-float16", "v1-gated", "v1-mlp"]
 
 

@@ -5,7 +5,6 @@ from hashlib import sha256
 
 import numpy as np
 import pytest
-from grid_samples import encoded, near_prior, prior_spec
 from safetensors.numpy import load_file
 
 from imgnet import priors
@@ -13,6 +12,7 @@ from imgnet.container import from_bytes, to_bytes
 from imgnet.errors import FormatError
 from imgnet.priors import choice
 from imgnet.spec import USUAL_GRID_LAYERS, network_shapes
+from support.grid_samples import encoded, near_prior, prior_spec
 
 RELEASED: list[str] = []  # names of priors that were released; they are never removed
 MOST_BYTES = 3_000_000

@@ -4,13 +4,12 @@ import json
 from pathlib import Path
 
 import pytest
-from grid_samples import encoded, grid_spec, random_tensors
 
 from imgnet.api import save
 from imgnet.pixels import read_image, write_image
 from imgnet.priors.measure_zoom import main
-
-SAMPLES = Path(__file__).parents[1] / "samples"
+from support.grid_samples import encoded, grid_spec, random_tensors
+from support.paths import SAMPLES
 
 
 @pytest.fixture

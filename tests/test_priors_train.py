@@ -6,13 +6,13 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from grid_cases import picture
 
 from imgnet import priors
 from imgnet.analysis import WarmStart, band_position, first_step
 from imgnet.pixels import write_image
 from imgnet.priors import train
 from imgnet.priors.choice import FOR_DETAIL, FOR_SMOOTH
+from support.grid_cases import picture
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 

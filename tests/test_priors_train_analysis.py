@@ -7,13 +7,13 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from grid_cases import picture
 from test_priors_train import photos as photos
 
 from imgnet import analysis_network
 from imgnet.priors import train_analysis
 from imgnet.priors.choice import FOR_DETAIL, FOR_SMOOTH
 from imgnet.priors.train_analysis import Recipe, Training
+from support.grid_cases import picture
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 

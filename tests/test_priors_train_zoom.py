@@ -6,13 +6,12 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from grid_cases import picture
 
 from imgnet.pixels import read_image, write_image
 from imgnet.priors import train_zoom
 from imgnet.priors.zoom_pairs import pyramid
-
-SAMPLES = Path(__file__).parents[1] / "samples"
+from support.grid_cases import picture
+from support.paths import SAMPLES
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 

@@ -4,7 +4,6 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from grid_cases import picture
 
 from imgnet.fitting import Options
 from imgnet.presets import Preset
@@ -13,6 +12,7 @@ from imgnet.priors.choice import FOR_DETAIL, FOR_SMOOTH, with_prior
 from imgnet.priors.trial import LESS, MORE_BITS, SIDE, VISITS, with_best_prior
 from imgnet.profile import Samples
 from imgnet.spec import Spec, usual_grid_sizes
+from support.grid_cases import picture
 
 WIDTH, HEIGHT = 300, 90
 LMBDA = 1e-3

@@ -2,7 +2,6 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from grid_cases import picture
 
 from imgnet.metrics import psnr_db
 from imgnet.priors.zoom_pairs import (
@@ -13,6 +12,7 @@ from imgnet.priors.zoom_pairs import (
     random_pairs,
     random_scale,
 )
+from support.grid_cases import picture
 
 
 def test_area_means_of_whole_factors_are_those_of_squares() -> None:

@@ -2,10 +2,10 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from picture_files import GREY_ICC, SRGB
 
 from imgnet.errors import UsageError
 from imgnet.profile import Metadata, describes, profile_of
+from support.picture_files import GREY_ICC, SRGB
 
 
 @pytest.mark.parametrize(("channels", "mode"), [(1, "L"), (2, "LA"), (3, "RGB"), (4, "RGBA")])

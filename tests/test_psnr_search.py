@@ -7,7 +7,6 @@ from typing import Any
 
 import numpy as np
 import pytest
-from grid_cases import Pixels, picture
 
 import imgnet
 from imgnet import psnr_search
@@ -18,6 +17,7 @@ from imgnet.profile import Original, Profile
 from imgnet.psnr_search import MOST_FITS, WASTE_DB, encode_at_psnr
 from imgnet.rate import Request, Shape
 from imgnet.spec import Spec
+from support.grid_cases import Pixels, picture
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 

@@ -15,7 +15,8 @@ from typing import Any
 import pytest
 from PIL import Image
 
-ROOT = Path(__file__).parents[1]
+from support.paths import ROOT
+
 RECIPES = re.search(r"^## Recipes\n(.*?)^## ", (ROOT / "README.md").read_text(), re.DOTALL | re.M)
 
 

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from pathlib import Path
 
 import pytest
 
 from imgnet.cli.app import run
+from support.paths import ROOT
 
-README = (Path(__file__).parents[1] / "README.md").read_text()
+README = (ROOT / "README.md").read_text()
 COMMANDS = ("encode", "decode", "resample", "info", "verify", "compare", "bench")
 USUAL_HELP = ["`-h`, `--help`"]  # which stands once, in the table of the program itself
 

@@ -11,7 +11,15 @@ from typing import Any
 import numpy as np
 import pytest
 from numpy.typing import NDArray
-from picture_files import (
+from PIL import Image, ImageOps
+
+import imgnet
+from imgnet import api
+from imgnet.cli.app import run
+from imgnet.metrics import psnr_db
+from imgnet.pixels import read_photo
+from imgnet.presets import Preset
+from support.picture_files import (
     GREY_ICC,
     ORIENTATION,
     SRGB,
@@ -25,14 +33,6 @@ from picture_files import (
     stored,
     tiff,
 )
-from PIL import Image, ImageOps
-
-import imgnet
-from imgnet import api
-from imgnet.cli.app import run
-from imgnet.metrics import psnr_db
-from imgnet.pixels import read_photo
-from imgnet.presets import Preset
 
 Capture = pytest.CaptureFixture[str]
 FAMILIES = ["grid", "mlp"]

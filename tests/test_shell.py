@@ -11,8 +11,9 @@ from pathlib import Path
 import pytest
 
 import imgnet
+from support.paths import TESTS
 
-SCRIPTS = sorted(Path(__file__).with_name("shell").glob("*.sh"))
+SCRIPTS = sorted((TESTS / "shell").glob("*.sh"))
 LINE = re.compile(r"(ok|not ok) \d+ - (.*)\n((?:#.*\n)*)")
 LIBRARY = "lib.sh"
 SLOW = {"targets"}

@@ -2,13 +2,13 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from grid_cases import SPECS, Pixels, Tensors, integers, real
-from grid_samples import grid_spec, random_tensors
 from numpy.typing import NDArray
 
 from imgnet import synthesis
 from imgnet.spec import Spec, edge_margin, latents_name
 from imgnet.synthesis import _to_pixels, draw, eight_bits, upsample
+from support.grid_cases import SPECS, Pixels, Tensors, integers, real
+from support.grid_samples import grid_spec, random_tensors
 
 Array = NDArray[np.float64]
 

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from grid_samples import extreme_tensors, grid_spec, random_tensors, real
 
 from imgnet import synthesis
 from imgnet.context import LARGEST_LATENT
 from imgnet.fixedpoint import FRACTION_BITS, LARGEST_WEIGHT, WEIGHT_BITS
 from imgnet.spec import MAX_GRID_DIM, MAX_LEVELS, RANGES, UPSAMPLING_TAPS
 from imgnet.synthesis import LARGEST_COLOUR, LARGEST_FEATURE, LARGEST_HIDDEN, draw, upsample
+from support.grid_samples import extreme_tensors, grid_spec, random_tensors, real
 
 EXACT = 1 << 53  # all whole numbers up to here are floats
 MOST_CHANNELS = 4

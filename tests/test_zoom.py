@@ -1,7 +1,5 @@
 from __future__ import annotations
 
-from pathlib import Path
-
 import numpy as np
 import pytest
 from PIL import Image
@@ -13,8 +11,7 @@ from imgnet.pixels import Pixels, read_image
 from imgnet.priors.zoom_pairs import area_means
 from imgnet.profile import Samples
 from imgnet.zoom import zoomed
-
-SAMPLES = Path(__file__).parents[1] / "samples"
+from support.paths import SAMPLES
 
 
 def photo(name: str = "coffee", side: int = 240) -> Pixels:

@@ -13,8 +13,9 @@ from dataclasses import dataclass, field
 from hashlib import sha256
 from itertools import pairwise, product
 from math import prod
-from pathlib import Path
 from zlib import crc32
+
+from support.paths import ROOT
 
 Plane = list[list[int]]
 Vector = list[int]
@@ -31,7 +32,7 @@ DECAYS = [
     *(4605321362777405093, 4605849269033110099, 4606333414392382526, 4606777422374946751),
 ]
 MOST_LATENT = 4096
-PRIORS = Path(__file__).parents[1] / "imgnet" / "priors"
+PRIORS = ROOT / "imgnet" / "priors"
 
 
 class DamagedError(Exception):
