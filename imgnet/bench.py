@@ -21,9 +21,9 @@ import numpy as np
 from imgnet.api import decode, encode, save
 from imgnet.costs import peak_megabytes
 from imgnet.errors import ImgnetError, UsageError
-from imgnet.interrupts import Interrupted
 from imgnet.metrics import bpp, psnr_db
 from imgnet.pixels import Pixels, read_image, write_image
+from imgnet.signals import Interrupted
 
 Outcome = TypeVar("Outcome")
 

@@ -20,7 +20,6 @@ from imgnet.detail import detail, with_needed_levels, without_finest
 from imgnet.errors import OutputError, UsageError
 from imgnet.fitting import Arrays, Options, Result
 from imgnet.grid_render import checksum
-from imgnet.interrupts import holding_back
 from imgnet.pixels import write_image
 from imgnet.priors import NUM_BANDS, price_of_band
 from imgnet.priors.choice import starting_from_prior
@@ -28,6 +27,7 @@ from imgnet.priors.trial import with_best_prior
 from imgnet.profile import Original, Profile
 from imgnet.rate import Request, price_of_bit
 from imgnet.render import render
+from imgnet.signals import holding_back
 from imgnet.spec import Spec
 from imgnet.steering import price_to_begin_with
 from imgnet.synthesis import draw, eight_bits

@@ -16,8 +16,8 @@ from multiprocessing.connection import Connection
 
 from imgnet.batch import Outcome, Task, encode_one, failed
 from imgnet.errors import ImgnetError
-from imgnet.interrupts import SIGNALS, EndRequest, Interrupted, end_at_once, holding_back, receiving
 from imgnet.progress import Progress
+from imgnet.signals import SIGNALS, EndRequest, Interrupted, end_at_once, holding_back, receiving
 
 OnProgress = Callable[[int, Progress], None]
 ShouldStop = Callable[[], bool]

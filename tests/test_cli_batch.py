@@ -10,7 +10,7 @@ import pytest
 from imgnet.batch import Outcome, failed, skipped
 from imgnet.cli.batch import Reporter, as_they_come, in_order
 from imgnet.errors import InputError
-from imgnet.interrupts import Interrupted
+from imgnet.signals import Interrupted
 
 OPTIONS = {"model": "grid", "effort": 1}
 

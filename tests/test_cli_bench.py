@@ -17,7 +17,7 @@ from imgnet.bench import Job, Point, Rate
 from imgnet.cli.app import run
 from imgnet.cli.lists import parse_rates
 from imgnet.costs import ProcessCost
-from imgnet.interrupts import Interrupted
+from imgnet.signals import Interrupted
 
 Bench = Callable[..., tuple[int, str, str]]
 

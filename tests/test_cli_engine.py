@@ -11,7 +11,7 @@ from imgnet import workers
 from imgnet.batch import Task
 from imgnet.cli.engine import Engine
 from imgnet.errors import UsageError
-from imgnet.interrupts import EndRequest, Interrupted, end_at_once, receiving
+from imgnet.signals import EndRequest, Interrupted, end_at_once, receiving
 
 
 def engine(

@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from imgnet.batch import Task
-from imgnet.interrupts import Interrupted
 from imgnet.progress import Progress
+from imgnet.signals import Interrupted
 from imgnet.workers import Done, encode_here, encode_in_processes
 
 OPTIONS = {"model": "grid", "effort": 1, "time_limit": 0.2}

@@ -19,7 +19,7 @@ from imgnet.cli.resample import resample
 from imgnet.cli.terminal import complain, say_lines
 from imgnet.cli.verify import verify
 from imgnet.errors import ImgnetError, OutputError, UsageError
-from imgnet.interrupts import Interrupted, end_at_once, receiving
+from imgnet.signals import Interrupted, end_at_once, receiving
 
 INTERRUPTED = 130
 

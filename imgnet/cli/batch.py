@@ -11,8 +11,8 @@ from imgnet.cli.details import detail_lines
 from imgnet.cli.inputs import SOME_FAILED
 from imgnet.cli.outputs import print_result, write_stdout
 from imgnet.cli.terminal import complain, say, watch_all
-from imgnet.interrupts import EndRequest, Interrupted
 from imgnet.progress import Progress
+from imgnet.signals import EndRequest, Interrupted
 
 Engine = Callable[
     [Sequence[Task], Callable[[int, Progress], None], EndRequest], Iterator[tuple[int, Outcome]]

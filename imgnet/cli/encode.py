@@ -17,7 +17,7 @@ from imgnet.cli.outputs import check_snapshots
 from imgnet.cli.plan import Plan
 from imgnet.cli.terminal import is_terminal
 from imgnet.errors import UsageError
-from imgnet.interrupts import Interrupted
+from imgnet.signals import Interrupted
 
 MAX_DIM, MAX_LAYERS = 4096, 64  # limits of the file format
 

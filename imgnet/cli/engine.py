@@ -9,8 +9,8 @@ from dataclasses import dataclass
 
 from imgnet.batch import Outcome, Task
 from imgnet.errors import UsageError
-from imgnet.interrupts import EndRequest, receiving
 from imgnet.progress import Progress
+from imgnet.signals import EndRequest, receiving
 
 GOING_TO_END = b"imgnet: writing the best so far; a second signal quits at once\n"
 

@@ -8,7 +8,7 @@ import threading
 
 import pytest
 
-from imgnet.interrupts import SIGNALS, EndRequest, Interrupted, end_at_once, holding_back, receiving
+from imgnet.signals import SIGNALS, EndRequest, Interrupted, end_at_once, holding_back, receiving
 
 
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
