@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from imgnet.errors import TargetError as TargetError
     from imgnet.errors import UsageError as UsageError
     from imgnet.fitting import Report as Report
-    from imgnet.geometry import Crop as Crop
+    from imgnet.image.geometry import Crop as Crop
     from imgnet.progress import Progress as Progress
 
 _HOMES = {
@@ -37,7 +37,7 @@ _HOMES = {
         "UsageError",
     ),
     "fitting": ("Report",),
-    "geometry": ("Crop",),
+    "image.geometry": ("Crop",),
     "progress": ("Progress",),
 }
 _MODULES = {name: module for module, names in _HOMES.items() for name in names}

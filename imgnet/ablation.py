@@ -29,11 +29,11 @@ from imgnet.grid_model import ContextModel, GridNetwork
 from imgnet.grid_schedule import GridFit
 from imgnet.grid_state import GridState
 from imgnet.grid_step import GridStep
+from imgnet.image.files import read_image
+from imgnet.image.picture import Samples
 from imgnet.model import Linear
 from imgnet.optimizer import SOAP
-from imgnet.pixels import read_image
 from imgnet.presets import USUAL_PIXELS, Preset
-from imgnet.profile import Samples
 from imgnet.rate import Request, price_of_bit
 from imgnet.spec import Spec
 

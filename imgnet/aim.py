@@ -13,8 +13,8 @@ from imgnet import gridstream
 from imgnet.codestream import Quantized
 from imgnet.fitting import Arrays, Options, Result
 from imgnet.grid_trim import trim
+from imgnet.image.picture import Samples
 from imgnet.metrics import psnr_db
-from imgnet.profile import Samples
 from imgnet.spec import Spec
 from imgnet.steering import AIM
 from imgnet.synthesis import draw

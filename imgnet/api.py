@@ -16,14 +16,14 @@ from numpy.typing import NDArray
 from imgnet.container import Encoded, from_bytes, looks_encoded, to_bytes
 from imgnet.errors import FormatError, InputError, UsageError
 from imgnet.fitting import Options, Report, Result
-from imgnet.geometry import Crop, Size
 from imgnet.grid_render import NEURAL, ZOOMS, checksum, fitted, needed_level
-from imgnet.masks import Mask, counted_samples, seen_pixels
+from imgnet.image.files import write_atomically
+from imgnet.image.geometry import Crop, Size
+from imgnet.image.load import Picture, load_photo
+from imgnet.image.masks import Mask, counted_samples, seen_pixels
+from imgnet.image.picture import DTYPES, Original, Samples
 from imgnet.metrics import psnr_db
-from imgnet.photo import Picture, load_photo
-from imgnet.pixels import write_atomically
 from imgnet.presets import preset
-from imgnet.profile import DTYPES, Original, Samples
 from imgnet.progress import Progress
 from imgnet.rate import Request, Shape
 from imgnet.render import render
@@ -63,7 +63,7 @@ def encode(
 
     Args:
         image: Path, binary file, Pillow image, (H, W, C) array of uint8 or uint16, or what
-            `imgnet.pixels.read_photo` returns.
+            `imgnet.image.files.read_photo` returns.
         model: "grid", "gated" or "mlp".
         quality: 0..100; sets the file size where no target does.
         target_bpp: File bits a pixel, never exceeded.

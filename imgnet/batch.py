@@ -153,7 +153,7 @@ def _encode(
 ) -> Outcome:
     from imgnet import api
     from imgnet.container import to_bytes
-    from imgnet.pixels import read_photo, write_atomically
+    from imgnet.image.files import read_photo, write_atomically
 
     photo, missed = read_photo(task.image), None
     try:

@@ -21,8 +21,8 @@ import numpy as np
 from imgnet.api import decode, encode, save
 from imgnet.costs import peak_megabytes
 from imgnet.errors import ImgnetError, UsageError
+from imgnet.image.files import Pixels, read_image, write_image
 from imgnet.metrics import bpp, psnr_db
-from imgnet.pixels import Pixels, read_image, write_image
 from imgnet.signals import Interrupted
 
 Outcome = TypeVar("Outcome")

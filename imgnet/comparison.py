@@ -8,8 +8,8 @@ from typing import Any
 
 import numpy as np
 
+from imgnet.image.picture import Samples
 from imgnet.metrics import psnr_db
-from imgnet.profile import Samples
 from imgnet.similarity import LEAST_SIDE, WINDOW, ms_ssim, ssim
 
 

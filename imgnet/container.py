@@ -22,7 +22,7 @@ from imgnet.codestream import unpack
 from imgnet.errors import FormatError
 from imgnet.fitting import Report
 from imgnet.header import checksum, claims_of, from_header, read_claims, to_header
-from imgnet.profile import NO_METADATA, Metadata
+from imgnet.image.picture import NO_METADATA, Metadata
 from imgnet.spec import Spec
 from imgnet.tensorfile import (
     BYTE,

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from imgnet.errors import UsageError
-from imgnet.profile import Samples
+from imgnet.image.picture import Samples
 
 _PRESENT: dict[str, Callable[[], bool]] = {
     "cuda": torch.cuda.is_available,

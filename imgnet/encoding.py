@@ -20,11 +20,11 @@ from imgnet.detail import detail, with_needed_levels, without_finest
 from imgnet.errors import OutputError, UsageError
 from imgnet.fitting import Arrays, Options, Result
 from imgnet.grid_render import checksum
-from imgnet.pixels import write_image
+from imgnet.image.files import write_image
+from imgnet.image.picture import Original, Profile
 from imgnet.priors import NUM_BANDS, price_of_band
 from imgnet.priors.choice import starting_from_prior
 from imgnet.priors.trial import with_best_prior
-from imgnet.profile import Original, Profile
 from imgnet.rate import Request, price_of_bit
 from imgnet.render import render
 from imgnet.signals import holding_back

@@ -22,10 +22,10 @@ from torch import Tensor
 from imgnet.codestream import pack
 from imgnet.device import fastest_dtype, mask_of, one_thread_workers, pick_device, picture_of
 from imgnet.fitting import Options, Result
+from imgnet.image.picture import Samples
 from imgnet.metrics import psnr_db
 from imgnet.model import Network, build
 from imgnet.optimizer import SOAP
-from imgnet.profile import Samples
 from imgnet.progress import Progress
 from imgnet.quantize import (
     Parameters,

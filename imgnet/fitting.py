@@ -10,8 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from imgnet.codestream import Quantized
+from imgnet.image.picture import Samples
 from imgnet.presets import Preset
-from imgnet.profile import Samples
 from imgnet.progress import Progress
 from imgnet.spec import Spec
 

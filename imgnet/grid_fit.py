@@ -14,8 +14,8 @@ from imgnet.fitting import Options, Result
 from imgnet.grid_correct import Correction
 from imgnet.grid_schedule import GridFit
 from imgnet.grid_state import GridState
+from imgnet.image.picture import Samples
 from imgnet.importance import importance
-from imgnet.profile import Samples
 from imgnet.spec import Spec
 from imgnet.steering import ROUNDING_ERROR, steering_of
 

@@ -15,10 +15,10 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from imgnet.cells import Axis
-from imgnet.geometry import Crop, Size, resolve_size
-from imgnet.profile import Samples
+from imgnet.image.alpha import filled
+from imgnet.image.geometry import Crop, Size, resolve_size
+from imgnet.image.picture import Samples
 from imgnet.spec import Spec
-from imgnet.transparency import filled
 from imgnet.zoom import LARGEST, zoomed
 
 Area = tuple[float, float, float, float]  # left, top, right, bottom

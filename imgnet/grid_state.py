@@ -18,11 +18,11 @@ from imgnet.grid_cuts import BAND_UNIT, COARSE, Evaluator, Rows
 from imgnet.grid_model import GridNetwork
 from imgnet.grid_step import GridStep
 from imgnet.grid_weights import Weights, pace
+from imgnet.image.picture import Samples
 from imgnet.latents import LatentGrids
 from imgnet.presets import Preset
 from imgnet.priors import origins
 from imgnet.priors.choice import FEW_VISITS
-from imgnet.profile import Samples
 from imgnet.quantize import Steps, quantize, rounded
 from imgnet.spec import Spec
 

@@ -27,7 +27,7 @@ import re
 from zlib import crc32
 
 from imgnet.errors import FormatError, UsageError
-from imgnet.geometry import MAX_SIDE, max_pixels
+from imgnet.image.geometry import MAX_SIDE, max_pixels
 from imgnet.priors import NUM_BANDS, check, layers_of
 from imgnet.spec import FAMILIES, RANGES, Spec, usual_grid_sizes
 from imgnet.tensorfile import DAMAGED, Json, integers

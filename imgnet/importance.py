@@ -20,7 +20,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from imgnet.profile import Samples
+from imgnet.image.picture import Samples
 from imgnet.similarity import K2, SCALES, WINDOW, Floats, blurred, halved
 
 POWER = 0.7

@@ -8,7 +8,7 @@ from math import inf, log10
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from imgnet.profile import Samples
+from imgnet.image.picture import Samples
 
 Floats = NDArray[np.float64]
 

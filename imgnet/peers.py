@@ -12,8 +12,8 @@ from PIL import Image, features
 
 from imgnet.curves import RatePoint
 from imgnet.errors import UsageError
+from imgnet.image.files import read_image
 from imgnet.metrics import bpp, psnr_db
-from imgnet.pixels import read_image
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ from typing import Any
 
 from imgnet.curves import Curve
 from imgnet.errors import UsageError
-from imgnet.pixels import write_atomically
+from imgnet.image.files import write_atomically
 
 FORMATS = ("png", "svg", "pdf")
 MARGIN = 1.6  # factor by which the figure shows rates beyond ours

@@ -18,9 +18,9 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from imgnet.image.files import read_image
 from imgnet.metrics import psnr_db
 from imgnet.model import PositionalEncoding
-from imgnet.pixels import read_image
 
 WIDTH = 100
 BLOCKS = 2

@@ -13,8 +13,8 @@ from math import ceil, pi, sqrt
 import numpy as np
 from numpy.typing import NDArray
 
-from imgnet.geometry import Crop, Size, resolve_size
-from imgnet.profile import DTYPES, Samples
+from imgnet.image.geometry import Crop, Size, resolve_size
+from imgnet.image.picture import DTYPES, Samples
 from imgnet.spec import MLP_BANDS, Spec, num_bands
 
 Array = NDArray[np.float32]

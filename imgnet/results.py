@@ -16,8 +16,8 @@ from imgnet.bench import Point, Rate
 from imgnet.costs import ProcessCost
 from imgnet.curves import Curve, RatePoint, by_codec, differences, mean_curve
 from imgnet.errors import InputError, UsageError
+from imgnet.image.files import write_atomically
 from imgnet.peers import PEERS
-from imgnet.pixels import write_atomically
 
 AND = " && "  # between commands of which each added to the document
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import numpy as np
 from numpy.typing import NDArray
 
-from imgnet.profile import Samples
+from imgnet.image.picture import Samples
 
 Floats = NDArray[np.float64]
 

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from imgnet.context import LARGEST_LATENT
 from imgnet.fixedpoint import FRACTION_BITS, WEIGHT_BITS, clamp, from_real, multiply
-from imgnet.profile import DTYPES, Samples
+from imgnet.image.picture import DTYPES, Samples
 from imgnet.spec import UPSAMPLING_TAPS, Spec, edge_margin, latents_name
 from imgnet.threads import on_all_cores
 

@@ -15,7 +15,7 @@ from math import log2
 import numpy as np
 
 from imgnet.cells import TERMS, Array, Axis, Cells
-from imgnet.profile import Samples
+from imgnet.image.picture import Samples
 from imgnet.threads import on_all_cores
 from imgnet.zoom_network import COLOURS, load_network
 

@@ -18,7 +18,7 @@ from imgnet import api, gridstream
 from imgnet import fit as fit_module
 from imgnet.container import STREAM, to_bytes
 from imgnet.grid_render import checksum
-from imgnet.masks import counted_samples
+from imgnet.image.masks import counted_samples
 from imgnet.metrics import psnr_db
 from imgnet.presets import Preset
 from imgnet.progress import Progress

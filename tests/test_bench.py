@@ -16,8 +16,8 @@ from PIL import Image
 from imgnet import bench
 from imgnet.api import decode
 from imgnet.errors import ImgnetError, InputError, UsageError
+from imgnet.image.files import read_image, write_image
 from imgnet.metrics import bpp, psnr_db
-from imgnet.pixels import read_image, write_image
 from imgnet.signals import Interrupted, end_at_once, receiving
 
 

@@ -23,7 +23,7 @@ from imgnet.container import (
     to_bytes,
 )
 from imgnet.errors import FormatError
-from imgnet.profile import Metadata
+from imgnet.image.picture import Metadata
 from imgnet.spec import Spec
 from support.grid_samples import encoded as grid_encoded
 from support.grid_samples import grid_spec, random_tensors

@@ -16,9 +16,9 @@ from imgnet.errors import UsageError
 from imgnet.fitting import Options, Result
 from imgnet.grid_render import checksum
 from imgnet.header import MODES
+from imgnet.image.picture import Original, Profile
 from imgnet.metrics import psnr_db
 from imgnet.presets import Preset, preset
-from imgnet.profile import Original, Profile
 from imgnet.rate import Request, Shape
 from imgnet.synthesis import draw
 from support.grid_cases import Pixels, picture

@@ -15,7 +15,7 @@ from imgnet.codestream import pack
 from imgnet.errors import UsageError
 from imgnet.fit import Options, Result, fit
 from imgnet.fitting import Arrays
-from imgnet.masks import counted_samples
+from imgnet.image.masks import counted_samples
 from imgnet.metrics import psnr_db
 from imgnet.presets import Preset
 from imgnet.progress import Progress

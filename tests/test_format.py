@@ -18,8 +18,8 @@ from imgnet import laws, weight_laws
 from imgnet.container import Encoded, to_bytes
 from imgnet.errors import FormatError
 from imgnet.header import MODES
+from imgnet.image.picture import Metadata
 from imgnet.laws import LOCATIONS, NUM_LAWS, NUM_SCALES
-from imgnet.profile import Metadata
 from imgnet.spec import Spec, latents_name
 from support import plain_decoder
 from support.grid_samples import (

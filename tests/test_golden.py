@@ -17,10 +17,10 @@ from numpy.typing import NDArray
 
 import imgnet
 from imgnet.container import from_bytes, to_bytes
-from imgnet.masks import counted_samples
+from imgnet.image.files import read_photo, write_image
+from imgnet.image.masks import counted_samples
+from imgnet.image.picture import Metadata, Profile, Samples
 from imgnet.metrics import psnr_db
-from imgnet.pixels import read_photo, write_image
-from imgnet.profile import Metadata, Profile, Samples
 from support.paths import GOLDEN
 
 FOLDER = GOLDEN

@@ -17,9 +17,9 @@ from imgnet.errors import UsageError
 from imgnet.fitting import Arrays, Options, Result
 from imgnet.grid_fit import fit_grid
 from imgnet.grid_schedule import FINE, GridFit
-from imgnet.masks import counted_samples
+from imgnet.image.files import read_image
+from imgnet.image.masks import counted_samples
 from imgnet.metrics import psnr_db
-from imgnet.pixels import read_image
 from imgnet.presets import Preset
 from imgnet.progress import Progress
 from imgnet.quantize import rounded

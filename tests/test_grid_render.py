@@ -10,9 +10,9 @@ from PIL import Image
 
 from imgnet.errors import UsageError
 from imgnet.fitting import Arrays
-from imgnet.geometry import Crop, Size
 from imgnet.grid_render import LANCZOS, NEURAL, ZOOMS, checksum, fitted, needed_level
 from imgnet.grid_state import GridState
+from imgnet.image.geometry import Crop, Size
 from imgnet.metrics import psnr_db
 from imgnet.presets import Preset
 from imgnet.spec import Spec

@@ -6,9 +6,9 @@ from PIL import Image
 
 import imgnet
 from imgnet.container import to_bytes
+from imgnet.image.picture import Samples
 from imgnet.importance import importance
 from imgnet.metrics import psnr_db
-from imgnet.profile import Samples
 from imgnet.similarity import ms_ssim
 from support.grid_cases import picture
 from support.paths import SAMPLES

@@ -17,7 +17,7 @@ from safetensors.numpy import save as save_tensors
 
 import imgnet
 from imgnet.container import Encoded, from_bytes, to_bytes
-from imgnet.pixels import read_image
+from imgnet.image.files import read_image
 from imgnet.spec import Spec
 from support.paths import GOLDEN
 

@@ -9,7 +9,7 @@ import torch
 
 from imgnet import priors
 from imgnet.analysis import WarmStart, band_position, first_step
-from imgnet.pixels import write_image
+from imgnet.image.files import write_image
 from imgnet.priors import train
 from imgnet.priors.choice import FOR_DETAIL, FOR_SMOOTH
 from support.grid_cases import picture

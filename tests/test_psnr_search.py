@@ -12,8 +12,8 @@ import imgnet
 from imgnet import psnr_search
 from imgnet.container import Encoded
 from imgnet.fitting import Options, Result
+from imgnet.image.picture import Original, Profile
 from imgnet.presets import Preset
-from imgnet.profile import Original, Profile
 from imgnet.psnr_search import MOST_FITS, WASTE_DB, encode_at_psnr
 from imgnet.rate import Request, Shape
 from imgnet.spec import Spec

@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 
 from imgnet import published
+from imgnet.image.files import read_image
 from imgnet.metrics import psnr_db
-from imgnet.pixels import read_image
 from imgnet.spec import Spec
 
 

@@ -7,7 +7,7 @@ import pytest
 from numpy.typing import NDArray
 
 from imgnet.errors import UsageError
-from imgnet.geometry import Crop
+from imgnet.image.geometry import Crop
 from imgnet.render import TILE, _to_pixels, render
 from imgnet.spec import Spec
 

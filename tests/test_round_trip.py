@@ -16,8 +16,8 @@ from PIL import Image, ImageOps
 import imgnet
 from imgnet import api
 from imgnet.cli.app import run
+from imgnet.image.files import read_photo
 from imgnet.metrics import psnr_db
-from imgnet.pixels import read_photo
 from imgnet.presets import Preset
 from support.picture_files import (
     GREY_ICC,

@@ -6,10 +6,10 @@ from PIL import Image
 
 from imgnet import zoom
 from imgnet.cells import Axis
+from imgnet.image.files import Pixels, read_image
+from imgnet.image.picture import Samples
 from imgnet.metrics import psnr_db
-from imgnet.pixels import Pixels, read_image
 from imgnet.priors.zoom_pairs import area_means
-from imgnet.profile import Samples
 from imgnet.zoom import zoomed
 from support.paths import SAMPLES
 

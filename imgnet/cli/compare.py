@@ -15,7 +15,7 @@ from imgnet.cli.terminal import say_lines
 from imgnet.errors import UsageError
 
 if TYPE_CHECKING:
-    from imgnet.profile import Samples
+    from imgnet.image.picture import Samples
 
 MAX_GAIN = 65535  # from here on every difference is white
 
@@ -57,7 +57,7 @@ def compare(
     _check_sizes(first, a, second, b)
     from imgnet.comparison import compare as measure
     from imgnet.comparison import side_by_side
-    from imgnet.profile import Metadata
+    from imgnet.image.picture import Metadata
 
     comparison = measure(a, b)
     if output is not None:
@@ -72,7 +72,7 @@ def _read(source: str) -> Samples:
     """Return the pixels of an image or .inr file."""
     from imgnet import api
     from imgnet.container import from_bytes, looks_encoded
-    from imgnet.pixels import read_photo
+    from imgnet.image.files import read_photo
 
     data = read_bytes(source)
     if looks_encoded(data):

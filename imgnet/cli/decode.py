@@ -35,7 +35,7 @@ def decode(
     Without -o the image goes beside the file, under the same name with the format's extension.
     """
     from imgnet import api
-    from imgnet.geometry import Crop
+    from imgnet.image.geometry import Crop
 
     check_verbosity(quiet=quiet, verbose=verbose)
     started = monotonic()

@@ -15,7 +15,7 @@ from imgnet.errors import FormatError, ImgnetError, InputError, UsageError
 
 if TYPE_CHECKING:
     from imgnet.container import Encoded
-    from imgnet.photo import Photo
+    from imgnet.image.load import Photo
 
 SOME_FAILED = 1
 
@@ -127,7 +127,7 @@ def load_either(source: str, *, quiet: bool = False) -> Encoded | Photo:
 
 
 def _read_photo(source: str, data: bytes, *, quiet: bool) -> Photo:
-    from imgnet.pixels import read_photo
+    from imgnet.image.files import read_photo
 
     pixels, profile = read_photo(NamedBytes(data, name_of(source)))
     if not quiet:

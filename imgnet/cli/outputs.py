@@ -14,7 +14,7 @@ from imgnet.cli.inputs import check_input
 from imgnet.errors import OutputError, UsageError
 
 if TYPE_CHECKING:
-    from imgnet.profile import Metadata, Samples
+    from imgnet.image.picture import Metadata, Samples
 
 DEFAULT_FORMAT = "png"
 
@@ -132,7 +132,7 @@ def choose_depth(
     asked: str | None, source: int, path: Path | None, image_format: str | None
 ) -> int:
     """Return the bits of a sample to write: as asked, else of the source where the format can."""
-    from imgnet.formats import find_format
+    from imgnet.image.formats import find_format
 
     most = find_format(_memory(path).name, _format(path, image_format)).depth
     return min(source, most) if asked is None else int(asked)
@@ -142,8 +142,8 @@ def _try_format(path: Path | None, image_format: str | None, depth: str | None) 
     """Write one pixel into memory, so that nobody waits for a picture that has no format."""
     import numpy as np
 
-    from imgnet.pixels import write_image
-    from imgnet.profile import DTYPES
+    from imgnet.image.files import write_image
+    from imgnet.image.picture import DTYPES
 
     pixel = np.zeros((1, 1, 3), DTYPES[int(depth or 8)])
     write_image(pixel, _memory(path), _format(path, image_format))
@@ -232,7 +232,7 @@ def write_picture(
         UsageError: The format is unknown.
         OutputError: Writing fails.
     """
-    from imgnet.pixels import write_image
+    from imgnet.image.files import write_image
 
     if path is not None:
         write_image(picture, path, image_format, metadata)

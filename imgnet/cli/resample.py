@@ -48,7 +48,7 @@ def resample(
     """
     from imgnet import api
     from imgnet.container import Encoded
-    from imgnet.geometry import resolve_size
+    from imgnet.image.geometry import resolve_size
 
     check_verbosity(quiet=quiet, verbose=verbose)
     started = monotonic()

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from imgnet.pixels import read_image
+from imgnet.image.files import read_image
 from imgnet.priors import COLOURS, FINEST_COLOUR, layers_of, networks_of
 from imgnet.spec import USUAL_GRID_LAYERS, Spec
 

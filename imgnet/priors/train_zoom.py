@@ -35,9 +35,9 @@ import torch
 from PIL import Image
 from torch import Tensor
 
+from imgnet.image.files import Pixels, read_image
 from imgnet.metrics import psnr_db
 from imgnet.optimizer import SOAP
-from imgnet.pixels import Pixels, read_image
 from imgnet.priors.runs import carry_on
 from imgnet.priors.zoom_model import DIM, DIM_HIDDEN, ZoomModel, enlarged, export
 from imgnet.priors.zoom_pairs import (

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from imgnet.cells import Array, Axis
-from imgnet.pixels import Pixels
+from imgnet.image.files import Pixels
 
 # Of the photograph, and how often they are taken.
 SIZES = {1.0: 0.25, 1.5: 0.15, 1.25: 0.2, 0.8: 0.15, 0.64: 0.15, 0.5: 0.1}

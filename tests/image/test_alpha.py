@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from imgnet.transparency import filled
+from imgnet.image.alpha import filled
 
 
 @pytest.mark.parametrize("size", [(1, 1), (8, 8), (13, 21)])

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from imgnet.errors import UsageError
-from imgnet.profile import Metadata, describes, profile_of
+from imgnet.image.picture import Metadata, describes, profile_of
 from support.picture_files import GREY_ICC, SRGB
 
 

@@ -8,8 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from imgnet.errors import UsageError
-from imgnet.pixels import read_mask
-from imgnet.profile import Samples
+from imgnet.image.files import read_mask
+from imgnet.image.picture import Samples
 
 Mask = str | Path | NDArray[np.bool_]
 

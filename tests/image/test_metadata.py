@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from imgnet.metadata import metadata_of, tiff_tags, upright_exif, upright_xmp
-from imgnet.profile import Metadata
+from imgnet.image.metadata import metadata_of, tiff_tags, upright_exif, upright_xmp
+from imgnet.image.picture import Metadata
 from support.picture_files import GREY_ICC, ORIENTATION, SRGB, XMP, as_image, smooth, stored
 
 MAKER_NOTE = b"a note that points into itself\0"

@@ -17,8 +17,8 @@ from numpy.typing import NDArray
 from PIL import Image, TiffImagePlugin
 from PIL.TiffImagePlugin import ImageFileDirectory_v2
 
-from imgnet.metadata import tiff_tags
-from imgnet.profile import Metadata, Samples
+from imgnet.image.metadata import tiff_tags
+from imgnet.image.picture import Metadata, Samples
 
 Deep = NDArray[np.uint16]
 

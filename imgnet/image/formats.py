@@ -12,10 +12,10 @@ import numpy as np
 from PIL import Image, TiffImagePlugin
 from PIL.PngImagePlugin import PngInfo
 
-from imgnet.deep import encode_png, encode_ppm, encode_tiff
 from imgnet.errors import OutputError, UsageError
-from imgnet.metadata import EXIF_PREFIX, tiff_tags
-from imgnet.profile import Metadata, Samples, describes
+from imgnet.image.metadata import EXIF_PREFIX, tiff_tags
+from imgnet.image.picture import Metadata, Samples, describes
+from imgnet.image.sixteen_bit import encode_png, encode_ppm, encode_tiff
 
 Options = dict[str, Any]
 

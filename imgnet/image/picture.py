@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from imgnet.errors import UsageError
-from imgnet.geometry import resolve_size
+from imgnet.image.geometry import resolve_size
 
 Samples = NDArray[np.unsignedinteger[Any]]  # of 8 or 16 bits
 DTYPES: dict[int, np.dtype[Any]] = {8: np.dtype(np.uint8), 16: np.dtype(np.uint16)}

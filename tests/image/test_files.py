@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from imgnet.errors import InputError, OutputError, UsageError
-from imgnet.pixels import read_image, read_mask, write_atomically, write_image
+from imgnet.image.files import read_image, read_mask, write_atomically, write_image
 
 ORIENTATION = 0x0112
 EXTENSIONS = ["png", "jpg", "jpeg", "webp", "avif", "tif", "tiff", "ppm", "bmp"]

@@ -13,7 +13,7 @@ from typing import Any
 from PIL import Image, TiffImagePlugin
 from PIL.ExifTags import IFD, Base
 
-from imgnet.profile import Metadata, describes
+from imgnet.image.picture import Metadata, describes
 
 EXIF_PREFIX = b"Exif\0\0"  # that JPEG puts before it
 

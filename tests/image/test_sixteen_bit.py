@@ -8,9 +8,9 @@ import pytest
 from numpy.typing import NDArray
 from PIL import Image
 
-from imgnet.deep import encode_png, encode_ppm, encode_tiff, read_deep
-from imgnet.metadata import upright_exif, upright_xmp
-from imgnet.profile import Metadata
+from imgnet.image.metadata import upright_exif, upright_xmp
+from imgnet.image.picture import Metadata
+from imgnet.image.sixteen_bit import encode_png, encode_ppm, encode_tiff, read_deep
 from support.picture_files import SRGB, XMP, chunk, deep_noise, png, stored, tiff
 
 ALL_CHANNELS = [1, 2, 3, 4]

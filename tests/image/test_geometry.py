@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from imgnet.errors import UsageError
-from imgnet.geometry import MAX_PIXELS, MAX_SIDE, Crop, Size, max_pixels, resolve_size
+from imgnet.image.geometry import MAX_PIXELS, MAX_SIDE, Crop, Size, max_pixels, resolve_size
 
 
 @pytest.mark.parametrize(

@@ -11,8 +11,8 @@ from PIL import Image
 
 from imgnet.container import MAX_METADATA_BYTES
 from imgnet.errors import InputError
-from imgnet.pixels import read_photo
-from imgnet.profile import Profile, Samples, profile_of
+from imgnet.image.files import read_photo
+from imgnet.image.picture import Profile, Samples, profile_of
 
 Photo = tuple[Samples, Profile]
 Picture = str | Path | BinaryIO | Image.Image | Samples | Photo

@@ -7,7 +7,7 @@ import pytest
 from PIL import Image
 
 from imgnet.errors import InputError, UsageError
-from imgnet.masks import counted_samples, seen_pixels
+from imgnet.image.masks import counted_samples, seen_pixels
 
 PIXELS = np.zeros((24, 32, 3), np.uint8)
 CHECKS = np.indices((24, 32)).sum(0) % 2 == 0

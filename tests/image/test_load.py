@@ -7,10 +7,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from imgnet import photo
 from imgnet.errors import InputError, UsageError
-from imgnet.photo import load_photo
-from imgnet.pixels import read_photo
+from imgnet.image import load
+from imgnet.image.files import read_photo
+from imgnet.image.load import load_photo
 from support.picture_files import SRGB, XMP, as_image, deep_noise, png, smooth, stored
 
 
@@ -25,7 +25,7 @@ def test_arrays_are_copied() -> None:
 
 
 def test_all_forms_of_a_file_are_the_same_picture(tmp_path: Path) -> None:
-    path = tmp_path / "photo.png"
+    path = tmp_path / "load.png"
     path.write_bytes(png(deep_noise(3)))
     forms = path, str(path), read_photo(path)
     for pixels, profile in map(load_photo, forms):
@@ -43,7 +43,7 @@ def test_pillow_images_have_the_depth_that_pillow_has() -> None:
     ("choice", "kept"), [("all", {"icc", "xmp"}), ("icc", {"icc"}), ("none", set())]
 )
 def test_metadata_is_kept_by_choice(choice: str, kept: set[str], tmp_path: Path) -> None:
-    path = tmp_path / "photo.webp"
+    path = tmp_path / "load.webp"
     path.write_bytes(stored(as_image(smooth(3)), "WEBP", icc_profile=SRGB, xmp=XMP))
     _, profile = load_photo(path, choice)
     assert set(profile.metadata.parts()) == kept
@@ -52,9 +52,9 @@ def test_metadata_is_kept_by_choice(choice: str, kept: set[str], tmp_path: Path)
 def test_metadata_too_large_for_a_file_is_an_error(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    path = tmp_path / "photo.webp"
+    path = tmp_path / "load.webp"
     path.write_bytes(stored(as_image(smooth(3)), "WEBP", xmp=XMP))
-    monkeypatch.setattr(photo, "MAX_METADATA_BYTES", 20)
+    monkeypatch.setattr(load, "MAX_METADATA_BYTES", 20)
     with pytest.raises(InputError, match=r"xmp .* more than 20; .*--metadata none"):
         load_photo(path)
     load_photo(path, "none")

@@ -1,0 +1,1 @@
+"""Picture files and (H, W, C) arrays."""
