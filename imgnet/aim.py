@@ -14,7 +14,7 @@ from imgnet.codestream import Quantized
 from imgnet.fitting import Arrays, Options, Result
 from imgnet.grid_trim import trim
 from imgnet.image.picture import Samples
-from imgnet.metrics import psnr_db
+from imgnet.metrics.psnr import psnr_db
 from imgnet.spec import Spec
 from imgnet.steering import AIM
 from imgnet.synthesis import draw

@@ -22,7 +22,7 @@ from imgnet.image.geometry import Crop, Size
 from imgnet.image.load import Picture, load_photo
 from imgnet.image.masks import Mask, counted_samples, seen_pixels
 from imgnet.image.picture import DTYPES, Original, Samples
-from imgnet.metrics import psnr_db
+from imgnet.metrics.psnr import psnr_db
 from imgnet.presets import preset
 from imgnet.progress import Progress
 from imgnet.rate import Request, Shape

@@ -210,7 +210,7 @@ def _unmeasured(
 
 def _measured(task: Task, encoded: Encoded, num_bytes: int, *, ended_early: bool) -> Result:
     """Collect what the fit measured and what the file weighs."""
-    from imgnet.metrics import bpp
+    from imgnet.metrics.psnr import bpp
 
     spec, report = encoded.spec, encoded.report
     assert report is not None  # every fit reports

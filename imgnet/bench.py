@@ -22,7 +22,7 @@ from imgnet.api import decode, encode, save
 from imgnet.costs import peak_megabytes
 from imgnet.errors import ImgnetError, UsageError
 from imgnet.image.files import Pixels, read_image, write_image
-from imgnet.metrics import bpp, psnr_db
+from imgnet.metrics.psnr import bpp, psnr_db
 from imgnet.signals import Interrupted
 
 Outcome = TypeVar("Outcome")

@@ -8,7 +8,7 @@ from math import prod
 from typing import Any
 
 from imgnet.container import Encoded
-from imgnet.metrics import bpp
+from imgnet.metrics.psnr import bpp
 from imgnet.spec import NUM_NEIGHBOURS, Spec
 
 

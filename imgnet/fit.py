@@ -23,7 +23,7 @@ from imgnet.codestream import pack
 from imgnet.device import fastest_dtype, mask_of, one_thread_workers, pick_device, picture_of
 from imgnet.fitting import Options, Result
 from imgnet.image.picture import Samples
-from imgnet.metrics import psnr_db
+from imgnet.metrics.psnr import psnr_db
 from imgnet.model import Network, build
 from imgnet.optimizer import SOAP
 from imgnet.progress import Progress

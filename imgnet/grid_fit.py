@@ -15,7 +15,7 @@ from imgnet.grid_correct import Correction
 from imgnet.grid_schedule import GridFit
 from imgnet.grid_state import GridState
 from imgnet.image.picture import Samples
-from imgnet.importance import importance
+from imgnet.metrics.ssim_weights import importance
 from imgnet.spec import Spec
 from imgnet.steering import ROUNDING_ERROR, steering_of
 

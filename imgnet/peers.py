@@ -13,7 +13,7 @@ from PIL import Image, features
 from imgnet.curves import RatePoint
 from imgnet.errors import UsageError
 from imgnet.image.files import read_image
-from imgnet.metrics import bpp, psnr_db
+from imgnet.metrics.psnr import bpp, psnr_db
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,7 @@ from imgnet.container import to_bytes
 from imgnet.encoding import Outcome, encode_coordinates, encode_grid
 from imgnet.fitting import Options
 from imgnet.image.picture import Original
-from imgnet.metrics import psnr_db
+from imgnet.metrics.psnr import psnr_db
 from imgnet.rate import Request
 from imgnet.render import render
 from imgnet.spec import Spec

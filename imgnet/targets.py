@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from imgnet.container import Encoded, to_bytes
 from imgnet.errors import TargetError
 from imgnet.image.picture import Samples
-from imgnet.metrics import bpp, psnr_db
+from imgnet.metrics.psnr import bpp, psnr_db
 from imgnet.rate import Request
 
 TOLERANCE_DB = 0.1  # within which a PSNR is reached

@@ -6,7 +6,7 @@ import pytest
 from imgnet import gridstream
 from imgnet.aim import EXACT_DB, SHORT_DB, TOLERANCE_DB, Aim, aim_of, distance
 from imgnet.fitting import Options, Result
-from imgnet.metrics import psnr_db
+from imgnet.metrics.psnr import psnr_db
 from imgnet.presets import Preset
 from imgnet.steering import AIM
 from imgnet.synthesis import draw

@@ -9,7 +9,7 @@ from imgnet.analysis import filled, laplacian_pyramids, set_linear_path, start_c
 from imgnet.codestream import Quantized, step_index
 from imgnet.grid_model import GridNetwork
 from imgnet.latents import LatentGrids
-from imgnet.metrics import psnr_db
+from imgnet.metrics.psnr import psnr_db
 from imgnet.quantize import quantize
 from imgnet.spec import Spec, latents_name
 from imgnet.synthesis import draw

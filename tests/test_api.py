@@ -19,7 +19,7 @@ from imgnet import fit as fit_module
 from imgnet.container import STREAM, to_bytes
 from imgnet.grid_render import checksum
 from imgnet.image.masks import counted_samples
-from imgnet.metrics import psnr_db
+from imgnet.metrics.psnr import psnr_db
 from imgnet.presets import Preset
 from imgnet.progress import Progress
 from imgnet.quantize import choose_steps

@@ -17,7 +17,7 @@ from imgnet import bench
 from imgnet.api import decode
 from imgnet.errors import ImgnetError, InputError, UsageError
 from imgnet.image.files import read_image, write_image
-from imgnet.metrics import bpp, psnr_db
+from imgnet.metrics.psnr import bpp, psnr_db
 from imgnet.signals import Interrupted, end_at_once, receiving
 
 

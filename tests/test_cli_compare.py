@@ -9,7 +9,7 @@ from PIL import Image
 
 import imgnet
 from imgnet.cli.app import run
-from imgnet.metrics import psnr_db
+from imgnet.metrics.psnr import psnr_db
 from support.shell import Shell
 
 Capture = pytest.CaptureFixture[str]

@@ -17,7 +17,7 @@ from imgnet.fitting import Options, Result
 from imgnet.grid_render import checksum
 from imgnet.header import MODES
 from imgnet.image.picture import Original, Profile
-from imgnet.metrics import psnr_db
+from imgnet.metrics.psnr import psnr_db
 from imgnet.presets import Preset, preset
 from imgnet.rate import Request, Shape
 from imgnet.synthesis import draw

@@ -16,7 +16,7 @@ from imgnet.errors import UsageError
 from imgnet.fit import Options, Result, fit
 from imgnet.fitting import Arrays
 from imgnet.image.masks import counted_samples
-from imgnet.metrics import psnr_db
+from imgnet.metrics.psnr import psnr_db
 from imgnet.presets import Preset
 from imgnet.progress import Progress
 from imgnet.render import render

@@ -20,7 +20,7 @@ from imgnet.container import from_bytes, to_bytes
 from imgnet.image.files import read_photo, write_image
 from imgnet.image.masks import counted_samples
 from imgnet.image.picture import Metadata, Profile, Samples
-from imgnet.metrics import psnr_db
+from imgnet.metrics.psnr import psnr_db
 from support.paths import GOLDEN
 
 FOLDER = GOLDEN

@@ -11,7 +11,7 @@ from imgnet.aim import aim_of
 from imgnet.fitting import Options, Result
 from imgnet.grid_correct import Correction
 from imgnet.grid_fit import fit_grid, ready
-from imgnet.metrics import psnr_db
+from imgnet.metrics.psnr import psnr_db
 from imgnet.presets import Preset
 from imgnet.spec import Spec
 from imgnet.synthesis import draw

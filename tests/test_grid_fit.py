@@ -19,7 +19,7 @@ from imgnet.grid_fit import fit_grid
 from imgnet.grid_schedule import FINE, GridFit
 from imgnet.image.files import read_image
 from imgnet.image.masks import counted_samples
-from imgnet.metrics import psnr_db
+from imgnet.metrics.psnr import psnr_db
 from imgnet.presets import Preset
 from imgnet.progress import Progress
 from imgnet.quantize import rounded

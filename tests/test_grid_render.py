@@ -13,7 +13,7 @@ from imgnet.fitting import Arrays
 from imgnet.grid_render import LANCZOS, NEURAL, ZOOMS, checksum, fitted, needed_level
 from imgnet.grid_state import GridState
 from imgnet.image.geometry import Crop, Size
-from imgnet.metrics import psnr_db
+from imgnet.metrics.psnr import psnr_db
 from imgnet.presets import Preset
 from imgnet.spec import Spec
 from imgnet.synthesis import draw

@@ -12,7 +12,7 @@ from PIL import Image, ImageDraw
 
 import imgnet
 from imgnet.container import to_bytes
-from imgnet.metrics import psnr_db
+from imgnet.metrics.psnr import psnr_db
 from support.paths import SAMPLES
 
 Pixels = NDArray[np.uint8]

@@ -14,7 +14,7 @@ from PIL import Image, features
 from imgnet import peers
 from imgnet.curves import by_codec
 from imgnet.errors import UsageError
-from imgnet.metrics import bpp, psnr_db
+from imgnet.metrics.psnr import bpp, psnr_db
 from support.paths import SAMPLES
 
 has_jxl = importlib.util.find_spec("pillow_jxl") is not None

@@ -10,7 +10,7 @@ import pytest
 
 from imgnet import published
 from imgnet.image.files import read_image
-from imgnet.metrics import psnr_db
+from imgnet.metrics.psnr import psnr_db
 from imgnet.spec import Spec
 
 

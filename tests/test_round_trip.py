@@ -17,7 +17,7 @@ import imgnet
 from imgnet import api
 from imgnet.cli.app import run
 from imgnet.image.files import read_photo
-from imgnet.metrics import psnr_db
+from imgnet.metrics.psnr import psnr_db
 from imgnet.presets import Preset
 from support.picture_files import (
     GREY_ICC,

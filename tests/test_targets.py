@@ -8,7 +8,7 @@ import pytest
 from imgnet.container import Encoded, to_bytes
 from imgnet.errors import TargetError
 from imgnet.fitting import Report
-from imgnet.metrics import psnr_db
+from imgnet.metrics.psnr import psnr_db
 from imgnet.rate import Request
 from imgnet.spec import Spec
 from imgnet.targets import checked, flat_psnr_db, psnr_fault, size_fault

@@ -8,7 +8,7 @@ from imgnet import zoom
 from imgnet.cells import Axis
 from imgnet.image.files import Pixels, read_image
 from imgnet.image.picture import Samples
-from imgnet.metrics import psnr_db
+from imgnet.metrics.psnr import psnr_db
 from imgnet.priors.zoom_pairs import area_means
 from imgnet.zoom import zoomed
 from support.paths import SAMPLES

@@ -55,9 +55,9 @@ def compare(
         check_distinct(second, path)
     a, b = _read(first), _read(second)
     _check_sizes(first, a, second, b)
-    from imgnet.comparison import compare as measure
-    from imgnet.comparison import side_by_side
     from imgnet.image.picture import Metadata
+    from imgnet.metrics.comparison import compare as measure
+    from imgnet.metrics.comparison import side_by_side
 
     comparison = measure(a, b)
     if output is not None:

@@ -22,7 +22,7 @@ from imgnet.api import encode, resample, save
 from imgnet.cells import Axis
 from imgnet.grid_render import LANCZOS, NEURAL
 from imgnet.image.files import Pixels, read_image
-from imgnet.metrics import psnr_db
+from imgnet.metrics.psnr import psnr_db
 from imgnet.priors.zoom_pairs import area_means
 from imgnet.zoom import zoomed
 

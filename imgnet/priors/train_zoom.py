@@ -36,7 +36,7 @@ from PIL import Image
 from torch import Tensor
 
 from imgnet.image.files import Pixels, read_image
-from imgnet.metrics import psnr_db
+from imgnet.metrics.psnr import psnr_db
 from imgnet.optimizer import SOAP
 from imgnet.priors.runs import carry_on
 from imgnet.priors.zoom_model import DIM, DIM_HIDDEN, ZoomModel, enlarged, export

@@ -6,7 +6,7 @@ import math
 import numpy as np
 import pytest
 
-from imgnet.comparison import alike, compare, side_by_side
+from imgnet.metrics.comparison import alike, compare, side_by_side
 
 
 def flat(*colour: int, height: int = 12, width: int = 20, dtype: type = np.uint8) -> np.ndarray:

@@ -5,7 +5,7 @@ import math
 import numpy as np
 import pytest
 
-from imgnet.metrics import bd_rate, bpp, psnr_db
+from imgnet.metrics.psnr import bd_rate, bpp, psnr_db
 
 # Curves of different lengths, ranges and shapes. The expected rates come from the same formula with
 # scipy.interpolate.PchipInterpolator (SciPy 1.17.1), whose integral is exact.

@@ -7,9 +7,9 @@ from PIL import Image
 import imgnet
 from imgnet.container import to_bytes
 from imgnet.image.picture import Samples
-from imgnet.importance import importance
-from imgnet.metrics import psnr_db
-from imgnet.similarity import ms_ssim
+from imgnet.metrics.psnr import psnr_db
+from imgnet.metrics.ssim import ms_ssim
+from imgnet.metrics.ssim_weights import importance
 from support.grid_cases import picture
 from support.paths import SAMPLES
 

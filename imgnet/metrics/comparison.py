@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 
 from imgnet.image.picture import Samples
-from imgnet.metrics import psnr_db
-from imgnet.similarity import LEAST_SIDE, WINDOW, ms_ssim, ssim
+from imgnet.metrics.psnr import psnr_db
+from imgnet.metrics.ssim import LEAST_SIDE, WINDOW, ms_ssim, ssim
 
 
 @dataclass(frozen=True)

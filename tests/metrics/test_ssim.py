@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from imgnet.similarity import LEAST_SIDE, WINDOW, halved, ms_ssim, ssim
+from imgnet.metrics.ssim import LEAST_SIDE, WINDOW, halved, ms_ssim, ssim
 
 Pixels = NDArray[np.uint8]
 

@@ -21,7 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from imgnet.image.picture import Samples
-from imgnet.similarity import K2, SCALES, WINDOW, Floats, blurred, halved
+from imgnet.metrics.ssim import K2, SCALES, WINDOW, Floats, blurred, halved
 
 POWER = 0.7
 

@@ -1,0 +1,1 @@
+"""Measures of how alike two pictures are."""
