@@ -6,11 +6,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from imgnet import gridstream
+from imgnet.codec.entropy.integers import cheapest_law, cost_bits
+from imgnet.codec.entropy.weights import EXCESS_BITS, has_excess, weight_bits
 from imgnet.codestream import Quantized, unpack
 from imgnet.container import STREAM, Encoded
-from imgnet.entropy import cheapest_law, cost_bits
 from imgnet.spec import Spec, network_shapes
-from imgnet.weight_laws import EXCESS_BITS, has_excess, weight_bits
 
 Bits = dict[str, float]
 

@@ -13,9 +13,9 @@ from math import frexp, prod, sqrt
 import numpy as np
 from numpy.typing import NDArray
 
-from imgnet.entropy import MAX_SYMBOLS_PER_BYTE, cheapest_law, decode, encode
+from imgnet.codec.entropy.distributions import NUM_LAWS
+from imgnet.codec.entropy.integers import MAX_SYMBOLS_PER_BYTE, cheapest_law, decode, encode
 from imgnet.errors import FormatError
-from imgnet.laws import NUM_LAWS
 from imgnet.spec import Spec
 
 NUM_STEPS = 256

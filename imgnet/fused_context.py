@@ -10,7 +10,7 @@ import numpy as np
 
 from imgnet import fused_latents, fused_rate
 from imgnet.blocks import Floats
-from imgnet.context import CAUSAL, MARGIN, PARENTS, place_of
+from imgnet.codec.entropy.context import CAUSAL, MARGIN, PARENTS, place_of
 from imgnet.fused_outcome import Arrays, Grids, Outcome
 from imgnet.grid_cuts import Band
 from imgnet.spec import Spec

@@ -24,7 +24,7 @@ from imgnet.blocks import (
     put,
     rectify,
 )
-from imgnet.context import CAUSAL, MARGIN, PARENTS
+from imgnet.codec.entropy.context import CAUSAL, MARGIN, PARENTS
 from imgnet.fused_laws import code_length
 
 Offsets = tuple[tuple[int, int], ...]

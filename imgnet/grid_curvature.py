@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional
 
-from imgnet.context import Neighbourhood, place_of
+from imgnet.codec.entropy.context import Neighbourhood, place_of
 from imgnet.grid_cuts import Band, Cuts, Evaluator, Tile, split
 from imgnet.grid_kernels import LEAST_SCALE_LOG2, MOST_SCALE_LOG2, code_length
 from imgnet.grid_model import ContextModel

@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 from torch.autograd import Function
 
-from imgnet.context import CAUSAL, MARGIN, PARENTS
+from imgnet.codec.entropy.context import CAUSAL, MARGIN, PARENTS
 
 Offsets = Sequence[tuple[int, int]]
 

@@ -11,7 +11,7 @@ from math import sqrt
 import torch
 from torch import Tensor, nn
 
-from imgnet.context import CAUSAL, PARENTS, place_of
+from imgnet.codec.entropy.context import CAUSAL, PARENTS, place_of
 from imgnet.grid_kernels import band_bits, band_lengths, rezero_layer, two_layers, windows
 from imgnet.model import Linear
 from imgnet.spec import Spec

@@ -8,12 +8,12 @@ from math import floor, log2, sqrt
 
 from torch import Tensor
 
+from imgnet.codec.entropy.weights import LARGEST_INTEGER, weight_bits
 from imgnet.grid_cuts import BAND_UNIT, Evaluator, Rows
 from imgnet.grid_weights import pace
 from imgnet.gridstream import MOST_FRACTION_BITS, step_of
 from imgnet.quantize import Steps, quantize, rounded
 from imgnet.spec import Spec
-from imgnet.weight_laws import LARGEST_INTEGER, weight_bits
 
 # Of the root mean square of a tensor, where searches begin: each ends in the nearest valley. From
 # 1/16 alone long fits lost several percent, and from 1/64 alone flat pictures lost as many bytes.

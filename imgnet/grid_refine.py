@@ -19,13 +19,13 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from imgnet.codec.entropy.weights import LARGEST_INTEGER, law_of, prices, weight_bits
 from imgnet.codestream import step_size
 from imgnet.grid_curvature import Matrix, of_context, of_drawing
 from imgnet.grid_quantize import most_fraction_bits
 from imgnet.grid_state import GridState
 from imgnet.gridstream import step_of
 from imgnet.quantize import Steps, quantize
-from imgnet.weight_laws import LARGEST_INTEGER, law_of, prices, weight_bits
 
 MOST_WEIGHTS = 4096  # of a network that is refined: its curvature has the square of it
 LEAST_CURVATURE = 0.01  # of the median in its tensor: a sample may not see what a weight does

@@ -15,7 +15,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from imgnet.context import MARGIN
+from imgnet.codec.entropy.context import MARGIN
 from imgnet.grid_cuts import COARSE, TILE, Band, Costs, Cuts, Floats, Rows, Tile, affected
 from imgnet.grid_model import REACH, GridNetwork
 from imgnet.grid_tasks import Input, Outcome, Task, add_gradient, run_task, unpadded

@@ -15,12 +15,12 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from imgnet.codec.entropy.weights import LARGEST_INTEGER
 from imgnet.codestream import step_size
 from imgnet.grid_model import GridNetwork
 from imgnet.optimizer import SOAP
 from imgnet.priors import usual_step
 from imgnet.quantize import Steps
-from imgnet.weight_laws import LARGEST_INTEGER
 
 try:
     from imgnet import fused_weights

@@ -17,8 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from imgnet import priors
-from imgnet.codestream import Quantized, step_index
-from imgnet.context import (
+from imgnet.codec.entropy.context import (
     LARGEST_LATENT,
     ContextModel,
     Laws,
@@ -26,13 +25,14 @@ from imgnet.context import (
     laws_of_level,
     wavefronts,
 )
+from imgnet.codec.entropy.distributions import LOCATIONS, NUM_SCALES, located, reach
+from imgnet.codec.entropy.escapes import read_strays, stray_symbols
+from imgnet.codec.entropy.fixed_point import from_real
+from imgnet.codec.entropy.rans import TOTAL_BITS, Decoder, encode
+from imgnet.codec.entropy.weights import EXCESS_BITS, WeightLaw, has_excess, law_of
+from imgnet.codestream import Quantized, step_index
 from imgnet.errors import FormatError
-from imgnet.fixedpoint import from_real
-from imgnet.laws import LOCATIONS, NUM_SCALES, located, reach
-from imgnet.rans import TOTAL_BITS, Decoder, encode
 from imgnet.spec import Spec, latents_name, network_shapes
-from imgnet.strays import read_strays, stray_symbols
-from imgnet.weight_laws import EXCESS_BITS, WeightLaw, has_excess, law_of
 
 CRC_BYTES = 4
 MOST_FRACTION_BITS = 15

@@ -17,8 +17,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from imgnet.codec.entropy.integers import cheapest_law, cost_bits
 from imgnet.codestream import NUM_STEPS, Quantized, step_index, step_size
-from imgnet.entropy import cheapest_law, cost_bits
 
 Parameters = Mapping[str, Tensor]
 Steps = dict[str, int]

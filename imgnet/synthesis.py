@@ -15,8 +15,8 @@ from math import prod
 import numpy as np
 from numpy.typing import NDArray
 
-from imgnet.context import LARGEST_LATENT
-from imgnet.fixedpoint import FRACTION_BITS, WEIGHT_BITS, clamp, from_real, multiply
+from imgnet.codec.entropy.context import LARGEST_LATENT
+from imgnet.codec.entropy.fixed_point import FRACTION_BITS, WEIGHT_BITS, clamp, from_real, multiply
 from imgnet.image.picture import DTYPES, Samples
 from imgnet.spec import UPSAMPLING_TAPS, Spec, edge_margin, latents_name
 from imgnet.threads import on_all_cores

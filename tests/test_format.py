@@ -14,12 +14,12 @@ import numpy as np
 import pytest
 
 import imgnet
-from imgnet import laws, weight_laws
+from imgnet.codec.entropy import distributions, weights
+from imgnet.codec.entropy.distributions import LOCATIONS, NUM_LAWS, NUM_SCALES
 from imgnet.container import Encoded, to_bytes
 from imgnet.errors import FormatError
 from imgnet.header import MODES
 from imgnet.image.picture import Metadata
-from imgnet.laws import LOCATIONS, NUM_LAWS, NUM_SCALES
 from imgnet.spec import Spec, latents_name
 from support import plain_decoder
 from support.grid_samples import (
@@ -203,20 +203,23 @@ def test_plain_files_without_numbers_are_refused(name: str, value: float) -> Non
 
 @pytest.mark.parametrize("law", range(0, NUM_LAWS, 5))
 def test_centred_tables_are_those_of_the_page(law: int) -> None:
-    assert plain_decoder.centred_table(law) == (laws.support(law), laws.centred(law))
+    assert plain_decoder.centred_table(law) == (
+        distributions.support(law),
+        distributions.centred(law),
+    )
 
 
-@pytest.mark.parametrize("scale", range(weight_laws.NUM_SCALES))
+@pytest.mark.parametrize("scale", range(weights.NUM_SCALES))
 @pytest.mark.parametrize("excess", range(8))
 def test_weight_tables_are_those_of_the_page(scale: int, excess: int) -> None:
-    law = weight_laws.WeightLaw(scale, excess)
+    law = weights.WeightLaw(scale, excess)
     assert plain_decoder.weight_table(scale, excess) == (law.support, law.table)
 
 
 @pytest.mark.parametrize("scale", range(NUM_SCALES))
 def test_located_tables_are_those_of_the_page(scale: int) -> None:
     for fraction in range(scale % 3, LOCATIONS, 10):
-        expected = laws.reach(scale), laws.located(scale, fraction)
+        expected = distributions.reach(scale), distributions.located(scale, fraction)
         assert plain_decoder.located_table(scale, fraction) == expected
 
 
@@ -269,7 +272,7 @@ def test_the_number_of_threads_makes_no_difference() -> None:
 
 
 def test_the_page_has_the_constants() -> None:
-    assert all(str(decay) in FORMAT for decay in laws._WIDEST_DECAYS)
+    assert all(str(decay) in FORMAT for decay in distributions._WIDEST_DECAYS)
 
 
 @pytest.mark.parametrize("family", ["grid", "gated", "mlp"])

@@ -7,7 +7,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from imgnet.context import CAUSAL, MARGIN, PARENTS
+from imgnet.codec.entropy.context import CAUSAL, MARGIN, PARENTS
 from imgnet.grid_kernels import band_bits, band_lengths
 
 fused = pytest.importorskip("imgnet.fused_rate")

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 import imgnet
 from imgnet import api, grid_schedule, gridstream
 from imgnet.analysis import first_step
+from imgnet.codec.entropy.weights import LARGEST_INTEGER
 from imgnet.codestream import step_size
 from imgnet.errors import UsageError
 from imgnet.fitting import Arrays, Options, Result
@@ -25,7 +26,6 @@ from imgnet.progress import Progress
 from imgnet.quantize import rounded
 from imgnet.spec import MAX_LEVELS, Spec
 from imgnet.synthesis import draw
-from imgnet.weight_laws import LARGEST_INTEGER
 from support.grid_cases import Pixels, picture
 from support.paths import SAMPLES
 

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from imgnet.context import CAUSAL, MARGIN, PARENTS
+from imgnet.codec.entropy.context import CAUSAL, MARGIN, PARENTS
 from imgnet.grid_kernels import (
     LEAST_PROBABILITY,
     LEAST_SCALE_LOG2,

@@ -6,12 +6,12 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from imgnet.codec.entropy.context import ContextModel, Laws, laws_of_level
+from imgnet.codec.entropy.distributions import LOCATIONS, LOWEST_SCALE_LOG2
+from imgnet.codec.entropy.fixed_point import from_real
 from imgnet.codestream import Quantized
-from imgnet.context import ContextModel, Laws, laws_of_level
-from imgnet.fixedpoint import from_real
 from imgnet.grid_model import BICUBIC, GridNetwork
 from imgnet.grid_model import ContextModel as TorchContextModel
-from imgnet.laws import LOCATIONS, LOWEST_SCALE_LOG2
 from imgnet.spec import Spec
 from imgnet.synthesis import upsample
 from support.grid_cases import SPECS, integers, network_of, real

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 import torch
 
+from imgnet.codec.entropy.weights import weight_bits
 from imgnet.detail import detail
 from imgnet.grid_quantize import choose_steps
 from imgnet.grid_refine import Coded, Refinement, Vector, descend
@@ -15,7 +16,6 @@ from imgnet.presets import Preset
 from imgnet.priors.choice import starting_from_prior
 from imgnet.quantize import Steps, quantize, rounded
 from imgnet.rate import Request
-from imgnet.weight_laws import weight_bits
 from support.grid_cases import picture
 
 pytestmark = pytest.mark.usefixtures("one_thread")

@@ -4,12 +4,12 @@ import pytest
 import torch
 from torch import Tensor
 
+from imgnet.codec.entropy.weights import LARGEST_INTEGER
 from imgnet.codestream import step_size
 from imgnet.grid_model import GridNetwork
 from imgnet.grid_weights import COLD_LR, WARM_LR, Weights
 from imgnet.gridstream import step_of
 from imgnet.spec import Spec
-from imgnet.weight_laws import LARGEST_INTEGER
 
 SPEC = Spec("grid", 16, 16, 0, 4, 1, num_levels=2, colour=1, dim_context=3)
 

@@ -9,10 +9,19 @@ import numpy as np
 import pytest
 
 from imgnet import gridstream
+from imgnet.codec.entropy.context import (
+    LARGEST_LATENT,
+    ContextModel,
+    Laws,
+    decode_level,
+    wavefronts,
+)
+from imgnet.codec.entropy.distributions import LOCATIONS, NUM_SCALES, located, reach
+from imgnet.codec.entropy.escapes import stray_symbols
+from imgnet.codec.entropy.fixed_point import from_real
+from imgnet.codec.entropy.weights import EXCESS_BITS, LARGEST_INTEGER, has_excess, weight_bits
 from imgnet.codestream import Quantized, step_size
-from imgnet.context import LARGEST_LATENT, ContextModel, Laws, decode_level, wavefronts
 from imgnet.errors import FormatError
-from imgnet.fixedpoint import from_real
 from imgnet.gridstream import (
     CRC_BYTES,
     MAX_LATENTS_PER_BYTE,
@@ -23,10 +32,7 @@ from imgnet.gridstream import (
     step_of,
     unpack,
 )
-from imgnet.laws import LOCATIONS, NUM_SCALES, located, reach
 from imgnet.spec import Spec, latents_name, network_shapes
-from imgnet.strays import stray_symbols
-from imgnet.weight_laws import EXCESS_BITS, LARGEST_INTEGER, has_excess, weight_bits
 from support.grid_samples import Tensors, extreme_tensors, grid_spec, random_tensors
 
 SPECS = [

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from imgnet import gridstream, priors
+from imgnet.codec.entropy.weights import LARGEST_INTEGER
 from imgnet.codestream import Quantized
 from imgnet.container import STREAM, Encoded
 from imgnet.grid_render import checksum
@@ -13,7 +14,6 @@ from imgnet.header import MODES
 from imgnet.priors import choice
 from imgnet.spec import Spec, network_shapes
 from imgnet.synthesis import draw
-from imgnet.weight_laws import LARGEST_INTEGER
 
 Tensors = dict[str, Quantized]
 

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from imgnet.context import CAUSAL, MARGIN, PARENTS
+from imgnet.codec.entropy.context import CAUSAL, MARGIN, PARENTS
 from imgnet.grid_model import REACH, GridNetwork
 from imgnet.latents import LatentGrids, padded
 from imgnet.spec import edge_margin

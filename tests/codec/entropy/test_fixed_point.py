@@ -5,8 +5,15 @@ from fractions import Fraction
 import numpy as np
 import pytest
 
-from imgnet import fixedpoint
-from imgnet.fixedpoint import FRACTION_BITS, LARGEST_WEIGHT, WEIGHT_BITS, clamp, from_real, multiply
+from imgnet.codec.entropy import fixed_point
+from imgnet.codec.entropy.fixed_point import (
+    FRACTION_BITS,
+    LARGEST_WEIGHT,
+    WEIGHT_BITS,
+    clamp,
+    from_real,
+    multiply,
+)
 
 EXACT = 1 << 53  # all whole numbers up to here are floats
 
@@ -59,7 +66,7 @@ def test_products_are_those_of_integers() -> None:
 def test_parts_make_no_difference(part: int, monkeypatch: pytest.MonkeyPatch) -> None:
     rng = np.random.default_rng(5)
     weights, x = rng.integers(-9999, 9999, (7, 3)) * 1.0, rng.integers(-999, 999, (3, 50)) * 1.0
-    monkeypatch.setattr(fixedpoint, "_PART", part)
+    monkeypatch.setattr(fixed_point, "_PART", part)
     assert np.array_equal(multiply(weights, x), product(weights, x))
 
 

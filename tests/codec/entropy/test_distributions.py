@@ -5,7 +5,15 @@ import hashlib
 import numpy as np
 import pytest
 
-from imgnet.laws import LOCATIONS, NUM_LAWS, NUM_SCALES, centred, located, reach, support
+from imgnet.codec.entropy.distributions import (
+    LOCATIONS,
+    NUM_LAWS,
+    NUM_SCALES,
+    centred,
+    located,
+    reach,
+    support,
+)
 
 SCALES = range(NUM_SCALES)
 

@@ -6,8 +6,8 @@ from math import inf
 import numpy as np
 import pytest
 
-from imgnet.laws import centred
-from imgnet.weight_laws import (
+from imgnet.codec.entropy.distributions import centred
+from imgnet.codec.entropy.weights import (
     LARGEST_INTEGER,
     MANY,
     NUM_SCALES,

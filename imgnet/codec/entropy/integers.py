@@ -12,8 +12,8 @@ from math import inf
 import numpy as np
 from numpy.typing import NDArray
 
-from imgnet import rans
-from imgnet.laws import LAWS_PER_OCTAVE, NUM_LAWS, centred, support
+from imgnet.codec.entropy import rans
+from imgnet.codec.entropy.distributions import LAWS_PER_OCTAVE, NUM_LAWS, centred, support
 
 # The likeliest symbol of all laws costs 0.053 bit, so no stream holds more symbols a byte than
 # this. Readers refuse larger claims before they allocate anything.

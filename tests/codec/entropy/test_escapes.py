@@ -2,9 +2,9 @@ from __future__ import annotations
 
 import pytest
 
+from imgnet.codec.entropy.escapes import read_strays, stray_symbols
+from imgnet.codec.entropy.rans import Decoder, encode
 from imgnet.errors import FormatError
-from imgnet.rans import Decoder, encode
-from imgnet.strays import read_strays, stray_symbols
 
 
 @pytest.mark.parametrize(

@@ -17,8 +17,8 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from imgnet.fixedpoint import FRACTION_BITS, WEIGHT_BITS, clamp, multiply
-from imgnet.laws import LOCATIONS, LOWEST_SCALE_LOG2, NUM_SCALES
+from imgnet.codec.entropy.distributions import LOCATIONS, LOWEST_SCALE_LOG2, NUM_SCALES
+from imgnet.codec.entropy.fixed_point import FRACTION_BITS, WEIGHT_BITS, clamp, multiply
 
 Array = NDArray[np.float64]
 Integers = NDArray[np.int64]

@@ -15,8 +15,8 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from imgnet.laws import centred, support
-from imgnet.rans import TOTAL_BITS
+from imgnet.codec.entropy.distributions import centred, support
+from imgnet.codec.entropy.rans import TOTAL_BITS
 
 NUM_SCALES = 16
 EXCESS_BITS = 3

@@ -5,8 +5,8 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
-from imgnet import context
-from imgnet.context import (
+from imgnet.codec.entropy import context
+from imgnet.codec.entropy.context import (
     CAUSAL,
     LARGEST_HIDDEN,
     LARGEST_LATENT,
@@ -18,8 +18,8 @@ from imgnet.context import (
     laws_of_level,
     wavefronts,
 )
-from imgnet.fixedpoint import LARGEST_WEIGHT
-from imgnet.laws import NUM_SCALES, reach
+from imgnet.codec.entropy.distributions import NUM_SCALES, reach
+from imgnet.codec.entropy.fixed_point import LARGEST_WEIGHT
 from imgnet.spec import MAX_GRID_DIM, MAX_LEVELS, NUM_NEIGHBOURS, RANGES
 
 EXACT = 1 << 53  # all whole numbers up to here are floats

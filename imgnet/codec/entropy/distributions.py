@@ -15,7 +15,7 @@ from functools import lru_cache
 from itertools import accumulate, pairwise
 from math import isqrt
 
-from imgnet.rans import TOTAL_BITS
+from imgnet.codec.entropy.rans import TOTAL_BITS
 
 NUM_LAWS = 96
 NUM_SCALES = 76

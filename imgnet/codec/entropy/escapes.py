@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from itertools import repeat
 
-from imgnet.rans import TOTAL_BITS, Decoder
+from imgnet.codec.entropy.rans import TOTAL_BITS, Decoder
 
 _RAW_OFFSET = 1 << 15
 _ANY = [0, (1 << TOTAL_BITS) - 1, 1 << TOTAL_BITS]  # none, which is nearly free, or some

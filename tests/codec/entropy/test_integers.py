@@ -7,10 +7,10 @@ from decimal import Decimal, localcontext
 import numpy as np
 import pytest
 
-from imgnet import entropy, laws
-from imgnet.entropy import cheapest_law, cost_bits, decode, encode
+from imgnet.codec.entropy import distributions, integers
+from imgnet.codec.entropy.distributions import NUM_LAWS, support
+from imgnet.codec.entropy.integers import cheapest_law, cost_bits, decode, encode
 from imgnet.errors import FormatError
-from imgnet.laws import NUM_LAWS, support
 
 LAWS = range(NUM_LAWS)
 SEED = 20
@@ -37,7 +37,7 @@ def draw(law: int, count: int) -> list[int]:
 def test_stored_constants_are_exact() -> None:
     with localcontext() as context:
         context.prec = 60
-        for i, constant in enumerate(laws._WIDEST_DECAYS):
+        for i, constant in enumerate(distributions._WIDEST_DECAYS):
             two_scales = Decimal(2) ** (9 + Decimal(i) / 8)
             assert constant == round((-1 / two_scales).exp() * 2**62)
 
@@ -64,7 +64,7 @@ def test_tables_never_change() -> None:
     # A file decodes only with the tables that it was written with: to change them is a new format.
     digest = hashlib.sha256()
     for law in LAWS:
-        digest.update(np.array(laws.centred(law), "<u4").tobytes())
+        digest.update(np.array(distributions.centred(law), "<u4").tobytes())
     assert digest.hexdigest() == "8a7986582756113b7487381d01ade3dcb794d110fdcc3b4384c9d5240b8b3544"
 
 
@@ -160,7 +160,7 @@ def test_a_changed_state_is_noticed() -> None:
 
 def test_no_stream_holds_more_symbols_than_readers_believe() -> None:
     count = 50_000
-    assert count < entropy.MAX_SYMBOLS_PER_BYTE * (len(encode([0] * count, [0] * count)) - 4)
+    assert count < integers.MAX_SYMBOLS_PER_BYTE * (len(encode([0] * count, [0] * count)) - 4)
 
 
 def test_decoding_a_photo_takes_no_time() -> None:

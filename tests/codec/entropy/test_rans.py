@@ -5,8 +5,8 @@ from itertools import pairwise, repeat
 import numpy as np
 import pytest
 
+from imgnet.codec.entropy.rans import TOTAL_BITS, Decoder, encode
 from imgnet.errors import FormatError
-from imgnet.rans import TOTAL_BITS, Decoder, encode
 
 TOTAL = 1 << TOTAL_BITS
 PLAIN = range(TOTAL + 1)

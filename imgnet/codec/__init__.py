@@ -1,0 +1,1 @@
+"""Bytes, parameters and pixels: all that a decoder needs, with NumPy alone."""

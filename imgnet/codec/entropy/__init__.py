@@ -1,0 +1,1 @@
+"""Entropy coding in exact integers."""
