@@ -14,9 +14,9 @@ from torch import Tensor
 from torch.nn import functional
 
 from imgnet.analysis_network import AnalysisNetwork, Planes, trained_analysis
+from imgnet.codec.priors.loader import COLOURS, FINEST_COLOUR, NUM_BANDS, colours_of, usual_step
 from imgnet.grid_model import BICUBIC, REACH, GridNetwork, doubled
 from imgnet.latents import LatentGrids, padded
-from imgnet.priors import COLOURS, FINEST_COLOUR, NUM_BANDS, colours_of, usual_step
 from imgnet.spec import Spec
 
 DEADZONE = 0.25  # that the first latents lose of their magnitude

@@ -13,7 +13,7 @@ from safetensors.torch import load_file
 from torch import Tensor, nn
 from torch.nn import functional
 
-from imgnet.priors import COLOURS, analysis_file
+from imgnet.codec.priors.loader import COLOURS, analysis_file
 
 FINE, DEEP = 48, 64  # channels at half the sides and below
 INPUT_SCALE = 0.25

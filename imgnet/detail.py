@@ -7,8 +7,8 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
+from imgnet.codec.priors.loader import usual_step
 from imgnet.image.picture import Samples
-from imgnet.priors import usual_step
 from imgnet.spec import Spec
 
 DEADZONE = 0.75  # steps from the mean of their neighbours, up to which samples are no detail

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from imgnet import gridstream
 from imgnet.aim import aim_of
+from imgnet.codec.priors.loader import NUM_BANDS, price_of_band
 from imgnet.codestream import pack
 from imgnet.container import STREAM, Encoded, Tensors, to_bytes
 from imgnet.detail import detail, with_needed_levels, without_finest
@@ -22,7 +23,6 @@ from imgnet.fitting import Arrays, Options, Result
 from imgnet.grid_render import checksum
 from imgnet.image.files import write_image
 from imgnet.image.picture import Original, Profile
-from imgnet.priors import NUM_BANDS, price_of_band
 from imgnet.priors.choice import starting_from_prior
 from imgnet.priors.trial import with_best_prior
 from imgnet.rate import Request, price_of_bit

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from imgnet.analysis import filled, first_step, set_network, start_cold, warm_start
+from imgnet.codec.priors.loader import origins
 from imgnet.codestream import Quantized, step_index
 from imgnet.device import mask_of, picture_of
 from imgnet.fitting import Arrays, Result
@@ -21,7 +22,6 @@ from imgnet.grid_weights import Weights, pace
 from imgnet.image.picture import Samples
 from imgnet.latents import LatentGrids
 from imgnet.presets import Preset
-from imgnet.priors import origins
 from imgnet.priors.choice import FEW_VISITS
 from imgnet.quantize import Steps, quantize, rounded
 from imgnet.spec import Spec

@@ -4,7 +4,7 @@ The stream begins with the CRC-32 of the decoded pixels and one byte a tensor of
 upper half k, where the tensor is in multiples of 2**-k, in its lower half the scale of its law.
 Then one entropy coded stream holds the network's integers, the latents that are out of reach of
 their law, if there are any, and then, level by level from the coarsest, all latents, wavefront by
-wavefront. `FORMAT.md` has the details.
+wavefront. `format.md` has the details.
 """
 
 from __future__ import annotations
@@ -16,7 +16,6 @@ from math import prod
 import numpy as np
 from numpy.typing import NDArray
 
-from imgnet import priors
 from imgnet.codec.entropy.context import (
     LARGEST_LATENT,
     ContextModel,
@@ -30,6 +29,7 @@ from imgnet.codec.entropy.escapes import read_strays, stray_symbols
 from imgnet.codec.entropy.fixed_point import from_real
 from imgnet.codec.entropy.rans import TOTAL_BITS, Decoder, encode
 from imgnet.codec.entropy.weights import EXCESS_BITS, WeightLaw, has_excess, law_of
+from imgnet.codec.priors import loader as priors
 from imgnet.codestream import Quantized, step_index
 from imgnet.errors import FormatError
 from imgnet.spec import Spec, latents_name, network_shapes

@@ -26,9 +26,9 @@ from __future__ import annotations
 import re
 from zlib import crc32
 
+from imgnet.codec.priors.loader import NUM_BANDS, check, layers_of
 from imgnet.errors import FormatError, UsageError
 from imgnet.image.geometry import MAX_SIDE, max_pixels
-from imgnet.priors import NUM_BANDS, check, layers_of
 from imgnet.spec import FAMILIES, RANGES, Spec, usual_grid_sizes
 from imgnet.tensorfile import DAMAGED, Json, integers
 

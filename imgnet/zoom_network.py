@@ -19,7 +19,7 @@ from safetensors.numpy import load
 from imgnet.cells import Array
 
 CURRENT = "z4-5f2982b5"
-FOLDER = Path(__file__).parent / "priors" / "zoom"
+FOLDER = Path(__file__).parent / "codec" / "priors" / "zoom"
 COLOURS = 3  # of the pictures that it reads
 FIRST_KERNEL, KERNEL = 5, 3  # sides of the first layer and of those behind it
 GREY = 0.5  # which the network takes for zero

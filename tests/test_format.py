@@ -1,4 +1,4 @@
-"""`imgnet/FORMAT.md` says enough: a decoder written from it gives the same latents and pixels."""
+"""`format.md` says enough: a decoder written from it gives the same latents and pixels."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ from support.grid_samples import (
 )
 from support.paths import TESTS
 
-FORMAT = (Path(imgnet.__file__).parent / "FORMAT.md").read_text()
+FORMAT = (Path(imgnet.__file__).parent / "codec" / "format.md").read_text()
 
 SPECS = {
     "odd": grid_spec(21, 13, num_levels=4),

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
+from imgnet.codec.priors.loader import names
 from imgnet.errors import FormatError
 from imgnet.header import MODES, checksum, claims_of, from_header, read_claims, to_header
-from imgnet.priors import names
 from imgnet.priors.choice import with_prior
 from imgnet.spec import Spec, usual_grid_sizes
 

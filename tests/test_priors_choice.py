@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from imgnet import priors
+from imgnet.codec.priors import loader as priors
 from imgnet.priors.choice import (
     DETAILED,
     FOR_DETAIL,

@@ -7,10 +7,10 @@ import numpy as np
 import pytest
 import torch
 
-from imgnet import priors
 from imgnet.analysis import WarmStart, band_position, first_step
+from imgnet.codec.priors import loader as priors
+from imgnet.codec.priors.loader import train
 from imgnet.image.files import write_image
-from imgnet.priors import train
 from imgnet.priors.choice import FOR_DETAIL, FOR_SMOOTH
 from support.grid_cases import picture
 

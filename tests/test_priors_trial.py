@@ -5,10 +5,10 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from imgnet.codec.priors.loader import band_of
 from imgnet.fitting import Options
 from imgnet.image.picture import Samples
 from imgnet.presets import Preset
-from imgnet.priors import band_of
 from imgnet.priors.choice import FOR_DETAIL, FOR_SMOOTH, with_prior
 from imgnet.priors.trial import LESS, MORE_BITS, SIDE, VISITS, with_best_prior
 from imgnet.spec import Spec, usual_grid_sizes

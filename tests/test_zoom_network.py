@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from imgnet.cells import TERMS
-from imgnet.priors import HASH_DIGITS
+from imgnet.codec.priors.loader import HASH_DIGITS
 from imgnet.priors.zoom_model import ZoomModel, export
 from imgnet.zoom_network import COLOURS, CURRENT, FOLDER, load_network
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
-from imgnet.priors import band_of, layers_of
+from imgnet.codec.priors.loader import band_of, layers_of
 from imgnet.spec import USUAL_GRID_LAYERS, Spec
 
 # The first writes textures into few levels, and a network gives its fits their first latents; the

@@ -17,8 +17,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from imgnet.analysis import band_position, first_step, set_linear_path
-from imgnet.grid_model import GridNetwork
-from imgnet.priors import (
+from imgnet.codec.priors.loader import (
     FRACTION_BITS,
     NUM_BANDS,
     name_of,
@@ -26,6 +25,7 @@ from imgnet.priors import (
     price_of_band,
     prior_file,
 )
+from imgnet.grid_model import GridNetwork
 from imgnet.spec import Spec
 
 DEGREE = 2  # of the polynomials

@@ -11,8 +11,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from imgnet.codec.priors.loader import COLOURS, FINEST_COLOUR, layers_of, networks_of
 from imgnet.image.files import read_image
-from imgnet.priors import COLOURS, FINEST_COLOUR, layers_of, networks_of
 from imgnet.spec import USUAL_GRID_LAYERS, Spec
 
 NUM_LEVELS = 7  # of networks that begin from nothing

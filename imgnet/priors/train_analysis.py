@@ -30,13 +30,13 @@ from torch import Tensor
 
 from imgnet.analysis import WarmStart, band_position, first_step, set_network, warm_start
 from imgnet.analysis_network import AnalysisNetwork
+from imgnet.codec.priors.loader import analysis_file, band_of, origins
 from imgnet.detail import detail, with_needed_levels
 from imgnet.device import one_thread_workers
 from imgnet.fused_step import FusedStep
 from imgnet.grid_model import GridNetwork
 from imgnet.grid_state import NOISE, TEMPERATURE
 from imgnet.latents import LatentGrids
-from imgnet.priors import analysis_file, band_of, origins
 from imgnet.priors.choice import with_prior
 from imgnet.priors.pictures import load_pictures, random_crop
 from imgnet.priors.runs import carry_on

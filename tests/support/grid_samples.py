@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import numpy as np
 
-from imgnet import gridstream, priors
+from imgnet import gridstream
 from imgnet.codec.entropy.weights import LARGEST_INTEGER
+from imgnet.codec.priors import loader as priors
+from imgnet.codec.priors.loader import choice
 from imgnet.codestream import Quantized
 from imgnet.container import STREAM, Encoded
 from imgnet.grid_render import checksum
 from imgnet.gridstream import step_of
 from imgnet.header import MODES
-from imgnet.priors import choice
 from imgnet.spec import Spec, network_shapes
 from imgnet.synthesis import draw
 

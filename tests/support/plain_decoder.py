@@ -1,4 +1,4 @@
-"""A second decoder of `grid`, written from `imgnet/FORMAT.md` in whole numbers of Python.
+"""A second decoder of `grid`, written from `imgnet/codec/format.md` in whole numbers of Python.
 
 It shares nothing with the package, has no arrays and does no arithmetic in floats; it is slow. The
 sections that comments name are those of that page.
@@ -32,7 +32,7 @@ DECAYS = [
     *(4605321362777405093, 4605849269033110099, 4606333414392382526, 4606777422374946751),
 ]
 MOST_LATENT = 4096
-PRIORS = ROOT / "imgnet" / "priors"
+PRIORS = ROOT / "imgnet" / "codec" / "priors"
 
 
 class DamagedError(Exception):

@@ -7,10 +7,10 @@ import numpy as np
 import pytest
 from safetensors.numpy import load_file
 
-from imgnet import priors
+from imgnet.codec.priors import loader as priors
+from imgnet.codec.priors.loader import choice
 from imgnet.container import from_bytes, to_bytes
 from imgnet.errors import FormatError
-from imgnet.priors import choice
 from imgnet.spec import USUAL_GRID_LAYERS, network_shapes
 from support.grid_samples import encoded, near_prior, prior_spec
 

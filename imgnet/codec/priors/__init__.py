@@ -1,0 +1,1 @@
+"""Trained networks that files name, and their loader."""
