@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from imgnet.api import open as open
     from imgnet.api import resample as resample
     from imgnet.api import save as save
-    from imgnet.container import Encoded as Encoded
+    from imgnet.codec.format.container import Encoded as Encoded
     from imgnet.errors import FormatError as FormatError
     from imgnet.errors import ImgnetError as ImgnetError
     from imgnet.errors import InputError as InputError
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 _HOMES = {
     "api": ("decode", "encode", "open", "resample", "save"),
-    "container": ("Encoded",),
+    "codec.format.container": ("Encoded",),
     "errors": (
         "FormatError",
         "ImgnetError",

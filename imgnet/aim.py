@@ -9,8 +9,8 @@ from math import log10
 import numpy as np
 from numpy.typing import NDArray
 
-from imgnet import gridstream
-from imgnet.codestream import Quantized
+from imgnet.codec.format import grid_stream
+from imgnet.codec.format.coordinate_stream import Quantized
 from imgnet.fitting import Arrays, Options, Result
 from imgnet.grid_trim import trim
 from imgnet.image.picture import Samples
@@ -47,14 +47,14 @@ class Aim:
     def excess_db(self, spec: Spec, tensors: Tensors) -> float:
         """Return by how much tensors are too good or, in dB of a byte, too large."""
         if self.budget_bytes is not None:
-            return 10 * log10(len(gridstream.pack(spec, tensors, 0)) / (AIM * self.budget_bytes))
+            return 10 * log10(len(grid_stream.pack(spec, tensors, 0)) / (AIM * self.budget_bytes))
         drawn = draw(spec, _stored(tensors), depth=8 * self.pixels.itemsize)
         return min(psnr_db(self.pixels, drawn, self.seen), EXACT_DB) - self.psnr_db
 
     def is_met(self, spec: Spec, tensors: Tensors) -> bool:
         """Whether tensors are not too large, nor a little too good."""
         if self.budget_bytes is not None:
-            return len(gridstream.pack(spec, tensors, 0)) <= self.budget_bytes
+            return len(grid_stream.pack(spec, tensors, 0)) <= self.budget_bytes
         return not TOLERANCE_DB < self.excess_db(spec, tensors) <= MOST_LOWERED_DB
 
     def is_just_met(self, spec: Spec, tensors: Tensors) -> bool:

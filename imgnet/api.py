@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from imgnet.container import Encoded, from_bytes, looks_encoded, to_bytes
+from imgnet.codec.format.container import Encoded, from_bytes, looks_encoded, to_bytes
 from imgnet.errors import FormatError, InputError, UsageError
 from imgnet.fitting import Options, Report, Result
 from imgnet.grid_render import NEURAL, ZOOMS, checksum, fitted, needed_level

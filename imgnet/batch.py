@@ -17,7 +17,7 @@ from imgnet.errors import ImgnetError, TargetError
 from imgnet.progress import Progress
 
 if TYPE_CHECKING:
-    from imgnet.container import Encoded
+    from imgnet.codec.format.container import Encoded
 
 STDIO = "-"
 
@@ -152,7 +152,7 @@ def _encode(
     should_stop: Callable[[], bool] | None,
 ) -> Outcome:
     from imgnet import api
-    from imgnet.container import to_bytes
+    from imgnet.codec.format.container import to_bytes
     from imgnet.image.files import read_photo, write_atomically
 
     photo, missed = read_photo(task.image), None

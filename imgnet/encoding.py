@@ -12,11 +12,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from imgnet import gridstream
 from imgnet.aim import aim_of
+from imgnet.codec.format import grid_stream
+from imgnet.codec.format.container import STREAM, Encoded, Tensors, to_bytes
+from imgnet.codec.format.coordinate_stream import pack
 from imgnet.codec.priors.loader import NUM_BANDS, price_of_band
-from imgnet.codestream import pack
-from imgnet.container import STREAM, Encoded, Tensors, to_bytes
 from imgnet.detail import detail, with_needed_levels, without_finest
 from imgnet.errors import OutputError, UsageError
 from imgnet.fitting import Arrays, Options, Result
@@ -101,7 +101,7 @@ def encode_grid(request: Request, spec: Spec, original: Original, options: Optio
         result = aim.trimmed(begun, result)
     assert result.quantized is not None
     drawn = draw(begun, result.parameters, depth=profile.depth)
-    stream = gridstream.pack(begun, result.quantized, checksum(eight_bits(drawn)))
+    stream = grid_stream.pack(begun, result.quantized, checksum(eight_bits(drawn)))
     return _coded(begun, profile, stream), replace(result, drawn=drawn)
 
 
@@ -116,7 +116,7 @@ def _options_of_grid(request: Request, spec: Spec, original: Original, options: 
         coarse, cheapest = without_finest(spec), price_of_band(NUM_BANDS - 1)
         longest = starting_from_prior(coarse, 0.0, cheapest, 0.0)
         budget = target - _overhead(longest, original.profile, target)
-        options = replace(options, budget_bytes=max(budget, gridstream.least_bytes(spec)))
+        options = replace(options, budget_bytes=max(budget, grid_stream.least_bytes(spec)))
     preset = options.preset.covering(num_pixels)
     target_psnr_db, tune = request.target_psnr, request.tune
     return replace(options, preset=preset, target_psnr_db=target_psnr_db, tune=tune)

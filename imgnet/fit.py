@@ -19,7 +19,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from imgnet.codestream import pack
+from imgnet.codec.format.coordinate_stream import pack
 from imgnet.device import fastest_dtype, mask_of, one_thread_workers, pick_device, picture_of
 from imgnet.fitting import Options, Result
 from imgnet.image.picture import Samples

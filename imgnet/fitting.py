@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from imgnet.codestream import Quantized
+from imgnet.codec.format.coordinate_stream import Quantized
 from imgnet.image.picture import Samples
 from imgnet.presets import Preset
 from imgnet.progress import Progress

@@ -9,9 +9,9 @@ from math import floor, log2, sqrt
 from torch import Tensor
 
 from imgnet.codec.entropy.weights import LARGEST_INTEGER, weight_bits
+from imgnet.codec.format.grid_stream import MOST_FRACTION_BITS, step_of
 from imgnet.grid_cuts import BAND_UNIT, Evaluator, Rows
 from imgnet.grid_weights import pace
-from imgnet.gridstream import MOST_FRACTION_BITS, step_of
 from imgnet.quantize import Steps, quantize, rounded
 from imgnet.spec import Spec
 

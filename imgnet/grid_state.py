@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from imgnet.analysis import filled, first_step, set_network, start_cold, warm_start
+from imgnet.codec.format.coordinate_stream import Quantized, step_index
 from imgnet.codec.priors.loader import origins
-from imgnet.codestream import Quantized, step_index
 from imgnet.device import mask_of, picture_of
 from imgnet.fitting import Arrays, Result
 from imgnet.grid_cuts import BAND_UNIT, COARSE, Evaluator, Rows

@@ -16,8 +16,8 @@ import torch
 from torch import Tensor
 
 from imgnet.codec.entropy.weights import LARGEST_INTEGER
+from imgnet.codec.format.coordinate_stream import step_size
 from imgnet.codec.priors.loader import usual_step
-from imgnet.codestream import step_size
 from imgnet.grid_model import GridNetwork
 from imgnet.optimizer import SOAP
 from imgnet.quantize import Steps

@@ -8,7 +8,7 @@ from typing import IO, Any, BinaryIO, cast
 from PIL import Image, ImageFile
 
 from imgnet import api
-from imgnet.container import from_bytes, read_header, to_bytes
+from imgnet.codec.format.container import from_bytes, read_header, to_bytes
 from imgnet.errors import FormatError, ImgnetError, UsageError
 from imgnet.registration import FORMAT
 

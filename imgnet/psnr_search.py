@@ -10,7 +10,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator
 
-from imgnet.container import to_bytes
+from imgnet.codec.format.container import to_bytes
 from imgnet.encoding import Outcome, encode_coordinates, encode_grid
 from imgnet.fitting import Options
 from imgnet.image.picture import Original

@@ -7,7 +7,7 @@ from math import isinf
 import numpy as np
 from numpy.typing import NDArray
 
-from imgnet.container import Encoded, to_bytes
+from imgnet.codec.format.container import Encoded, to_bytes
 from imgnet.errors import TargetError
 from imgnet.image.picture import Samples
 from imgnet.metrics.psnr import bpp, psnr_db

@@ -3,8 +3,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from imgnet import gridstream
 from imgnet.aim import EXACT_DB, SHORT_DB, TOLERANCE_DB, Aim, aim_of, distance
+from imgnet.codec.format import grid_stream
 from imgnet.fitting import Options, Result
 from imgnet.metrics.psnr import psnr_db
 from imgnet.presets import Preset
@@ -17,7 +17,7 @@ TENSORS = random_tensors(SPEC)
 STORED = {name: tensor.dequantize() for name, tensor in TENSORS.items()}
 RESULT = Result(STORED, TENSORS, steps=1, device="cpu")
 DRAWN = draw(SPEC, STORED)
-NUM_BYTES = len(gridstream.pack(SPEC, TENSORS, 0))
+NUM_BYTES = len(grid_stream.pack(SPEC, TENSORS, 0))
 NOISY = np.clip(DRAWN + np.random.default_rng(1).normal(0, 16, DRAWN.shape).round(), 0, 255).astype(
     np.uint8
 )
@@ -64,13 +64,13 @@ def test_what_is_too_good_becomes_as_good_as_was_asked_for_and_smaller() -> None
     trimmed = aim.trimmed(SPEC, RESULT)
     assert trimmed.quantized is not None
     assert -0.1 <= aim.excess_db(SPEC, trimmed.quantized) <= TOLERANCE_DB
-    assert len(gridstream.pack(SPEC, trimmed.quantized, 0)) < NUM_BYTES
+    assert len(grid_stream.pack(SPEC, trimmed.quantized, 0)) < NUM_BYTES
 
 
 def test_what_is_too_large_is_trimmed_to_its_size() -> None:
     trimmed = Aim(DRAWN, None, NUM_BYTES - 20).trimmed(SPEC, RESULT)
     assert trimmed.quantized is not None
-    assert len(gridstream.pack(SPEC, trimmed.quantized, 0)) <= NUM_BYTES - 20
+    assert len(grid_stream.pack(SPEC, trimmed.quantized, 0)) <= NUM_BYTES - 20
     for name, tensor in trimmed.quantized.items():
         np.testing.assert_array_equal(trimmed.parameters[name], tensor.dequantize())
 

@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 import torch
 
-from imgnet import gridstream
 from imgnet.analysis import filled, laplacian_pyramids, set_linear_path, start_cold
-from imgnet.codestream import Quantized, step_index
+from imgnet.codec.format import grid_stream
+from imgnet.codec.format.coordinate_stream import Quantized, step_index
 from imgnet.grid_model import GridNetwork
 from imgnet.latents import LatentGrids
 from imgnet.metrics.psnr import psnr_db
@@ -30,7 +30,7 @@ def first_picture(pixels: np.ndarray, spec: Spec, step: float) -> np.ndarray:
     planes = torch.from_numpy(pixels).permute(2, 0, 1).float() / 255
     start_cold(planes, step, network, latents)
     parameters = dict(network.named_parameters())
-    fine = dict.fromkeys(parameters, gridstream.step_of(15))
+    fine = dict.fromkeys(parameters, grid_stream.step_of(15))
     stored = quantize(parameters, fine)
     for i, grid in enumerate(latents.grids):
         values = latents.grid(latents.values, i).round().int().numpy()

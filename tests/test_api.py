@@ -14,9 +14,10 @@ from numpy.typing import NDArray
 from PIL import Image
 
 import imgnet
-from imgnet import api, gridstream
+from imgnet import api
 from imgnet import fit as fit_module
-from imgnet.container import STREAM, to_bytes
+from imgnet.codec.format import grid_stream
+from imgnet.codec.format.container import STREAM, to_bytes
 from imgnet.grid_render import checksum
 from imgnet.image.masks import counted_samples
 from imgnet.metrics.psnr import psnr_db
@@ -380,13 +381,13 @@ def test_other_pixels_than_the_encoders_are_an_error(
 def test_latents_finer_than_needed_are_never_decoded(
     options: dict[str, Any], finest: int, grid: imgnet.Encoded, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    asked, unpack = [], gridstream.unpack
+    asked, unpack = [], grid_stream.unpack
 
     def watched(spec: Any, data: bytes, level: int = 0) -> Any:
         asked.append(level)
         return unpack(spec, data, level)
 
-    monkeypatch.setattr(gridstream, "unpack", watched)
+    monkeypatch.setattr(grid_stream, "unpack", watched)
     imgnet.decode(grid, **options)
     assert asked == [finest]
     assert grid.spec.num_levels > 1

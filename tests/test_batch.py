@@ -11,7 +11,7 @@ import pytest
 
 from imgnet import api
 from imgnet.batch import NamedBytes, Outcome, Task, encode_one, failed, skipped
-from imgnet.container import from_bytes
+from imgnet.codec.format.container import from_bytes
 from imgnet.errors import InputError
 
 OPTIONS: dict[str, Any] = {"model": "grid", "effort": 1, "time_limit": 0.2}

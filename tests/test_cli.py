@@ -20,7 +20,7 @@ from safetensors.numpy import save_file
 
 from imgnet import __version__
 from imgnet.cli.app import run
-from imgnet.container import from_bytes
+from imgnet.codec.format.container import from_bytes
 from support.shell import FAST, Shell
 
 Capture = pytest.CaptureFixture[str]

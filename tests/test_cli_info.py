@@ -9,7 +9,7 @@ import pytest
 
 import imgnet
 from imgnet.cli.app import run
-from imgnet.describe import count_layers, to_dot
+from imgnet.codec.format.description import count_layers, to_dot
 
 Capture = pytest.CaptureFixture[str]
 

@@ -8,7 +8,7 @@ import pytest
 
 import imgnet
 from imgnet.cli.app import run
-from imgnet.container import STREAM, Encoded
+from imgnet.codec.format.container import STREAM, Encoded
 from imgnet.spec import Spec
 
 Capture = pytest.CaptureFixture[str]

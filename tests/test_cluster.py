@@ -20,7 +20,7 @@ from PIL import Image
 
 from imgnet import cluster
 from imgnet.batch import Task
-from imgnet.container import from_bytes
+from imgnet.codec.format.container import from_bytes
 from imgnet.errors import UsageError
 from support.shell import Shell
 

@@ -10,12 +10,12 @@ import pytest
 import torch
 from PIL import Image
 
-from imgnet.container import Encoded, from_bytes, to_bytes
+from imgnet.codec.format.container import Encoded, from_bytes, to_bytes
+from imgnet.codec.format.header import MODES
 from imgnet.encoding import encode_coordinates, encode_grid
 from imgnet.errors import UsageError
 from imgnet.fitting import Options, Result
 from imgnet.grid_render import checksum
-from imgnet.header import MODES
 from imgnet.image.picture import Original, Profile
 from imgnet.metrics.psnr import psnr_db
 from imgnet.presets import Preset, preset

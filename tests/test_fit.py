@@ -11,7 +11,7 @@ import torch
 from numpy.typing import NDArray
 
 from imgnet import fit as fit_module
-from imgnet.codestream import pack
+from imgnet.codec.format.coordinate_stream import pack
 from imgnet.errors import UsageError
 from imgnet.fit import Options, Result, fit
 from imgnet.fitting import Arrays

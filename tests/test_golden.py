@@ -16,7 +16,7 @@ import pytest
 from numpy.typing import NDArray
 
 import imgnet
-from imgnet.container import from_bytes, to_bytes
+from imgnet.codec.format.container import from_bytes, to_bytes
 from imgnet.image.files import read_photo, write_image
 from imgnet.image.masks import counted_samples
 from imgnet.image.picture import Metadata, Profile, Samples

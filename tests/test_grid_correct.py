@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from imgnet import gridstream
 from imgnet.aim import aim_of
+from imgnet.codec.format import grid_stream
 from imgnet.fitting import Options, Result
 from imgnet.grid_correct import Correction
 from imgnet.grid_fit import fit_grid, ready
@@ -28,7 +28,7 @@ TINY = replace(QUICK, preset=replace(QUICK.preset, steps=8))
 
 def num_bytes(result: Result, spec: Spec = SPEC) -> int:
     assert result.quantized is not None
-    return len(gridstream.pack(spec, result.quantized, 0))
+    return len(grid_stream.pack(spec, result.quantized, 0))
 
 
 @pytest.mark.parametrize("target", [{"target_psnr_db": 60.0}, {"budget_bytes": 9000}])

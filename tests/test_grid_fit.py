@@ -10,10 +10,11 @@ import torch
 from numpy.typing import NDArray
 
 import imgnet
-from imgnet import api, grid_schedule, gridstream
+from imgnet import api, grid_schedule
 from imgnet.analysis import first_step
 from imgnet.codec.entropy.weights import LARGEST_INTEGER
-from imgnet.codestream import step_size
+from imgnet.codec.format import grid_stream
+from imgnet.codec.format.coordinate_stream import step_size
 from imgnet.errors import UsageError
 from imgnet.fitting import Arrays, Options, Result
 from imgnet.grid_fit import fit_grid
@@ -60,7 +61,7 @@ def fitted() -> Result:
 
 def stored(spec: Spec, result: Result) -> bytes:
     assert result.quantized is not None
-    return gridstream.pack(spec, result.quantized, 0)
+    return grid_stream.pack(spec, result.quantized, 0)
 
 
 def flat_psnr_db(pixels: Pixels) -> float:
@@ -83,7 +84,7 @@ def test_a_short_fit_learns(fitted: Result) -> None:
 
 
 def test_what_is_stored_is_what_was_fitted(fitted: Result) -> None:
-    again = gridstream.unpack(SPEC, stored(SPEC, fitted))
+    again = grid_stream.unpack(SPEC, stored(SPEC, fitted))
     assert again.keys() == fitted.parameters.keys()
     for name, tensor in again.items():
         np.testing.assert_array_equal(tensor.dequantize(), fitted.parameters[name])
@@ -164,7 +165,7 @@ def test_pictures_of_any_shape(width: int, height: int, channels: int) -> None:
     spec, pixels = small_spec(width, height, channels), picture(width, height, channels)
     result = fit_grid(spec, pixels, replace(TINY, preset=replace(SHORT, steps=3)), LMBDA)
     drawn = draw(spec, {n: t.dequantize() for n, t in
-                        gridstream.unpack(spec, stored(spec, result)).items()})  # fmt: skip
+                        grid_stream.unpack(spec, stored(spec, result)).items()})  # fmt: skip
     assert drawn.shape == pixels.shape
     assert np.abs(drawn.astype(int) - pixels).mean() < 25
 
@@ -273,12 +274,12 @@ def test_weights_stay_where_a_file_can_hold_them(monkeypatch: pytest.MonkeyPatch
     """Also where training goes on until they outgrow the steps that were chosen for them."""
 
     def much_too_fine(_spec: object, parameters: dict[str, Any], *_rest: object) -> dict[str, int]:
-        return dict.fromkeys(parameters, gridstream.step_of(12))
+        return dict.fromkeys(parameters, grid_stream.step_of(12))
 
     monkeypatch.setattr(grid_schedule, "choose_steps", much_too_fine)
     result = fit_grid(SMALL, PIXELS, TINY, LMBDA)
     assert stored(SMALL, result)
-    largest = LARGEST_INTEGER * step_size(gridstream.step_of(12))
+    largest = LARGEST_INTEGER * step_size(grid_stream.step_of(12))
     assert np.abs(result.parameters["hidden.weight"]).max() == pytest.approx(largest)
 
 

@@ -9,7 +9,7 @@ from torch.nn import functional
 from imgnet.codec.entropy.context import ContextModel, Laws, laws_of_level
 from imgnet.codec.entropy.distributions import LOCATIONS, LOWEST_SCALE_LOG2
 from imgnet.codec.entropy.fixed_point import from_real
-from imgnet.codestream import Quantized
+from imgnet.codec.format.coordinate_stream import Quantized
 from imgnet.grid_model import BICUBIC, GridNetwork
 from imgnet.grid_model import ContextModel as TorchContextModel
 from imgnet.spec import Spec

@@ -9,9 +9,10 @@ import numpy as np
 import pytest
 import torch
 
-from imgnet import grid_quantize, gridstream
+from imgnet import grid_quantize
 from imgnet.analysis import start_cold
-from imgnet.codestream import step_size
+from imgnet.codec.format import grid_stream
+from imgnet.codec.format.coordinate_stream import step_size
 from imgnet.grid_cuts import BAND_UNIT
 from imgnet.grid_quantize import (
     FIRST_STEPS,
@@ -67,7 +68,7 @@ def test_steps_are_powers_of_two_that_a_file_can_hold(evaluator: GridStep) -> No
     tensors = quantize(parameters, steps) | {
         n: t for n, t in integers(SPEC).items() if n.startswith("latents.")
     }
-    again = gridstream.unpack(SPEC, gridstream.pack(SPEC, tensors, 0))
+    again = grid_stream.unpack(SPEC, grid_stream.pack(SPEC, tensors, 0))
     for name, tensor in tensors.items():
         assert np.array_equal(again[name].dequantize(), tensor.dequantize())
 

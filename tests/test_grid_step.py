@@ -9,7 +9,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from imgnet import gridstream
+from imgnet.codec.format import grid_stream
 from imgnet.grid_cuts import Rows
 from imgnet.grid_step import GridStep
 from imgnet.latents import LatentGrids
@@ -156,15 +156,15 @@ def test_a_step_draws_what_a_file_draws_and_counts_the_bits_of_its_stream(
     error, bits = step.measure([(0, 70)])
     assert error < 0.5 / 255**2  # rounding to levels alone is 1 / 12
     zeros = {n: t if "latents" not in n else zero_like(t) for n, t in tensors.items()}
-    network_bytes = len(gridstream.pack(spec, zeros, 0))
+    network_bytes = len(grid_stream.pack(spec, zeros, 0))
     latents.relaxed.zero_()
     bits -= step.measure([(0, 70)])[1]
-    wanted = 8 * (len(gridstream.pack(spec, tensors, 0)) - network_bytes)
+    wanted = 8 * (len(grid_stream.pack(spec, tensors, 0)) - network_bytes)
     assert bits * 90 * 70 == pytest.approx(wanted, rel=0.02)
 
 
-def zero_like(tensor: gridstream.Quantized) -> gridstream.Quantized:
-    return gridstream.Quantized(np.zeros_like(tensor.values), tensor.step)
+def zero_like(tensor: grid_stream.Quantized) -> grid_stream.Quantized:
+    return grid_stream.Quantized(np.zeros_like(tensor.values), tensor.step)
 
 
 def test_unseen_pixels_neither_count_nor_pull(workers: ThreadPoolExecutor) -> None:

@@ -6,7 +6,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from imgnet import gridstream
+from imgnet.codec.format import grid_stream
 from imgnet.grid_trim import trim
 from support.grid_samples import Tensors, grid_spec, random_tensors
 
@@ -15,7 +15,7 @@ TENSORS = random_tensors(SPEC)
 
 
 def num_bytes(tensors: Tensors) -> int:
-    return len(gridstream.pack(SPEC, tensors, 0))
+    return len(grid_stream.pack(SPEC, tensors, 0))
 
 
 def within(most: int) -> Callable[[Tensors], bool]:
@@ -45,10 +45,10 @@ def test_latents_move_towards_zero_and_the_network_stays() -> None:
 def test_the_moves_that_save_most_for_their_error_are_made() -> None:
     trimmed = trim(SPEC, TENSORS, within(int(0.97 * WHOLE)))
     made, left = [], []
-    for name, laws in gridstream.grid_laws(SPEC, TENSORS).items():
+    for name, laws in grid_stream.grid_laws(SPEC, TENSORS).items():
         before, after = (tensors[name].values.ravel() for tensors in (TENSORS, trimmed))
-        bits = gridstream.latent_bits(before, laws)
-        saved = bits - gridstream.latent_bits(before - np.sign(before), laws)
+        bits = grid_stream.latent_bits(before, laws)
+        saved = bits - grid_stream.latent_bits(before - np.sign(before), laws)
         scores = saved / 2 ** int(name.rpartition(".")[2])
         made += scores[before != after].tolist()
         left += scores[before == after].tolist()

@@ -5,10 +5,10 @@ import torch
 from torch import Tensor
 
 from imgnet.codec.entropy.weights import LARGEST_INTEGER
-from imgnet.codestream import step_size
+from imgnet.codec.format.coordinate_stream import step_size
+from imgnet.codec.format.grid_stream import step_of
 from imgnet.grid_model import GridNetwork
 from imgnet.grid_weights import COLD_LR, WARM_LR, Weights
-from imgnet.gridstream import step_of
 from imgnet.spec import Spec
 
 SPEC = Spec("grid", 16, 16, 0, 4, 1, num_levels=2, colour=1, dim_context=3)

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from PIL import Image, ImageDraw
 
 import imgnet
-from imgnet.container import to_bytes
+from imgnet.codec.format.container import to_bytes
 from imgnet.metrics.psnr import psnr_db
 from support.paths import SAMPLES
 

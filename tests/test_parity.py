@@ -7,8 +7,8 @@ import pytest
 import torch
 from numpy.typing import NDArray
 
-from imgnet.codestream import pack
-from imgnet.container import STREAM, Encoded, from_bytes, to_bytes
+from imgnet.codec.format.container import STREAM, Encoded, from_bytes, to_bytes
+from imgnet.codec.format.coordinate_stream import pack
 from imgnet.grid_model import REACH
 from imgnet.latents import padded
 from imgnet.model import Network, build

@@ -16,7 +16,7 @@ from PIL.ExifTags import Base
 from safetensors.numpy import save as save_tensors
 
 import imgnet
-from imgnet.container import Encoded, from_bytes, to_bytes
+from imgnet.codec.format.container import Encoded, from_bytes, to_bytes
 from imgnet.image.files import read_image
 from imgnet.spec import Spec
 from support.paths import GOLDEN

@@ -10,7 +10,7 @@ import pytest
 
 import imgnet
 from imgnet import psnr_search
-from imgnet.container import Encoded
+from imgnet.codec.format.container import Encoded
 from imgnet.fitting import Options, Result
 from imgnet.image.picture import Original, Profile
 from imgnet.presets import Preset

@@ -5,7 +5,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from imgnet.codestream import pack, step_size
+from imgnet.codec.format.coordinate_stream import pack, step_size
 from imgnet.quantize import (
     choose_steps,
     curvatures,

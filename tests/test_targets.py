@@ -5,7 +5,7 @@ from math import inf
 import numpy as np
 import pytest
 
-from imgnet.container import Encoded, to_bytes
+from imgnet.codec.format.container import Encoded, to_bytes
 from imgnet.errors import TargetError
 from imgnet.fitting import Report
 from imgnet.metrics.psnr import psnr_db

@@ -71,7 +71,7 @@ def compare(
 def _read(source: str) -> Samples:
     """Return the pixels of an image or .inr file."""
     from imgnet import api
-    from imgnet.container import from_bytes, looks_encoded
+    from imgnet.codec.format.container import from_bytes, looks_encoded
     from imgnet.image.files import read_photo
 
     data = read_bytes(source)

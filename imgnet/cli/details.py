@@ -9,7 +9,7 @@ from imgnet.errors import UsageError
 
 if TYPE_CHECKING:
     from imgnet.batch import Outcome, Result
-    from imgnet.container import Encoded
+    from imgnet.codec.format.container import Encoded
 
 
 def check_verbosity(*, quiet: bool, verbose: bool) -> None:
@@ -28,7 +28,7 @@ def detail_lines(outcome: Outcome) -> list[str]:
     Raises:
         InputError: The file cannot be read again.
     """
-    from imgnet.container import from_bytes
+    from imgnet.codec.format.container import from_bytes
 
     result = outcome.result
     data = read_bytes(str(result.output)) if outcome.data is None else outcome.data
@@ -64,7 +64,7 @@ def byte_lines(encoded: Encoded, num_bytes: int) -> list[str]:
     Raises:
         FormatError: The coded stream is damaged.
     """
-    from imgnet.breakdown import bytes_by_part
+    from imgnet.codec.format.byte_counts import bytes_by_part
 
     parts = bytes_by_part(encoded, num_bytes)
     latents = {name.split()[1]: count for name, count in parts.items() if " " in name}

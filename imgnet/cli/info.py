@@ -16,7 +16,7 @@ from imgnet.cli.outputs import print_result
 from imgnet.cli.terminal import printable
 
 if TYPE_CHECKING:
-    from imgnet.container import Encoded
+    from imgnet.codec.format.container import Encoded
 
 
 def info(
@@ -36,7 +36,7 @@ def info(
 
 
 def _print_file(source: str, show: Callable[[str, Encoded, int, bool], str], verbose: bool) -> None:
-    from imgnet.container import from_bytes
+    from imgnet.codec.format.container import from_bytes
 
     data = read_bytes(source)
     with naming(source):
@@ -44,21 +44,21 @@ def _print_file(source: str, show: Callable[[str, Encoded, int, bool], str], ver
 
 
 def _text(source: str, encoded: Encoded, num_bytes: int, verbose: bool) -> str:
-    from imgnet.describe import describe
+    from imgnet.codec.format.description import describe
 
     lines = [printable(name_of(source)), describe(encoded, num_bytes).as_text()]
     return "\n".join(lines + (byte_lines(encoded, num_bytes) if verbose else []))
 
 
 def _json(source: str, encoded: Encoded, num_bytes: int, verbose: bool) -> str:
-    from imgnet.breakdown import bytes_by_part
-    from imgnet.describe import describe
+    from imgnet.codec.format.byte_counts import bytes_by_part
+    from imgnet.codec.format.description import describe
 
     record = {"input": source} | describe(encoded, num_bytes).as_json()
     return json.dumps(record | ({"parts": bytes_by_part(encoded, num_bytes)} if verbose else {}))
 
 
 def _dot(_source: str, encoded: Encoded, _num_bytes: int, _verbose: bool) -> str:
-    from imgnet.describe import to_dot
+    from imgnet.codec.format.description import to_dot
 
     return to_dot(encoded.spec)

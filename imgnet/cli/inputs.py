@@ -14,7 +14,7 @@ from imgnet.cli.terminal import complain
 from imgnet.errors import FormatError, ImgnetError, InputError, UsageError
 
 if TYPE_CHECKING:
-    from imgnet.container import Encoded
+    from imgnet.codec.format.container import Encoded
     from imgnet.image.load import Photo
 
 SOME_FAILED = 1
@@ -85,7 +85,7 @@ def load_encoded(source: str) -> Encoded:
         InputError: Reading fails.
         FormatError: It is no .inr file.
     """
-    from imgnet.container import from_bytes
+    from imgnet.codec.format.container import from_bytes
 
     return from_bytes(read_bytes(source), name_of(source))
 
@@ -118,7 +118,7 @@ def load_either(source: str, *, quiet: bool = False) -> Encoded | Photo:
         InputError: It is neither, or cannot be read.
         FormatError: It is a damaged .inr file.
     """
-    from imgnet.container import from_bytes, looks_encoded
+    from imgnet.codec.format.container import from_bytes, looks_encoded
 
     data = read_bytes(source)
     if looks_encoded(data):

@@ -47,7 +47,7 @@ def resample(
     goes beside the input, under the same name with the format's extension.
     """
     from imgnet import api
-    from imgnet.container import Encoded
+    from imgnet.codec.format.container import Encoded
     from imgnet.image.geometry import resolve_size
 
     check_verbosity(quiet=quiet, verbose=verbose)

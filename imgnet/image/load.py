@@ -9,7 +9,7 @@ from typing import BinaryIO
 import numpy as np
 from PIL import Image
 
-from imgnet.container import MAX_METADATA_BYTES
+from imgnet.codec.format.container import MAX_METADATA_BYTES
 from imgnet.errors import InputError
 from imgnet.image.files import read_photo
 from imgnet.image.picture import Profile, Samples, profile_of

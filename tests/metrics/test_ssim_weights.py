@@ -5,7 +5,7 @@ import pytest
 from PIL import Image
 
 import imgnet
-from imgnet.container import to_bytes
+from imgnet.codec.format.container import to_bytes
 from imgnet.image.picture import Samples
 from imgnet.metrics.psnr import psnr_db
 from imgnet.metrics.ssim import ms_ssim

@@ -8,10 +8,10 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from imgnet.codestream import Quantized
+from imgnet.codec.format.coordinate_stream import Quantized
+from imgnet.codec.format.grid_stream import step_of
 from imgnet.grid_model import GridNetwork
 from imgnet.grid_step import GridStep
-from imgnet.gridstream import step_of
 from imgnet.latents import LatentGrids
 from imgnet.spec import Spec
 

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import numpy as np
 
-from imgnet import gridstream
 from imgnet.codec.entropy.weights import LARGEST_INTEGER
+from imgnet.codec.format import grid_stream
+from imgnet.codec.format.container import STREAM, Encoded
+from imgnet.codec.format.coordinate_stream import Quantized
+from imgnet.codec.format.grid_stream import step_of
+from imgnet.codec.format.header import MODES
 from imgnet.codec.priors import loader as priors
 from imgnet.codec.priors.loader import choice
-from imgnet.codestream import Quantized
-from imgnet.container import STREAM, Encoded
 from imgnet.grid_render import checksum
-from imgnet.gridstream import step_of
-from imgnet.header import MODES
 from imgnet.spec import Spec, network_shapes
 from imgnet.synthesis import draw
 
@@ -83,5 +83,5 @@ def real(tensors: Tensors) -> dict[str, np.ndarray]:
 
 def encoded(spec: Spec, tensors: Tensors) -> Encoded:
     crc = checksum(draw(spec, real(tensors)))
-    stream = np.frombuffer(gridstream.pack(spec, tensors, crc), np.uint8)
+    stream = np.frombuffer(grid_stream.pack(spec, tensors, crc), np.uint8)
     return Encoded(spec, MODE_OF[spec.dim_out], {STREAM: stream})

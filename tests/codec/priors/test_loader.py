@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 from safetensors.numpy import load_file
 
+from imgnet.codec.format.container import from_bytes, to_bytes
 from imgnet.codec.priors import loader as priors
 from imgnet.codec.priors.loader import choice
-from imgnet.container import from_bytes, to_bytes
 from imgnet.errors import FormatError
 from imgnet.spec import USUAL_GRID_LAYERS, network_shapes
 from support.grid_samples import encoded, near_prior, prior_spec
@@ -94,7 +94,7 @@ def test_an_unknown_prior_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     picture = encoded(spec, near_prior(spec))
     unknown = replace(picture, spec=replace(spec, prior="moon-12345678"))
     with monkeypatch.context() as newer:
-        newer.setattr("imgnet.header.layers_of", lambda _: USUAL_GRID_LAYERS)
+        newer.setattr("imgnet.codec.format.header.layers_of", lambda _: USUAL_GRID_LAYERS)
         data = to_bytes(unknown)
     with pytest.raises(FormatError, match=r"a\.inr: needs the prior 'moon-12345678'.*upgrade"):
         from_bytes(data, "a.inr")

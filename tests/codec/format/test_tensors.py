@@ -4,8 +4,17 @@ import numpy as np
 import pytest
 import safetensors.numpy
 
+from imgnet.codec.format.tensors import (
+    BYTE,
+    check_length,
+    entries_of,
+    integers,
+    join,
+    length_of,
+    load,
+    split,
+)
 from imgnet.errors import FormatError
-from imgnet.tensorfile import BYTE, check_length, entries_of, integers, join, length_of, load, split
 
 FLOAT = np.dtype("<f4")
 

@@ -8,7 +8,6 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from imgnet import gridstream
 from imgnet.codec.entropy.context import (
     LARGEST_LATENT,
     ContextModel,
@@ -20,9 +19,9 @@ from imgnet.codec.entropy.distributions import LOCATIONS, NUM_SCALES, located, r
 from imgnet.codec.entropy.escapes import stray_symbols
 from imgnet.codec.entropy.fixed_point import from_real
 from imgnet.codec.entropy.weights import EXCESS_BITS, LARGEST_INTEGER, has_excess, weight_bits
-from imgnet.codestream import Quantized, step_size
-from imgnet.errors import FormatError
-from imgnet.gridstream import (
+from imgnet.codec.format import grid_stream
+from imgnet.codec.format.coordinate_stream import Quantized, step_size
+from imgnet.codec.format.grid_stream import (
     CRC_BYTES,
     MAX_LATENTS_PER_BYTE,
     MOST_FRACTION_BITS,
@@ -32,6 +31,7 @@ from imgnet.gridstream import (
     step_of,
     unpack,
 )
+from imgnet.errors import FormatError
 from imgnet.spec import Spec, latents_name, network_shapes
 from support.grid_samples import Tensors, extreme_tensors, grid_spec, random_tensors
 
@@ -287,14 +287,14 @@ def test_a_wrong_number_of_strays_is_noticed(
     tensors = random_tensors(PICTURE, spread=0.5)
     tensors["latents.0.0"].values[3, 4:6] = 4000  # both on wavefronts of their own
     tensors["latents.0.0"].values[5, 0] = 4000  # on the wavefront of the first
-    monkeypatch.setattr(gridstream, "stray_symbols", lambda strays: stray_symbols(change(strays)))
+    monkeypatch.setattr(grid_stream, "stray_symbols", lambda strays: stray_symbols(change(strays)))
     with pytest.raises(FormatError, match="damaged"):
         unpack(PICTURE, pack(PICTURE, tensors, 0))
 
 
 @pytest.mark.parametrize("value", [LARGEST_LATENT + 1, -LARGEST_LATENT - 1, 32767, -32768])
 def test_a_latent_that_is_too_large_is_noticed(value: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(gridstream, "_limited", lambda quantized: quantized)
+    monkeypatch.setattr(grid_stream, "_limited", lambda quantized: quantized)
     for name in ("latents.0.0", "latents.0.2", "latents.1.1"):
         tensors = random_tensors(PICTURE)
         tensors[name].values[-1, -1] = value
@@ -331,7 +331,7 @@ def test_no_stream_holds_more_latents_than_readers_believe() -> None:
 def test_strays_come_in_the_order_of_the_wavefronts(monkeypatch: pytest.MonkeyPatch) -> None:
     found = list[int]()
     monkeypatch.setattr(
-        gridstream, "stray_symbols", lambda strays: found.extend(strays) or stray_symbols(strays)
+        grid_stream, "stray_symbols", lambda strays: found.extend(strays) or stray_symbols(strays)
     )
     tensors = random_tensors(PICTURE, spread=0.5)
     for position, value in zip((5, 90, 250), (4001, 4000, 4002), strict=True):

@@ -16,9 +16,9 @@ import pytest
 import imgnet
 from imgnet.codec.entropy import distributions, weights
 from imgnet.codec.entropy.distributions import LOCATIONS, NUM_LAWS, NUM_SCALES
-from imgnet.container import Encoded, to_bytes
+from imgnet.codec.format.container import Encoded, to_bytes
+from imgnet.codec.format.header import MODES
 from imgnet.errors import FormatError
-from imgnet.header import MODES
 from imgnet.image.picture import Metadata
 from imgnet.spec import Spec, latents_name
 from support import plain_decoder
@@ -71,7 +71,7 @@ def check(spec: Spec, tensors: Tensors) -> plain_decoder.Picture:
         spec.height,
         MODE_OF[spec.dim_out],
     )
-    parameters = imgnet.container.from_bytes(file).parameters()
+    parameters = imgnet.codec.format.container.from_bytes(file).parameters()
     for pyramid, level in spec.grids():
         grid = parameters[latents_name(pyramid, level)]
         assert picture.latents[pyramid, level] == grid.tolist()

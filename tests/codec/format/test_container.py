@@ -11,9 +11,8 @@ import numpy as np
 import pytest
 import safetensors.numpy
 
-from imgnet import container
-from imgnet.codestream import Quantized, pack
-from imgnet.container import (
+from imgnet.codec.format import container
+from imgnet.codec.format.container import (
     STREAM,
     Encoded,
     Report,
@@ -22,6 +21,7 @@ from imgnet.container import (
     read_header,
     to_bytes,
 )
+from imgnet.codec.format.coordinate_stream import Quantized, pack
 from imgnet.errors import FormatError
 from imgnet.image.picture import Metadata
 from imgnet.spec import Spec

@@ -6,8 +6,8 @@ from itertools import pairwise
 import numpy as np
 import pytest
 
-from imgnet.container import Encoded
-from imgnet.describe import count_layers, describe, to_dot
+from imgnet.codec.format.container import Encoded
+from imgnet.codec.format.description import count_layers, describe, to_dot
 from imgnet.spec import Spec
 
 SPECS = [Spec("gated", 40, 30, 6, 8, 2), Spec("mlp", 40, 30, 0, 8, 3, dim_out=4)]

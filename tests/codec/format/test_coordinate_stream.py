@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from imgnet.codec.entropy.integers import cheapest_law, cost_bits
-from imgnet.codestream import Quantized, pack, step_index, step_size, unpack
+from imgnet.codec.format.coordinate_stream import Quantized, pack, step_index, step_size, unpack
 from imgnet.errors import FormatError
 from imgnet.spec import Spec
 

@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass, field
 from math import prod
 from typing import Any
 
-from imgnet.container import Encoded
+from imgnet.codec.format.container import Encoded
 from imgnet.metrics.psnr import bpp
 from imgnet.spec import NUM_NEIGHBOURS, Spec
 
@@ -76,7 +76,7 @@ def describe(encoded: Encoded, num_bytes: int) -> Description:
     """Describe an encoded image whose file has `num_bytes` bytes.
 
     >>> import numpy as np
-    >>> from imgnet.container import Encoded
+    >>> from imgnet.codec.format.container import Encoded
     >>> picture = Encoded(Spec("mlp", 40, 30, 0, 8, 1), "RGB", {"w": np.zeros(1, np.uint8)})
     >>> description = describe(picture, 150)
     >>> description.bpp, description.ratio, description.layers

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 import imgnet
-from imgnet.breakdown import bytes_by_part
-from imgnet.container import STREAM, Encoded, to_bytes
+from imgnet.codec.format.byte_counts import bytes_by_part
+from imgnet.codec.format.container import STREAM, Encoded, to_bytes
 from imgnet.spec import Spec
 from support.paths import GOLDEN
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from imgnet import gridstream
 from imgnet.codec.entropy.integers import cheapest_law, cost_bits
 from imgnet.codec.entropy.weights import EXCESS_BITS, has_excess, weight_bits
-from imgnet.codestream import Quantized, unpack
-from imgnet.container import STREAM, Encoded
+from imgnet.codec.format import grid_stream
+from imgnet.codec.format.container import STREAM, Encoded
+from imgnet.codec.format.coordinate_stream import Quantized, unpack
 from imgnet.spec import Spec, network_shapes
 
 Bits = dict[str, float]
@@ -58,7 +58,7 @@ def _tensor_bits(encoded: Encoded) -> Bits:
     spec, data = encoded.spec, encoded.tensors[STREAM].tobytes()
     if spec.family != "grid":
         return _network_bits(spec, unpack(spec, data))
-    quantized = gridstream.unpack(spec, data)
+    quantized = grid_stream.unpack(spec, data)
     network = {name: quantized[name] for name in network_shapes(spec)}
     return _network_bits(spec, network) | _latent_bits(spec, quantized)
 
@@ -79,6 +79,6 @@ def _law_and_bits(values: NDArray[np.integer]) -> float:
 
 def _latent_bits(spec: Spec, quantized: dict[str, Quantized]) -> Bits:
     return {
-        name: float(gridstream.latent_bits(quantized[name].values.ravel(), laws).sum())
-        for name, laws in gridstream.grid_laws(spec, quantized).items()
+        name: float(grid_stream.latent_bits(quantized[name].values.ravel(), laws).sum())
+        for name, laws in grid_stream.grid_laws(spec, quantized).items()
     }

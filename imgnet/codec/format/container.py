@@ -17,14 +17,10 @@ from typing import Any, BinaryIO
 import numpy as np
 from numpy.typing import NDArray
 
-from imgnet import gridstream
-from imgnet.codestream import unpack
-from imgnet.errors import FormatError
-from imgnet.fitting import Report
-from imgnet.header import checksum, claims_of, from_header, read_claims, to_header
-from imgnet.image.picture import NO_METADATA, Metadata
-from imgnet.spec import Spec
-from imgnet.tensorfile import (
+from imgnet.codec.format import grid_stream
+from imgnet.codec.format.coordinate_stream import unpack
+from imgnet.codec.format.header import checksum, claims_of, from_header, read_claims, to_header
+from imgnet.codec.format.tensors import (
     BYTE,
     DAMAGED,
     Json,
@@ -38,7 +34,11 @@ from imgnet.tensorfile import (
     split,
     tensor_at,
 )
-from imgnet.tensorfile import looks_encoded as looks_encoded
+from imgnet.codec.format.tensors import looks_encoded as looks_encoded
+from imgnet.errors import FormatError
+from imgnet.fitting import Report
+from imgnet.image.picture import NO_METADATA, Metadata
+from imgnet.spec import Spec
 
 STREAM = "w"  # name of the coded tensor
 
@@ -86,7 +86,7 @@ class Encoded:
         """CRC-32 of the pixels at native size; None where they are not the same everywhere."""
         if self.spec.family != "grid" or STREAM not in self.tensors:
             return None
-        return gridstream.pixels_crc(self.tensors[STREAM].tobytes())
+        return grid_stream.pixels_crc(self.tensors[STREAM].tobytes())
 
     def parameters(self, finest: int = 0) -> dict[str, NDArray[np.float32]]:
         """Return every parameter tensor by name.
@@ -100,7 +100,7 @@ class Encoded:
         if STREAM in self.tensors:
             data = self.tensors[STREAM].tobytes()
             if self.spec.family == "grid":
-                stream = gridstream.unpack(self.spec, data, finest)
+                stream = grid_stream.unpack(self.spec, data, finest)
             else:
                 stream = unpack(self.spec, data)
             return {name: tensor.dequantize() for name, tensor in stream.items()}

@@ -4,9 +4,16 @@ from __future__ import annotations
 
 import pytest
 
+from imgnet.codec.format.header import (
+    MODES,
+    checksum,
+    claims_of,
+    from_header,
+    read_claims,
+    to_header,
+)
 from imgnet.codec.priors.loader import names
 from imgnet.errors import FormatError
-from imgnet.header import MODES, checksum, claims_of, from_header, read_claims, to_header
 from imgnet.priors.choice import with_prior
 from imgnet.spec import Spec, usual_grid_sizes
 

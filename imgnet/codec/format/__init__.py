@@ -1,0 +1,1 @@
+"""The .inr file: layout, header, container and streams."""
