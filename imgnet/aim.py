@@ -11,13 +11,13 @@ from numpy.typing import NDArray
 
 from imgnet.codec.format import grid_stream
 from imgnet.codec.format.coordinate_stream import Quantized
+from imgnet.codec.render.grid import draw
 from imgnet.fitting import Arrays, Options, Result
 from imgnet.grid_trim import trim
 from imgnet.image.picture import Samples
 from imgnet.metrics.psnr import psnr_db
 from imgnet.spec import Spec
 from imgnet.steering import AIM
-from imgnet.synthesis import draw
 
 TOLERANCE_DB = 0.06  # within which a PSNR, or a size, is met
 NEARLY_DB = 0.15  # up to which decisions on latents alone make a file small enough

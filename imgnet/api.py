@@ -14,9 +14,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from imgnet.codec.format.container import Encoded, from_bytes, looks_encoded, to_bytes
+from imgnet.codec.render.coordinate import render
+from imgnet.codec.render.grid import draw, eight_bits
+from imgnet.codec.render.resize import NEURAL, ZOOMS, checksum, fitted, needed_level
 from imgnet.errors import FormatError, InputError, UsageError
 from imgnet.fitting import Options, Report, Result
-from imgnet.grid_render import NEURAL, ZOOMS, checksum, fitted, needed_level
 from imgnet.image.files import write_atomically
 from imgnet.image.geometry import Crop, Size
 from imgnet.image.load import Picture, load_photo
@@ -26,8 +28,6 @@ from imgnet.metrics.psnr import psnr_db
 from imgnet.presets import preset
 from imgnet.progress import Progress
 from imgnet.rate import Request, Shape
-from imgnet.render import render
-from imgnet.synthesis import draw, eight_bits
 
 WRONG_PIXELS = (
     "decodes to other pixels than its encoder saw; "

@@ -17,20 +17,20 @@ from imgnet.codec.format import grid_stream
 from imgnet.codec.format.container import STREAM, Encoded, Tensors, to_bytes
 from imgnet.codec.format.coordinate_stream import pack
 from imgnet.codec.priors.loader import NUM_BANDS, price_of_band
+from imgnet.codec.render.coordinate import render
+from imgnet.codec.render.grid import draw, eight_bits
+from imgnet.codec.render.resize import checksum
 from imgnet.detail import detail, with_needed_levels, without_finest
 from imgnet.errors import OutputError, UsageError
 from imgnet.fitting import Arrays, Options, Result
-from imgnet.grid_render import checksum
 from imgnet.image.files import write_image
 from imgnet.image.picture import Original, Profile
 from imgnet.priors.choice import starting_from_prior
 from imgnet.priors.trial import with_best_prior
 from imgnet.rate import Request, price_of_bit
-from imgnet.render import render
 from imgnet.signals import holding_back
 from imgnet.spec import Spec
 from imgnet.steering import price_to_begin_with
-from imgnet.synthesis import draw, eight_bits
 
 ZEROS_PER_BYTE = 128
 

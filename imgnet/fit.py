@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from imgnet.codec.format.coordinate_stream import pack
+from imgnet.codec.render.coordinate import render
 from imgnet.device import fastest_dtype, mask_of, one_thread_workers, pick_device, picture_of
 from imgnet.fitting import Options, Result
 from imgnet.image.picture import Samples
@@ -36,7 +37,6 @@ from imgnet.quantize import (
     refine_steps,
     rounded,
 )
-from imgnet.render import render
 from imgnet.sampling import Batch, LatticeSampler
 from imgnet.spec import Spec
 

@@ -11,12 +11,12 @@ import time
 from collections.abc import Callable, Iterator
 
 from imgnet.codec.format.container import to_bytes
+from imgnet.codec.render.coordinate import render
 from imgnet.encoding import Outcome, encode_coordinates, encode_grid
 from imgnet.fitting import Options
 from imgnet.image.picture import Original
 from imgnet.metrics.psnr import psnr_db
 from imgnet.rate import Request
-from imgnet.render import render
 from imgnet.spec import Spec
 from imgnet.targets import TOLERANCE_DB
 from imgnet.trend import Trend

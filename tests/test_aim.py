@@ -5,11 +5,11 @@ import pytest
 
 from imgnet.aim import EXACT_DB, SHORT_DB, TOLERANCE_DB, Aim, aim_of, distance
 from imgnet.codec.format import grid_stream
+from imgnet.codec.render.grid import draw
 from imgnet.fitting import Options, Result
 from imgnet.metrics.psnr import psnr_db
 from imgnet.presets import Preset
 from imgnet.steering import AIM
-from imgnet.synthesis import draw
 from support.grid_samples import grid_spec, random_tensors
 
 SPEC = grid_spec(24, 16)

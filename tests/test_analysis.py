@@ -7,12 +7,12 @@ import torch
 from imgnet.analysis import filled, laplacian_pyramids, set_linear_path, start_cold
 from imgnet.codec.format import grid_stream
 from imgnet.codec.format.coordinate_stream import Quantized, step_index
+from imgnet.codec.render.grid import draw
 from imgnet.grid_model import GridNetwork
 from imgnet.latents import LatentGrids
 from imgnet.metrics.psnr import psnr_db
 from imgnet.quantize import quantize
 from imgnet.spec import Spec, latents_name
-from imgnet.synthesis import draw
 from support.grid_cases import SPECS, picture
 
 pytestmark = pytest.mark.usefixtures("one_thread")

@@ -18,7 +18,7 @@ from imgnet import api
 from imgnet import fit as fit_module
 from imgnet.codec.format import grid_stream
 from imgnet.codec.format.container import STREAM, to_bytes
-from imgnet.grid_render import checksum
+from imgnet.codec.render.resize import checksum
 from imgnet.image.masks import counted_samples
 from imgnet.metrics.psnr import psnr_db
 from imgnet.presets import Preset

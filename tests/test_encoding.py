@@ -12,15 +12,15 @@ from PIL import Image
 
 from imgnet.codec.format.container import Encoded, from_bytes, to_bytes
 from imgnet.codec.format.header import MODES
+from imgnet.codec.render.grid import draw
+from imgnet.codec.render.resize import checksum
 from imgnet.encoding import encode_coordinates, encode_grid
 from imgnet.errors import UsageError
 from imgnet.fitting import Options, Result
-from imgnet.grid_render import checksum
 from imgnet.image.picture import Original, Profile
 from imgnet.metrics.psnr import psnr_db
 from imgnet.presets import Preset, preset
 from imgnet.rate import Request, Shape
-from imgnet.synthesis import draw
 from support.grid_cases import Pixels, picture
 from support.paths import SAMPLES
 

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from imgnet import fit as fit_module
 from imgnet.codec.format.coordinate_stream import pack
+from imgnet.codec.render.coordinate import render
 from imgnet.errors import UsageError
 from imgnet.fit import Options, Result, fit
 from imgnet.fitting import Arrays
@@ -19,7 +20,6 @@ from imgnet.image.masks import counted_samples
 from imgnet.metrics.psnr import psnr_db
 from imgnet.presets import Preset
 from imgnet.progress import Progress
-from imgnet.render import render
 from imgnet.spec import Spec
 
 GATED = Spec("gated", 32, 24, 8, 10, 1)

@@ -23,7 +23,6 @@ from imgnet.image.picture import Metadata, Profile, Samples
 from imgnet.metrics.psnr import psnr_db
 from support.paths import GOLDEN
 
-FOLDER = GOLDEN
 VERSION = 1
 METADATA = Metadata(b"a profile of colours", b"II*\0 and more", b"<x/>")
 OPTIONS: dict[str, dict[str, Any]] = {
@@ -53,7 +52,7 @@ def deep_picture() -> tuple[NDArray[np.uint16], Profile]:
 
 
 def path(name: str, suffix: str) -> Path:
-    return FOLDER / f"v{VERSION}-{name}.{suffix}"
+    return GOLDEN / f"v{VERSION}-{name}.{suffix}"
 
 
 def expected(name: str) -> Samples:
@@ -98,12 +97,12 @@ def test_a_stored_file_has_depth_and_metadata() -> None:
 
 
 def test_every_stored_file_is_tested() -> None:
-    names = {file.name for file in FOLDER.iterdir()}
+    names = {file.name for file in GOLDEN.iterdir()}
     assert names == {path(name, suffix).name for name in OPTIONS for suffix in ("inr", "png")}
 
 
 def regenerate(names: Iterable[str]) -> None:
-    FOLDER.mkdir(exist_ok=True)
+    GOLDEN.mkdir(exist_ok=True)
     for name in names:
         options = OPTIONS[name]
         source = deep_picture() if name == "grid-deep" else picture()

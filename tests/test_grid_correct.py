@@ -8,13 +8,13 @@ import pytest
 
 from imgnet.aim import aim_of
 from imgnet.codec.format import grid_stream
+from imgnet.codec.render.grid import draw
 from imgnet.fitting import Options, Result
 from imgnet.grid_correct import Correction
 from imgnet.grid_fit import fit_grid, ready
 from imgnet.metrics.psnr import psnr_db
 from imgnet.presets import Preset
 from imgnet.spec import Spec
-from imgnet.synthesis import draw
 from support.grid_cases import picture
 
 pytestmark = pytest.mark.usefixtures("one_thread")

@@ -15,6 +15,7 @@ from imgnet.analysis import first_step
 from imgnet.codec.entropy.weights import LARGEST_INTEGER
 from imgnet.codec.format import grid_stream
 from imgnet.codec.format.coordinate_stream import step_size
+from imgnet.codec.render.grid import draw
 from imgnet.errors import UsageError
 from imgnet.fitting import Arrays, Options, Result
 from imgnet.grid_fit import fit_grid
@@ -26,7 +27,6 @@ from imgnet.presets import Preset
 from imgnet.progress import Progress
 from imgnet.quantize import rounded
 from imgnet.spec import MAX_LEVELS, Spec
-from imgnet.synthesis import draw
 from support.grid_cases import Pixels, picture
 from support.paths import SAMPLES
 

@@ -10,10 +10,10 @@ from imgnet.codec.entropy.context import ContextModel, Laws, laws_of_level
 from imgnet.codec.entropy.distributions import LOCATIONS, LOWEST_SCALE_LOG2
 from imgnet.codec.entropy.fixed_point import from_real
 from imgnet.codec.format.coordinate_stream import Quantized
+from imgnet.codec.render.grid import upsample
 from imgnet.grid_model import BICUBIC, GridNetwork
 from imgnet.grid_model import ContextModel as TorchContextModel
 from imgnet.spec import Spec
-from imgnet.synthesis import upsample
 from support.grid_cases import SPECS, integers, network_of, real
 
 pytestmark = pytest.mark.usefixtures("one_thread")

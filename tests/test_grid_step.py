@@ -10,11 +10,11 @@ import torch
 from torch import Tensor
 
 from imgnet.codec.format import grid_stream
+from imgnet.codec.render.grid import draw
 from imgnet.grid_cuts import Rows
 from imgnet.grid_step import GridStep
 from imgnet.latents import LatentGrids
 from imgnet.spec import Spec
-from imgnet.synthesis import draw
 from support.grid_cases import SPECS, integers, network_of, picture, real
 
 pytestmark = pytest.mark.usefixtures("one_thread")

@@ -9,13 +9,13 @@ from numpy.typing import NDArray
 
 from imgnet.codec.format.container import STREAM, Encoded, from_bytes, to_bytes
 from imgnet.codec.format.coordinate_stream import pack
+from imgnet.codec.render.coordinate import encode_positions, render
+from imgnet.codec.render.grid import draw
 from imgnet.grid_model import REACH
 from imgnet.latents import padded
 from imgnet.model import Network, build
 from imgnet.quantize import quantize
-from imgnet.render import encode_positions, render
 from imgnet.spec import Spec, edge_margin, latents_name
-from imgnet.synthesis import draw
 from support.grid_cases import SPECS as GRID_SPECS
 from support.grid_cases import Tensors, integers, network_of, real
 

@@ -9,8 +9,8 @@ import torch
 
 from imgnet.analysis import WarmStart, band_position, first_step
 from imgnet.codec.priors import loader as priors
-from imgnet.codec.priors.loader import train
 from imgnet.image.files import write_image
+from imgnet.priors import train
 from imgnet.priors.choice import FOR_DETAIL, FOR_SMOOTH
 from support.grid_cases import picture
 

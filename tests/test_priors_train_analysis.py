@@ -10,7 +10,7 @@ import torch
 from test_priors_train import photos as photos
 
 from imgnet import analysis_network
-from imgnet.codec.priors.loader import train_analysis
+from imgnet.priors import train_analysis
 from imgnet.priors.choice import FOR_DETAIL, FOR_SMOOTH
 from imgnet.priors.train_analysis import Recipe, Training
 from support.grid_cases import picture

@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 import torch
 
-from imgnet.codec.priors.loader import train_zoom
 from imgnet.image.files import read_image, write_image
+from imgnet.priors import train_zoom
 from imgnet.priors.zoom_pairs import pyramid
 from support.grid_cases import picture
 from support.paths import SAMPLES

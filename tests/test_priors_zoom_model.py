@@ -7,8 +7,8 @@ import pytest
 import torch
 from safetensors.numpy import load_file
 
-from imgnet.cells import TERMS
 from imgnet.codec.priors.loader import prior_file
+from imgnet.codec.render.cosine import TERMS
 from imgnet.priors.zoom_model import DIM, DIM_HIDDEN, ZoomModel, enlarged, export
 
 

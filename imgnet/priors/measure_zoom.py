@@ -19,12 +19,12 @@ import numpy as np
 from PIL import Image
 
 from imgnet.api import encode, resample, save
-from imgnet.cells import Axis
-from imgnet.grid_render import LANCZOS, NEURAL
+from imgnet.codec.render.cosine import Axis
+from imgnet.codec.render.resize import LANCZOS, NEURAL
+from imgnet.codec.render.zoom import zoomed
 from imgnet.image.files import Pixels, read_image
 from imgnet.metrics.psnr import psnr_db
 from imgnet.priors.zoom_pairs import area_means
-from imgnet.zoom import zoomed
 
 
 @dataclass(frozen=True)

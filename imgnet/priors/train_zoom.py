@@ -35,6 +35,7 @@ import torch
 from PIL import Image
 from torch import Tensor
 
+from imgnet.codec.render.zoom_network import COLOURS, FOLDER
 from imgnet.image.files import Pixels, read_image
 from imgnet.metrics.psnr import psnr_db
 from imgnet.optimizer import SOAP
@@ -49,7 +50,6 @@ from imgnet.priors.zoom_pairs import (
     random_pairs,
     random_scale,
 )
-from imgnet.zoom_network import COLOURS, FOLDER
 
 EDGE = 3  # small pixels at the edge of a piece that are not judged, for they lack neighbours
 WARM_UP = 50

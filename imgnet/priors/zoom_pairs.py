@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from imgnet.cells import Array, Axis
+from imgnet.codec.render.cosine import Array, Axis
 from imgnet.image.files import Pixels
 
 # Of the photograph, and how often they are taken.

@@ -11,10 +11,10 @@ from imgnet.codec.format.coordinate_stream import Quantized
 from imgnet.codec.format.grid_stream import step_of
 from imgnet.codec.format.header import MODES
 from imgnet.codec.priors import loader as priors
-from imgnet.codec.priors.loader import choice
-from imgnet.grid_render import checksum
+from imgnet.codec.render.grid import draw
+from imgnet.codec.render.resize import checksum
+from imgnet.priors import choice
 from imgnet.spec import Spec, network_shapes
-from imgnet.synthesis import draw
 
 Tensors = dict[str, Quantized]
 

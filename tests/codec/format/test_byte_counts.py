@@ -11,10 +11,10 @@ from imgnet.codec.format.container import STREAM, Encoded, to_bytes
 from imgnet.spec import Spec
 from support.paths import GOLDEN
 
-GOLDEN = sorted(GOLDEN.glob("*.inr"))
+FILES = sorted(GOLDEN.glob("*.inr"))
 
 
-@pytest.mark.parametrize("path", GOLDEN, ids=lambda path: path.stem)
+@pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)
 def test_parts_add_up_to_the_file(path: Path) -> None:
     encoded, size = imgnet.open(path), path.stat().st_size
     parts = bytes_by_part(encoded, size)

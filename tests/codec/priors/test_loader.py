@@ -9,8 +9,8 @@ from safetensors.numpy import load_file
 
 from imgnet.codec.format.container import from_bytes, to_bytes
 from imgnet.codec.priors import loader as priors
-from imgnet.codec.priors.loader import choice
 from imgnet.errors import FormatError
+from imgnet.priors import choice
 from imgnet.spec import USUAL_GRID_LAYERS, network_shapes
 from support.grid_samples import encoded, near_prior, prior_spec
 

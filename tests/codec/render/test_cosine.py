@@ -5,7 +5,7 @@ from itertools import pairwise
 import numpy as np
 import pytest
 
-from imgnet.cells import TERMS, Axis, integrals
+from imgnet.codec.render.cosine import TERMS, Axis, integrals
 
 
 def test_terms_are_integrated_over_the_part_of_a_cell_in_each_pixel() -> None:

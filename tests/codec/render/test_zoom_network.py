@@ -7,10 +7,10 @@ import numpy as np
 import pytest
 import torch
 
-from imgnet.cells import TERMS
 from imgnet.codec.priors.loader import HASH_DIGITS
+from imgnet.codec.render.cosine import TERMS
+from imgnet.codec.render.zoom_network import COLOURS, CURRENT, FOLDER, load_network
 from imgnet.priors.zoom_model import ZoomModel, export
-from imgnet.zoom_network import COLOURS, CURRENT, FOLDER, load_network
 
 RELEASED: list[str] = []  # names of zoom priors that were released; they are never removed
 MOST_BYTES = 200_000

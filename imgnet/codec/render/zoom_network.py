@@ -16,10 +16,10 @@ from pathlib import Path
 import numpy as np
 from safetensors.numpy import load
 
-from imgnet.cells import Array
+from imgnet.codec.render.cosine import Array
 
 CURRENT = "z4-5f2982b5"
-FOLDER = Path(__file__).parent / "codec" / "priors" / "zoom"
+FOLDER = Path(__file__).parents[1] / "priors" / "zoom"
 COLOURS = 3  # of the pictures that it reads
 FIRST_KERNEL, KERNEL = 5, 3  # sides of the first layer and of those behind it
 GREY = 0.5  # which the network takes for zero

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from imgnet.codec.render.coordinate import TILE, _to_pixels, render
 from imgnet.errors import UsageError
 from imgnet.image.geometry import Crop
-from imgnet.render import TILE, _to_pixels, render
 from imgnet.spec import Spec
 
 Pixels = NDArray[np.uint8]

@@ -4,13 +4,13 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from imgnet import zoom
-from imgnet.cells import Axis
+from imgnet.codec.render import zoom
+from imgnet.codec.render.cosine import Axis
+from imgnet.codec.render.zoom import zoomed
 from imgnet.image.files import Pixels, read_image
 from imgnet.image.picture import Samples
 from imgnet.metrics.psnr import psnr_db
 from imgnet.priors.zoom_pairs import area_means
-from imgnet.zoom import zoomed
 from support.paths import SAMPLES
 
 

@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from imgnet import synthesis
+from imgnet.codec.render import grid as synthesis
+from imgnet.codec.render.grid import _to_pixels, draw, eight_bits, upsample
 from imgnet.spec import Spec, edge_margin, latents_name
-from imgnet.synthesis import _to_pixels, draw, eight_bits, upsample
 from support.grid_cases import SPECS, Pixels, Tensors, integers, real
 from support.grid_samples import grid_spec, random_tensors
 

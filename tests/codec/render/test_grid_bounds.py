@@ -5,11 +5,11 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from imgnet import synthesis
 from imgnet.codec.entropy.context import LARGEST_LATENT
 from imgnet.codec.entropy.fixed_point import FRACTION_BITS, LARGEST_WEIGHT, WEIGHT_BITS
+from imgnet.codec.render import grid as synthesis
+from imgnet.codec.render.grid import LARGEST_COLOUR, LARGEST_FEATURE, LARGEST_HIDDEN, draw, upsample
 from imgnet.spec import MAX_GRID_DIM, MAX_LEVELS, RANGES, UPSAMPLING_TAPS
-from imgnet.synthesis import LARGEST_COLOUR, LARGEST_FEATURE, LARGEST_HIDDEN, draw, upsample
 from support.grid_samples import extreme_tensors, grid_spec, random_tensors, real
 
 EXACT = 1 << 53  # all whole numbers up to here are floats

@@ -14,12 +14,12 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from imgnet.cells import Axis
+from imgnet.codec.render.cosine import Axis
+from imgnet.codec.render.zoom import LARGEST, zoomed
 from imgnet.image.alpha import filled
 from imgnet.image.geometry import Crop, Size, resolve_size
 from imgnet.image.picture import Samples
 from imgnet.spec import Spec
-from imgnet.zoom import LARGEST, zoomed
 
 Area = tuple[float, float, float, float]  # left, top, right, bottom
 

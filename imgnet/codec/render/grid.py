@@ -17,9 +17,9 @@ from numpy.typing import NDArray
 
 from imgnet.codec.entropy.context import LARGEST_LATENT
 from imgnet.codec.entropy.fixed_point import FRACTION_BITS, WEIGHT_BITS, clamp, from_real, multiply
+from imgnet.codec.render.threads import on_all_cores
 from imgnet.image.picture import DTYPES, Samples
 from imgnet.spec import UPSAMPLING_TAPS, Spec, edge_margin, latents_name
-from imgnet.threads import on_all_cores
 
 Array = NDArray[np.float64]
 

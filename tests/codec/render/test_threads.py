@@ -6,7 +6,7 @@ import threading
 
 import pytest
 
-from imgnet.threads import on_all_cores
+from imgnet.codec.render.threads import on_all_cores
 
 
 def test_items_are_worked_on_at_the_same_time(monkeypatch: pytest.MonkeyPatch) -> None:

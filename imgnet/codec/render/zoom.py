@@ -14,10 +14,10 @@ from math import log2
 
 import numpy as np
 
-from imgnet.cells import TERMS, Array, Axis, Cells
+from imgnet.codec.render.cosine import TERMS, Array, Axis, Cells
+from imgnet.codec.render.threads import on_all_cores
+from imgnet.codec.render.zoom_network import COLOURS, load_network
 from imgnet.image.picture import Samples
-from imgnet.threads import on_all_cores
-from imgnet.zoom_network import COLOURS, load_network
 
 Tile = tuple[range, range]  # rows and columns of native pixels
 
