@@ -21,9 +21,9 @@ if TYPE_CHECKING:
     from imgnet.errors import OutputError as OutputError
     from imgnet.errors import TargetError as TargetError
     from imgnet.errors import UsageError as UsageError
-    from imgnet.fitting import Report as Report
     from imgnet.image.geometry import Crop as Crop
     from imgnet.progress import Progress as Progress
+    from imgnet.request.options import Report as Report
 
 _HOMES = {
     "api": ("decode", "encode", "open", "resample", "save"),
@@ -36,7 +36,7 @@ _HOMES = {
         "TargetError",
         "UsageError",
     ),
-    "fitting": ("Report",),
+    "request.options": ("Report",),
     "image.geometry": ("Crop",),
     "progress": ("Progress",),
 }

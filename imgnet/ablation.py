@@ -23,7 +23,6 @@ from torch import Tensor, nn
 
 from imgnet.detail import detail, with_needed_levels
 from imgnet.device import one_thread_workers
-from imgnet.fitting import Options
 from imgnet.grid_cuts import Evaluator
 from imgnet.grid_model import ContextModel, GridNetwork
 from imgnet.grid_schedule import GridFit
@@ -33,8 +32,9 @@ from imgnet.image.files import read_image
 from imgnet.image.picture import Samples
 from imgnet.model import Linear
 from imgnet.optimizer import SOAP
-from imgnet.presets import USUAL_PIXELS, Preset
-from imgnet.rate import Request, price_of_bit
+from imgnet.request.efforts import USUAL_PIXELS, Preset
+from imgnet.request.options import Options
+from imgnet.request.request import Request, price_of_bit
 from imgnet.spec import Spec
 
 WIDTH, HEIGHT = 192, 128  # of the part of a picture that is fitted

@@ -18,16 +18,16 @@ from imgnet.codec.render.coordinate import render
 from imgnet.codec.render.grid import draw, eight_bits
 from imgnet.codec.render.resize import NEURAL, ZOOMS, checksum, fitted, needed_level
 from imgnet.errors import FormatError, InputError, UsageError
-from imgnet.fitting import Options, Report, Result
 from imgnet.image.files import write_atomically
 from imgnet.image.geometry import Crop, Size
 from imgnet.image.load import Picture, load_photo
 from imgnet.image.masks import Mask, counted_samples, seen_pixels
 from imgnet.image.picture import DTYPES, Original, Samples
 from imgnet.metrics.psnr import psnr_db
-from imgnet.presets import preset
 from imgnet.progress import Progress
-from imgnet.rate import Request, Shape
+from imgnet.request.efforts import preset
+from imgnet.request.options import Options, Report, Result
+from imgnet.request.request import Request, Shape
 
 WRONG_PIXELS = (
     "decodes to other pixels than its encoder saw; "
@@ -97,7 +97,7 @@ def encode(
     # Those who only decode do without these.
     from imgnet.encoding import previews
     from imgnet.psnr_search import encoder_of
-    from imgnet.targets import checked
+    from imgnet.request.target import checked
 
     started = time.monotonic()
     if seed < 0:

@@ -12,7 +12,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from imgnet.aim import aim_of
 from imgnet.codec.format import grid_stream
 from imgnet.codec.format.container import STREAM, Encoded, Tensors, to_bytes
 from imgnet.codec.format.coordinate_stream import pack
@@ -22,15 +21,16 @@ from imgnet.codec.render.grid import draw, eight_bits
 from imgnet.codec.render.resize import checksum
 from imgnet.detail import detail, with_needed_levels, without_finest
 from imgnet.errors import OutputError, UsageError
-from imgnet.fitting import Arrays, Options, Result
 from imgnet.image.files import write_image
 from imgnet.image.picture import Original, Profile
 from imgnet.priors.choice import starting_from_prior
 from imgnet.priors.trial import with_best_prior
-from imgnet.rate import Request, price_of_bit
+from imgnet.request.aim import aim_of
+from imgnet.request.options import Arrays, Options, Result
+from imgnet.request.rate_control import price_to_begin_with
+from imgnet.request.request import Request, price_of_bit
 from imgnet.signals import holding_back
 from imgnet.spec import Spec
-from imgnet.steering import price_to_begin_with
 
 ZEROS_PER_BYTE = 128
 

@@ -22,7 +22,6 @@ from torch import Tensor
 from imgnet.codec.format.coordinate_stream import pack
 from imgnet.codec.render.coordinate import render
 from imgnet.device import fastest_dtype, mask_of, one_thread_workers, pick_device, picture_of
-from imgnet.fitting import Options, Result
 from imgnet.image.picture import Samples
 from imgnet.metrics.psnr import psnr_db
 from imgnet.model import Network, build
@@ -37,6 +36,7 @@ from imgnet.quantize import (
     refine_steps,
     rounded,
 )
+from imgnet.request.options import Options, Result
 from imgnet.sampling import Batch, LatticeSampler
 from imgnet.spec import Spec
 

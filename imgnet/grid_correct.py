@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from imgnet.aim import Aim, distance
-from imgnet.fitting import Result
 from imgnet.grid_schedule import AS_AT, GridFit
-from imgnet.steering import PRICES, within_limits
+from imgnet.request.aim import Aim, distance
+from imgnet.request.options import Result
+from imgnet.request.rate_control import PRICES, within_limits
 
 MOST_CORRECTIONS = 4
 CORRECTION = 1 / 8  # part of the schedule that goes on after it, to correct that

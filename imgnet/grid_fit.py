@@ -8,16 +8,16 @@ from contextlib import contextmanager
 import numpy as np
 from numpy.typing import NDArray
 
-from imgnet.aim import aim_of
 from imgnet.device import one_thread_workers, pick_device
-from imgnet.fitting import Options, Result
 from imgnet.grid_correct import Correction
 from imgnet.grid_schedule import GridFit
 from imgnet.grid_state import GridState
 from imgnet.image.picture import Samples
 from imgnet.metrics.ssim_weights import importance
+from imgnet.request.aim import aim_of
+from imgnet.request.options import Options, Result
+from imgnet.request.rate_control import ROUNDING_ERROR, steering_of
 from imgnet.spec import Spec
-from imgnet.steering import ROUNDING_ERROR, steering_of
 
 
 def fit_grid(

@@ -11,7 +11,6 @@ import time
 from collections.abc import Callable
 from math import log10
 
-from imgnet.fitting import Options, Result
 from imgnet.grid_cuts import Rows
 from imgnet.grid_decide import Decisions
 from imgnet.grid_quantize import choose_steps
@@ -19,8 +18,9 @@ from imgnet.grid_refine import MOST_WEIGHTS, Refinement
 from imgnet.grid_state import GridState
 from imgnet.progress import Progress
 from imgnet.quantize import Steps, rounded
+from imgnet.request.options import Options, Result
+from imgnet.request.rate_control import STARTS, Steering
 from imgnet.spec import MAX_LEVELS
-from imgnet.steering import STARTS, Steering
 
 FINE = 2  # level up to which latents are decided on before weights are rounded; then, all
 # Of n steps, the last saves about a fifteenth of the cost divided by n, and a round of decisions

@@ -13,13 +13,13 @@ from collections.abc import Callable, Iterator
 from imgnet.codec.format.container import to_bytes
 from imgnet.codec.render.coordinate import render
 from imgnet.encoding import Outcome, encode_coordinates, encode_grid
-from imgnet.fitting import Options
 from imgnet.image.picture import Original
 from imgnet.metrics.psnr import psnr_db
-from imgnet.rate import Request
+from imgnet.request.options import Options
+from imgnet.request.request import Request
+from imgnet.request.secant import Trend
+from imgnet.request.target import TOLERANCE_DB
 from imgnet.spec import Spec
-from imgnet.targets import TOLERANCE_DB
-from imgnet.trend import Trend
 
 SIZES = Trend(usual=1.9, least=1.0, most=4.0, reach=3.0)  # of PSNR with numbers of parameters
 SPARE_DB = 0.3  # that a network should be better than asked for, which coarser steps cost

@@ -19,7 +19,7 @@ from imgnet.ablation import (
     middle,
 )
 from imgnet.grid_model import GridNetwork
-from imgnet.rate import Request
+from imgnet.request.request import Request
 from imgnet.spec import Spec
 
 SPEC = Request("grid", quality=50).spec((WIDTH, HEIGHT), 3)

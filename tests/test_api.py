@@ -21,9 +21,9 @@ from imgnet.codec.format.container import STREAM, to_bytes
 from imgnet.codec.render.resize import checksum
 from imgnet.image.masks import counted_samples
 from imgnet.metrics.psnr import psnr_db
-from imgnet.presets import Preset
 from imgnet.progress import Progress
 from imgnet.quantize import choose_steps
+from imgnet.request.efforts import Preset
 
 Pixels = NDArray[np.uint8]
 

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 import imgnet
 from imgnet.codec.format.container import from_bytes, to_bytes
 from imgnet.detail import LITTLE, detail, with_needed_levels, without_finest
-from imgnet.rate import Request
+from imgnet.request.request import Request
 from imgnet.spec import Spec, usual_grid_sizes
 from support.grid_cases import picture
 

@@ -16,11 +16,11 @@ from imgnet.codec.render.grid import draw
 from imgnet.codec.render.resize import checksum
 from imgnet.encoding import encode_coordinates, encode_grid
 from imgnet.errors import UsageError
-from imgnet.fitting import Options, Result
 from imgnet.image.picture import Original, Profile
 from imgnet.metrics.psnr import psnr_db
-from imgnet.presets import Preset, preset
-from imgnet.rate import Request, Shape
+from imgnet.request.efforts import Preset, preset
+from imgnet.request.options import Options, Result
+from imgnet.request.request import Request, Shape
 from support.grid_cases import Pixels, picture
 from support.paths import SAMPLES
 

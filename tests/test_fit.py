@@ -15,11 +15,11 @@ from imgnet.codec.format.coordinate_stream import pack
 from imgnet.codec.render.coordinate import render
 from imgnet.errors import UsageError
 from imgnet.fit import Options, Result, fit
-from imgnet.fitting import Arrays
 from imgnet.image.masks import counted_samples
 from imgnet.metrics.psnr import psnr_db
-from imgnet.presets import Preset
 from imgnet.progress import Progress
+from imgnet.request.efforts import Preset
+from imgnet.request.options import Arrays
 from imgnet.spec import Spec
 
 GATED = Spec("gated", 32, 24, 8, 10, 1)

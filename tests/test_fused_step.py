@@ -204,8 +204,8 @@ sys.modules["numba"] = None
 import numpy as np, torch
 from imgnet.grid_fit import fit_grid
 from imgnet.grid_state import FusedStep
-from imgnet.fitting import Options
-from imgnet.presets import Preset
+from imgnet.request.options import Options
+from imgnet.request.efforts import Preset
 from imgnet.spec import Spec
 assert FusedStep is None
 spec = Spec("grid", 40, 30, 0, 4, 1, num_levels=3, colour=1, dim_context=4)

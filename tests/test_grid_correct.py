@@ -6,14 +6,14 @@ from typing import Any
 
 import pytest
 
-from imgnet.aim import aim_of
 from imgnet.codec.format import grid_stream
 from imgnet.codec.render.grid import draw
-from imgnet.fitting import Options, Result
 from imgnet.grid_correct import Correction
 from imgnet.grid_fit import fit_grid, ready
 from imgnet.metrics.psnr import psnr_db
-from imgnet.presets import Preset
+from imgnet.request.aim import aim_of
+from imgnet.request.efforts import Preset
+from imgnet.request.options import Options, Result
 from imgnet.spec import Spec
 from support.grid_cases import picture
 

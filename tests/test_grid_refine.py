@@ -12,10 +12,10 @@ from imgnet.detail import detail
 from imgnet.grid_quantize import choose_steps
 from imgnet.grid_refine import Coded, Refinement, Vector, descend
 from imgnet.grid_state import GridState
-from imgnet.presets import Preset
 from imgnet.priors.choice import starting_from_prior
 from imgnet.quantize import Steps, quantize, rounded
-from imgnet.rate import Request
+from imgnet.request.efforts import Preset
+from imgnet.request.request import Request
 from support.grid_cases import picture
 
 pytestmark = pytest.mark.usefixtures("one_thread")

@@ -16,8 +16,8 @@ from imgnet.grid_state import (
     WARM_UP,
     GridState,
 )
-from imgnet.presets import Preset
 from imgnet.priors.choice import FEW_VISITS, FOR_DETAIL, FOR_SMOOTH, with_prior
+from imgnet.request.efforts import Preset
 from imgnet.spec import Spec, usual_grid_sizes
 from support.grid_cases import Pixels, picture
 

@@ -11,7 +11,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from imgnet.model import GatedLayer, Network, PositionalEncoding, ReZero, build
-from imgnet.rate import Shape
+from imgnet.request.request import Shape
 from imgnet.spec import Spec
 
 SPECS = [

@@ -6,11 +6,11 @@ import numpy as np
 import pytest
 
 from imgnet.codec.priors.loader import band_of
-from imgnet.fitting import Options
 from imgnet.image.picture import Samples
-from imgnet.presets import Preset
 from imgnet.priors.choice import FOR_DETAIL, FOR_SMOOTH, with_prior
 from imgnet.priors.trial import LESS, MORE_BITS, SIDE, VISITS, with_best_prior
+from imgnet.request.efforts import Preset
+from imgnet.request.options import Options
 from imgnet.spec import Spec, usual_grid_sizes
 from support.grid_cases import picture
 

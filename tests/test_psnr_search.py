@@ -11,11 +11,11 @@ import pytest
 import imgnet
 from imgnet import psnr_search
 from imgnet.codec.format.container import Encoded
-from imgnet.fitting import Options, Result
 from imgnet.image.picture import Original, Profile
-from imgnet.presets import Preset
 from imgnet.psnr_search import MOST_FITS, WASTE_DB, encode_at_psnr
-from imgnet.rate import Request, Shape
+from imgnet.request.efforts import Preset
+from imgnet.request.options import Options, Result
+from imgnet.request.request import Request, Shape
 from imgnet.spec import Spec
 from support.grid_cases import Pixels, picture
 

@@ -18,7 +18,7 @@ from imgnet import api
 from imgnet.cli.app import run
 from imgnet.image.files import read_photo
 from imgnet.metrics.psnr import psnr_db
-from imgnet.presets import Preset
+from imgnet.request.efforts import Preset
 from support.picture_files import (
     GREY_ICC,
     ORIENTATION,

@@ -40,7 +40,7 @@ from imgnet.latents import LatentGrids
 from imgnet.priors.choice import with_prior
 from imgnet.priors.pictures import load_pictures, random_crop
 from imgnet.priors.runs import carry_on
-from imgnet.rate import Request, price_of_bit
+from imgnet.request.request import Request, price_of_bit
 from imgnet.spec import Spec
 
 CPU = torch.device("cpu")

@@ -10,10 +10,10 @@ import time
 from collections.abc import Callable
 from dataclasses import replace
 
-from imgnet.fitting import Options
 from imgnet.image.picture import Samples
-from imgnet.presets import Preset
 from imgnet.priors.choice import FOR_DETAIL, FOR_SMOOTH, with_prior
+from imgnet.request.efforts import Preset
+from imgnet.request.options import Options
 from imgnet.spec import Spec
 
 SIDE = 112  # rows and columns of the part, at most

@@ -36,8 +36,8 @@ from imgnet.codec.format.tensors import (
 )
 from imgnet.codec.format.tensors import looks_encoded as looks_encoded
 from imgnet.errors import FormatError
-from imgnet.fitting import Report
 from imgnet.image.picture import NO_METADATA, Metadata
+from imgnet.request.options import Report
 from imgnet.spec import Spec
 
 STREAM = "w"  # name of the coded tensor

@@ -12,11 +12,11 @@ from imgnet.codec.render.grid import draw
 from imgnet.codec.render.resize import LANCZOS, NEURAL, ZOOMS, checksum, fitted, needed_level
 from imgnet.codec.render.zoom import LARGEST
 from imgnet.errors import UsageError
-from imgnet.fitting import Arrays
 from imgnet.grid_state import GridState
 from imgnet.image.geometry import Crop, Size
 from imgnet.metrics.psnr import psnr_db
-from imgnet.presets import Preset
+from imgnet.request.efforts import Preset
+from imgnet.request.options import Arrays
 from imgnet.spec import Spec
 from support.grid_cases import SPECS, Pixels, integers, picture, real
 from support.grid_samples import grid_spec

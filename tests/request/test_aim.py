@@ -3,13 +3,13 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from imgnet.aim import EXACT_DB, SHORT_DB, TOLERANCE_DB, Aim, aim_of, distance
 from imgnet.codec.format import grid_stream
 from imgnet.codec.render.grid import draw
-from imgnet.fitting import Options, Result
 from imgnet.metrics.psnr import psnr_db
-from imgnet.presets import Preset
-from imgnet.steering import AIM
+from imgnet.request.aim import EXACT_DB, SHORT_DB, TOLERANCE_DB, Aim, aim_of, distance
+from imgnet.request.efforts import Preset
+from imgnet.request.options import Options, Result
+from imgnet.request.rate_control import AIM
 from support.grid_samples import grid_spec, random_tensors
 
 SPEC = grid_spec(24, 16)

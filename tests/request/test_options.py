@@ -5,8 +5,8 @@ from dataclasses import replace
 
 import pytest
 
-from imgnet.fitting import Options
-from imgnet.presets import Preset, preset
+from imgnet.request.efforts import Preset, preset
+from imgnet.request.options import Options
 
 
 def test_by_default_nothing_limits_a_fit_and_nobody_watches() -> None:

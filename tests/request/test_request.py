@@ -5,7 +5,8 @@ from itertools import pairwise
 import pytest
 
 from imgnet.errors import UsageError
-from imgnet.rate import (
+from imgnet.request.rate_control import LEAST_PRICE
+from imgnet.request.request import (
     BITS_PER_WEIGHT,
     Request,
     Shape,
@@ -14,7 +15,6 @@ from imgnet.rate import (
     quality_near,
     quality_near_psnr,
 )
-from imgnet.steering import LEAST_PRICE
 
 KODAK = (768, 512)
 

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from imgnet.codec.format import grid_stream
-from imgnet.grid_trim import trim
+from imgnet.request.trim import trim
 from support.grid_samples import Tensors, grid_spec, random_tensors
 
 SPEC = grid_spec(20, 12)

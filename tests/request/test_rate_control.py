@@ -5,9 +5,9 @@ from math import log2
 
 import pytest
 
-from imgnet.fitting import Options
-from imgnet.presets import Preset
-from imgnet.steering import (
+from imgnet.request.efforts import Preset
+from imgnet.request.options import Options
+from imgnet.request.rate_control import (
     HIGHEST_PRICE,
     LEAST_PRICE,
     MOST_CHANGE,

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from imgnet.trend import Trend
+from imgnet.request.secant import Trend
 
 TREND = Trend(usual=2.0, least=1.0, most=4.0, reach=3.0)
 FALLING = Trend(usual=-1.5, least=-3.6, most=-0.5, reach=0.8)

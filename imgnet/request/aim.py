@@ -12,12 +12,12 @@ from numpy.typing import NDArray
 from imgnet.codec.format import grid_stream
 from imgnet.codec.format.coordinate_stream import Quantized
 from imgnet.codec.render.grid import draw
-from imgnet.fitting import Arrays, Options, Result
-from imgnet.grid_trim import trim
 from imgnet.image.picture import Samples
 from imgnet.metrics.psnr import psnr_db
+from imgnet.request.options import Arrays, Options, Result
+from imgnet.request.rate_control import AIM
+from imgnet.request.trim import trim
 from imgnet.spec import Spec
-from imgnet.steering import AIM
 
 TOLERANCE_DB = 0.06  # within which a PSNR, or a size, is met
 NEARLY_DB = 0.15  # up to which decisions on latents alone make a file small enough

@@ -11,7 +11,7 @@ from imgnet.codec.format.container import Encoded, to_bytes
 from imgnet.errors import TargetError
 from imgnet.image.picture import Samples
 from imgnet.metrics.psnr import bpp, psnr_db
-from imgnet.rate import Request
+from imgnet.request.request import Request
 
 TOLERANCE_DB = 0.1  # within which a PSNR is reached
 

@@ -12,8 +12,8 @@ from dataclasses import dataclass, field, replace
 from statistics import fmean
 from typing import Protocol
 
-from imgnet.fitting import Options
-from imgnet.trend import Trend
+from imgnet.request.options import Options
+from imgnet.request.secant import Trend
 
 STARTS = 0.3  # part of the schedule; before it the rate is not yet that of the end
 FORCE = 16  # power of the excess by which the price would rise in a whole schedule
@@ -167,7 +167,7 @@ def steering_of(
         has_prior: Whether its weights are coded as differences from a prior.
         rounding_error: Squared, of the pixels that are drawn.
 
-    >>> from imgnet.presets import Preset
+    >>> from imgnet.request.efforts import Preset
     >>> options = Options(Preset(100, 4096), target_psnr_db=30.0)
     >>> steering = steering_of(options, 768 * 512, 1500, True, ROUNDING_ERROR)
     >>> round(steering.goal.error, 4)

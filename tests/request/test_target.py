@@ -7,11 +7,11 @@ import pytest
 
 from imgnet.codec.format.container import Encoded, to_bytes
 from imgnet.errors import TargetError
-from imgnet.fitting import Report
 from imgnet.metrics.psnr import psnr_db
-from imgnet.rate import Request
+from imgnet.request.options import Report
+from imgnet.request.request import Request
+from imgnet.request.target import checked, flat_psnr_db, psnr_fault, size_fault
 from imgnet.spec import Spec
-from imgnet.targets import checked, flat_psnr_db, psnr_fault, size_fault
 
 SIZE = 40, 30
 PIXELS = np.random.default_rng(0).integers(0, 256, (30, 40, 3), np.uint8)

@@ -5,7 +5,7 @@ from itertools import pairwise
 import pytest
 
 from imgnet.errors import UsageError
-from imgnet.presets import GRID_PRESETS, PRESETS, USUAL_PIXELS, Preset, preset
+from imgnet.request.efforts import GRID_PRESETS, PRESETS, USUAL_PIXELS, Preset, preset
 
 
 def test_every_effort_has_a_schedule() -> None:

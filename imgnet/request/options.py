@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 
 from imgnet.codec.format.coordinate_stream import Quantized
 from imgnet.image.picture import Samples
-from imgnet.presets import Preset
 from imgnet.progress import Progress
+from imgnet.request.efforts import Preset
 from imgnet.spec import Spec
 
 LEAST_TIME_S = 1e-3

@@ -1,0 +1,1 @@
+"""Requests: effort, quality, target and rate control."""
