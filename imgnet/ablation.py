@@ -22,7 +22,9 @@ import torch
 from torch import Tensor, nn
 
 from imgnet.detail import detail, with_needed_levels
-from imgnet.device import one_thread_workers
+from imgnet.fit.coordinate.network import Linear
+from imgnet.fit.device import one_thread_workers
+from imgnet.fit.soap import SOAP
 from imgnet.grid_cuts import Evaluator
 from imgnet.grid_model import ContextModel, GridNetwork
 from imgnet.grid_schedule import GridFit
@@ -30,8 +32,6 @@ from imgnet.grid_state import GridState
 from imgnet.grid_step import GridStep
 from imgnet.image.files import read_image
 from imgnet.image.picture import Samples
-from imgnet.model import Linear
-from imgnet.optimizer import SOAP
 from imgnet.request.efforts import USUAL_PIXELS, Preset
 from imgnet.request.options import Options
 from imgnet.request.request import Request, price_of_bit

@@ -212,7 +212,7 @@ def run_jobs(jobs: Sequence[Job], num_processes: int = 1) -> Iterator[Point]:
 
 
 def _run_alone(job: Job, num_processes: int) -> Point:
-    from imgnet.device import share_threads
+    from imgnet.fit.device import share_threads
 
     share_threads(num_processes)
     return run_job(job)

@@ -54,7 +54,9 @@ def encode_coordinates(
     profile = original.profile
     budget = _weight_bytes(request, spec, profile)
     with holding_back():
-        from imgnet.fit import fit  # not before the request is known to make sense
+        from imgnet.fit.coordinate.schedule import (
+            fit,  # not before the request is known to make sense
+        )
 
     scaled = options.preset.scaled(spec.num_parameters)
     options = replace(

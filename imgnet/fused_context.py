@@ -8,9 +8,10 @@ from typing import Any
 
 import numpy as np
 
-from imgnet import fused_latents, fused_rate
-from imgnet.blocks import Floats
 from imgnet.codec.entropy.context import CAUSAL, MARGIN, PARENTS, place_of
+from imgnet.fit.kernels import latents as latent_kernels
+from imgnet.fit.kernels import rate as rate_kernels
+from imgnet.fit.kernels.blocks import Floats
 from imgnet.fused_outcome import Arrays, Grids, Outcome
 from imgnet.grid_cuts import Band
 from imgnet.spec import Spec
@@ -31,7 +32,7 @@ class Context:
         self.spec, self.grids = spec, grids
 
     def weights_of(self, weights: Arrays) -> tuple[Floats, ...]:
-        """Return the weights of the context model as `fused_rate.rate` wants them."""
+        """Return the weights of the context model as `rate_kernels.rate` wants them."""
         first = weights["context.first.weight"]
         own, parents, to_grid = np.split(first, [len(CAUSAL), len(CAUSAL) + len(PARENTS)], axis=1)
         biases = []
@@ -48,7 +49,7 @@ class Context:
         i, top, _ = band
         pyramid, level = self.grids.places[i]
         arguments = self._around(weights, band)
-        bits, g_own, g_above, found = fused_rate.rate(*arguments, gradients, _NO_LENGTHS)
+        bits, g_own, g_above, found = rate_kernels.rate(*arguments, gradients, _NO_LENGTHS)
         outcome = Outcome(bits, weight)
         if gradients:
             outcome.windows.append((i, top - MARGIN, -MARGIN, g_own))
@@ -66,12 +67,12 @@ class Context:
         to_own, to_parents, biases, *others = weights
         width = self.spec.grid_size(level)[1]
         own = np.zeros((bottom - top + MARGIN, width + 2 * MARGIN), np.float32)
-        fused_latents.window(self.grids.of(pyramid, level), top - MARGIN, -MARGIN, own)
+        latent_kernels.window(self.grids.of(pyramid, level), top - MARGIN, -MARGIN, own)
         above, first = _NOTHING, (top >> 1) - 1
         if level < self.spec.num_levels - 1:
             columns = self.spec.grid_size(level + 1)[1]
             above = np.zeros(((bottom - 1 >> 1) + 2 - first, columns + 2), np.float32)
-            fused_latents.window(self.grids.of(pyramid, level + 1), first, -1, above)
+            latent_kernels.window(self.grids.of(pyramid, level + 1), first, -1, above)
         return own, above, top % 2, to_own, to_parents, biases[i], *others
 
     def _gradients(self, grid: int, weight: float, found: Sequence[Floats]) -> Arrays:
@@ -88,7 +89,7 @@ class Context:
     def lengths(self, weights: tuple[Floats, ...], lengths: dict[int, Floats], band: Band) -> None:
         """Set the bits of every latent of a band."""
         i, top, bottom = band
-        rate_of = partial(fused_rate.rate, *self._around(weights, band))
+        rate_of = partial(rate_kernels.rate, *self._around(weights, band))
         rate_of(False, lengths[i][top:bottom].reshape(-1))
 
 

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 
-from imgnet import fused_latents, fused_synthesis, fused_upsampling
-from imgnet.blocks import Floats
+from imgnet.fit.kernels import latents as latent_kernels
+from imgnet.fit.kernels import synthesis as synthesis_kernels
+from imgnet.fit.kernels import upsampling as upsampling_kernels
+from imgnet.fit.kernels.blocks import Floats
 from imgnet.fused_outcome import Arrays, Grids, Outcome
 from imgnet.grid_cuts import Tile
 from imgnet.grid_model import REACH
@@ -39,9 +41,9 @@ class Drawing:
         _, finest = features[0]
         head = [weights[name] for name in _HEAD]
         flat = finest.reshape(len(finest), -1)
-        colours = [fused_synthesis.two_layers(flat, *head).reshape(-1, *finest.shape[1:])]
+        colours = [synthesis_kernels.two_layers(flat, *head).reshape(-1, *finest.shape[1:])]
         for layer in self._layers(weights):
-            colours.append(fused_synthesis.rezero_layer(colours[-1], *layer))
+            colours.append(synthesis_kernels.rezero_layer(colours[-1], *layer))
         return features, colours
 
     def _layers(self, weights: Arrays) -> list[list[Floats]]:
@@ -82,17 +84,17 @@ class Drawing:
         layers = self._layers(weights)
         here = (slice(None), slice(top, bottom), slice(left, right))
         seen = _NO_MASK if self.seen is None else self.seen[here]
-        error = fused_synthesis.squared_error(colours[-1], self.picture[here], seen, weight)
+        error = synthesis_kernels.squared_error(colours[-1], self.picture[here], seen, weight)
         outcome = Outcome(error, weight)
         if not gradients:
             return outcome
         gradient = colours[-1]
         for i in reversed(range(n)):
-            gradient, *found = fused_synthesis.rezero_layer_back(colours[i], *layers[i], gradient)
+            gradient, *found = synthesis_kernels.rezero_layer_back(colours[i], *layers[i], gradient)
             for name, value in zip(_LAYER, found, strict=True):
                 outcome.weights[f"residuals.{i}.{name}"] = value
         flat_gradient = gradient.reshape(len(gradient), -1)
-        back, *found = fused_synthesis.two_layers_back(flat, *head, flat_gradient)
+        back, *found = synthesis_kernels.two_layers_back(flat, *head, flat_gradient)
         outcome.weights |= dict(zip(_HEAD, found, strict=True))
         self._features_back(weights, features, back.reshape(finest.shape), outcome)
         return outcome
@@ -109,15 +111,15 @@ class Drawing:
             out = np.empty((number, bottom - top, right - left), np.float32)
             row = self._own(level)
             if row:
-                fused_latents.crop(self.grids.of(0, level), top, left, out[0])
+                latent_kernels.crop(self.grids.of(0, level), top, left, out[0])
             if features:
                 skip = top & 1, left & 1
                 taps = weights[f"upsample.{level}"]
-                fused_upsampling.doubled(features[-1][1], taps, skip, out[row:])
+                upsampling_kernels.doubled(features[-1][1], taps, skip, out[row:])
             else:
                 out[row:] = 0
             for pyramid, index in self._colours(level, number):
-                fused_latents.add_crop(self.grids.of(pyramid, level), top, left, out[index])
+                latent_kernels.add_crop(self.grids.of(pyramid, level), top, left, out[index])
             features.append((here, out))
         return features[::-1]
 
@@ -137,7 +139,7 @@ class Drawing:
                 outcome.crops.append((self.grids.index[pyramid, level], top, left, gradient[index]))
             if level < self.spec.num_levels - 1:
                 name, skip = f"upsample.{level}", (top & 1, left & 1)
-                gradient, outcome.weights[name] = fused_upsampling.doubled_back(
+                gradient, outcome.weights[name] = upsampling_kernels.doubled_back(
                     features[level + 1][1], weights[name], skip, gradient[row:]
                 )
 

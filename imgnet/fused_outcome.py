@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from imgnet.blocks import Floats
+from imgnet.fit.kernels.blocks import Floats
 from imgnet.latents import LatentGrids
 
 Arrays = dict[str, Floats]

@@ -15,8 +15,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from imgnet import fused_latents
-from imgnet.blocks import Floats
+from imgnet.fit.kernels import latents as latent_kernels
+from imgnet.fit.kernels.blocks import Floats
 from imgnet.fused_context import Context
 from imgnet.fused_drawing import Drawing
 from imgnet.fused_outcome import Arrays, Grids, Outcome
@@ -98,9 +98,9 @@ class FusedStep:
         totals = {n: _cleared_gradient(p) for n, p in self.named}
         for outcome in outcomes:
             for i, top, left, gradient in outcome.crops:
-                fused_latents.crop_back(gradient, top, left, gradients[i])
+                latent_kernels.crop_back(gradient, top, left, gradients[i])
             for i, top, left, gradient in outcome.windows:
-                fused_latents.window_back(gradient, top, left, outcome.weight, gradients[i])
+                latent_kernels.window_back(gradient, top, left, outcome.weight, gradients[i])
             for name, gradient in outcome.weights.items():
                 totals[name] += gradient
 

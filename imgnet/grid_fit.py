@@ -8,7 +8,7 @@ from contextlib import contextmanager
 import numpy as np
 from numpy.typing import NDArray
 
-from imgnet.device import one_thread_workers, pick_device
+from imgnet.fit.device import one_thread_workers, pick_device
 from imgnet.grid_correct import Correction
 from imgnet.grid_schedule import GridFit
 from imgnet.grid_state import GridState

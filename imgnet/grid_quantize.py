@@ -10,9 +10,9 @@ from torch import Tensor
 
 from imgnet.codec.entropy.weights import LARGEST_INTEGER, weight_bits
 from imgnet.codec.format.grid_stream import MOST_FRACTION_BITS, step_of
+from imgnet.fit.rounding import Steps, quantize, rounded
 from imgnet.grid_cuts import BAND_UNIT, Evaluator, Rows
 from imgnet.grid_weights import pace
-from imgnet.quantize import Steps, quantize, rounded
 from imgnet.spec import Spec
 
 # Of the root mean square of a tensor, where searches begin: each ends in the nearest valley. From

@@ -22,10 +22,10 @@ from numpy.typing import NDArray
 from imgnet.codec.entropy.weights import LARGEST_INTEGER, law_of, prices, weight_bits
 from imgnet.codec.format.coordinate_stream import step_size
 from imgnet.codec.format.grid_stream import step_of
+from imgnet.fit.rounding import Steps, quantize
 from imgnet.grid_curvature import Matrix, of_context, of_drawing
 from imgnet.grid_quantize import most_fraction_bits
 from imgnet.grid_state import GridState
-from imgnet.quantize import Steps, quantize
 
 MOST_WEIGHTS = 4096  # of a network that is refined: its curvature has the square of it
 LEAST_CURVATURE = 0.01  # of the median in its tensor: a sample may not see what a weight does

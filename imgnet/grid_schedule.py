@@ -11,13 +11,13 @@ import time
 from collections.abc import Callable
 from math import log10
 
+from imgnet.fit.rounding import Steps, rounded
 from imgnet.grid_cuts import Rows
 from imgnet.grid_decide import Decisions
 from imgnet.grid_quantize import choose_steps
 from imgnet.grid_refine import MOST_WEIGHTS, Refinement
 from imgnet.grid_state import GridState
 from imgnet.progress import Progress
-from imgnet.quantize import Steps, rounded
 from imgnet.request.options import Options, Result
 from imgnet.request.rate_control import STARTS, Steering
 from imgnet.spec import MAX_LEVELS

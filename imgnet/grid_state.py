@@ -13,7 +13,8 @@ from torch import Tensor
 from imgnet.analysis import filled, first_step, set_network, start_cold, warm_start
 from imgnet.codec.format.coordinate_stream import Quantized, step_index
 from imgnet.codec.priors.loader import origins
-from imgnet.device import mask_of, picture_of
+from imgnet.fit.device import mask_of, picture_of
+from imgnet.fit.rounding import Steps, quantize, rounded
 from imgnet.grid_cuts import BAND_UNIT, COARSE, Evaluator, Rows
 from imgnet.grid_model import GridNetwork
 from imgnet.grid_step import GridStep
@@ -21,7 +22,6 @@ from imgnet.grid_weights import Weights, pace
 from imgnet.image.picture import Samples
 from imgnet.latents import LatentGrids
 from imgnet.priors.choice import FEW_VISITS
-from imgnet.quantize import Steps, quantize, rounded
 from imgnet.request.efforts import Preset
 from imgnet.request.options import Arrays, Result
 from imgnet.spec import Spec

@@ -18,14 +18,14 @@ from torch import Tensor
 from imgnet.codec.entropy.weights import LARGEST_INTEGER
 from imgnet.codec.format.coordinate_stream import step_size
 from imgnet.codec.priors.loader import usual_step
+from imgnet.fit.rounding import Steps
+from imgnet.fit.soap import SOAP
 from imgnet.grid_model import GridNetwork
-from imgnet.optimizer import SOAP
-from imgnet.quantize import Steps
 
 try:
-    from imgnet import fused_weights
+    from imgnet.fit.kernels import soap as soap_kernels
 except ImportError:  # Numba, which is not to be had for every Python and every machine
-    fused_weights = None  # type: ignore[assignment]
+    soap_kernels = None  # type: ignore[assignment]
 
 # Step sizes of matrices and of vectors: from random weights, and from trained ones.
 COLD_LR = 4e-2, 1e-2
@@ -67,7 +67,7 @@ class Weights:
         parts = [self.parameters[name].detach().flatten() for name in names]
         self.flat, self._sizes = torch.cat(parts), [len(part) for part in parts]
         self.gradient = torch.zeros_like(self.flat)
-        self.compiled = fused_weights is not None and self.flat.device.type == "cpu"
+        self.compiled = soap_kernels is not None and self.flat.device.type == "cpu"
         for name, value, gradient in zip(names, *self._split(), strict=True):
             parameter = self.parameters[name]
             parameter.data = value.view_as(parameter)
@@ -98,7 +98,7 @@ class Weights:
             groups.append({"params": tensors, "lr": lr, "peak_lr": lr})
         # Unlimited, the first turns of the bases throw some fits off; equal decays keep what is
         # measured in bases that stay within 1.
-        soap: type[SOAP] = fused_weights.FusedSOAP if self.compiled else SOAP
+        soap: type[SOAP] = soap_kernels.FusedSOAP if self.compiled else SOAP
         return soap(groups, lr=rates[0], refresh_every=5, most=1.0)
 
     def _joined(self, tensors: Sequence[Tensor]) -> Tensor:
@@ -131,7 +131,7 @@ class Weights:
         """Add the gradient of the bits of the differences, under a Laplace law a tensor."""
         if self.compiled:
             known = self.flat.numpy(), self._origin.numpy(), self._ends, self._least.numpy()
-            fused_weights.price_differences(*known, price / log(2), self.gradient.numpy())
+            soap_kernels.price_differences(*known, price / log(2), self.gradient.numpy())
             return
         difference = self.flat - self._origin
         scale = torch.maximum(self._means(difference.abs()), self._least)[self._tensor]

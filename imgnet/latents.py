@@ -22,9 +22,9 @@ from torch.nn import functional
 from imgnet.spec import Spec, latents_name
 
 try:
-    from imgnet import fused_latents
+    from imgnet.fit.kernels import latents as latent_kernels
 except ImportError:  # Numba, which is not to be had for every Python and every machine
-    fused_latents = None  # type: ignore[assignment]
+    latent_kernels = None  # type: ignore[assignment]
 
 MEAN_DECAY, SQUARE_DECAY = 0.9, 0.95
 SHARES = 4  # tasks that relaxing latents is cut into
@@ -51,7 +51,7 @@ class LatentGrids:
 
     def __init__(self, spec: Spec, device: torch.device, generator: torch.Generator) -> None:
         self.spec, self.generator = spec, generator
-        self.compiled = fused_latents is not None and device.type == "cpu"
+        self.compiled = latent_kernels is not None and device.type == "cpu"
         self.grids = spec.grids()
         self.names = [latents_name(*grid) for grid in self.grids]
         self.sizes = [spec.grid_size(level) for _, level in self.grids]
@@ -108,7 +108,7 @@ class LatentGrids:
         arrays = [tensor.numpy() for tensor in tensors]
 
         def relax_share(ranges: NDArray[np.int64]) -> None:
-            fused_latents.relax(temperature, noise, ranges, *arrays)
+            latent_kernels.relax(temperature, noise, ranges, *arrays)
 
         list((workers.map if workers else map)(relax_share, shares(self._ranges(parts), SHARES)))
 
@@ -135,7 +135,7 @@ class LatentGrids:
             return
         ranges, decays = self._ranges(part for part, _ in parts), (MEAN_DECAY, SQUARE_DECAY)
         arrays = (tensor.numpy() for tensor in tensors)
-        fused_latents.adam(ranges, np.array(rates, np.float32), decays, *arrays)
+        latent_kernels.adam(ranges, np.array(rates, np.float32), decays, *arrays)
 
 
 def shares(ranges: NDArray[np.int64], number: int) -> list[NDArray[np.int64]]:

@@ -18,9 +18,9 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from imgnet.fit.coordinate.network import PositionalEncoding
 from imgnet.image.files import read_image
 from imgnet.metrics.psnr import psnr_db
-from imgnet.model import PositionalEncoding
 
 WIDTH = 100
 BLOCKS = 2

@@ -226,7 +226,7 @@ def serve(line: Connection, num_workers: int, gently: bool) -> None:
 
 def _serve(line: Connection, num_workers: int, request: EndRequest) -> None:
     with holding_back():
-        from imgnet.device import share_threads
+        from imgnet.fit.device import share_threads
 
     def asked_to_stop() -> bool:
         try:

@@ -8,10 +8,10 @@ from imgnet.analysis import filled, laplacian_pyramids, set_linear_path, start_c
 from imgnet.codec.format import grid_stream
 from imgnet.codec.format.coordinate_stream import Quantized, step_index
 from imgnet.codec.render.grid import draw
+from imgnet.fit.rounding import quantize
 from imgnet.grid_model import GridNetwork
 from imgnet.latents import LatentGrids
 from imgnet.metrics.psnr import psnr_db
-from imgnet.quantize import quantize
 from imgnet.spec import Spec, latents_name
 from support.grid_cases import SPECS, picture
 

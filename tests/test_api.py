@@ -15,14 +15,14 @@ from PIL import Image
 
 import imgnet
 from imgnet import api
-from imgnet import fit as fit_module
 from imgnet.codec.format import grid_stream
 from imgnet.codec.format.container import STREAM, to_bytes
 from imgnet.codec.render.resize import checksum
+from imgnet.fit.coordinate import schedule as fit_module
+from imgnet.fit.rounding import choose_steps
 from imgnet.image.masks import counted_samples
 from imgnet.metrics.psnr import psnr_db
 from imgnet.progress import Progress
-from imgnet.quantize import choose_steps
 from imgnet.request.efforts import Preset
 
 Pixels = NDArray[np.uint8]

@@ -17,13 +17,13 @@ from imgnet.codec.format import grid_stream
 from imgnet.codec.format.coordinate_stream import step_size
 from imgnet.codec.render.grid import draw
 from imgnet.errors import UsageError
+from imgnet.fit.rounding import rounded
 from imgnet.grid_fit import fit_grid
 from imgnet.grid_schedule import FINE, GridFit
 from imgnet.image.files import read_image
 from imgnet.image.masks import counted_samples
 from imgnet.metrics.psnr import psnr_db
 from imgnet.progress import Progress
-from imgnet.quantize import rounded
 from imgnet.request.efforts import Preset
 from imgnet.request.options import Arrays, Options, Result
 from imgnet.spec import MAX_LEVELS, Spec

@@ -13,6 +13,7 @@ from imgnet import grid_quantize
 from imgnet.analysis import start_cold
 from imgnet.codec.format import grid_stream
 from imgnet.codec.format.coordinate_stream import step_size
+from imgnet.fit.rounding import quantize
 from imgnet.grid_cuts import BAND_UNIT
 from imgnet.grid_quantize import (
     FIRST_STEPS,
@@ -25,7 +26,6 @@ from imgnet.grid_quantize import (
 from imgnet.grid_step import GridStep
 from imgnet.grid_weights import pace
 from imgnet.latents import LatentGrids
-from imgnet.quantize import quantize
 from imgnet.spec import Spec, network_shapes
 from support.grid_cases import integers, network_of, picture
 

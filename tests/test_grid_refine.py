@@ -9,11 +9,11 @@ import torch
 
 from imgnet.codec.entropy.weights import weight_bits
 from imgnet.detail import detail
+from imgnet.fit.rounding import Steps, quantize, rounded
 from imgnet.grid_quantize import choose_steps
 from imgnet.grid_refine import Coded, Refinement, Vector, descend
 from imgnet.grid_state import GridState
 from imgnet.priors.choice import starting_from_prior
-from imgnet.quantize import Steps, quantize, rounded
 from imgnet.request.efforts import Preset
 from imgnet.request.request import Request
 from support.grid_cases import picture

@@ -11,10 +11,10 @@ from imgnet.codec.format.container import STREAM, Encoded, from_bytes, to_bytes
 from imgnet.codec.format.coordinate_stream import pack
 from imgnet.codec.render.coordinate import encode_positions, render
 from imgnet.codec.render.grid import draw
+from imgnet.fit.coordinate.network import Network, build
+from imgnet.fit.rounding import quantize
 from imgnet.grid_model import REACH
 from imgnet.latents import padded
-from imgnet.model import Network, build
-from imgnet.quantize import quantize
 from imgnet.spec import Spec, edge_margin, latents_name
 from support.grid_cases import SPECS as GRID_SPECS
 from support.grid_cases import Tensors, integers, network_of, real

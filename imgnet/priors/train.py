@@ -42,13 +42,13 @@ from torch import Tensor
 
 from imgnet.analysis import WarmStart, band_position, first_step, warm_start
 from imgnet.codec.priors.loader import FOLDER, NUM_BANDS, price_of_band
-from imgnet.device import one_thread_workers
+from imgnet.fit.device import one_thread_workers
+from imgnet.fit.soap import SOAP
 from imgnet.fused_step import FusedStep
 from imgnet.grid_cuts import COARSE, Rows
 from imgnet.grid_model import GridNetwork
 from imgnet.grid_state import LATENT_LR, NOISE, TEMPERATURE
 from imgnet.latents import LatentGrids
-from imgnet.optimizer import SOAP
 from imgnet.priors.networks import Networks, export
 from imgnet.priors.pictures import (
     load_pictures,

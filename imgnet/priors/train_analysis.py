@@ -32,7 +32,7 @@ from imgnet.analysis import WarmStart, band_position, first_step, set_network, w
 from imgnet.analysis_network import AnalysisNetwork
 from imgnet.codec.priors.loader import analysis_file, band_of, origins
 from imgnet.detail import detail, with_needed_levels
-from imgnet.device import one_thread_workers
+from imgnet.fit.device import one_thread_workers
 from imgnet.fused_step import FusedStep
 from imgnet.grid_model import GridNetwork
 from imgnet.grid_state import NOISE, TEMPERATURE

@@ -36,9 +36,9 @@ from PIL import Image
 from torch import Tensor
 
 from imgnet.codec.render.zoom_network import COLOURS, FOLDER
+from imgnet.fit.soap import SOAP
 from imgnet.image.files import Pixels, read_image
 from imgnet.metrics.psnr import psnr_db
-from imgnet.optimizer import SOAP
 from imgnet.priors.runs import carry_on
 from imgnet.priors.zoom_model import DIM, DIM_HIDDEN, ZoomModel, enlarged, export
 from imgnet.priors.zoom_pairs import (

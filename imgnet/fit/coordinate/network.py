@@ -15,7 +15,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from imgnet.kernels import affine, gate
+from imgnet.fit.coordinate.autograd import affine, gate
 from imgnet.spec import MLP_BANDS, Spec, num_bands
 
 AXIS_GAIN = 2.0  # axis functions must vary over a few pixels from the start

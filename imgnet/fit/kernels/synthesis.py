@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from imgnet.blocks import (
+from imgnet.fit.kernels.blocks import (
     BLOCK,
     Floats,
     block_of,

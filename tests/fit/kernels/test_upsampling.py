@@ -8,7 +8,7 @@ import torch
 
 from imgnet import grid_model
 
-fused = pytest.importorskip("imgnet.fused_upsampling")
+fused = pytest.importorskip("imgnet.fit.kernels.upsampling")
 
 
 @pytest.mark.parametrize("skip", [(0, 0), (1, 0), (0, 1), (1, 1)])

@@ -12,8 +12,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from imgnet.blocks import Floats, compiled
-from imgnet.optimizer import SOAP, initialize
+from imgnet.fit.kernels.blocks import Floats, compiled
+from imgnet.fit.soap import SOAP, initialize
 
 _ONE, _NONE = np.float32(1), np.float32(0)
 

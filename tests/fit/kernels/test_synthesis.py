@@ -11,7 +11,7 @@ from torch import Tensor
 
 from imgnet import grid_kernels
 
-fused = pytest.importorskip("imgnet.fused_synthesis")
+fused = pytest.importorskip("imgnet.fit.kernels.synthesis")
 
 Shapes = list[tuple[int, ...]]
 

@@ -10,11 +10,11 @@ import pytest
 import torch
 from numpy.typing import NDArray
 
-from imgnet import fit as fit_module
 from imgnet.codec.format.coordinate_stream import pack
 from imgnet.codec.render.coordinate import render
 from imgnet.errors import UsageError
-from imgnet.fit import Options, Result, fit
+from imgnet.fit.coordinate import schedule as fit_module
+from imgnet.fit.coordinate.schedule import Options, Result, fit
 from imgnet.image.masks import counted_samples
 from imgnet.metrics.psnr import psnr_db
 from imgnet.progress import Progress

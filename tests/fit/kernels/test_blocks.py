@@ -7,8 +7,8 @@ import numba
 import numpy as np
 import pytest
 
-from imgnet import blocks
-from imgnet.blocks import (
+from imgnet.fit.kernels import blocks
+from imgnet.fit.kernels.blocks import (
     BLOCK,
     add_sums,
     block_of,

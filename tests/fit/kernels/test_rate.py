@@ -10,7 +10,7 @@ from torch import Tensor
 from imgnet.codec.entropy.context import CAUSAL, MARGIN, PARENTS
 from imgnet.grid_kernels import band_bits, band_lengths
 
-fused = pytest.importorskip("imgnet.fused_rate")
+fused = pytest.importorskip("imgnet.fit.kernels.rate")
 
 DIM = 6
 NO_LENGTHS = np.empty(0, np.float32)

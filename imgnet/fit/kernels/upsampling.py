@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from imgnet.blocks import Floats, compiled, copy
+from imgnet.fit.kernels.blocks import Floats, compiled, copy
 
 _NONE = np.float32(0)
 _MARGIN = 4  # samples more than there are pairs of new ones

@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from imgnet.sampling import Batch, LatticeSampler
+from imgnet.fit.coordinate.sampler import Batch, LatticeSampler
 
 
 def picture(width: int, height: int) -> Tensor:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from imgnet.blocks import BLOCK, Floats, compiled, exp2, log2
 from imgnet.codec.entropy.distributions import LOWEST_SCALE_LOG2, NUM_SCALES
+from imgnet.fit.kernels.blocks import BLOCK, Floats, compiled, exp2, log2
 
 _LEAST_PROBABILITY = np.float32(2.0**-16)
 _LEAST = np.float32(LOWEST_SCALE_LOG2)

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from imgnet.codec.format.coordinate_stream import pack, step_size
-from imgnet.quantize import (
+from imgnet.fit.rounding import (
     choose_steps,
     curvatures,
     quantize,

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from imgnet.kernels import affine, gate
+from imgnet.fit.coordinate.autograd import affine, gate
 
 Inputs = tuple[Tensor, ...]
 

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from imgnet.blocks import (
+from imgnet.codec.entropy.context import CAUSAL, MARGIN, PARENTS
+from imgnet.fit.kernels.blocks import (
     BLOCK,
     Floats,
     add,
@@ -24,8 +25,7 @@ from imgnet.blocks import (
     put,
     rectify,
 )
-from imgnet.codec.entropy.context import CAUSAL, MARGIN, PARENTS
-from imgnet.fused_laws import code_length
+from imgnet.fit.kernels.laplace import code_length
 
 Offsets = tuple[tuple[int, int], ...]
 

@@ -7,7 +7,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from imgnet.optimizer import SOAP
+from imgnet.fit.soap import SOAP
 
 Loss = Callable[[Tensor], Tensor]
 

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from imgnet.model import GatedLayer, Network, PositionalEncoding, ReZero, build
+from imgnet.fit.coordinate.network import GatedLayer, Network, PositionalEncoding, ReZero, build
 from imgnet.request.request import Shape
 from imgnet.spec import Spec
 

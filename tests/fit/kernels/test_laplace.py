@@ -8,8 +8,8 @@ import torch
 
 from imgnet.grid_kernels import LEAST_SCALE_LOG2, MOST_SCALE_LOG2, code_length
 
-fused = pytest.importorskip("imgnet.fused_laws")
-BLOCK = pytest.importorskip("imgnet.blocks").BLOCK
+fused = pytest.importorskip("imgnet.fit.kernels.laplace")
+BLOCK = pytest.importorskip("imgnet.fit.kernels.blocks").BLOCK
 COUNT = 100
 
 

@@ -21,13 +21,10 @@ from torch import Tensor
 
 from imgnet.codec.format.coordinate_stream import pack
 from imgnet.codec.render.coordinate import render
-from imgnet.device import fastest_dtype, mask_of, one_thread_workers, pick_device, picture_of
-from imgnet.image.picture import Samples
-from imgnet.metrics.psnr import psnr_db
-from imgnet.model import Network, build
-from imgnet.optimizer import SOAP
-from imgnet.progress import Progress
-from imgnet.quantize import (
+from imgnet.fit.coordinate.network import Network, build
+from imgnet.fit.coordinate.sampler import Batch, LatticeSampler
+from imgnet.fit.device import fastest_dtype, mask_of, one_thread_workers, pick_device, picture_of
+from imgnet.fit.rounding import (
     Parameters,
     Steps,
     choose_steps,
@@ -36,8 +33,11 @@ from imgnet.quantize import (
     refine_steps,
     rounded,
 )
+from imgnet.fit.soap import SOAP
+from imgnet.image.picture import Samples
+from imgnet.metrics.psnr import psnr_db
+from imgnet.progress import Progress
 from imgnet.request.options import Options, Result
-from imgnet.sampling import Batch, LatticeSampler
 from imgnet.spec import Spec
 
 CHUNK = 8192  # crossings of a batch: few enough for the cache, many enough to hide the calls

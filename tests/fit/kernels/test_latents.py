@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from imgnet import fused_latents
+from imgnet.fit.kernels import latents as latent_kernels
 from imgnet.latents import LatentGrids, padded
 from imgnet.spec import Spec
 
@@ -21,14 +21,14 @@ def test_parts_repeat_the_edges_and_pass_gradients_back(top: int, left: int) -> 
     wide = padded(x[None], 20)[0]
     wanted = wide[20 + top : 24 + top, 20 + left : 29 + left]
     out = np.empty((4, 9), np.float32)
-    fused_latents.crop(grid(), top, left, out)
+    latent_kernels.crop(grid(), top, left, out)
     np.testing.assert_array_equal(out, wanted.detach())
-    fused_latents.add_crop(grid(), top, left, out)
+    latent_kernels.add_crop(grid(), top, left, out)
     np.testing.assert_array_equal(out, 2 * wanted.detach())
     gradient = grid(4, 9)
     (expected,) = torch.autograd.grad(wanted, x, torch.from_numpy(gradient))
     found = np.zeros((5, 7), np.float32)
-    fused_latents.crop_back(gradient, top, left, found)
+    latent_kernels.crop_back(gradient, top, left, found)
     np.testing.assert_allclose(found, expected, atol=1e-5)
 
 
@@ -36,10 +36,10 @@ def test_parts_repeat_the_edges_and_pass_gradients_back(top: int, left: int) -> 
 def test_windows_have_zeros_around_and_pass_gradients_back(top: int, left: int) -> None:
     wide = np.pad(grid(), 20)
     out = np.zeros((4, 9), np.float32)
-    fused_latents.window(grid(), top, left, out)
+    latent_kernels.window(grid(), top, left, out)
     np.testing.assert_array_equal(out, wide[20 + top : 24 + top, 20 + left : 29 + left])
     gradient, found = grid(4, 9), np.ones((5, 7), np.float32)
-    fused_latents.window_back(gradient, top, left, 3.0, found)
+    latent_kernels.window_back(gradient, top, left, 3.0, found)
     back = np.zeros_like(wide)
     back[20 + top : 24 + top, 20 + left : 29 + left] = 3 * gradient
     np.testing.assert_allclose(found, 1 + back[20:25, 20:27], rtol=1e-6)

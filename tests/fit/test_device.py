@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 import torch
 
-from imgnet import device
 from imgnet.errors import UsageError
+from imgnet.fit import device
 
 
 def test_the_cpu_is_always_there() -> None:

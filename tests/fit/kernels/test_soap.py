@@ -6,12 +6,12 @@ import pytest
 import torch
 from torch import Tensor
 
+from imgnet.fit.soap import SOAP
 from imgnet.grid_model import GridNetwork
 from imgnet.grid_weights import Weights
-from imgnet.optimizer import SOAP
 from imgnet.spec import Spec
 
-fused = pytest.importorskip("imgnet.fused_weights")
+fused = pytest.importorskip("imgnet.fit.kernels.soap")
 
 SHAPES = [(5, 9), (7, 7), (2, 6), (1, 4), (8,)]
 

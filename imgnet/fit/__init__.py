@@ -1,0 +1,1 @@
+"""The optimiser, with torch and Numba."""

@@ -1,0 +1,1 @@
+"""The fit of `gated` and `mlp`."""
