@@ -21,15 +21,15 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from imgnet.detail import detail, with_needed_levels
+from imgnet.encoder.levels import detail, with_needed_levels
 from imgnet.fit.coordinate.network import Linear
 from imgnet.fit.device import one_thread_workers
+from imgnet.fit.engine.network import ContextModel, GridNetwork
+from imgnet.fit.engine.reference import GridStep
+from imgnet.fit.engine.tiling import Evaluator
+from imgnet.fit.grid.schedule import GridFit
+from imgnet.fit.grid.state import GridState
 from imgnet.fit.soap import SOAP
-from imgnet.grid_cuts import Evaluator
-from imgnet.grid_model import ContextModel, GridNetwork
-from imgnet.grid_schedule import GridFit
-from imgnet.grid_state import GridState
-from imgnet.grid_step import GridStep
 from imgnet.image.files import read_image
 from imgnet.image.picture import Samples
 from imgnet.request.efforts import USUAL_PIXELS, Preset

@@ -95,8 +95,8 @@ def encode(
         TargetError: The target is out of reach; its `best` is the encoded image nearest to it.
     """
     # Those who only decode do without these.
-    from imgnet.encoding import previews
-    from imgnet.psnr_search import encoder_of
+    from imgnet.encoder.grid import previews
+    from imgnet.encoder.psnr_search import encoder_of
     from imgnet.request.target import checked
 
     started = time.monotonic()

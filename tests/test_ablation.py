@@ -18,7 +18,7 @@ from imgnet.ablation import (
     main,
     middle,
 )
-from imgnet.grid_model import GridNetwork
+from imgnet.fit.engine.network import GridNetwork
 from imgnet.request.request import Request
 from imgnet.spec import Spec
 

@@ -7,8 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from imgnet import workers
-from imgnet.batch import Task
+from imgnet.batch.task import Task, processes
 from imgnet.cli.engine import Engine
 from imgnet.errors import UsageError
 from imgnet.signals import EndRequest, Interrupted, end_at_once, receiving
@@ -58,8 +57,8 @@ def test_how_many_workers(
         used.append(number)
 
     monkeypatch.setattr("os.cpu_count", lambda: 4)
-    monkeypatch.setattr(workers, "encode_here", lambda *_: used.append(1))
-    monkeypatch.setattr(workers, "encode_in_processes", in_processes)
+    monkeypatch.setattr(processes, "encode_here", lambda *_: used.append(1))
+    monkeypatch.setattr(processes, "encode_in_processes", in_processes)
     tasks = [Task("a.png", Path("a.png"), None)] * count
     engine(jobs=jobs).run(tasks, lambda _index, _progress: None, EndRequest())
     assert used == [workers_used]

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from imgnet.batch import Outcome, Task
+from imgnet.batch.task import Outcome, Task
 from imgnet.cli.plan import Plan
 from imgnet.errors import UsageError
 

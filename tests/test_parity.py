@@ -12,9 +12,9 @@ from imgnet.codec.format.coordinate_stream import pack
 from imgnet.codec.render.coordinate import encode_positions, render
 from imgnet.codec.render.grid import draw
 from imgnet.fit.coordinate.network import Network, build
+from imgnet.fit.engine.latents import padded
+from imgnet.fit.engine.network import REACH
 from imgnet.fit.rounding import quantize
-from imgnet.grid_model import REACH
-from imgnet.latents import padded
 from imgnet.spec import Spec, edge_margin, latents_name
 from support.grid_cases import SPECS as GRID_SPECS
 from support.grid_cases import Tensors, integers, network_of, real

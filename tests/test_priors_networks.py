@@ -6,9 +6,9 @@ import numpy as np
 import torch
 from safetensors.numpy import load_file
 
-from imgnet.analysis import band_position, first_step
 from imgnet.codec.priors import loader as priors
-from imgnet.grid_model import GridNetwork
+from imgnet.fit.engine.network import GridNetwork
+from imgnet.fit.grid.start import band_position, first_step
 from imgnet.priors.networks import Networks, export
 from imgnet.spec import USUAL_GRID_LAYERS, Spec, network_shapes
 

@@ -7,11 +7,11 @@ import numpy as np
 import pytest
 import torch
 
-from imgnet.analysis import WarmStart, band_position, first_step
 from imgnet.codec.priors import loader as priors
+from imgnet.encoder.prior import FOR_DETAIL, FOR_SMOOTH
+from imgnet.fit.grid.start import WarmStart, band_position, first_step
 from imgnet.image.files import write_image
 from imgnet.priors import train
-from imgnet.priors.choice import FOR_DETAIL, FOR_SMOOTH
 from support.grid_cases import picture
 
 pytestmark = pytest.mark.usefixtures("one_thread")

@@ -9,9 +9,9 @@ import pytest
 import torch
 from test_priors_train import photos as photos
 
-from imgnet import analysis_network
+from imgnet.encoder.prior import FOR_DETAIL, FOR_SMOOTH
+from imgnet.fit.grid import analysis_network
 from imgnet.priors import train_analysis
-from imgnet.priors.choice import FOR_DETAIL, FOR_SMOOTH
 from imgnet.priors.train_analysis import Recipe, Training
 from support.grid_cases import picture
 

@@ -6,7 +6,7 @@ import sys
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
-from imgnet.batch import Outcome, Task, name_of
+from imgnet.batch.task import Outcome, Task, name_of
 from imgnet.cli.details import detail_lines
 from imgnet.cli.inputs import SOME_FAILED
 from imgnet.cli.outputs import print_result, write_stdout

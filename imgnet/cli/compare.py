@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from imgnet.batch import STDIO, NamedBytes, name_of
+from imgnet.batch.task import STDIO, NamedBytes, name_of
 from imgnet.cli import options
 from imgnet.cli.inputs import naming, read_bytes
 from imgnet.cli.outputs import check_distinct, print_result, resolve_picture, write_picture

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from imgnet.batch import name_of
+from imgnet.batch.task import name_of
 from imgnet.cli import options
 from imgnet.cli.details import check_verbosity, drawn_line, network_line
 from imgnet.cli.inputs import load_encoded, naming

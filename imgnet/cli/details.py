@@ -8,7 +8,7 @@ from imgnet.cli.inputs import read_bytes
 from imgnet.errors import UsageError
 
 if TYPE_CHECKING:
-    from imgnet.batch import Outcome, Result
+    from imgnet.batch.task import Outcome, Result
     from imgnet.codec.format.container import Encoded
 
 
@@ -39,7 +39,7 @@ def detail_lines(outcome: Outcome) -> list[str]:
 def fit_line(result: Result) -> str:
     """Return one line about a fit.
 
-    >>> from imgnet.batch import Result
+    >>> from imgnet.batch.task import Result
     >>> fit_line(Result("a", "b", 3, "grid", seconds=42.5, steps=850, device="cpu"))
     'fit         effort 3, 850 steps in 42.5 s on cpu, 20.0 a second'
     """

@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal
 
 import typer
 
-from imgnet.batch import STDIO
+from imgnet.batch.task import STDIO
 from imgnet.cli import options
 from imgnet.cli.batch import Reporter, carry_out
 from imgnet.cli.details import check_verbosity

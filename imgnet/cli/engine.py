@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-from imgnet.batch import Outcome, Task
+from imgnet.batch.task import Outcome, Task
 from imgnet.errors import UsageError
 from imgnet.progress import Progress
 from imgnet.signals import EndRequest, receiving
@@ -48,7 +48,7 @@ class Engine:
             if self.ship_bytes or self.address != "auto":
                 raise UsageError("--address and --ship-bytes are for a cluster; add --engine ray")
             return
-        from imgnet.cluster import check_installed
+        from imgnet.batch.cluster import check_installed
 
         if self.keep_partial:
             raise UsageError("--keep-partial does not reach a cluster; leave out --engine ray")
@@ -85,12 +85,12 @@ class Engine:
         if not tasks:
             return iter(())
         if self.name == "ray":
-            from imgnet.cluster import encode_on_cluster
+            from imgnet.batch.cluster import encode_on_cluster
 
             return encode_on_cluster(
                 tasks, self.address, request, most=self.jobs, ship_bytes=self.ship_bytes
             )
-        from imgnet.workers import encode_here, encode_in_processes
+        from imgnet.batch.processes import encode_here, encode_in_processes
 
         num_workers = 1 if self.jobs is None else self.jobs or os.cpu_count() or 1
         if min(num_workers, len(tasks)) == 1:

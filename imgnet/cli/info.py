@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from imgnet.batch import name_of
+from imgnet.batch.task import name_of
 from imgnet.cli import options
 from imgnet.cli.details import byte_lines
 from imgnet.cli.inputs import for_each, naming, read_bytes

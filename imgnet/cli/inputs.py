@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from imgnet.batch import STDIO, NamedBytes, name_of
+from imgnet.batch.task import STDIO, NamedBytes, name_of
 from imgnet.cli.terminal import complain
 from imgnet.errors import FormatError, ImgnetError, InputError, UsageError
 

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, TextIO
 
-from imgnet.batch import STDIO, NamedBytes
+from imgnet.batch.task import STDIO, NamedBytes
 from imgnet.cli.inputs import check_input
 from imgnet.errors import OutputError, UsageError
 

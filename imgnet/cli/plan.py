@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from imgnet.batch import STDIO, Outcome, Task, failed, skipped
+from imgnet.batch.task import STDIO, Outcome, Task, failed, skipped
 from imgnet.cli.inputs import check_input, image_file
 from imgnet.cli.outputs import check_shared, name_output, resolve_output
 from imgnet.cli.sources import Source, find_sources

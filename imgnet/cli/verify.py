@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from imgnet.batch import name_of
+from imgnet.batch.task import name_of
 from imgnet.cli import options
 from imgnet.cli.inputs import for_each, load_encoded, naming
 from imgnet.cli.outputs import print_result

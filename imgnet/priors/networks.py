@@ -16,7 +16,6 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from imgnet.analysis import band_position, first_step, set_linear_path
 from imgnet.codec.priors.loader import (
     FRACTION_BITS,
     NUM_BANDS,
@@ -25,7 +24,8 @@ from imgnet.codec.priors.loader import (
     price_of_band,
     prior_file,
 )
-from imgnet.grid_model import GridNetwork
+from imgnet.fit.engine.network import GridNetwork
+from imgnet.fit.grid.start import band_position, first_step, set_linear_path
 from imgnet.spec import Spec
 
 DEGREE = 2  # of the polynomials

@@ -40,15 +40,15 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from imgnet.analysis import WarmStart, band_position, first_step, warm_start
 from imgnet.codec.priors.loader import FOLDER, NUM_BANDS, price_of_band
 from imgnet.fit.device import one_thread_workers
+from imgnet.fit.engine.compiled import FusedStep
+from imgnet.fit.engine.latents import LatentGrids
+from imgnet.fit.engine.network import GridNetwork
+from imgnet.fit.engine.tiling import COARSE, Rows
+from imgnet.fit.grid.start import WarmStart, band_position, first_step, warm_start
+from imgnet.fit.grid.state import LATENT_LR, NOISE, TEMPERATURE
 from imgnet.fit.soap import SOAP
-from imgnet.fused_step import FusedStep
-from imgnet.grid_cuts import COARSE, Rows
-from imgnet.grid_model import GridNetwork
-from imgnet.grid_state import LATENT_LR, NOISE, TEMPERATURE
-from imgnet.latents import LatentGrids
 from imgnet.priors.networks import Networks, export
 from imgnet.priors.pictures import (
     load_pictures,

@@ -28,16 +28,16 @@ import torch
 from safetensors.torch import save_file
 from torch import Tensor
 
-from imgnet.analysis import WarmStart, band_position, first_step, set_network, warm_start
-from imgnet.analysis_network import AnalysisNetwork
 from imgnet.codec.priors.loader import analysis_file, band_of, origins
-from imgnet.detail import detail, with_needed_levels
+from imgnet.encoder.levels import detail, with_needed_levels
+from imgnet.encoder.prior import with_prior
 from imgnet.fit.device import one_thread_workers
-from imgnet.fused_step import FusedStep
-from imgnet.grid_model import GridNetwork
-from imgnet.grid_state import NOISE, TEMPERATURE
-from imgnet.latents import LatentGrids
-from imgnet.priors.choice import with_prior
+from imgnet.fit.engine.compiled import FusedStep
+from imgnet.fit.engine.latents import LatentGrids
+from imgnet.fit.engine.network import GridNetwork
+from imgnet.fit.grid.analysis_network import AnalysisNetwork
+from imgnet.fit.grid.start import WarmStart, band_position, first_step, set_network, warm_start
+from imgnet.fit.grid.state import NOISE, TEMPERATURE
 from imgnet.priors.pictures import load_pictures, random_crop
 from imgnet.priors.runs import carry_on
 from imgnet.request.request import Request, price_of_bit

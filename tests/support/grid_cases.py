@@ -10,9 +10,9 @@ from numpy.typing import NDArray
 
 from imgnet.codec.format.coordinate_stream import Quantized
 from imgnet.codec.format.grid_stream import step_of
-from imgnet.grid_model import GridNetwork
-from imgnet.grid_step import GridStep
-from imgnet.latents import LatentGrids
+from imgnet.fit.engine.latents import LatentGrids
+from imgnet.fit.engine.network import GridNetwork
+from imgnet.fit.engine.reference import GridStep
 from imgnet.spec import Spec
 
 Pixels = NDArray[np.uint8]

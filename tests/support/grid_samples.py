@@ -13,7 +13,7 @@ from imgnet.codec.format.header import MODES
 from imgnet.codec.priors import loader as priors
 from imgnet.codec.render.grid import draw
 from imgnet.codec.render.resize import checksum
-from imgnet.priors import choice
+from imgnet.encoder.prior import FOR_DETAIL
 from imgnet.spec import Spec, network_shapes
 
 Tensors = dict[str, Quantized]
@@ -46,7 +46,7 @@ def random_tensors(spec: Spec, seed: int = 1, spread: float = 2.0) -> Tensors:
 
 def prior_spec(width: int, height: int, **changes: int) -> Spec:
     """A network of the shape of the current prior, in its band 9."""
-    prior = choice.FOR_DETAIL
+    prior = FOR_DETAIL
     sizes = {"num_levels": 4, "colour": 2, "prior": prior, "band": 9, **priors.layers_of(prior)}
     return Spec("grid", width, height, dim_axis=0, **{**sizes, **changes})
 

@@ -7,8 +7,8 @@ from torch import Tensor
 from torch.nn import functional
 
 from imgnet.codec.entropy.context import CAUSAL, MARGIN, PARENTS
-from imgnet.grid_model import REACH, GridNetwork
-from imgnet.latents import LatentGrids, padded
+from imgnet.fit.engine.latents import LatentGrids, padded
+from imgnet.fit.engine.network import REACH, GridNetwork
 from imgnet.spec import edge_margin
 
 LEAST_PROBABILITY = 2.0**-16

@@ -13,8 +13,8 @@ from imgnet.codec.format.header import (
     to_header,
 )
 from imgnet.codec.priors.loader import names
+from imgnet.encoder.prior import with_prior
 from imgnet.errors import FormatError
-from imgnet.priors.choice import with_prior
 from imgnet.spec import Spec, usual_grid_sizes
 
 PRIOR = names()[0]

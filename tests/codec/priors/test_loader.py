@@ -9,8 +9,8 @@ from safetensors.numpy import load_file
 
 from imgnet.codec.format.container import from_bytes, to_bytes
 from imgnet.codec.priors import loader as priors
+from imgnet.encoder.prior import FOR_DETAIL, FOR_SMOOTH
 from imgnet.errors import FormatError
-from imgnet.priors import choice
 from imgnet.spec import USUAL_GRID_LAYERS, network_shapes
 from support.grid_samples import encoded, near_prior, prior_spec
 
@@ -19,7 +19,7 @@ MOST_BYTES = 3_000_000
 
 
 def test_names_hold_the_hash_of_the_content() -> None:
-    assert {choice.FOR_DETAIL, choice.FOR_SMOOTH} <= set(priors.names())
+    assert {FOR_DETAIL, FOR_SMOOTH} <= set(priors.names())
     assert set(RELEASED) <= set(priors.names())
     for name in priors.names():
         digest = sha256(priors.prior_file(name).read_bytes()).hexdigest()
@@ -49,7 +49,7 @@ def test_origins_have_the_shapes_of_the_network(
 
 
 def test_a_network_like_the_trained_ones_gets_them_as_they_are() -> None:
-    tensors = load_file(priors.prior_file(choice.FOR_DETAIL))
+    tensors = load_file(priors.prior_file(FOR_DETAIL))
     spec = prior_spec(30, 20, num_levels=1 + sum("upsample" in name for name in tensors))
     for name, origin in priors.origins(spec).items():
         assert np.array_equal(origin, tensors[name][spec.band] / np.float32(4096))
@@ -105,7 +105,7 @@ def test_names_are_no_paths(prior: str) -> None:
     spec = prior_spec(12, 10)
     picture = encoded(spec, near_prior(spec))
     with pytest.raises(FormatError):
-        from_bytes(to_bytes(picture).replace(choice.FOR_DETAIL.encode(), prior.encode()))
+        from_bytes(to_bytes(picture).replace(FOR_DETAIL.encode(), prior.encode()))
 
 
 def test_a_network_of_another_shape_has_no_prior() -> None:

@@ -12,7 +12,7 @@ from imgnet.codec.render.grid import draw
 from imgnet.codec.render.resize import LANCZOS, NEURAL, ZOOMS, checksum, fitted, needed_level
 from imgnet.codec.render.zoom import LARGEST
 from imgnet.errors import UsageError
-from imgnet.grid_state import GridState
+from imgnet.fit.grid.state import GridState
 from imgnet.image.geometry import Crop, Size
 from imgnet.metrics.psnr import psnr_db
 from imgnet.request.efforts import Preset

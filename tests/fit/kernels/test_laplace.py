@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from imgnet.grid_kernels import LEAST_SCALE_LOG2, MOST_SCALE_LOG2, code_length
+from imgnet.fit.engine.autograd import LEAST_SCALE_LOG2, MOST_SCALE_LOG2, code_length
 
 fused = pytest.importorskip("imgnet.fit.kernels.laplace")
 BLOCK = pytest.importorskip("imgnet.fit.kernels.blocks").BLOCK

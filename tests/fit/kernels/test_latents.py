@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 import torch
 
+from imgnet.fit.engine.latents import LatentGrids, padded
 from imgnet.fit.kernels import latents as latent_kernels
-from imgnet.latents import LatentGrids, padded
 from imgnet.spec import Spec
 
 SPEC = Spec("grid", 60, 40, 0, 4, 1, num_levels=4, colour=1, dim_context=4)

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from imgnet.codec.entropy.context import CAUSAL, MARGIN, PARENTS
-from imgnet.grid_kernels import band_bits, band_lengths
+from imgnet.fit.engine.autograd import band_bits, band_lengths
 
 fused = pytest.importorskip("imgnet.fit.kernels.rate")
 

@@ -6,9 +6,9 @@ import pytest
 import torch
 from torch import Tensor
 
+from imgnet.fit.engine.network import GridNetwork
+from imgnet.fit.grid.weights import Weights
 from imgnet.fit.soap import SOAP
-from imgnet.grid_model import GridNetwork
-from imgnet.grid_weights import Weights
 from imgnet.spec import Spec
 
 fused = pytest.importorskip("imgnet.fit.kernels.soap")

@@ -9,7 +9,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from imgnet import grid_kernels
+from imgnet.fit.engine import autograd
 
 fused = pytest.importorskip("imgnet.fit.kernels.synthesis")
 
@@ -51,7 +51,7 @@ def test_two_layers(number: int, dims: tuple[int, int, int]) -> None:
     dim_in, dim_hidden, dim_out = dims
     shapes: Shapes = [(dim_in, number), (dim_hidden, dim_in), (dim_hidden,)]
     shapes += [(dim_out, dim_hidden), (dim_out, dim_in), (dim_out,)]
-    compare(grid_kernels.two_layers, fused.two_layers, fused.two_layers_back, shapes)
+    compare(autograd.two_layers, fused.two_layers, fused.two_layers_back, shapes)
 
 
 @pytest.mark.parametrize("size", [(1, 1), (5, 130), (4, 9)])
@@ -60,7 +60,7 @@ def test_rezero_layers(size: tuple[int, int], channels: int) -> None:
     height, width = size
     shapes: Shapes = [(channels, height + 2, width + 2), (channels, 9 * channels)]
     shapes += [(channels,), (channels,)]
-    compare(grid_kernels.rezero_layer, fused.rezero_layer, fused.rezero_layer_back, shapes)
+    compare(autograd.rezero_layer, fused.rezero_layer, fused.rezero_layer_back, shapes)
 
 
 @pytest.mark.parametrize("has_mask", [False, True])

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from imgnet import grid_model
+from imgnet.fit.engine import network as grid_model
 
 fused = pytest.importorskip("imgnet.fit.kernels.upsampling")
 

@@ -1,0 +1,1 @@
+"""Many images: in processes of this machine, or on a Ray cluster."""

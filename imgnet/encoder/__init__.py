@@ -1,0 +1,1 @@
+"""A request and a picture to an encoded image."""

@@ -1,0 +1,1 @@
+"""Rate, distortion and gradients of `grid` on some rows."""

@@ -1,0 +1,97 @@
+"""Steps for the weights of `grid`: found by search under the price of a bit."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from functools import cache, partial
+from math import floor, log2, sqrt
+
+from torch import Tensor
+
+from imgnet.codec.entropy.weights import LARGEST_INTEGER, weight_bits
+from imgnet.codec.format.grid_stream import MOST_FRACTION_BITS, step_of
+from imgnet.fit.engine.tiling import BAND_UNIT, Evaluator, Rows
+from imgnet.fit.grid.weights import pace
+from imgnet.fit.rounding import Steps, quantize, rounded
+from imgnet.spec import Spec
+
+# Of the root mean square of a tensor, where searches begin: each ends in the nearest valley. From
+# 1/16 alone long fits lost several percent, and from 1/64 alone flat pictures lost as many bytes.
+FIRST_STEPS = 1 / 4, 1 / 64
+_CODABLE = LARGEST_INTEGER - 1
+MOST_BIAS_BITS = 12  # biases are added to activations, which are multiples of 2**-12
+
+
+def choose_steps(
+    spec: Spec,
+    parameters: Mapping[str, Tensor],
+    origins: Mapping[str, Tensor],
+    evaluator: Evaluator,
+    lmbda: float,
+    num_pixels: int,
+) -> Steps:
+    """Return the step of every tensor of the network, a power of two.
+
+    The search looks at bands of rows, of about so many pixels in all. Each tensor in turn is made
+    coarser or finer as long as distortion + lmbda * bits falls, with those before it at their
+    steps; the cheaper of what is found from two sides is taken.
+    """
+    rows = _sample(spec, num_pixels)
+    first_steps = [part * pace(lmbda) for part in FIRST_STEPS]
+    steps: Steps = {}
+
+    def cost(name: str, fraction_bits: int) -> float:
+        tried = {**steps, name: step_of(fraction_bits)}
+        with rounded({n: parameters[n] for n in tried}, tried, origins):
+            # The context model has no part in the picture, nor the others in the bits.
+            of_context = name.startswith("context.")
+            error, bits = evaluator.measure(rows, error=not of_context, bits=of_context)
+        values = quantize({name: parameters[name]}, tried, origins)[name].values
+        return error + lmbda * (bits + weight_bits(values) / (spec.width * spec.height))
+
+    for name, tensor in parameters.items():
+        most = most_fraction_bits(name)
+        distance = tensor.detach() - origins[name] if name in origins else tensor.detach()
+        cost_of = cache(partial(cost, name))
+        starts = {_first_bits(distance, most, first_step) for first_step in first_steps}
+        found = [_descend(cost_of, start, most) for start in starts]
+        steps[name] = step_of(min(found, key=cost_of))
+    return steps
+
+
+def _first_bits(tensor: Tensor, most: int, first_step: float) -> int:
+    """Return a number of fraction bits to begin with, at which all integers can be coded."""
+    largest = tensor.abs().max().item()
+    if largest == 0:
+        return most
+    typical = sqrt(tensor.square().mean().item())
+    return max(0, min(round(-log2(typical * first_step)), floor(log2(_CODABLE / largest)), most))
+
+
+def _descend(cost: Callable[[int], float], start: int, most: int) -> int:
+    """Walk from `start` to the nearest whole number 0..most whose neighbours cost more."""
+    best, least = start, cost(start)
+    for direction in (-1, 1):
+        k = best + direction
+        moved = False
+        while 0 <= k <= most and (c := cost(k)) < least:
+            best, least, k, moved = k, c, k + direction, True
+        if moved:
+            break
+    return best
+
+
+def _sample(spec: Spec, num_pixels: int) -> list[Rows]:
+    """Return evenly spread bands of rows, each in the middle of the rows that it stands for."""
+    bands = [(top, min(top + BAND_UNIT, spec.height)) for top in range(0, spec.height, BAND_UNIT)]
+    distance = -(-len(bands) // max(1, num_pixels // (BAND_UNIT * spec.width)))
+    return bands[min(distance, len(bands)) // 2 :: distance]
+
+
+def most_fraction_bits(name: str) -> int:
+    """Return how fine the step of a tensor may be.
+
+    >>> most_fraction_bits("hidden.weight"), most_fraction_bits("hidden.bias")
+    (15, 12)
+    """
+    return MOST_BIAS_BITS if name.endswith(".bias") else MOST_FRACTION_BITS

@@ -1,0 +1,93 @@
+"""One image of a batch."""
+
+from __future__ import annotations
+
+import json
+import pickle
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from imgnet import api
+from imgnet.batch.task import NamedBytes, Outcome, Task, encode_one, failed, skipped
+from imgnet.codec.format.container import from_bytes
+from imgnet.errors import InputError
+
+OPTIONS: dict[str, Any] = {"model": "grid", "effort": 1, "time_limit": 0.2}
+
+
+def test_a_file_is_written_and_measured(photo: Path) -> None:
+    path = photo.with_suffix(".inr")
+    outcome = encode_one(Task("photo.png", photo, path, OPTIONS))
+    assert (outcome.exit_code, outcome.data) == (0, None)
+    result = outcome.result
+    assert (result.input, result.output, result.status) == ("photo.png", str(path), "done")
+    assert (result.bytes, result.effort, result.model) == (path.stat().st_size, 1, "grid")
+    assert not result.ended_early
+
+
+def test_a_task_travels_with_its_bytes_both_ways(photo: Path) -> None:
+    """What a cluster without a shared folder and a pipe need."""
+    image = NamedBytes(photo.read_bytes(), "photo.png")
+    task = pickle.loads(pickle.dumps(Task("photo.png", image, None, OPTIONS)))
+    outcome: Outcome = pickle.loads(pickle.dumps(encode_one(task)))
+    assert outcome.data is not None
+    assert from_bytes(outcome.data).spec.width == 24
+    assert outcome.result.output == "-"
+    assert list(photo.parent.iterdir()) == [photo]
+
+
+def test_a_fault_is_an_outcome_that_names_the_file(photo: Path) -> None:
+    options = OPTIONS | {"effort": 99}
+    outcome = encode_one(Task("my.png", photo, photo.with_suffix(".inr"), options))
+    assert outcome.exit_code == 2
+    assert str(outcome.result.error).startswith("my.png: effort 99")
+    assert outcome.result.status == "failed"
+    assert list(photo.parent.iterdir()) == [photo]
+
+
+@pytest.mark.parametrize("with_file", [True, False])
+@pytest.mark.parametrize(
+    "target", [{"target_psnr": 90.0}, {"target_size": 9}, {"target_bpp": 0.01}]
+)
+def test_a_target_that_is_missed_is_written_and_told(
+    photo: Path, with_file: bool, target: dict[str, float]
+) -> None:
+    path = photo.with_suffix(".inr") if with_file else None
+    outcome = encode_one(Task("my.png", photo, path, OPTIONS | target))
+    assert outcome.exit_code == 5
+    assert str(outcome.result.error).startswith("my.png: cannot reach")
+    assert (f"the best is written to {path}" in str(outcome.result.error)) == with_file
+    assert outcome.result.status == "done"
+    assert api.verify(path or from_bytes(outcome.data or b""))
+
+
+def test_an_unexpected_fault_is_one_too(photo: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def overflow(*_: object, **__: object) -> None:
+        raise MemoryError("no room")
+
+    monkeypatch.setattr(api, "encode", overflow)
+    outcome = encode_one(Task("my.png", photo, None, OPTIONS))
+    assert outcome.exit_code == 1
+    assert outcome.result.error == "my.png: unexpected fault, MemoryError: no room"
+
+
+def test_an_early_end_keeps_a_sound_file(photo: Path) -> None:
+    path = photo.with_suffix(".inr")
+    asked = iter([False] * 10)
+    task = Task("photo.png", photo, path, {"model": "grid", "effort": 1})
+    outcome = encode_one(task, should_stop=lambda: next(asked, True))
+    assert outcome.result.ended_early
+    assert outcome.result.steps == 10
+    assert "ended early" in outcome.result.as_text()
+    assert api.verify(path)
+
+
+def test_json_lines_of_all_kinds_have_the_same_keys() -> None:
+    fault = failed("a.png", OPTIONS, InputError("a.png: cannot be read"))
+    there = skipped("b.png", Path("b.inr"), OPTIONS)
+    rows = [json.loads(outcome.result.as_json()) for outcome in (fault, there)]
+    assert [row["status"] for row in rows] == ["failed", "skipped"]
+    assert rows[0].keys() == rows[1].keys()
+    assert (rows[0]["error"], rows[1]["output"]) == ("a.png: cannot be read", "b.inr")

@@ -1,0 +1,106 @@
+from __future__ import annotations
+
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from math import log
+
+import pytest
+import torch
+
+from imgnet.fit.engine.autograd import code_length
+from imgnet.fit.engine.reference import GridStep
+from imgnet.fit.grid import curvature
+from imgnet.fit.grid.curvature import (
+    fisher_information,
+    neighbourhood,
+    of_context,
+    of_drawing,
+    sample_places,
+    told,
+)
+from imgnet.spec import Spec
+from support.grid_cases import rounded_step
+
+pytestmark = pytest.mark.usefixtures("one_thread")
+
+SPEC = Spec("grid", 45, 31, 0, 6, 1, num_levels=3, colour=1, dim_context=5)
+
+
+@pytest.fixture
+def step() -> Iterator[GridStep]:
+    with ThreadPoolExecutor(1) as workers:
+        yield rounded_step(SPEC, workers)
+
+
+def test_a_sample_lies_all_over_a_picture() -> None:
+    tiles = sample_places(Spec("grid", 1920, 1080, 0, 4, 1, num_levels=2, dim_context=4))
+    pixels = sum((bottom - top) * (right - left) for top, bottom, left, right in tiles)
+    assert 0.5 * curvature.MOST_PIXELS <= pixels <= 1.5 * curvature.MOST_PIXELS
+    assert len({left for _, _, left, _ in tiles}) == len({top for top, *_ in tiles}) == len(tiles)
+
+
+def test_what_is_drawn_like_the_picture_costs_what_the_curvature_says(step: GridStep) -> None:
+    """Where the error is zero, it is a parabola in small changes."""
+    rows = [(0, SPEC.height)]
+    (drawn,) = step.draw([(0, SPEC.height, 0, SPEC.width)])
+    step.picture = torch.from_numpy(drawn)
+    assert step.measure(rows, bits=False)[0] == pytest.approx(0, abs=1e-12)
+    drawing = {n: p for n, p in step.network.named_parameters() if not n.startswith("context.")}
+    before = {n: p.detach().clone() for n, p in drawing.items()}
+    curvature = of_drawing(step, drawing, dict.fromkeys(drawing, 2.0**-10))
+    assert all(torch.equal(p, before[n]) for n, p in drawing.items())
+    changes = {n: 1e-3 * torch.randn_like(p) for n, p in drawing.items()}
+    with torch.no_grad():
+        for name, parameter in drawing.items():
+            parameter += changes[name]
+    flat = torch.cat([change.flatten() for change in changes.values()]).double().numpy()
+    error, _ = step.measure(rows, bits=False)
+    assert flat @ curvature @ flat / 2 == pytest.approx(error, rel=0.1)
+
+
+def test_the_model_is_told_what_the_bits_depend_on(step: GridStep) -> None:
+    latents, model = step.latents, step.network.context
+    total = 0.0
+    for band in step.cuts.bands([(0, SPEC.height)]):
+        grid, top, bottom = band
+        x = told(latents, neighbourhood(latents, grid), band)
+        _, _, law = curvature._layers(model, x, grid)
+        values = latents.grid(latents.relaxed, grid)[top:bottom].ravel()
+        total += code_length(values, law[0], law[1].clamp(-4.5, 4.875))[0].sum().item()
+    _, bits = step.measure([(0, SPEC.height)], error=False)
+    assert total == pytest.approx(bits * SPEC.width * SPEC.height, rel=1e-5)
+
+
+@pytest.mark.parametrize("output", [0, 1])
+def test_gradients_of_laws_are_those_of_autograd(step: GridStep, output: int) -> None:
+    model, band = step.network.context, (1, 0, 4)
+    x = told(step.latents, neighbourhood(step.latents, band[0]), band)[:, 7:9]
+    hidden, residual, law = curvature._layers(model, x, band[0])
+    ours = curvature._law_gradients(model, x.T, hidden.T, residual.T, band[0], output)
+    for i in range(2):
+        found = torch.autograd.grad(law[output, i], list(model.parameters()), retain_graph=True)
+        flat = torch.cat([gradient.flatten() for gradient in found])
+        torch.testing.assert_close(ours[i].detach(), flat)
+
+
+def test_the_whole_and_a_sample_of_the_latents_curve_alike(
+    step: GridStep, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _, bits = step.measure([(0, SPEC.height)], error=False)
+    num_bits = bits * SPEC.width * SPEC.height
+    whole = of_context(step.network.context, step.latents, num_bits, step.workers)
+    monkeypatch.setattr(curvature, "SAMPLE_LATENTS", len(step.latents.values) // 2)
+    sample = of_context(step.network.context, step.latents, num_bits, step.workers)
+    assert not (whole == sample).all()
+    assert sample.trace() == pytest.approx(whole.trace(), rel=0.15)
+    assert (whole == whole.T).all()
+
+
+def test_information_is_that_of_all_whole_numbers() -> None:
+    location, scale = torch.tensor([0.3, -0.45, 2.0]), torch.tensor([-2.0, 0.0, 0.9])
+    wanted = torch.zeros(2, 3)
+    for value in range(-60, 61):
+        bits, to_value, to_scale = code_length(torch.full((3,), float(value)), location, scale)
+        wanted += torch.exp2(-bits) * torch.stack([to_value, to_scale]).square() * log(2)
+    # What lies outside the window is cut off; probabilities have a floor.
+    torch.testing.assert_close(fisher_information(location, scale), wanted, rtol=0.08, atol=0.01)

@@ -1,0 +1,101 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+
+from imgnet.codec.format import grid_stream
+from imgnet.codec.format.coordinate_stream import Quantized, step_index
+from imgnet.codec.render.grid import draw
+from imgnet.fit.engine.latents import LatentGrids
+from imgnet.fit.engine.network import GridNetwork
+from imgnet.fit.grid.start import filled, laplacian_pyramids, set_linear_path, start_cold
+from imgnet.fit.rounding import quantize
+from imgnet.metrics.psnr import psnr_db
+from imgnet.spec import Spec, latents_name
+from support.grid_cases import SPECS, picture
+
+pytestmark = pytest.mark.usefixtures("one_thread")
+
+CPU = torch.device("cpu")
+
+
+def grids(spec: Spec) -> LatentGrids:
+    return LatentGrids(spec, CPU, torch.Generator().manual_seed(1))
+
+
+def first_picture(pixels: np.ndarray, spec: Spec, step: float) -> np.ndarray:
+    """Draw what a fit begins with, its latents rounded."""
+    latents, network = grids(spec), GridNetwork(spec)
+    planes = torch.from_numpy(pixels).permute(2, 0, 1).float() / 255
+    start_cold(planes, step, network, latents)
+    parameters = dict(network.named_parameters())
+    fine = dict.fromkeys(parameters, grid_stream.step_of(15))
+    stored = quantize(parameters, fine)
+    for i, grid in enumerate(latents.grids):
+        values = latents.grid(latents.values, i).round().int().numpy()
+        stored[latents_name(*grid)] = Quantized(values, step_index(1.0))
+    return draw(spec, {name: tensor.dequantize() for name, tensor in stored.items()})
+
+
+@pytest.mark.parametrize("channels", [1, 2, 3, 4])
+def test_a_fit_begins_near_the_picture(channels: int) -> None:
+    spec = Spec(
+        "grid", 61, 43, 0, 6, 2, dim_out=channels, num_levels=4, colour=1, dim_context=4
+    )  # fmt: skip
+    pixels = picture(61, 43, channels)
+    flat = np.broadcast_to(pixels.mean(axis=(0, 1)), pixels.shape)
+    fine, coarse = (psnr_db(pixels, first_picture(pixels, spec, step)) for step in (0.03, 0.3))
+    assert fine > 30
+    assert fine > coarse + 5
+    assert coarse > psnr_db(pixels, flat.round().astype(np.uint8)) + 3
+
+
+def test_the_first_pyramid_holds_the_liveliest_colour() -> None:
+    spec = SPECS[0]
+    y, x = np.mgrid[0 : spec.height, 0 : spec.width]
+    green = np.stack([0 * x, 255 * ((x // 8 + y // 8) % 2), 0 * x], axis=2)
+    latents, network = grids(spec), GridNetwork(spec)
+    start_cold(torch.from_numpy(green).permute(2, 0, 1) / 255, 0.1, network, latents)
+    for i, (pyramid, _) in enumerate(latents.grids):
+        # One step of the first pyramid is one step of green; the others have nothing to say.
+        assert bool(latents.grid(latents.values, i).abs().max() > 0.5) == (pyramid == 0)
+    torch.testing.assert_close(network.linear.weight[:, 0], torch.tensor([0.0, 0.1, 0.0]))
+
+
+@pytest.mark.parametrize("value", [0, 255])
+@pytest.mark.parametrize("spec", SPECS, ids=str)
+def test_a_flat_picture_begins_flat_and_finite(spec: Spec, value: int) -> None:
+    pixels = np.full((spec.height, spec.width, spec.dim_out), value, np.uint8)
+    assert np.array_equal(first_picture(pixels, spec, 0.1), pixels)
+
+
+def test_what_is_not_seen_starts_from_what_is_around() -> None:
+    y, x = np.mgrid[0:37, 0:51]
+    picture = torch.from_numpy(np.stack([x / 51, y / 37, 0 * x + 0.3])).float()
+    seen = torch.rand(37, 51, generator=torch.Generator().manual_seed(3)) < 0.1
+    whole = filled(picture * seen, seen.float())
+    assert torch.equal(whole[:, seen], picture[:, seen])
+    assert (whole - picture).abs().mean() < 0.03  # the mean is 0.25 away in two channels
+    nothing = filled(picture, torch.zeros(3, 37, 51))
+    assert torch.equal(nothing, torch.zeros_like(nothing))
+
+
+def test_a_graded_pyramid_is_finer_the_coarser_its_level() -> None:
+    spec = Spec("grid", 64, 64, 0, 6, 2, dim_out=1, num_levels=5, colour=4, dim_context=4)
+    network = GridNetwork(spec)
+    hidden = network.hidden.weight.detach().clone()
+    set_linear_path(network, torch.ones(1, 1), 0.1, is_graded=True)
+    for weight, first in ((network.linear.weight[0], 0.1), (network.hidden.weight, hidden)):
+        for level in range(5):
+            wanted = torch.as_tensor(first)[..., level] if first is hidden else torch.tensor(first)
+            torch.testing.assert_close(weight[..., level], wanted / 2 ** (level / 2))
+
+
+def test_grading_changes_the_scale_of_the_first_pyramid_alone() -> None:
+    planes = torch.rand(2, 32, 32, generator=torch.Generator().manual_seed(1)) * 100
+    graded, plain = (laplacian_pyramids(planes, 4, is_graded=flag) for flag in (True, False))
+    for pyramid, level in plain:
+        # Dead zones are of the same width in other units, so that small latents differ.
+        ratio = graded[pyramid, level].abs().mean() / plain[pyramid, level].abs().mean()
+        assert ratio == pytest.approx(1.0 if pyramid else 2 ** (level / 2), rel=0.05)
