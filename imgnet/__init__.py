@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from imgnet.registration import register_soon
+from imgnet.pillow.hook import register_soon
 
 __version__ = "0.0.1"
 

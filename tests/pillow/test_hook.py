@@ -7,7 +7,7 @@ import sys
 
 import pytest
 
-from imgnet.registration import accept
+from imgnet.pillow.hook import accept
 
 CHECK = """
 from PIL import Image
@@ -15,7 +15,7 @@ assert Image.OPEN["INR"] and Image.SAVE["INR"]
 assert Image.registered_extensions()[".inr"] == "INR"
 assert Image.MIME["INR"] == "image/x-inr"
 assert Image.ID.count("INR") == 1
-assert "imgnet.plugin" not in sys.modules
+assert "imgnet.pillow.plugin" not in sys.modules
 assert not [finder for finder in sys.meta_path if type(finder).__module__.startswith("imgnet")]
 import importlib.machinery
 assert type(Image.__loader__) is type(Image.__spec__.loader) is importlib.machinery.SourceFileLoader

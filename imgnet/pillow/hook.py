@@ -53,13 +53,13 @@ def accept(prefix: bytes) -> bool:
 
 
 def _open(file: IO[bytes] | str, filename: str | bytes | None = None) -> Any:
-    from imgnet.plugin import InrImageFile
+    from imgnet.pillow.plugin import InrImageFile
 
     return InrImageFile(file, filename)
 
 
 def _save(image: Any, file: IO[bytes], filename: str | bytes) -> None:
-    from imgnet.plugin import save
+    from imgnet.pillow.plugin import save
 
     save(image, file, filename)
 

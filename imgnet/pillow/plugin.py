@@ -10,7 +10,7 @@ from PIL import Image, ImageFile
 from imgnet import api
 from imgnet.codec.format.container import from_bytes, read_header, to_bytes
 from imgnet.errors import FormatError, ImgnetError, UsageError
-from imgnet.registration import FORMAT
+from imgnet.pillow.hook import FORMAT
 
 DECODER = "inr"
 OPTIONS = set(signature(api.encode).parameters) - {"image"}
