@@ -10,7 +10,7 @@ from imgnet.codec.render.zoom import zoomed
 from imgnet.image.files import Pixels, read_image
 from imgnet.image.picture import Samples
 from imgnet.metrics.psnr import psnr_db
-from imgnet.priors.zoom_pairs import area_means
+from imgnet.research.zoom_pairs import area_means
 from support.paths import SAMPLES
 
 

@@ -10,7 +10,7 @@ import torch
 from imgnet.codec.priors.loader import HASH_DIGITS
 from imgnet.codec.render.cosine import TERMS
 from imgnet.codec.render.zoom_network import COLOURS, CURRENT, FOLDER, load_network
-from imgnet.priors.zoom_model import ZoomModel, export
+from imgnet.research.zoom_model import ZoomModel, export
 
 RELEASED: list[str] = []  # names of zoom priors that were released; they are never removed
 MOST_BYTES = 200_000

@@ -1,6 +1,6 @@
 """Train a zoom prior on a folder of photographs.
 
-    python -m imgnet.priors.train_zoom --images DIR --checkpoint FILE [--start PRIOR]
+    python -m imgnet.research.train_zoom --images DIR --checkpoint FILE [--start PRIOR]
         [--export NAME]
 
 Each step shows the network a few pieces of photographs, made smaller by a random factor of 1 to 4,
@@ -39,9 +39,9 @@ from imgnet.codec.render.zoom_network import COLOURS, FOLDER
 from imgnet.fit.soap import SOAP
 from imgnet.image.files import Pixels, read_image
 from imgnet.metrics.psnr import psnr_db
-from imgnet.priors.runs import carry_on
-from imgnet.priors.zoom_model import DIM, DIM_HIDDEN, ZoomModel, enlarged, export
-from imgnet.priors.zoom_pairs import (
+from imgnet.research.runs import carry_on
+from imgnet.research.zoom_model import DIM, DIM_HIDDEN, ZoomModel, enlarged, export
+from imgnet.research.zoom_pairs import (
     SIZES,
     WHOLE_SCALES,
     Pyramid,
@@ -172,7 +172,9 @@ def _load(path: Path) -> Pyramid:
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run the command."""
     usual = Recipe()
-    parser = argparse.ArgumentParser(description=__doc__, prog="python -m imgnet.priors.train_zoom")
+    parser = argparse.ArgumentParser(
+        description=__doc__, prog="python -m imgnet.research.train_zoom"
+    )
     parser.add_argument("--images", type=Path, required=True, help="folder of PNG photographs")
     parser.add_argument(
         "--validation", type=int, default=8, help="how many of the last to keep out"

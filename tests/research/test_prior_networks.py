@@ -9,7 +9,7 @@ from safetensors.numpy import load_file
 from imgnet.codec.priors import loader as priors
 from imgnet.fit.engine.network import GridNetwork
 from imgnet.fit.grid.start import band_position, first_step
-from imgnet.priors.networks import Networks, export
+from imgnet.research.prior_networks import Networks, export
 from imgnet.spec import USUAL_GRID_LAYERS, Spec, network_shapes
 
 

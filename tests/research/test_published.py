@@ -8,9 +8,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from imgnet import published
 from imgnet.image.files import read_image
 from imgnet.metrics.psnr import psnr_db
+from imgnet.research import published
 from imgnet.spec import Spec
 
 

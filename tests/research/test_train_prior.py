@@ -11,12 +11,12 @@ from imgnet.codec.priors import loader as priors
 from imgnet.encoder.prior import FOR_DETAIL, FOR_SMOOTH
 from imgnet.fit.grid.start import WarmStart, band_position, first_step
 from imgnet.image.files import write_image
-from imgnet.priors import train
+from imgnet.research import train_prior
 from support.grid_cases import picture
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 
-RECIPE = train.Recipe(examples=3, visits=1, width=160, height=128, rows=64)
+RECIPE = train_prior.Recipe(examples=3, visits=1, width=160, height=128, rows=64)
 
 
 @pytest.fixture
@@ -31,7 +31,7 @@ def photos(tmp_path: Path) -> Path:
 def run(photos: Path, checkpoint: Path, visits: int) -> dict[str, Any]:
     arguments = ["--images", str(photos), "--validation", "1", "--size", "160", "128"]
     arguments += ["--examples", "3", "--visits", str(visits)]
-    train.main([*arguments, "--checkpoint", str(checkpoint)])
+    train_prior.main([*arguments, "--checkpoint", str(checkpoint)])
     state: dict[str, Any] = torch.load(checkpoint, weights_only=True)
     return state
 
@@ -50,8 +50,8 @@ def test_a_checkpoint_is_gone_on_from(photos: Path, tmp_path: Path) -> None:
 
 def test_examples_are_crops_at_prices_that_lie_evenly() -> None:
     pixels = torch.from_numpy(picture(300, 200)).permute(2, 0, 1)
-    with train.one_thread_workers(torch.device("cpu")) as (workers, _):
-        training = train.Training([pixels], RECIPE, workers)
+    with train_prior.one_thread_workers(torch.device("cpu")) as (workers, _):
+        training = train_prior.Training([pixels], RECIPE, workers)
     prices = sorted(example.price for example in training.examples)
     assert prices[0] < prices[1] / 3 < prices[2] / 9
     assert {example.evaluator.picture.shape for example in training.examples} == {(3, 128, 160)}
@@ -59,12 +59,14 @@ def test_examples_are_crops_at_prices_that_lie_evenly() -> None:
 
 def test_steps_lower_the_cost_at_prices_that_were_not_trained() -> None:
     pixels = torch.from_numpy(picture(160, 128)).permute(2, 0, 1)
-    recipe = train.Recipe(examples=4, visits=60, width=160, height=128)
-    with train.one_thread_workers(torch.device("cpu")) as (workers, _):
-        training = train.Training([pixels], recipe, workers)
+    recipe = train_prior.Recipe(examples=4, visits=60, width=160, height=128)
+    with train_prior.one_thread_workers(torch.device("cpu")) as (workers, _):
+        training = train_prior.Training([pixels], recipe, workers)
         generator = torch.Generator().manual_seed(1)
         start = WarmStart(training.networks.colours, None, 0.0)
-        fresh = train.Example(pixels / 255.0, 9.0, start, training.network, workers, generator)
+        fresh = train_prior.Example(
+            pixels / 255.0, 9.0, start, training.network, workers, generator
+        )
         fresh.latents.round()
 
         def cost() -> float:
@@ -89,8 +91,8 @@ def test_wider_networks_begin_as_what_they_are_made_of(widened: str) -> None:
     pixels = torch.from_numpy(picture(160, 128)).permute(2, 0, 1)
     layers, costs = WIDER[widened], []
     for sizes in ({}, layers):
-        with train.one_thread_workers(torch.device("cpu")) as (workers, _):
-            training = train.Training([pixels], RECIPE, workers, FOR_SMOOTH, **sizes)
+        with train_prior.one_thread_workers(torch.device("cpu")) as (workers, _):
+            training = train_prior.Training([pixels], RECIPE, workers, FOR_SMOOTH, **sizes)
             training.take_step()  # which sets the network, and moves it only behind that
             example = training.examples[0]
             example.latents.round()
@@ -102,8 +104,8 @@ def test_wider_networks_begin_as_what_they_are_made_of(widened: str) -> None:
 @pytest.mark.parametrize("prior", [FOR_DETAIL, FOR_SMOOTH])
 def test_training_goes_on_from_a_prior(prior: str) -> None:
     pixels = torch.from_numpy(picture(160, 128)).permute(2, 0, 1)
-    with train.one_thread_workers(torch.device("cpu")) as (workers, _):
-        training = train.Training([pixels], RECIPE, workers, prior)
+    with train_prior.one_thread_workers(torch.device("cpu")) as (workers, _):
+        training = train_prior.Training([pixels], RECIPE, workers, prior)
     networks = training.networks
     for band in (0, 9, 18):
         step = first_step(priors.price_of_band(band), networks.is_graded)

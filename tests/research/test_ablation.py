@@ -8,7 +8,9 @@ import pytest
 import torch
 from PIL import Image
 
-from imgnet.ablation import (
+from imgnet.fit.engine.network import GridNetwork
+from imgnet.request.request import Request
+from imgnet.research.ablation import (
     FORMS,
     HEIGHT,
     WIDTH,
@@ -18,8 +20,6 @@ from imgnet.ablation import (
     main,
     middle,
 )
-from imgnet.fit.engine.network import GridNetwork
-from imgnet.request.request import Request
 from imgnet.spec import Spec
 
 SPEC = Request("grid", quality=50).spec((WIDTH, HEIGHT), 3)

@@ -1,6 +1,6 @@
 """Train the network that writes the first latents of fits from a prior.
 
-    python -m imgnet.priors.train_analysis --images DIR --prior NAME --checkpoint FILE [--export]
+    python -m imgnet.research.train_analysis --images DIR --prior NAME --checkpoint FILE [--export]
 
 The networks of the prior stay as they are. Each step takes a crop of a photograph and a quality,
 lets the analysis network write the latents, relaxes them as a fit does, and follows the gradient of
@@ -38,9 +38,9 @@ from imgnet.fit.engine.network import GridNetwork
 from imgnet.fit.grid.analysis_network import AnalysisNetwork
 from imgnet.fit.grid.start import WarmStart, band_position, first_step, set_network, warm_start
 from imgnet.fit.grid.state import NOISE, TEMPERATURE
-from imgnet.priors.pictures import load_pictures, random_crop
-from imgnet.priors.runs import carry_on
 from imgnet.request.request import Request, price_of_bit
+from imgnet.research.pictures import load_pictures, random_crop
+from imgnet.research.runs import carry_on
 from imgnet.spec import Spec
 
 CPU = torch.device("cpu")
@@ -238,7 +238,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     """Run the command."""
     usual = Recipe()
     parser = argparse.ArgumentParser(
-        description=__doc__, prog="python -m imgnet.priors.train_analysis"
+        description=__doc__, prog="python -m imgnet.research.train_analysis"
     )
     parser.add_argument("--images", type=Path, required=True, help="folder of PNG photographs")
     parser.add_argument(

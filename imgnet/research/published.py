@@ -1,4 +1,4 @@
-"""The `gated` recipe as it was published, to compare with: `python -m imgnet.published IMAGE`.
+"""The published recipe of `gated`, for comparison: `python -m imgnet.research.published IMAGE`.
 
 Width 100, two ReZero blocks with alpha from 0.01, batch normalisation in every gated layer, RMSprop
 on the squared error of 10 000 random pixels a step, weights in float32. What was not published is

@@ -8,8 +8,8 @@ import pytest
 import torch
 
 from imgnet.image.files import read_image, write_image
-from imgnet.priors import train_zoom
-from imgnet.priors.zoom_pairs import pyramid
+from imgnet.research import train_zoom
+from imgnet.research.zoom_pairs import pyramid
 from support.grid_cases import picture
 from support.paths import SAMPLES
 

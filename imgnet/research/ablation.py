@@ -1,6 +1,6 @@
 """Measure what parts of `grid` are worth: the same short fits with another form of one part.
 
-    python -m imgnet.ablation IMAGE... [--qualities 20,40,60] [--steps 300] [--out FILE]
+    python -m imgnet.research.ablation IMAGE... [--qualities 20,40,60] [--steps 300] [--out FILE]
 
 Each fit is of the middle 192x128 pixels, starts from random weights and ends with rounded latents.
 Its cost is squared error plus the price of the bits, those of the latents as measured and those of
@@ -259,7 +259,7 @@ def table(points: Sequence[Point]) -> str:
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run the command."""
-    parser = argparse.ArgumentParser(description=__doc__, prog="python -m imgnet.ablation")
+    parser = argparse.ArgumentParser(description=__doc__, prog="python -m imgnet.research.ablation")
     parser.add_argument("images", type=Path, nargs="+", metavar="IMAGE")
     parser.add_argument("--qualities", default="20,40,60", metavar="LIST")
     parser.add_argument("--steps", type=int, default=300)

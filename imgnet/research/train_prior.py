@@ -1,6 +1,6 @@
 """Train a prior on a folder of photographs.
 
-    python -m imgnet.priors.train --images DIR --checkpoint FILE [--start PRIOR] [--export NAME]
+    python -m imgnet.research.train_prior --images DIR --checkpoint FILE [--export NAME]
 
 Networks are overfitted to many pictures at once: each *example* is a crop of a photograph with a
 price of a bit and latents of its own, which are relaxed and moved as in a fit; the networks are
@@ -49,14 +49,14 @@ from imgnet.fit.engine.tiling import COARSE, Rows
 from imgnet.fit.grid.start import WarmStart, band_position, first_step, warm_start
 from imgnet.fit.grid.state import LATENT_LR, NOISE, TEMPERATURE
 from imgnet.fit.soap import SOAP
-from imgnet.priors.networks import Networks, export
-from imgnet.priors.pictures import (
+from imgnet.research.pictures import (
     load_pictures,
     principal_colours,
     random_crop,
     training_spec,
 )
-from imgnet.priors.runs import carry_on
+from imgnet.research.prior_networks import Networks, export
+from imgnet.research.runs import carry_on
 
 LAST_TEMPERATURE, LAST_NOISE = 0.12, 0.16  # a little softer than at the end of a fit
 WARM_UP = 200
@@ -271,7 +271,9 @@ class Training:
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run the command."""
     usual = Recipe()
-    parser = argparse.ArgumentParser(description=__doc__, prog="python -m imgnet.priors.train")
+    parser = argparse.ArgumentParser(
+        description=__doc__, prog="python -m imgnet.research.train_prior"
+    )
     parser.add_argument("--images", type=Path, required=True, help="folder of PNG photographs")
     parser.add_argument(
         "--validation", type=int, default=8, help="how many of the last to keep out"

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from imgnet.metrics.psnr import psnr_db
-from imgnet.priors.zoom_pairs import (
+from imgnet.research.zoom_pairs import (
     SIZES,
     WHOLE_SCALES,
     area_means,

@@ -11,8 +11,8 @@ from test_priors_train import photos as photos
 
 from imgnet.encoder.prior import FOR_DETAIL, FOR_SMOOTH
 from imgnet.fit.grid import analysis_network
-from imgnet.priors import train_analysis
-from imgnet.priors.train_analysis import Recipe, Training
+from imgnet.research import train_analysis
+from imgnet.research.train_analysis import Recipe, Training
 from support.grid_cases import picture
 
 pytestmark = pytest.mark.usefixtures("one_thread")

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 import torch
 
-from imgnet.priors.runs import carry_on
+from imgnet.research.runs import carry_on
 
 
 class Counting:

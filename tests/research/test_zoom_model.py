@@ -9,7 +9,7 @@ from safetensors.numpy import load_file
 
 from imgnet.codec.priors.loader import prior_file
 from imgnet.codec.render.cosine import TERMS
-from imgnet.priors.zoom_model import DIM, DIM_HIDDEN, ZoomModel, enlarged, export
+from imgnet.research.zoom_model import DIM, DIM_HIDDEN, ZoomModel, enlarged, export
 
 
 def test_an_untrained_model_repeats_pixels() -> None:

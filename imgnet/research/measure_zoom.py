@@ -1,6 +1,6 @@
 """Measure how close enlarged pictures come to originals that are larger.
 
-    python -m imgnet.priors.measure_zoom IMAGE... [--scales 2,3,4] [--uncoded] [--out FILE]
+    python -m imgnet.research.measure_zoom IMAGE... [--scales 2,3,4] [--uncoded] [--out FILE]
 
 Each original is made smaller by a whole factor, each pixel being the mean of a square, and drawn at
 its first size again: as it is by Lanczos-3 and by the zoom prior, and from its file by `resample`
@@ -24,7 +24,7 @@ from imgnet.codec.render.resize import LANCZOS, NEURAL
 from imgnet.codec.render.zoom import zoomed
 from imgnet.image.files import Pixels, read_image
 from imgnet.metrics.psnr import psnr_db
-from imgnet.priors.zoom_pairs import area_means
+from imgnet.research.zoom_pairs import area_means
 
 
 @dataclass(frozen=True)
@@ -119,7 +119,7 @@ def table(points: Sequence[Point]) -> str:
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run the command."""
-    name = "python -m imgnet.priors.measure_zoom"
+    name = "python -m imgnet.research.measure_zoom"
     parser = argparse.ArgumentParser(description=__doc__, prog=name)
     parser.add_argument("images", type=Path, nargs="+", metavar="IMAGE")
     parser.add_argument("--scales", default="2,3,4", metavar="LIST")

@@ -1,0 +1,1 @@
+"""Training, ablation and published recipes; nothing else imports them."""
