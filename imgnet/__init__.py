@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from imgnet.api import resample as resample
     from imgnet.api import save as save
     from imgnet.codec.format.container import Encoded as Encoded
+    from imgnet.codec.format.container import Report as Report
     from imgnet.errors import FormatError as FormatError
     from imgnet.errors import ImgnetError as ImgnetError
     from imgnet.errors import InputError as InputError
@@ -23,11 +24,10 @@ if TYPE_CHECKING:
     from imgnet.errors import UsageError as UsageError
     from imgnet.image.geometry import Crop as Crop
     from imgnet.progress import Progress as Progress
-    from imgnet.request.options import Report as Report
 
 _HOMES = {
     "api": ("decode", "encode", "open", "resample", "save"),
-    "codec.format.container": ("Encoded",),
+    "codec.format.container": ("Encoded", "Report"),
     "errors": (
         "FormatError",
         "ImgnetError",
@@ -36,7 +36,6 @@ _HOMES = {
         "TargetError",
         "UsageError",
     ),
-    "request.options": ("Report",),
     "image.geometry": ("Crop",),
     "progress": ("Progress",),
 }

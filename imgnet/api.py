@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from imgnet.codec.format.container import Encoded, from_bytes, looks_encoded, to_bytes
+from imgnet.codec.format.container import Encoded, Report, from_bytes, to_bytes
 from imgnet.codec.render.coordinate import render
 from imgnet.codec.render.grid import draw, eight_bits
 from imgnet.codec.render.resize import NEURAL, ZOOMS, checksum, fitted, needed_level
@@ -26,8 +26,9 @@ from imgnet.image.picture import DTYPES, Original, Samples
 from imgnet.metrics.psnr import psnr_db
 from imgnet.progress import Progress
 from imgnet.request.efforts import preset
-from imgnet.request.options import Options, Report, Result
+from imgnet.request.options import Options, Result
 from imgnet.request.request import Request, Shape
+from imgnet.signature import looks_encoded
 
 WRONG_PIXELS = (
     "decodes to other pixels than its encoder saw; "

@@ -12,8 +12,6 @@ import sys
 
 from imgnet import __version__
 
-VERSION = f"imgnet {__version__}"
-
 
 def main() -> None:
     """Run the program; its version alone is said without the time that Typer takes."""
@@ -27,7 +25,7 @@ def main() -> None:
 def _is_version_said() -> bool:
     """Print the version; where that fails, the program shall find out why and say so."""
     try:
-        print(VERSION, flush=True)
+        print(f"imgnet {__version__}", flush=True)
     except (OSError, ValueError):
         return False
     return True

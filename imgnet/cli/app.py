@@ -9,15 +9,16 @@ from typing import Annotated
 
 import typer
 
-from imgnet.cli import VERSION, completion
-from imgnet.cli.bench import bench
-from imgnet.cli.compare import compare
-from imgnet.cli.decode import decode
-from imgnet.cli.encode import encode
-from imgnet.cli.info import info
-from imgnet.cli.resample import resample
+from imgnet import __version__
+from imgnet.cli import completion
+from imgnet.cli.commands.bench import bench
+from imgnet.cli.commands.compare import compare
+from imgnet.cli.commands.decode import decode
+from imgnet.cli.commands.encode import encode
+from imgnet.cli.commands.info import info
+from imgnet.cli.commands.resample import resample
+from imgnet.cli.commands.verify import verify
 from imgnet.cli.terminal import complain, say_lines
-from imgnet.cli.verify import verify
 from imgnet.errors import ImgnetError, OutputError, UsageError
 from imgnet.signals import Interrupted, end_at_once, receiving
 
@@ -45,7 +46,7 @@ for command in (encode, decode, resample, info, verify, compare, bench):
 
 def _print_version(wanted: bool) -> None:
     if wanted:
-        typer.echo(VERSION)
+        typer.echo(f"imgnet {__version__}")
         raise typer.Exit
 
 

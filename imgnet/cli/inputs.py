@@ -118,7 +118,8 @@ def load_either(source: str, *, quiet: bool = False) -> Encoded | Photo:
         InputError: It is neither, or cannot be read.
         FormatError: It is a damaged .inr file.
     """
-    from imgnet.codec.format.container import from_bytes, looks_encoded
+    from imgnet.codec.format.container import from_bytes
+    from imgnet.signature import looks_encoded
 
     data = read_bytes(source)
     if looks_encoded(data):

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from imgnet.errors import UsageError
 
 if TYPE_CHECKING:
-    from imgnet.bench import Rate
+    from imgnet.bench.jobs import Rate
 
 # Rates to measure where none are asked for; the classic networks get those of their publication.
 QUALITIES = "10,30,50,70"
@@ -45,7 +45,7 @@ def parse_rates(model: str, qualities: str | None, target_bpp: str | None) -> li
     >>> parse_rates("grid", None, None)[0]
     Rate(quality=10.0, target_bpp=None)
     """
-    from imgnet.bench import Rate
+    from imgnet.bench.jobs import Rate
 
     if qualities is not None and target_bpp is not None:
         raise UsageError("--qualities and --target-bpp contradict each other; give one of them")

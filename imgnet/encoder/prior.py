@@ -6,6 +6,7 @@ from dataclasses import replace
 from typing import Any
 
 from imgnet.codec.priors.loader import band_of, layers_of
+from imgnet.request.efforts import FEW_VISITS
 from imgnet.spec import USUAL_GRID_LAYERS, Spec
 
 # The first writes textures into few levels, and a network gives its fits their first latents; the
@@ -14,7 +15,6 @@ from imgnet.spec import USUAL_GRID_LAYERS, Spec
 FOR_DETAIL, FOR_SMOOTH = "p8-2e3565a6", "p9-0409762d"
 DETAILED = 0.02  # part of the samples that make a picture a detailed one,
 SOON_DETAILED = 0.012  # and where a fit has little time to get over such a beginning
-FEW_VISITS = 20  # of each pixel, up to which that is so
 LEAST_PRICE = 8e-5  # of a bit, below which fits that start from random weights end better
 
 
@@ -38,7 +38,8 @@ def starting_from_prior(spec: Spec, found: float, lmbda: float, visits: float) -
 def with_prior(spec: Spec, prior: str, band: int) -> Spec:
     """Return a network with another prior, of the size of those of that; with "" none.
 
-    >>> from imgnet.spec import usual_grid_sizes
+    >>> from imgnet.request.efforts import FEW_VISITS
+    from imgnet.spec import usual_grid_sizes
     >>> with_prior(Spec("grid", 9, 9, 0, **usual_grid_sizes(9, 9)), FOR_DETAIL, 3).band
     3
     """

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from imgnet.codec.entropy.integers import cheapest_law, cost_bits
-from imgnet.codec.format.coordinate_stream import NUM_STEPS, Quantized, step_index, step_size
+from imgnet.codec.format.quantized import NUM_STEPS, Quantized, step_index, step_size
 
 Parameters = Mapping[str, Tensor]
 Steps = dict[str, int]

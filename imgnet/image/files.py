@@ -17,13 +17,13 @@ from numpy.typing import NDArray
 from PIL import Image, ImageCms, UnidentifiedImageError
 from PIL.ExifTags import Base
 
-from imgnet.codec.format.tensors import looks_encoded
 from imgnet.errors import InputError, OutputError
 from imgnet.image.formats import encode_image, find_format, to_image
 from imgnet.image.geometry import MAX_SIDE, max_pixels
 from imgnet.image.metadata import metadata_of
 from imgnet.image.picture import NO_METADATA, Metadata, Profile, Samples, profile_of
 from imgnet.image.sixteen_bit import has_deep_planes, read_deep
+from imgnet.signature import looks_encoded
 
 Pixels = NDArray[np.uint8]
 Source = str | Path | BinaryIO | Image.Image

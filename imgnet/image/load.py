@@ -9,10 +9,9 @@ from typing import BinaryIO
 import numpy as np
 from PIL import Image
 
-from imgnet.codec.format.container import MAX_METADATA_BYTES
 from imgnet.errors import InputError
 from imgnet.image.files import read_photo
-from imgnet.image.picture import Profile, Samples, profile_of
+from imgnet.image.picture import MAX_METADATA_BYTES, Profile, Samples, profile_of
 
 Photo = tuple[Samples, Profile]
 Picture = str | Path | BinaryIO | Image.Image | Samples | Photo

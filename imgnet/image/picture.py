@@ -66,6 +66,7 @@ class Metadata:
         return Metadata(**{name: getattr(self, name) for name in CHOICES[choice]})
 
 
+MAX_METADATA_BYTES = 1 << 24  # of each kind
 NO_METADATA = Metadata()
 
 

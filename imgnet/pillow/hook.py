@@ -10,6 +10,8 @@ from __future__ import annotations
 import sys
 from typing import IO, TYPE_CHECKING, Any, cast
 
+from imgnet.signature import looks_encoded
+
 if TYPE_CHECKING:  # the first of these would double the time that `import imgnet` takes
     from collections.abc import Sequence
     from importlib.abc import Loader
@@ -49,7 +51,7 @@ def accept(prefix: bytes) -> bool:
     >>> accept(bytes(8) + b'{"__meta'), accept(b"GIF89a" + bytes(10))
     (True, False)
     """
-    return prefix[3:9] == b"\0\0\0\0\0{"  # a length below 16 MiB, and JSON
+    return looks_encoded(prefix)
 
 
 def _open(file: IO[bytes] | str, filename: str | bytes | None = None) -> Any:

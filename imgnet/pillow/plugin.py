@@ -10,14 +10,12 @@ from PIL import Image, ImageFile
 from imgnet import api
 from imgnet.codec.format.container import from_bytes, read_header, to_bytes
 from imgnet.errors import FormatError, ImgnetError, UsageError
-from imgnet.pillow.hook import FORMAT
+from imgnet.signature import OWN_HEADER, PREFIX_BYTES, is_own
 
 DECODER = "inr"
 OPTIONS = set(signature(api.encode).parameters) - {"image"}
 
 _INFO = {"icc": "icc_profile", "exif": "exif", "xmp": "xmp"}  # what Pillow calls metadata
-_LENGTH_BYTES = 8
-_OURS = b'{"__metadata__":{"inr":"'  # what follows the length in every file that imgnet wrote
 
 
 class InrImageFile(ImageFile.ImageFile):
@@ -27,18 +25,18 @@ class InrImageFile(ImageFile.ImageFile):
     others are refused such that Pillow asks its other plug-ins.
     """
 
-    format = FORMAT
+    format = "INR"
     format_description = "imgnet picture"
 
     def _open(self) -> None:
         assert self.fp is not None
-        start = self.fp.read(_LENGTH_BYTES + len(_OURS))
+        start = self.fp.read(PREFIX_BYTES + len(OWN_HEADER))
         self.fp.seek(0)
         try:
             spec, self._mode, metadata = read_header(cast(BinaryIO, self.fp))
         except FormatError as error:
             # After a SyntaxError Pillow goes on, and at last says nothing but that nobody knows it.
-            fault = OSError if start[_LENGTH_BYTES:] == _OURS else SyntaxError
+            fault = OSError if is_own(start) else SyntaxError
             raise fault(str(error)) from None
         self._native = spec.width, spec.height
         self._draw_at(self._native)

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from imgnet.codec.format import grid_stream
-from imgnet.codec.format.coordinate_stream import Quantized
+from imgnet.codec.format.quantized import Quantized
 from imgnet.codec.render.grid import draw
 from imgnet.image.picture import Samples
 from imgnet.metrics.psnr import psnr_db

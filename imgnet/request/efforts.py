@@ -13,6 +13,9 @@ USUAL_PIXELS = 768 * 512  # of a picture up to which the steps of `grid` are tak
 COARSE_STEPS = 4 / 3  # times as many steps of `grid` without its finest level
 
 
+FEW_VISITS = 20  # of each pixel, up to which a fit has little time to get over a bad start
+
+
 @dataclass(frozen=True)
 class Preset:
     """The schedule of one fit.

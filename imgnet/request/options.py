@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from imgnet.codec.format.coordinate_stream import Quantized
+from imgnet.codec.format.quantized import Quantized
 from imgnet.image.picture import Samples
 from imgnet.progress import Progress
 from imgnet.request.efforts import Preset
@@ -114,22 +114,3 @@ class Result:
     device: str
     best_psnr_db: float | None = None
     drawn: Samples | None = None
-
-
-@dataclass(frozen=True)
-class Report:
-    """What a fit measured.
-
-    Attributes:
-        psnr_db: PSNR of the decoded image over the pixels that were fitted, in dB.
-        psnr_unseen_db: The same over the pixels that a mask left out; None when there are none.
-        seconds: Duration of the fit.
-        steps: Steps of the optimiser.
-        device: Where it ran.
-    """
-
-    psnr_db: float
-    psnr_unseen_db: float | None
-    seconds: float
-    steps: int
-    device: str

@@ -9,8 +9,8 @@ from functools import partial
 import numpy as np
 from numpy.typing import NDArray
 
-from imgnet.codec.format.coordinate_stream import Quantized
 from imgnet.codec.format.grid_stream import grid_laws, latent_bits, step_of
+from imgnet.codec.format.quantized import Quantized
 from imgnet.spec import Spec, latents_name, network_shapes
 
 FIRST_PART = 64  # of the changes, as many are tried at first; then twice as many, and so on

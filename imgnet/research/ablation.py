@@ -22,13 +22,13 @@ import torch
 from torch import Tensor, nn
 
 from imgnet.encoder.levels import detail, with_needed_levels
-from imgnet.fit.coordinate.network import Linear
 from imgnet.fit.device import one_thread_workers
 from imgnet.fit.engine.network import ContextModel, GridNetwork
 from imgnet.fit.engine.reference import GridStep
 from imgnet.fit.engine.tiling import Evaluator
 from imgnet.fit.grid.schedule import GridFit
 from imgnet.fit.grid.state import GridState
+from imgnet.fit.layers import Linear
 from imgnet.fit.soap import SOAP
 from imgnet.image.files import read_image
 from imgnet.image.picture import Samples

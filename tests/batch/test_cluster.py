@@ -18,7 +18,8 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from imgnet.batch.task import Task, cluster
+from imgnet.batch import cluster
+from imgnet.batch.task import Task
 from imgnet.codec.format.container import from_bytes
 from imgnet.errors import UsageError
 from support.shell import Shell

@@ -5,7 +5,8 @@ import pytest
 import torch
 from torch import Tensor
 
-from imgnet.codec.format.coordinate_stream import pack, step_size
+from imgnet.codec.format.coordinate_stream import pack
+from imgnet.codec.format.quantized import step_size
 from imgnet.fit.rounding import (
     choose_steps,
     curvatures,

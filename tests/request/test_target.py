@@ -5,10 +5,9 @@ from math import inf
 import numpy as np
 import pytest
 
-from imgnet.codec.format.container import Encoded, to_bytes
+from imgnet.codec.format.container import Encoded, Report, to_bytes
 from imgnet.errors import TargetError
 from imgnet.metrics.psnr import psnr_db
-from imgnet.request.options import Report
 from imgnet.request.request import Request
 from imgnet.request.target import checked, flat_psnr_db, psnr_fault, size_fault
 from imgnet.spec import Spec

@@ -10,22 +10,12 @@ import torch
 from imgnet.codec.priors import loader as priors
 from imgnet.encoder.prior import FOR_DETAIL, FOR_SMOOTH
 from imgnet.fit.grid.start import WarmStart, band_position, first_step
-from imgnet.image.files import write_image
 from imgnet.research import train_prior
 from support.grid_cases import picture
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 
 RECIPE = train_prior.Recipe(examples=3, visits=1, width=160, height=128, rows=64)
-
-
-@pytest.fixture
-def photos(tmp_path: Path) -> Path:
-    folder = tmp_path / "photos"
-    folder.mkdir()
-    for i, size in enumerate([(200, 130), (150, 260), (300, 300)]):
-        write_image(np.roll(picture(*size), 40 * i, axis=1), folder / f"{i}.png")
-    return folder
 
 
 def run(photos: Path, checkpoint: Path, visits: int) -> dict[str, Any]:

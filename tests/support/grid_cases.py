@@ -8,8 +8,8 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from imgnet.codec.format.coordinate_stream import Quantized
 from imgnet.codec.format.grid_stream import step_of
+from imgnet.codec.format.quantized import Quantized
 from imgnet.fit.engine.latents import LatentGrids
 from imgnet.fit.engine.network import GridNetwork
 from imgnet.fit.engine.reference import GridStep

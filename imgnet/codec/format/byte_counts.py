@@ -9,7 +9,8 @@ from imgnet.codec.entropy.integers import cheapest_law, cost_bits
 from imgnet.codec.entropy.weights import EXCESS_BITS, has_excess, weight_bits
 from imgnet.codec.format import grid_stream
 from imgnet.codec.format.container import STREAM, Encoded
-from imgnet.codec.format.coordinate_stream import Quantized, unpack
+from imgnet.codec.format.coordinate_stream import unpack
+from imgnet.codec.format.quantized import Quantized
 from imgnet.spec import Spec, network_shapes
 
 Bits = dict[str, float]

@@ -34,20 +34,35 @@ from imgnet.codec.format.tensors import (
     split,
     tensor_at,
 )
-from imgnet.codec.format.tensors import looks_encoded as looks_encoded
 from imgnet.errors import FormatError
-from imgnet.image.picture import NO_METADATA, Metadata
-from imgnet.request.options import Report
+from imgnet.image.picture import MAX_METADATA_BYTES, NO_METADATA, Metadata
 from imgnet.spec import Spec
 
 STREAM = "w"  # name of the coded tensor
-
-MAX_METADATA_BYTES = 1 << 24  # of each kind
 
 _METADATA_KINDS = ("exif", "icc", "xmp")
 _PLAIN: tuple[np.dtype[Any], ...] = (np.dtype("<f2"), np.dtype("<f4"))
 
 Tensors = dict[str, NDArray[Any]]
+
+
+@dataclass(frozen=True)
+class Report:
+    """What a fit measured.
+
+    Attributes:
+        psnr_db: PSNR of the decoded image over the pixels that were fitted, in dB.
+        psnr_unseen_db: The same over the pixels that a mask left out; None when there are none.
+        seconds: Duration of the fit.
+        steps: Steps of the optimiser.
+        device: Where it ran.
+    """
+
+    psnr_db: float
+    psnr_unseen_db: float | None
+    seconds: float
+    steps: int
+    device: str
 
 
 @dataclass(frozen=True, eq=False)

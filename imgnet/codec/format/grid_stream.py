@@ -29,7 +29,7 @@ from imgnet.codec.entropy.escapes import read_strays, stray_symbols
 from imgnet.codec.entropy.fixed_point import from_real
 from imgnet.codec.entropy.rans import TOTAL_BITS, Decoder, encode
 from imgnet.codec.entropy.weights import EXCESS_BITS, WeightLaw, has_excess, law_of
-from imgnet.codec.format.coordinate_stream import Quantized, step_index
+from imgnet.codec.format.quantized import Quantized, step_index
 from imgnet.codec.priors import loader as priors
 from imgnet.errors import FormatError
 from imgnet.spec import Spec, latents_name, network_shapes

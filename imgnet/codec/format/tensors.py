@@ -14,13 +14,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from imgnet.errors import FormatError
+from imgnet.signature import MAX_HEADER_BYTES, PREFIX_BYTES, header_bytes, looks_encoded
 
 GET_AGAIN = "get the file again"
 DAMAGED = f"damaged; {GET_AGAIN}"
 BYTE: np.dtype[Any] = np.dtype("u1")
 
-_PREFIX_BYTES = 8
-_MAX_HEADER_BYTES = 1 << 20
 _DTYPE_NAMES = {BYTE: "U8", np.dtype("<f2"): "F16", np.dtype("<f4"): "F32"}
 
 Json = dict[str, Any]
@@ -37,7 +36,7 @@ def join(header: Json, body: bytes, alignment: int) -> bytes:
     text = dump(header)
     # Programs that map the file into memory want numbers aligned; single bytes need no padding.
     text += b" " * (-len(text) % alignment)
-    return len(text).to_bytes(_PREFIX_BYTES, "little") + text + body
+    return len(text).to_bytes(PREFIX_BYTES, "little") + text + body
 
 
 def split(data: bytes) -> tuple[bytes, bytes]:
@@ -51,29 +50,16 @@ def split(data: bytes) -> tuple[bytes, bytes]:
     """
     if not looks_encoded(data):
         raise FormatError("not an .inr file; `imgnet encode` makes one from an image")
-    header_end = _PREFIX_BYTES + _header_bytes(data)
+    header_end = PREFIX_BYTES + header_bytes(data)
     if len(data) < header_end:
         raise FormatError(f"cut short after {len(data)} bytes; {GET_AGAIN}")
-    return data[_PREFIX_BYTES:header_end], data[header_end:]
+    return data[PREFIX_BYTES:header_end], data[header_end:]
 
 
 def read_start(file: BinaryIO) -> bytes:
     """Read a file to the end of its header, if it may be such a file; else some bytes."""
-    prefix = file.read(_PREFIX_BYTES)
-    return prefix + file.read(min(_header_bytes(prefix), _MAX_HEADER_BYTES))
-
-
-def _header_bytes(data: bytes) -> int:
-    return int.from_bytes(data[:_PREFIX_BYTES], "little")
-
-
-def looks_encoded(head: bytes) -> bool:
-    """Tell from its first nine bytes whether a file may be a safetensors file, as every .inr is.
-
-    >>> looks_encoded(bytes(8) + b"{"), looks_encoded(b"GIF89a")
-    (True, False)
-    """
-    return _header_bytes(head) <= _MAX_HEADER_BYTES and head[8:9] == b"{"
+    prefix = file.read(PREFIX_BYTES)
+    return prefix + file.read(min(header_bytes(prefix), MAX_HEADER_BYTES))
 
 
 def entries_of(tensors: Mapping[str, Kind]) -> Json:

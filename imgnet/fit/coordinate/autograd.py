@@ -1,4 +1,4 @@
-"""Forward and backward of the two operations in which a fit spends its time.
+"""Forward and backward of the gate.
 
 Written by hand because autograd would keep and pass over about twice as many full arrays. Tensors
 are channel first, (C, N), so that the query, key and value of a layer are contiguous slices of one
@@ -19,16 +19,6 @@ C0 = 2 * sqrt(2 / pi)
 C1 = C0 * 0.044715
 
 
-def affine(x: Tensor, weight: Tensor, bias: Tensor, dtype: torch.dtype) -> Tensor:
-    """Return weight @ x + bias, (C, N) to (D, N), with all products taken in `dtype`.
-
-    >>> affine(torch.ones(2, 1), torch.ones(1, 2), torch.ones(1), torch.float32).tolist()
-    [[3.0]]
-    """
-    output: Tensor = _Affine.apply(x, weight, bias, dtype)  # type: ignore[no-untyped-call]
-    return output
-
-
 def gate(stacked: Tensor, shift: Tensor) -> Tensor:
     """Return gelu(tanh(q * k) * v + shift), (3 D, N) to (D, N), of q, k and v in one tensor.
 
@@ -37,24 +27,6 @@ def gate(stacked: Tensor, shift: Tensor) -> Tensor:
     """
     output: Tensor = _Gate.apply(stacked, shift)  # type: ignore[no-untyped-call]
     return output
-
-
-class _Affine(Function):
-    @staticmethod
-    def forward(ctx: Any, x: Tensor, weight: Tensor, bias: Tensor, dtype: torch.dtype) -> Tensor:
-        """Map (C, N) to (D, N)."""
-        x_low, weight_low = x.to(dtype), weight.to(dtype)
-        ctx.save_for_backward(x_low, weight_low)
-        return (weight_low @ x_low).to(x.dtype).add_(bias[:, None])
-
-    @staticmethod
-    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor | None, ...]:
-        """Return the gradients of x, weight and bias."""
-        (gradient,) = gradients
-        x_low, weight_low = ctx.saved_tensors
-        low = gradient.to(x_low.dtype)
-        to_x = (weight_low.T @ low).to(gradient.dtype) if ctx.needs_input_grad[0] else None
-        return to_x, (low @ x_low.T).to(gradient.dtype), gradient.sum(1), None
 
 
 class _Gate(Function):

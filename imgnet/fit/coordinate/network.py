@@ -9,13 +9,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from itertools import pairwise
-from math import pi, sqrt
+from math import pi
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from imgnet.fit.coordinate.autograd import affine, gate
+from imgnet.fit.coordinate.autograd import gate
+from imgnet.fit.layers import Linear
 from imgnet.spec import MLP_BANDS, Spec, num_bands
 
 AXIS_GAIN = 2.0  # axis functions must vary over a few pixels from the start
@@ -52,26 +53,6 @@ class PositionalEncoding(nn.Module):
         """
         angles = positions.cpu().double() * self.frequency + self.phase
         return torch.sin(angles).float().to(positions.device)
-
-
-class Linear(nn.Module):
-    """weight @ x + bias, channel first; `dtype` is that of the product."""
-
-    def __init__(self, dim_in: int, dim_out: int) -> None:
-        super().__init__()
-        self.weight = nn.Parameter(torch.empty(dim_out, dim_in).uniform_(-1, 1) * sqrt(3 / dim_in))
-        self.bias = nn.Parameter(torch.zeros(dim_out))
-        self.dtype = torch.float32
-
-    def project(self, x: Tensor) -> Tensor:
-        """Map (C, N) to (D, N)."""
-        return affine(x, self.weight, self.bias, self.dtype)
-
-    def project_lattice(self, x: Tensor, y: Tensor) -> Tensor:
-        """Map features of columns (Cx, W) and rows (Cy, H) to (D, H, W): one sum a pixel."""
-        columns = self.weight[:, : len(x)] @ x
-        rows = torch.addmm(self.bias[:, None], self.weight[:, len(x) :], y)
-        return rows[:, :, None] + columns[:, None, :]
 
 
 class GatedLayer(Linear):

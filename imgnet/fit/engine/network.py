@@ -12,8 +12,8 @@ import torch
 from torch import Tensor, nn
 
 from imgnet.codec.entropy.context import CAUSAL, PARENTS, place_of
-from imgnet.fit.coordinate.network import Linear
 from imgnet.fit.engine.autograd import band_bits, band_lengths, rezero_layer, two_layers, windows
+from imgnet.fit.layers import Linear
 from imgnet.spec import Spec
 
 REACH = 2  # samples that an upsampled one depends on, on each side

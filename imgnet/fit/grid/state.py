@@ -10,9 +10,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from imgnet.codec.format.coordinate_stream import Quantized, step_index
+from imgnet.codec.format.quantized import Quantized, step_index
 from imgnet.codec.priors.loader import origins
-from imgnet.encoder.prior import FEW_VISITS
 from imgnet.fit.device import mask_of, picture_of
 from imgnet.fit.engine.latents import LatentGrids
 from imgnet.fit.engine.network import GridNetwork
@@ -22,7 +21,7 @@ from imgnet.fit.grid.start import filled, first_step, set_network, start_cold, w
 from imgnet.fit.grid.weights import Weights, pace
 from imgnet.fit.rounding import Steps, quantize, rounded
 from imgnet.image.picture import Samples
-from imgnet.request.efforts import Preset
+from imgnet.request.efforts import FEW_VISITS, Preset
 from imgnet.request.options import Arrays, Result
 from imgnet.spec import Spec
 

@@ -20,8 +20,8 @@ import torch
 from numpy.typing import NDArray
 
 from imgnet.codec.entropy.weights import LARGEST_INTEGER, law_of, prices, weight_bits
-from imgnet.codec.format.coordinate_stream import step_size
 from imgnet.codec.format.grid_stream import step_of
+from imgnet.codec.format.quantized import step_size
 from imgnet.fit.grid.curvature import Matrix, of_context, of_drawing
 from imgnet.fit.grid.state import GridState
 from imgnet.fit.grid.weight_steps import most_fraction_bits

@@ -16,7 +16,7 @@ import torch
 from torch import Tensor
 
 from imgnet.codec.entropy.weights import LARGEST_INTEGER
-from imgnet.codec.format.coordinate_stream import step_size
+from imgnet.codec.format.quantized import step_size
 from imgnet.codec.priors.loader import usual_step
 from imgnet.fit.engine.network import GridNetwork
 from imgnet.fit.rounding import Steps

@@ -21,7 +21,8 @@ from imgnet.codec.format.container import (
     read_header,
     to_bytes,
 )
-from imgnet.codec.format.coordinate_stream import Quantized, pack
+from imgnet.codec.format.coordinate_stream import pack
+from imgnet.codec.format.quantized import Quantized
 from imgnet.errors import FormatError
 from imgnet.image.picture import Metadata
 from imgnet.spec import Spec

@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 
 from imgnet.codec.entropy.integers import cheapest_law, cost_bits
-from imgnet.codec.format.coordinate_stream import Quantized, pack, step_index, step_size, unpack
+from imgnet.codec.format.coordinate_stream import pack, unpack
+from imgnet.codec.format.quantized import Quantized, step_index, step_size
 from imgnet.errors import FormatError
 from imgnet.spec import Spec
 

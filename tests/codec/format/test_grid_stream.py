@@ -20,7 +20,6 @@ from imgnet.codec.entropy.escapes import stray_symbols
 from imgnet.codec.entropy.fixed_point import from_real
 from imgnet.codec.entropy.weights import EXCESS_BITS, LARGEST_INTEGER, has_excess, weight_bits
 from imgnet.codec.format import grid_stream
-from imgnet.codec.format.coordinate_stream import Quantized, step_size
 from imgnet.codec.format.grid_stream import (
     CRC_BYTES,
     MAX_LATENTS_PER_BYTE,
@@ -31,6 +30,7 @@ from imgnet.codec.format.grid_stream import (
     step_of,
     unpack,
 )
+from imgnet.codec.format.quantized import Quantized, step_size
 from imgnet.errors import FormatError
 from imgnet.spec import Spec, latents_name, network_shapes
 from support.grid_samples import Tensors, extreme_tensors, grid_spec, random_tensors

@@ -9,7 +9,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from imgnet.fit.coordinate.autograd import affine, gate
+from imgnet.fit.coordinate.autograd import gate
+from imgnet.fit.layers import affine
 
 Inputs = tuple[Tensor, ...]
 

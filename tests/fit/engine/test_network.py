@@ -9,7 +9,7 @@ from torch.nn import functional
 from imgnet.codec.entropy.context import ContextModel, Laws, laws_of_level
 from imgnet.codec.entropy.distributions import LOCATIONS, LOWEST_SCALE_LOG2
 from imgnet.codec.entropy.fixed_point import from_real
-from imgnet.codec.format.coordinate_stream import Quantized
+from imgnet.codec.format.quantized import Quantized
 from imgnet.codec.render.grid import upsample
 from imgnet.fit.engine.network import BICUBIC, GridNetwork
 from imgnet.fit.engine.network import ContextModel as TorchContextModel

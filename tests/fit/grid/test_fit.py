@@ -13,7 +13,7 @@ import imgnet
 from imgnet import api
 from imgnet.codec.entropy.weights import LARGEST_INTEGER
 from imgnet.codec.format import grid_stream
-from imgnet.codec.format.coordinate_stream import step_size
+from imgnet.codec.format.quantized import step_size
 from imgnet.codec.render.grid import draw
 from imgnet.errors import UsageError
 from imgnet.fit.grid import schedule

@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from imgnet.codec.format import grid_stream
-from imgnet.codec.format.coordinate_stream import Quantized, step_index
+from imgnet.codec.format.quantized import Quantized, step_index
 from imgnet.codec.render.grid import draw
 from imgnet.fit.engine.latents import LatentGrids
 from imgnet.fit.engine.network import GridNetwork

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import torch
 
-from imgnet.encoder.prior import FEW_VISITS, FOR_DETAIL, FOR_SMOOTH, with_prior
+from imgnet.encoder.prior import FOR_DETAIL, FOR_SMOOTH, with_prior
 from imgnet.fit.engine.tiling import BAND_UNIT
 from imgnet.fit.grid.state import (
     LATENT_LR,
@@ -17,7 +17,7 @@ from imgnet.fit.grid.state import (
     WARM_UP,
     GridState,
 )
-from imgnet.request.efforts import Preset
+from imgnet.request.efforts import FEW_VISITS, Preset
 from imgnet.spec import Spec, usual_grid_sizes
 from support.grid_cases import Pixels, picture
 

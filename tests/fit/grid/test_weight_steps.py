@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from imgnet.codec.format import grid_stream
-from imgnet.codec.format.coordinate_stream import step_size
+from imgnet.codec.format.quantized import step_size
 from imgnet.fit.engine.latents import LatentGrids
 from imgnet.fit.engine.reference import GridStep
 from imgnet.fit.engine.tiling import BAND_UNIT

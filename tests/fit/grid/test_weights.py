@@ -5,8 +5,8 @@ import torch
 from torch import Tensor
 
 from imgnet.codec.entropy.weights import LARGEST_INTEGER
-from imgnet.codec.format.coordinate_stream import step_size
 from imgnet.codec.format.grid_stream import step_of
+from imgnet.codec.format.quantized import step_size
 from imgnet.fit.engine.network import GridNetwork
 from imgnet.fit.grid.weights import COLD_LR, WARM_LR, Weights
 from imgnet.spec import Spec

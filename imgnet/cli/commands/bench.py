@@ -12,15 +12,15 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from imgnet.bench.tables import comparison_table, cost_line, mean_table, peer_line, point_line
 from imgnet.cli import options
 from imgnet.cli.lists import QUALITIES, TARGETS, parse_centre, parse_list, parse_rates
-from imgnet.cli.tables import comparison_table, cost_line, mean_table, peer_line, point_line
 from imgnet.cli.terminal import complain, say
 from imgnet.errors import UsageError
 
 if TYPE_CHECKING:
-    from imgnet.bench import Job, Picture
-    from imgnet.results import Results
+    from imgnet.bench.jobs import Job, Picture
+    from imgnet.bench.results import Results
 
 
 def bench(
@@ -68,7 +68,7 @@ def bench(
     peers = parse_list("--against", against, "jpeg,webp", r"\w+") if against else []
     part = None if centre is None else parse_centre(centre)
     _check(peers, anchors or [], part, output, plot, resume=resume)
-    from imgnet.bench import Job, prepare
+    from imgnet.bench.jobs import Job, prepare
 
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
@@ -102,8 +102,8 @@ def _check(
     resume: bool,
 ) -> None:
     """Refuse what would fail after hours of measuring."""
-    from imgnet.peers import check as check_peers
-    from imgnet.plot import check as check_plot
+    from imgnet.bench.codecs import check as check_peers
+    from imgnet.bench.plot import check as check_plot
 
     if resume and output is None:
         raise UsageError("--resume adds to the file of --out; give both")
@@ -123,9 +123,9 @@ def _start(
     resumed: Path | None,
 ) -> Results:
     """Return what is known before anything is measured."""
-    from imgnet.anchors import read_all
-    from imgnet.peers import PEERS, SERIES
-    from imgnet.results import Results, load
+    from imgnet.bench.anchors import read_all
+    from imgnet.bench.codecs import PEERS, SERIES
+    from imgnet.bench.results import Results, load
 
     part = None if centre is None else f"{centre[0]}x{centre[1]}"
     kept = resumed is not None and resumed.exists()
@@ -142,8 +142,8 @@ def _measure(
     results: Results, jobs: Sequence[Job], processes: int, keep: Callable[[], None]
 ) -> None:
     """Run the jobs that the results lack, and time what is done with such a file."""
-    from imgnet.bench import run_jobs
-    from imgnet.costs import process_costs
+    from imgnet.bench.jobs import run_jobs
+    from imgnet.bench.processes import process_costs
 
     known = {(point.image, point.model, point.effort, point.rate) for point in results.points}
     missing = [j for j in jobs if (j.picture.name, j.model, j.effort, j.rate) not in known]
@@ -164,8 +164,8 @@ def _measure_peers(
     keep: Callable[[], None],
 ) -> None:
     """Measure other codecs on the images where the results lack them."""
-    from imgnet.bench import run_tasks
-    from imgnet.peers import PEERS, measure
+    from imgnet.bench.codecs import PEERS, measure
+    from imgnet.bench.jobs import run_tasks
 
     known = {(point.image, point.codec) for point in results.peers}
     tasks = [
@@ -191,7 +191,7 @@ def _report(results: Results) -> None:
 
 
 def _draw(results: Results, path: Path) -> None:
-    from imgnet import plot
+    from imgnet.bench import plot
 
     ours, others = results.mean_curves()
     for name, curve in {**ours, **others}.items():

@@ -71,8 +71,9 @@ def compare(
 def _read(source: str) -> Samples:
     """Return the pixels of an image or .inr file."""
     from imgnet import api
-    from imgnet.codec.format.container import from_bytes, looks_encoded
+    from imgnet.codec.format.container import from_bytes
     from imgnet.image.files import read_photo
+    from imgnet.signature import looks_encoded
 
     data = read_bytes(source)
     if looks_encoded(data):

@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from imgnet.batch.task import Task, processes
+from imgnet.batch import processes
+from imgnet.batch.task import Task
 from imgnet.cli.engine import Engine
 from imgnet.errors import UsageError
 from imgnet.signals import EndRequest, Interrupted, end_at_once, receiving

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, features
 
-from imgnet.curves import RatePoint
+from imgnet.bench.curves import RatePoint
 from imgnet.errors import UsageError
 from imgnet.image.files import read_image
 from imgnet.metrics.psnr import bpp, psnr_db

@@ -9,11 +9,11 @@ from pathlib import Path
 
 import pytest
 
-from imgnet.bench import Point
-from imgnet.costs import ProcessCost
-from imgnet.curves import RatePoint
+from imgnet.bench.curves import RatePoint
+from imgnet.bench.jobs import Point
+from imgnet.bench.processes import ProcessCost
+from imgnet.bench.results import Results, load
 from imgnet.errors import InputError, UsageError
-from imgnet.results import Results, load
 
 POINT = Point("a.png", "gated", 3, None, 0.5, 10, 0.49, 30.1235, 2.0, 300.0, 100)
 

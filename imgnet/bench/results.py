@@ -12,12 +12,12 @@ from statistics import fmean
 from typing import Any
 
 from imgnet import __version__
-from imgnet.bench import Point, Rate
-from imgnet.costs import ProcessCost
-from imgnet.curves import Curve, RatePoint, by_codec, differences, mean_curve
+from imgnet.bench.codecs import PEERS
+from imgnet.bench.curves import Curve, RatePoint, by_codec, differences, mean_curve
+from imgnet.bench.jobs import Point, Rate
+from imgnet.bench.processes import ProcessCost
 from imgnet.errors import InputError, UsageError
 from imgnet.image.files import write_atomically
-from imgnet.peers import PEERS
 
 AND = " && "  # between commands of which each added to the document
 

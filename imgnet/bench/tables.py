@@ -6,10 +6,10 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from imgnet.bench import Point
-    from imgnet.costs import ProcessCost
-    from imgnet.curves import RatePoint
-    from imgnet.results import Comparison, Mean
+    from imgnet.bench.curves import RatePoint
+    from imgnet.bench.jobs import Point
+    from imgnet.bench.processes import ProcessCost
+    from imgnet.bench.results import Comparison, Mean
 
 
 def point_line(point: Point) -> str:
@@ -24,7 +24,7 @@ def point_line(point: Point) -> str:
 def peer_line(points: Sequence[RatePoint]) -> str:
     """Return one line about all points of another codec on one image.
 
-    >>> from imgnet.curves import RatePoint
+    >>> from imgnet.bench.curves import RatePoint
     >>> peer_line([RatePoint("a", "jpeg", "", 0.1, 24.0), RatePoint("a", "jpeg", "", 2, 39.5)])
     'a  jpeg  2 points  0.1000 .. 2.0000 bpp  24.000 .. 39.500 dB'
     """

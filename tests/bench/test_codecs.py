@@ -11,8 +11,8 @@ import numpy as np
 import pytest
 from PIL import Image, features
 
-from imgnet import peers
-from imgnet.curves import by_codec
+from imgnet.bench import codecs
+from imgnet.bench.curves import by_codec
 from imgnet.errors import UsageError
 from imgnet.metrics.psnr import bpp, psnr_db
 from support.paths import SAMPLES
@@ -35,7 +35,7 @@ def test_a_ladder_goes_from_very_low_to_high(series: str, cat: Path) -> None:
         pytest.skip("needs the extra `bench`")
     if series.startswith("avif") and not features.check("avif"):
         pytest.skip("Pillow has no AVIF here")
-    points = peers.measure(cat, series)
+    points = codecs.measure(cat, series)
     assert 10 <= len(points) <= 14
     assert {(p.image, p.codec) for p in points} == {("cat", series)}
     assert len({p.options for p in points}) == len(points)
@@ -48,7 +48,7 @@ def test_a_point_is_what_pillow_gives(cat: Path) -> None:
     original = Image.open(cat)
     file = BytesIO()
     original.save(file, "JPEG", quality=35, optimize=True, progressive=True, subsampling="4:2:0")
-    (point,) = [p for p in peers.measure(cat, "jpeg") if "quality=35," in p.options]
+    (point,) = [p for p in codecs.measure(cat, "jpeg") if "quality=35," in p.options]
     assert point.bpp == pytest.approx(bpp(len(file.getvalue()), 128, 96), abs=1e-6)
     decoded = np.asarray(Image.open(file))
     assert point.psnr_db == pytest.approx(psnr_db(np.asarray(original), decoded), abs=1e-4)
@@ -58,7 +58,7 @@ def test_a_point_is_what_pillow_gives(cat: Path) -> None:
 def test_grey_pictures_are_measured_as_grey(cat: Path, tmp_path: Path) -> None:
     Image.open(cat).convert("L").save(tmp_path / "grey.png")
     Image.open(tmp_path / "grey.png").convert("RGB").save(tmp_path / "colour.png")
-    grey, colour = (peers.measure(tmp_path / n, "jpeg") for n in ("grey.png", "colour.png"))
+    grey, colour = (codecs.measure(tmp_path / n, "jpeg") for n in ("grey.png", "colour.png"))
     assert grey[8].psnr_db == pytest.approx(colour[8].psnr_db, abs=0.1)
     assert grey[8].bpp < colour[8].bpp
 
@@ -66,34 +66,34 @@ def test_grey_pictures_are_measured_as_grey(cat: Path, tmp_path: Path) -> None:
 @pytest.mark.skipif(not features.check("avif"), reason="Pillow has no AVIF here")
 def test_avif_is_the_same_whatever_the_cores() -> None:
     for series in ("avif-420", "avif-444"):
-        for setting in peers.SERIES[series].settings():
+        for setting in codecs.SERIES[series].settings():
             assert (setting["autotiling"], setting["max_threads"]) == (False, 1)
 
 
 def test_every_peer_has_its_series() -> None:
-    assert [series for name in peers.PEERS.values() for series in name] == list(peers.SERIES)
-    assert peers.PEERS["avif"] == ["avif-420", "avif-444"]
+    assert [series for name in codecs.PEERS.values() for series in name] == list(codecs.SERIES)
+    assert codecs.PEERS["avif"] == ["avif-420", "avif-444"]
 
 
 def test_unknown_peers_are_refused() -> None:
     with pytest.raises(UsageError, match="'heic' is not one of jpeg, webp, avif, jxl"):
-        peers.check(["jpeg", "heic"])
+        codecs.check(["jpeg", "heic"])
 
 
 def test_a_missing_plug_in_is_named(monkeypatch: pytest.MonkeyPatch, cat: Path) -> None:
     monkeypatch.setitem(sys.modules, "pillow_jxl", None)
-    for attempt in (lambda: peers.check(["jxl"]), lambda: peers.measure(cat, "jxl")):
+    for attempt in (lambda: codecs.check(["jxl"]), lambda: codecs.measure(cat, "jxl")):
         with pytest.raises(UsageError, match=r'pip install "imgnet\[bench\]"'):
             attempt()
 
 
 def test_a_missing_encoder_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(features, "check", lambda name: name != "avif")
-    peers.check(["jpeg", "webp"])
+    codecs.check(["jpeg", "webp"])
     with pytest.raises(UsageError, match="avif"):
-        peers.check(["avif"])
+        codecs.check(["avif"])
 
 
 def test_points_can_be_told_apart_by_series(cat: Path) -> None:
-    points = peers.measure(cat, "jpeg") + peers.measure(cat, "webp")
+    points = codecs.measure(cat, "jpeg") + codecs.measure(cat, "webp")
     assert list(by_codec(points)) == ["jpeg", "webp"]

@@ -6,7 +6,7 @@ from math import inf
 
 import pytest
 
-from imgnet.curves import RatePoint, by_codec, difference, differences, mean_curve
+from imgnet.bench.curves import RatePoint, by_codec, difference, differences, mean_curve
 
 
 def curve(

@@ -12,11 +12,11 @@ from typing import Any
 
 import pytest
 
-from imgnet import bench, costs
-from imgnet.bench import Job, Point, Rate
+from imgnet.bench import jobs, processes
+from imgnet.bench.jobs import Job, Point, Rate
+from imgnet.bench.processes import ProcessCost
 from imgnet.cli.app import run
 from imgnet.cli.lists import parse_rates
-from imgnet.costs import ProcessCost
 from imgnet.signals import Interrupted
 
 Bench = Callable[..., tuple[int, str, str]]
@@ -43,8 +43,8 @@ def measured(monkeypatch: pytest.MonkeyPatch) -> list[Job]:
     def process_costs(path: Path) -> list[ProcessCost]:
         return [ProcessCost(f"imgnet info {path.name}", 0.25, 40.0)]
 
-    monkeypatch.setattr(bench, "run_jobs", run_jobs)
-    monkeypatch.setattr(costs, "process_costs", process_costs)
+    monkeypatch.setattr(jobs, "run_jobs", run_jobs)
+    monkeypatch.setattr(processes, "process_costs", process_costs)
     return jobs
 
 
@@ -81,8 +81,8 @@ def test_the_command_writes_what_it_prints(
         files.append(path)
         return [ProcessCost("imgnet info", 0.25, path.stat().st_size)]
 
-    monkeypatch.setattr(costs, "process_costs", process_costs)
-    out = tmp_path / "bench.json"
+    monkeypatch.setattr(processes, "process_costs", process_costs)
+    out = tmp_path / "jobs.json"
     options = ["--model", "gated", "--target-bpp", "10", "-e", "1", "-j", "2", "--out", str(out)]
     assert run(["bench", str(photo), "--centre", "16x12", *options]) == 0
     stored, printed = read(out), capsys.readouterr()
@@ -198,8 +198,8 @@ def test_points_are_stored_one_by_one(
         yield next(whole(asked, processes))
         raise Interrupted(signal.SIGINT)
 
-    whole = bench.run_jobs
-    monkeypatch.setattr(bench, "run_jobs", broken)
+    whole = jobs.run_jobs
+    monkeypatch.setattr(jobs, "run_jobs", broken)
     out = tmp_path / "b.json"
     code, _, err = run_bench(photo, "--qualities", "10,20", "--out", out)
     assert (code, "interrupted" in err) == (130, True)

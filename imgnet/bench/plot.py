@@ -7,7 +7,7 @@ from io import BytesIO
 from pathlib import Path
 from typing import Any
 
-from imgnet.curves import Curve
+from imgnet.bench.curves import Curve
 from imgnet.errors import UsageError
 from imgnet.image.files import write_atomically
 

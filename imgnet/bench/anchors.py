@@ -14,7 +14,7 @@ from dataclasses import replace
 from math import isfinite
 from pathlib import Path
 
-from imgnet.curves import RatePoint
+from imgnet.bench.curves import RatePoint
 from imgnet.errors import InputError, UsageError
 
 # Columns by what they hold; the names have changed from one release of Cool-chic to the next.

@@ -8,11 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from imgnet import costs
+from imgnet.bench import processes
 
 
 def test_a_process_is_timed_with_its_memory() -> None:
-    cost = costs.process_cost(["--version"], repeats=1)
+    cost = processes.process_cost(["--version"], repeats=1)
     assert cost.command == "imgnet --version"
     assert 0 < cost.seconds < 30
     assert cost.peak_megabytes is not None
@@ -20,7 +20,7 @@ def test_a_process_is_timed_with_its_memory() -> None:
 
 
 def test_the_usual_commands_are_timed(encoded_file: Path) -> None:
-    commands = [cost.command for cost in costs.process_costs(encoded_file, repeats=1)]
+    commands = [cost.command for cost in processes.process_costs(encoded_file, repeats=1)]
     assert commands == [
         "imgnet --version",
         "imgnet info encoded.inr",
@@ -31,13 +31,13 @@ def test_the_usual_commands_are_timed(encoded_file: Path) -> None:
 
 def test_a_failing_command_is_not_timed() -> None:
     with pytest.raises(subprocess.CalledProcessError):
-        costs.process_cost(["no-such-command"], repeats=1)
+        processes.process_cost(["no-such-command"], repeats=1)
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="the system does not tell")
 def test_memory_counts_what_was_taken() -> None:
     code = (
-        "from imgnet.costs import peak_megabytes as peak; before = peak(); "
+        "from imgnet.bench.processes import peak_megabytes as peak; before = peak(); "
         "taken = b'x' * 200_000_000; print(peak() - before)"
     )
     # By way of a small process: on Linux one begins with the peak of the one that started it.
@@ -51,4 +51,4 @@ def test_no_memory_is_told_where_the_system_has_no_such_call(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setitem(sys.modules, "resource", None)  # as on Windows
-    assert costs.peak_megabytes() is None
+    assert processes.peak_megabytes() is None

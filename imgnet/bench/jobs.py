@@ -19,7 +19,7 @@ from typing import TypeVar
 import numpy as np
 
 from imgnet.api import decode, encode, save
-from imgnet.costs import peak_megabytes
+from imgnet.bench.processes import peak_megabytes
 from imgnet.errors import ImgnetError, UsageError
 from imgnet.image.files import Pixels, read_image, write_image
 from imgnet.metrics.psnr import bpp, psnr_db

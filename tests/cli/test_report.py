@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from imgnet.batch.task import Outcome, failed, skipped
-from imgnet.cli.batch import Reporter, as_they_come, in_order
+from imgnet.cli.report import Reporter, as_they_come, in_order
 from imgnet.errors import InputError
 from imgnet.signals import Interrupted
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from imgnet import plot
+from imgnet.bench import plot
 from imgnet.errors import OutputError, UsageError
 
 OURS = {"gated effort 3": [(0.2, 27.0), (0.4, 30.0)]}

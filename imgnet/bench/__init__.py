@@ -1,0 +1,1 @@
+"""Measurements of this codec and others."""
