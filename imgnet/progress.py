@@ -10,8 +10,8 @@ class Progress:
     """Report one moment of a fit.
 
     Attributes:
-        step: Steps done.
-        steps: Steps planned.
+        step: QSteps done.
+        steps: QSteps planned.
         psnr_db: PSNR of the pixels of the last step, in dB.
         bpp: File bits a pixel that the network would cost now.
         elapsed_s: Seconds since the fit began.

@@ -13,7 +13,7 @@ from math import log2, prod
 from imgnet.errors import UsageError
 
 FAMILIES = ("grid", "gated", "mlp")
-MLP_BANDS = 16
+MLP_FREQUENCIES = 16
 MAX_DIM = 4096  # of a layer
 MAX_GRID_DIM = 256  # of a layer of `grid`: wider ones could leave what float64 adds exactly
 MAX_LAYERS = 64
@@ -38,10 +38,10 @@ class Spec:
         dim_out: Image channels, 1..4.
         num_levels: Levels of the latent pyramids of `grid`; level l has 1 / 2**l of the sides.
         finest: Finest level of the first pyramid.
-        colour: Finest level of the other pyramids, one for each further channel.
+        chroma_level: Finest level of the other pyramids, one for each further channel.
         dim_context: Units of each layer of the context model.
         prior: Name of the trained networks that the file's tensors are added to; "" for none.
-        band: Which of these networks.
+        lmbda_index: Which of these networks.
     """
 
     family: str
@@ -53,10 +53,10 @@ class Spec:
     dim_out: int = 3
     num_levels: int = 0
     finest: int = 0
-    colour: int = 0
+    chroma_level: int = 0
     dim_context: int = 0
     prior: str = ""
-    band: int = 0
+    lmbda_index: int = 0
 
     def __post_init__(self) -> None:
         if self.family not in FAMILIES:
@@ -65,7 +65,7 @@ class Spec:
         for attribute, known_range in RANGES[self.family].items():
             if getattr(self, attribute) not in known_range:
                 raise UsageError(_out_of_range(self.family, attribute, known_range))
-        if not self.finest <= self.colour < max(self.num_levels, 1):
+        if not self.finest <= self.chroma_level < max(self.num_levels, 1):
             raise UsageError("the finest level of colour lies between the finest and the coarsest")
 
     @property
@@ -88,7 +88,7 @@ class Spec:
     def grids(self) -> list[tuple[int, int]]:
         """List the latent grids as (pyramid, level), in the order of the file: coarsest first.
 
-        >>> Spec("grid", 8, 8, 0, 4, 1, num_levels=2, colour=1, dim_context=4).grids()
+        >>> Spec("grid", 8, 8, 0, 4, 1, num_levels=2, chroma_level=1, dim_context=4).grids()
         [(0, 1), (1, 1), (2, 1), (0, 0)]
         """
         return [(pyramid, level) for level in self.levels() for pyramid in self.pyramids(level)]
@@ -96,23 +96,23 @@ class Spec:
     def levels(self) -> list[int]:
         """List the levels that have grids, coarsest first.
 
-        >>> Spec("grid", 8, 8, 0, 4, 1, num_levels=3, finest=1, colour=1, dim_context=4).levels()
-        [2, 1]
+        >>> Spec("grid", 8, 8, 0, 4, 1, num_levels=3, finest=1, chroma_level=1,
+        dim_context=4).levels() [2, 1]
         """
         return list(reversed(range(self.finest, self.num_levels)))
 
     def pyramids(self, level: int) -> range:
         """Return which pyramids have a grid on a level, one of `levels`.
 
-        >>> Spec("grid", 8, 8, 0, 4, 1, num_levels=2, colour=1, dim_context=4).pyramids(0)
+        >>> Spec("grid", 8, 8, 0, 4, 1, num_levels=2, chroma_level=1, dim_context=4).pyramids(0)
         range(0, 1)
         """
-        return range(self.dim_out if level >= self.colour else 1)
+        return range(self.dim_out if level >= self.chroma_level else 1)
 
     def grid_size(self, level: int) -> tuple[int, int]:
         """Return (height, width) of a level.
 
-        >>> Spec("grid", 9, 8, 0, 4, 1, num_levels=2, colour=1, dim_context=4).grid_size(1)
+        >>> Spec("grid", 9, 8, 0, 4, 1, num_levels=2, chroma_level=1, dim_context=4).grid_size(1)
         (4, 5)
         """
         return -(-self.height >> level), -(-self.width >> level)
@@ -133,8 +133,8 @@ def usual_grid_sizes(width: int, height: int) -> dict[str, int]:
     (7, 1)
     """
     num_levels = min(max(min(width, height).bit_length() - 3, 1), _USUAL_LEVELS)
-    colour = min(_USUAL_COLOUR, num_levels - 1)
-    return {"num_levels": num_levels, "colour": colour, **USUAL_GRID_LAYERS}
+    chroma_level = min(_USUAL_COLOUR, num_levels - 1)
+    return {"num_levels": num_levels, "chroma_level": chroma_level, **USUAL_GRID_LAYERS}
 
 
 USUAL_GRID_LAYERS = {"dim_context": 16, "dim_hidden": 32, "num_layers": 2}
@@ -150,7 +150,7 @@ RANGES = {
         "num_layers": range(MAX_LAYERS + 1),
         "num_levels": range(1, MAX_LEVELS + 1),
         "finest": _LEVEL,
-        "colour": _LEVEL,
+        "chroma_level": _LEVEL,
         "dim_context": _GRID_DIM,
     },
     "gated": {"dim_axis": _DIM, "dim_hidden": _DIM, "num_layers": range(MAX_LAYERS + 1)},
@@ -191,10 +191,10 @@ def network_shapes(spec: Spec) -> Shapes:
     return {k: shape for k, shape in spec.shapes().items() if not k.startswith("latents.")}
 
 
-def num_bands(length: int) -> int:
+def num_frequencies(length: int) -> int:
     """Count the octaves that the gated encoding spends on an axis of `length` pixels.
 
-    >>> num_bands(1), num_bands(512)
+    >>> num_frequencies(1), num_frequencies(512)
     (2, 11)
     """
     return int(log2(length) + 2)
@@ -211,8 +211,8 @@ def _gated_layer(name: str, dim_in: int, dim_out: int) -> Shapes:
 
 def _gated_shapes(spec: Spec) -> Shapes:
     d = spec.dim_hidden
-    shapes = _gated_layer("axis_x", num_bands(spec.width), spec.dim_axis)
-    shapes |= _gated_layer("axis_y", num_bands(spec.height), spec.dim_axis)
+    shapes = _gated_layer("axis_x", num_frequencies(spec.width), spec.dim_axis)
+    shapes |= _gated_layer("axis_y", num_frequencies(spec.height), spec.dim_axis)
     shapes |= _gated_layer("joint", 2 * spec.dim_axis, d)
     for i in range(spec.num_layers):
         shapes |= _gated_layer(f"blocks.{i}.0", d, d) | _gated_layer(f"blocks.{i}.1", d, d)
@@ -251,7 +251,7 @@ def _grid_shapes(spec: Spec) -> Shapes:
 
 def _mlp_shapes(spec: Spec) -> Shapes:
     shapes: Shapes = {}
-    dim_in = 4 * MLP_BANDS  # sine and cosine of each band of each axis
+    dim_in = 4 * MLP_FREQUENCIES  # sine and cosine of each lmbda_index of each axis
     for i in range(spec.num_layers):
         shapes[f"layers.{i}.weight"] = (spec.dim_hidden, dim_in)
         shapes[f"layers.{i}.bias"] = (spec.dim_hidden,)

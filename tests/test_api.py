@@ -19,7 +19,7 @@ from imgnet.codec.format import grid_stream
 from imgnet.codec.format.container import STREAM, to_bytes
 from imgnet.codec.render.resize import checksum
 from imgnet.fit.coordinate import schedule as fit_module
-from imgnet.fit.rounding import choose_steps
+from imgnet.fit.rounding import choose_q_steps
 from imgnet.image.masks import counted_samples
 from imgnet.metrics.psnr import psnr_db
 from imgnet.progress import Progress
@@ -165,9 +165,9 @@ def test_a_target_too_small_for_a_network_set_by_hand_is_an_error(
 
     def search(*arguments: Any) -> Any:
         assert next(searches) < 20, "the search for coarser steps does not end"
-        return choose_steps(*arguments)
+        return choose_q_steps(*arguments)
 
-    monkeypatch.setattr(fit_module, "choose_steps", search)
+    monkeypatch.setattr(fit_module, "choose_q_steps", search)
     with pytest.raises(imgnet.TargetError):
         encode(dim_hidden=200, target_size=600)
 

@@ -3,12 +3,12 @@ from __future__ import annotations
 import pytest
 
 from imgnet.errors import UsageError
-from imgnet.spec import FAMILIES, Spec, num_bands
+from imgnet.spec import FAMILIES, Spec, num_frequencies
 
 
-@pytest.mark.parametrize(("length", "bands"), [(1, 2), (2, 3), (3, 3), (4, 4), (512, 11)])
-def test_bands_of_an_axis_are_two_more_than_its_octaves(length: int, bands: int) -> None:
-    assert num_bands(length) == bands
+@pytest.mark.parametrize(("length", "frequencies"), [(1, 2), (2, 3), (3, 3), (4, 4), (512, 11)])
+def test_bands_of_an_axis_are_two_more_than_its_octaves(length: int, frequencies: int) -> None:
+    assert num_frequencies(length) == frequencies
 
 
 def test_parameters_of_gated() -> None:

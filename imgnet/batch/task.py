@@ -63,7 +63,7 @@ class Result:
         psnr_db: PSNR of the decoded image over the pixels that were fitted; None when infinite.
         psnr_unseen_db: The same over the pixels that `--mask` or `--keep` left out, else None.
         seconds: Time of the fit.
-        steps: Steps of the fit.
+        steps: QSteps of the fit.
         device: Where the fit ran: "cpu", "cuda" or "mps".
         ended_early: The fit ended on a signal, before its time.
     """

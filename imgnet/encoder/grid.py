@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from imgnet.codec.format import grid_stream
 from imgnet.codec.format.container import STREAM, Encoded, Tensors, to_bytes
 from imgnet.codec.format.coordinate_stream import pack
-from imgnet.codec.priors.loader import NUM_BANDS, price_of_band
+from imgnet.codec.priors.loader import NUM_LMBDAS, lmbda_at
 from imgnet.codec.render.coordinate import render
 from imgnet.codec.render.grid import draw, eight_bits
 from imgnet.codec.render.resize import checksum
@@ -27,8 +27,8 @@ from imgnet.image.files import write_image
 from imgnet.image.picture import Original, Profile
 from imgnet.request.aim import aim_of
 from imgnet.request.options import Arrays, Options, Result
-from imgnet.request.rate_control import price_to_begin_with
-from imgnet.request.request import Request, price_of_bit
+from imgnet.request.rate_control import first_lmbda
+from imgnet.request.request import Request, lmbda_of_quality
 from imgnet.signals import holding_back
 from imgnet.spec import Spec
 
@@ -81,14 +81,14 @@ def encode_grid(request: Request, spec: Spec, original: Original, options: Optio
     def network_for(lmbda: float, options: Options) -> Spec:
         found = detail(pixels, lmbda)
         needed = with_needed_levels(spec, found, lmbda)
-        return starting_from_prior(needed, found, lmbda, options.preset.visits(num_pixels))
+        return starting_from_prior(needed, found, lmbda, options.preset.epochs(num_pixels))
 
     def pilot(lmbda: float, options: Options) -> float:
         return pilot_grid(network_for(lmbda, options), pixels, options, lmbda, seen)
 
-    lmbda, began, aim = price_of_bit(quality), time.monotonic(), aim_of(options, pixels, seen)
+    lmbda, began, aim = lmbda_of_quality(quality), time.monotonic(), aim_of(options, pixels, seen)
     if aim is not None:
-        lmbda = price_to_begin_with(pilot, lmbda, options)
+        lmbda = first_lmbda(pilot, lmbda, options)
     begun = network_for(lmbda, options)
     if begun.finest:
         options = replace(options, preset=options.preset.coarse())
@@ -97,7 +97,7 @@ def encode_grid(request: Request, spec: Spec, original: Original, options: Optio
         begun = with_best_prior(begun, pixels, options.in_time(began, 1.0), lmbda, trial)
     result = fit_grid(begun, pixels, options.in_time(began, 1.0), lmbda, seen)
     if request.weights != "coded":
-        alone = replace(begun, prior="", band=0)
+        alone = replace(begun, prior="", lmbda_index=0)
         return _encoded(alone, profile, _plain(result, request.weights)), result
     if aim is not None:
         result = aim.trimmed(begun, result)
@@ -115,7 +115,7 @@ def _options_of_grid(request: Request, spec: Spec, original: Original, options: 
             raise UsageError("--weights float16 and float32 of grid have no target size")
         # The longest of all headers names the finest level, a prior, and one of its bands that has
         # two digits.
-        coarse, cheapest = without_finest(spec), price_of_band(NUM_BANDS - 1)
+        coarse, cheapest = without_finest(spec), lmbda_at(NUM_LMBDAS - 1)
         longest = starting_from_prior(coarse, 0.0, cheapest, 0.0)
         budget = target - _overhead(longest, original.profile, target)
         options = replace(options, budget_bytes=max(budget, grid_stream.least_bytes(spec)))
@@ -169,7 +169,7 @@ def _weight_bytes(request: Request, spec: Spec, profile: Profile) -> int | None:
     They are never fewer than what weights of zero take.
     """
     overhead = _overhead(spec, profile, request.target_bytes(spec.width * spec.height) or 0)
-    # Steps, laws and state; and zeros are not free.
+    # QSteps, distributions and state; and zeros are not free.
     least = 2 * len(spec.shapes()) + 16 + spec.num_parameters // ZEROS_PER_BYTE
     budget = request.weight_bytes(spec, overhead)
     return None if budget is None else max(budget, least)

@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
-from imgnet.codec.priors.loader import usual_step
+from imgnet.codec.priors.loader import usual_latent_q_step
 from imgnet.image.picture import Samples
 from imgnet.spec import Spec
 
@@ -30,7 +30,9 @@ def detail(pixels: Samples, lmbda: float) -> float:
     peak = np.iinfo(pixels.dtype).max
     # In units of a colour of unit length.
     brightness = pixels[:height, :width].mean(axis=2) * (np.sqrt(pixels.shape[2]) / peak)
-    beyond = np.abs(brightness - _means_of_squares(brightness)) > DEADZONE * usual_step(lmbda)
+    beyond = np.abs(brightness - _means_of_squares(brightness)) > DEADZONE * usual_latent_q_step(
+        lmbda
+    )
     return float(beyond.mean())
 
 
@@ -50,10 +52,10 @@ def with_needed_levels(spec: Spec, found: float, lmbda: float) -> Spec:
 def without_finest(spec: Spec) -> Spec:
     """Return a network without the finest level, if others remain and none of them is finer.
 
-    >>> without_finest(Spec("grid", 9, 8, 0, 4, 1, num_levels=2, colour=1, dim_context=4)).finest
-    1
+    >>> without_finest(Spec("grid", 9, 8, 0, 4, 1, num_levels=2, chroma_level=1,
+    dim_context=4)).finest 1
     """
-    return replace(spec, finest=min(1, spec.num_levels - 1, spec.colour))
+    return replace(spec, finest=min(1, spec.num_levels - 1, spec.chroma_level))
 
 
 def _means_of_squares(plane: NDArray[np.float64]) -> NDArray[np.float64]:

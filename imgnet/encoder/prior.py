@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
-from imgnet.codec.priors.loader import band_of, layers_of
-from imgnet.request.efforts import FEW_VISITS
+from imgnet.codec.priors.loader import layers_of, lmbda_index_of
+from imgnet.request.efforts import FEW_EPOCHS
 from imgnet.spec import USUAL_GRID_LAYERS, Spec
 
 # The first writes textures into few levels, and a network gives its fits their first latents; the
@@ -15,33 +15,33 @@ from imgnet.spec import USUAL_GRID_LAYERS, Spec
 FOR_DETAIL, FOR_SMOOTH = "p8-2e3565a6", "p9-0409762d"
 DETAILED = 0.02  # part of the samples that make a picture a detailed one,
 SOON_DETAILED = 0.012  # and where a fit has little time to get over such a beginning
-LEAST_PRICE = 8e-5  # of a bit, below which fits that start from random weights end better
+LEAST_LMBDA = 8e-5  # of a bit, below which fits that start from random weights end better
 
 
-def starting_from_prior(spec: Spec, found: float, lmbda: float, visits: float) -> Spec:
+def starting_from_prior(spec: Spec, found: float, lmbda: float, epochs: float) -> Spec:
     """Return a network with the prior for a picture and a price of a bit, if one is of use.
 
     Args:
         spec: Shape of the network.
         found: Its detail, see `detail.py`.
         lmbda: Price of a bit a pixel, in squared error of colours in 0..1.
-        visits: How often the fit sees each pixel.
+        epochs: How often the fit sees each pixel.
     """
     by_hand = any(getattr(spec, name) != size for name, size in USUAL_GRID_LAYERS.items())
-    if lmbda < LEAST_PRICE or by_hand:
+    if lmbda < LEAST_LMBDA or by_hand:
         return spec
-    most = DETAILED if visits > FEW_VISITS else SOON_DETAILED
+    most = DETAILED if epochs > FEW_EPOCHS else SOON_DETAILED
     prior = FOR_SMOOTH if found <= most else FOR_DETAIL
-    return with_prior(spec, prior, band_of(lmbda))
+    return with_prior(spec, prior, lmbda_index_of(lmbda))
 
 
-def with_prior(spec: Spec, prior: str, band: int) -> Spec:
+def with_prior(spec: Spec, prior: str, lmbda_index: int) -> Spec:
     """Return a network with another prior, of the size of those of that; with "" none.
 
-    >>> from imgnet.request.efforts import FEW_VISITS
+    >>> from imgnet.request.efforts import FEW_EPOCHS
     from imgnet.spec import usual_grid_sizes
-    >>> with_prior(Spec("grid", 9, 9, 0, **usual_grid_sizes(9, 9)), FOR_DETAIL, 3).band
+    >>> with_prior(Spec("grid", 9, 9, 0, **usual_grid_sizes(9, 9)), FOR_DETAIL, 3).lmbda_index
     3
     """
     layers: dict[str, Any] = layers_of(prior) if prior else USUAL_GRID_LAYERS
-    return replace(spec, prior=prior, band=band if prior else 0, **layers)
+    return replace(spec, prior=prior, lmbda_index=lmbda_index if prior else 0, **layers)

@@ -17,11 +17,11 @@ from imgnet.image.picture import Original
 from imgnet.metrics.psnr import psnr_db
 from imgnet.request.options import Options
 from imgnet.request.request import Request
-from imgnet.request.secant import Trend
+from imgnet.request.secant import Secant
 from imgnet.request.target import TOLERANCE_DB
 from imgnet.spec import Spec
 
-SIZES = Trend(usual=1.9, least=1.0, most=4.0, reach=3.0)  # of PSNR with numbers of parameters
+SIZES = Secant(usual=1.9, least=1.0, most=4.0, reach=3.0)  # of PSNR with numbers of parameters
 SPARE_DB = 0.3  # that a network should be better than asked for, which coarser steps cost
 WASTE_DB = 1.2  # by which one is so much better that a smaller one would save bytes
 MOST_FITS = 3

@@ -1,7 +1,7 @@
 """Which prior is of use to a picture, if any: it may be unlike all that they were trained on.
 
 Fits of photographs that start from a prior stay ahead of others for long. Where one from random
-weights is ahead after few visits, as on noise or in pictures made of squares, it also ends better.
+weights is ahead after few epochs, as on noise or in pictures made of squares, it also ends better.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from imgnet.request.options import Options
 from imgnet.spec import Spec
 
 SIDE = 112  # rows and columns of the part, at most
-VISITS = 150  # of each of its pixels
+EPOCHS = 150  # of each of its pixels
 # What may take the place of a prior, and the part of the cost with that prior below which it does.
 # Fits from the prior for smooth pictures begin further away and gain more later.
 OTHERS = {FOR_DETAIL: [""], FOR_SMOOTH: [FOR_DETAIL, ""]}
@@ -50,10 +50,10 @@ def with_best_prior(
     height, width = part.shape[:2]
     aimless = replace(options, budget_bytes=None, target_psnr_db=None)
     silent = replace(aimless, on_progress=None, on_snapshot=None)
-    short = replace(silent, preset=Preset(VISITS, width * height))
+    short = replace(silent, preset=Preset(EPOCHS, width * height))
     began, costs = time.monotonic(), dict[Spec, float]()
     for prior in (chosen.prior, *OTHERS[chosen.prior]):
-        spec = with_prior(chosen, prior, chosen.band)
+        spec = with_prior(chosen, prior, chosen.lmbda_index)
         there = replace(spec, width=width, height=height)
         costs[spec] = trial(there, part, short.in_time(began, PART))
         if not prior:

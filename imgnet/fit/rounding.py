@@ -17,11 +17,11 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from imgnet.codec.entropy.integers import cheapest_law, cost_bits
-from imgnet.codec.format.quantized import NUM_STEPS, Quantized, step_index, step_size
+from imgnet.codec.entropy.integers import cheapest_distribution, cost_bits
+from imgnet.codec.format.quantized import NUM_Q_STEPS, Quantized, q_index_of, q_step_of
 
 Parameters = Mapping[str, Tensor]
-Steps = dict[str, int]
+QSteps = dict[str, int]
 NO_ORIGINS: Parameters = {}
 
 
@@ -46,12 +46,12 @@ def curvatures(
     return totals
 
 
-def choose_steps(
+def choose_q_steps(
     parameters: Parameters,
     curvature: Mapping[str, float],
     num_bytes: float,
-    too_good: Callable[[Steps], bool] = lambda _: False,
-) -> Steps:
+    too_good: Callable[[QSteps], bool] = lambda _: False,
+) -> QSteps:
     """Find the finest steps whose packed size is at most about `num_bytes`.
 
     Args:
@@ -69,7 +69,7 @@ def choose_steps(
     return _steps(curvature, high)
 
 
-def refine_steps(steps: Steps, distance: Callable[[Steps], float], enough: float) -> Steps:
+def refine_q_steps(steps: QSteps, distance: Callable[[QSteps], float], enough: float) -> QSteps:
     """Change single steps by an eighth of an octave as long as that leads nearer to a goal.
 
     Args:
@@ -84,16 +84,16 @@ def refine_steps(steps: Steps, distance: Callable[[Steps], float], enough: float
         for name, change in product(steps, (-1, 1)):
             if least <= enough:
                 return best
-            tried = {**best, name: min(max(best[name] + change, 0), NUM_STEPS - 1)}
+            tried = {**best, name: min(max(best[name] + change, 0), NUM_Q_STEPS - 1)}
             if (there := distance(tried)) < least:
                 best, least, nearer = tried, there, True
     return best
 
 
-def _steps(curvature: Mapping[str, float], log2_factor: float) -> Steps:
+def _steps(curvature: Mapping[str, float], log2_factor: float) -> QSteps:
     floor = 1e-6 * max(curvature.values())
     return {
-        name: step_index(2.0 ** (log2_factor - log2(max(value, floor, 1e-30)) / 2))
+        name: q_index_of(2.0 ** (log2_factor - log2(max(value, floor, 1e-30)) / 2))
         for name, value in curvature.items()
     }
 
@@ -113,18 +113,18 @@ def quantize(
 
 def _levels(parameter: Tensor, step: int, origin: Tensor | None) -> Tensor:
     distance = parameter.detach() if origin is None else parameter.detach() - origin
-    return torch.round(distance / step_size(step))
+    return torch.round(distance / q_step_of(step))
 
 
 def stream_bytes(quantized: Mapping[str, Quantized]) -> float:
-    """Estimate the length of the packed stream without coding it; inf where no law reaches."""
+    """Estimate the length of the packed stream without coding it; inf if it cannot be coded."""
     bits = sum(_tensor_bits(tensor.values.ravel()) for tensor in quantized.values())
     return bits / 8 + 2 * len(quantized) + 4
 
 
 def _tensor_bits(values: NDArray[np.int32]) -> float:
     try:
-        return cost_bits(values, cheapest_law(values))
+        return cost_bits(values, cheapest_distribution(values))
     except ValueError:
         return inf
 
@@ -142,7 +142,7 @@ def rounded(
     with torch.no_grad():
         for name, parameter in parameters.items():
             origin = origins.get(name)
-            parameter.copy_(_levels(parameter, steps[name], origin) * step_size(steps[name]))
+            parameter.copy_(_levels(parameter, steps[name], origin) * q_step_of(steps[name]))
             if origin is not None:
                 parameter.add_(origin)
     try:

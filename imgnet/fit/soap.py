@@ -25,7 +25,7 @@ class SOAP:
         lr: Step size.
         betas: Decay of the running mean and of the running squares and covariances.
         eps: Added to the root of the squares.
-        refresh_every: Steps between two updates of the eigenbasis by one QR iteration.
+        refresh_every: QSteps between two updates of the eigenbasis by one QR iteration.
         most: Step sizes that a direction of the eigenbasis may move by at once.
     """
 

@@ -29,7 +29,7 @@ _BYTES = {";16B": "big", ";16L": "little", ";16N": sys.byteorder}
 _PNG_COLOUR_TYPES = {1: 0, 2: 4, 3: 2, 4: 6}  # by channels
 _DEFLATE, _HORIZONTAL = 8, 2  # compression and predictor of TIFF
 _UNASSOCIATED_ALPHA = 2
-_BAND_ROWS = 64  # filtered at a time
+_STRIP_ROWS = 64  # filtered at a time
 _GREYS = {"I", "I;16", "I;16B", "I;16L", "I;16N"}
 
 
@@ -140,9 +140,9 @@ def _compressed(pixels: Samples) -> bytes:
     rows = pixels.astype(">u2").reshape(len(pixels), -1).view(np.uint8)
     above = np.concatenate([np.zeros_like(rows[:1]), rows[:-1]])
     compressor, parts = zlib.compressobj(), []
-    for top in range(0, len(rows), _BAND_ROWS):
-        band = slice(top, top + _BAND_ROWS)
-        filtered = _filtered(rows[band], above[band], 2 * pixels.shape[2])
+    for top in range(0, len(rows), _STRIP_ROWS):
+        strip = slice(top, top + _STRIP_ROWS)
+        filtered = _filtered(rows[strip], above[strip], 2 * pixels.shape[2])
         parts.append(compressor.compress(filtered.tobytes()))
     return b"".join([*parts, compressor.flush()])
 

@@ -13,7 +13,7 @@ USUAL_PIXELS = 768 * 512  # of a picture up to which the steps of `grid` are tak
 COARSE_STEPS = 4 / 3  # times as many steps of `grid` without its finest level
 
 
-FEW_VISITS = 20  # of each pixel, up to which a fit has little time to get over a bad start
+FEW_EPOCHS = 20  # of each pixel, up to which a fit has little time to get over a bad start
 
 
 @dataclass(frozen=True)
@@ -61,10 +61,10 @@ class Preset:
         """
         return replace(self, steps=round(self.steps * COARSE_STEPS))
 
-    def visits(self, num_pixels: int) -> float:
+    def epochs(self, num_pixels: int) -> float:
         """Return how often each pixel of a picture is seen.
 
-        >>> Preset(1000, 4096).visits(2 * 4096), Preset(1000, 4096).visits(9)
+        >>> Preset(1000, 4096).epochs(2 * 4096), Preset(1000, 4096).epochs(9)
         (500.0, 1000)
         """
         return self.steps * min(1, self.pixels_per_step / num_pixels)

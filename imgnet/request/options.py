@@ -34,7 +34,7 @@ class Options:
         seed: Of the first weights and the order of the pixels.
         device: "cpu", "cuda", "mps" or "auto".
         on_progress: Called a few times a second.
-        snapshot_every: Steps between two calls of `on_snapshot`; 0 for none.
+        snapshot_every: QSteps between two calls of `on_snapshot`; 0 for none.
         on_snapshot: Called with the network's shape, the step and the parameters as they would be
             stored.
         should_stop: Asked before every step whether to end as if the time were up; once True, it
@@ -57,7 +57,7 @@ class Options:
         """Return the part 0..1 of the schedule that lies behind, by steps, by time or by request.
 
         Args:
-            step: Steps taken.
+            step: QSteps taken.
             started: When, by the monotonic clock.
 
         >>> Options(Preset(steps=200, pixels_per_step=4096)).part_done(50, time.monotonic())
@@ -101,7 +101,7 @@ class Result:
     Attributes:
         parameters: The real parameters, or what the integers stand for.
         quantized: The integers, where there was a budget.
-        steps: Steps taken.
+        steps: QSteps taken.
         device: Where they were taken.
         best_psnr_db: Of `gated` and `mlp`, if a PSNR was asked for: what the network had given
             before its weights were made coarser.

@@ -1,7 +1,7 @@
-"""The price of a bit during a fit that aims at a size or at a PSNR.
+"""The lmbda of a bit during a fit that aims at a size or at a PSNR.
 
 The parts of a picture differ: what a step sees of one says nothing about another. So the last error
-and the last bits of every part are kept, and their means are what the price follows.
+and the last bits of every part are kept, and their means are what the lmbda follows.
 """
 
 from __future__ import annotations
@@ -13,18 +13,18 @@ from statistics import fmean
 from typing import Protocol
 
 from imgnet.request.options import Options
-from imgnet.request.secant import Trend
+from imgnet.request.secant import Secant
 
 STARTS = 0.3  # part of the schedule; before it the rate is not yet that of the end
-FORCE = 16  # power of the excess by which the price would rise in a whole schedule
-PRICES = Trend(usual=-1.5, least=-3.6, most=-0.5, reach=0.83)  # of PSNR, and of size in dB
-PILOTS = replace(PRICES, reach=3.0)
+FORCE = 16  # power of the excess by which the lmbda would rise in a whole schedule
+LMBDAS = Secant(usual=-1.5, least=-3.6, most=-0.5, reach=0.83)  # of PSNR, and of size in dB
+PILOTS = replace(LMBDAS, reach=3.0)
 PILOT_STEPS = 100  # at most
 PILOT = 0.4  # of the time, at most, that all of them take
 MOST_PILOTS = 3
-FAR_DB = 1.0  # a price that misses by more is no place to begin
-MOST_CHANGE = 1.1  # of the price in one step
-LEAST_PRICE, HIGHEST_PRICE = 1e-8, 0.5  # at which all is spent, and nothing
+FAR_DB = 1.0  # a lmbda that misses by more is no place to begin
+MOST_CHANGE = 1.1  # of the lmbda in one step
+LEAST_LMBDA, HIGHEST_LMBDA = 1e-8, 0.5  # at which all is spent, and nothing
 AIM = 0.995  # part of a size that is aimed at
 USUAL_BITS = 4.5  # of a weight
 MOST_SHARE = 0.3  # of the bits that a network takes where they are few
@@ -43,7 +43,7 @@ class Goal(Protocol):
     gap: float
 
     def excess(self, error: float, bits: float) -> float:
-        """Return by which factor the price should rise.
+        """Return by which factor the lmbda should rise.
 
         Args:
             error: Mean squared error.
@@ -98,8 +98,8 @@ class QualityGoal:
 
 
 @dataclass
-class Steering:
-    """Adjust a price.
+class RateControl:
+    """Adjust a lmbda.
 
     Attributes:
         goal: What to aim at.
@@ -118,10 +118,10 @@ class Steering:
     def compare(self, error: float, bits: float) -> None:
         """Take note of what rounded latents give in the whole picture.
 
-        >>> steering = Steering(QualityGoal(0.01), steps=16)
-        >>> steering.see("top", 0.01, 0.5)
-        >>> steering.compare(0.012, 0.5)
-        >>> steering.goal.gap
+        >>> rate_control = RateControl(QualityGoal(0.01), steps=16)
+        >>> rate_control.see("top", 0.01, 0.5)
+        >>> rate_control.compare(0.012, 0.5)
+        >>> rate_control.goal.gap
         1.2
         """
         relaxed_error, relaxed_bits = self._means()
@@ -133,12 +133,12 @@ class Steering:
         errors, bits = zip(*self.seen.values(), strict=True)
         return fmean(errors), fmean(bits)
 
-    def price(self, before: float) -> float:
-        """Return the price in this step, from that of the step before.
+    def lmbda(self, before: float) -> float:
+        """Return the lmbda in this step, from that of the step before.
 
-        >>> steering = Steering(SizeGoal(bits=0.5, network_bits=0.0), steps=16)
-        >>> steering.see("top", 0.001, 0.52)
-        >>> round(steering.price(0.001), 5)
+        >>> rate_control = RateControl(SizeGoal(bits=0.5, network_bits=0.0), steps=16)
+        >>> rate_control.see("top", 0.001, 0.52)
+        >>> round(rate_control.lmbda(0.001), 5)
         0.00104
         """
         excess = self.goal.excess(*self._means())
@@ -146,19 +146,19 @@ class Steering:
         return within_limits(before * factor)
 
 
-def within_limits(price: float) -> float:
-    """Return the nearest price between those at which nothing changes any more.
+def within_limits(lmbda: float) -> float:
+    """Return the nearest lmbda between those at which nothing changes any more.
 
     >>> within_limits(0.001), within_limits(0.0)
     (0.001, 1e-08)
     """
-    return min(max(price, LEAST_PRICE), HIGHEST_PRICE)
+    return min(max(lmbda, LEAST_LMBDA), HIGHEST_LMBDA)
 
 
-def steering_of(
+def rate_control_of(
     options: Options, num_pixels: int, num_weights: int, has_prior: bool, rounding_error: float
-) -> Steering | None:
-    """Return what adjusts the price of a bit in a fit; None where the price is given.
+) -> RateControl | None:
+    """Return what adjusts the lmbda of a bit in a fit; None where the lmbda is given.
 
     Args:
         options: Of the fit.
@@ -169,8 +169,8 @@ def steering_of(
 
     >>> from imgnet.request.efforts import Preset
     >>> options = Options(Preset(100, 4096), target_psnr_db=30.0)
-    >>> steering = steering_of(options, 768 * 512, 1500, True, ROUNDING_ERROR)
-    >>> round(steering.goal.error, 4)
+    >>> rate_control = rate_control_of(options, 768 * 512, 1500, True, ROUNDING_ERROR)
+    >>> round(rate_control.goal.error, 4)
     0.001
     """
     goal: Goal
@@ -185,20 +185,18 @@ def steering_of(
         goal = QualityGoal(max(error, ROUNDING_ERROR / 100))
     else:
         return None
-    return Steering(goal, options.preset.steps)
+    return RateControl(goal, options.preset.steps)
 
 
-def price_to_begin_with(
-    pilot: Callable[[float, Options], float], lmbda: float, options: Options
-) -> float:
-    """Return a price of a bit that leads near to what is aimed at, as short fits tell.
+def first_lmbda(pilot: Callable[[float, Options], float], lmbda: float, options: Options) -> float:
+    """Return a lmbda of a bit that leads near to what is aimed at, as short fits tell.
 
-    Latents begin as fine as a price suggests and take long to become coarser, so a fit whose
-    first price is far from its last is worse than one whose is not.
+    Latents begin as fine as a lmbda suggests and take long to become coarser, so a fit whose
+    first lmbda is far from its last is worse than one whose is not.
 
     Args:
-        pilot: Tells by how many dB a short fit at a price is too good or too large.
-        lmbda: First price to try.
+        pilot: Tells by how many dB a short fit at a lmbda is too good or too large.
+        lmbda: First lmbda to try.
         options: Of the fit that is to begin.
     """
     steps = min(PILOT_STEPS, options.preset.steps)

@@ -205,12 +205,12 @@ def quality_bpp(quality: float) -> float:
     return float(0.045 * 2 ** (quality / 20))
 
 
-def price_of_bit(quality: float) -> float:
+def lmbda_of_quality(quality: float) -> float:
     """Return the lmbda of `grid` for a quality 0..100: 11 points halve it, above 80 not even 3.
 
     It is the price of a bit a pixel in squared error of colours in 0..1.
 
-    >>> round(price_of_bit(75), 5), round(price_of_bit(95), 6)
+    >>> round(lmbda_of_quality(75), 5), round(lmbda_of_quality(95), 6)
     (0.00059, 1e-05)
     """
     octaves = 0.09 * min(quality, _FINE) + 0.363 * max(quality - _FINE, 0.0)
@@ -261,11 +261,13 @@ def _grid_spec(shape: Shape, size: tuple[int, int], dim_out: int, quality: float
     sizes: dict[str, Any] = usual_grid_sizes(*size) | {
         k: v for k, v in by_hand.items() if v is not None
     }
-    price = price_of_bit(quality)
-    sizes["colour"] = min(sum(price > bound for bound in _COLOUR_PRICES), sizes["colour"])
+    price = lmbda_of_quality(quality)
+    sizes["chroma_level"] = min(
+        sum(price > bound for bound in _CHROMA_LMBDAS), sizes["chroma_level"]
+    )
     return Spec("grid", *size, dim_axis=0, dim_out=dim_out, **sizes)
 
 
 # Of a bit, above which the first, and the second, level of colour costs more than it gives; without
 # them, photographs of fine textures get no further than 38 dB, however cheap bits are.
-_COLOUR_PRICES = 8e-5, 3e-4
+_CHROMA_LMBDAS = 8e-5, 3e-4

@@ -8,7 +8,7 @@ from math import log2
 
 
 @dataclass(frozen=True)
-class Trend:
+class Secant:
     """How decibels go with the logarithm of a quantity.
 
     Attributes:
@@ -30,7 +30,7 @@ class Trend:
             target_db: To reach.
             tried: Values and what each has given in dB; the next value is near the last.
 
-        >>> trend = Trend(usual=2.0, least=1.0, most=4.0, reach=3.0)
+        >>> trend = Secant(usual=2.0, least=1.0, most=4.0, reach=3.0)
         >>> trend.solve(30.0, [(1000, 28.0)])
         2000.0
         >>> round(trend.solve(30.0, [(500, 26.0), (1000, 29.0)]))

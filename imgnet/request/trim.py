@@ -9,7 +9,7 @@ from functools import partial
 import numpy as np
 from numpy.typing import NDArray
 
-from imgnet.codec.format.grid_stream import grid_laws, latent_bits, step_of
+from imgnet.codec.format.grid_stream import distributions_of_grids, latent_bits, q_index_of_bits
 from imgnet.codec.format.quantized import Quantized
 from imgnet.spec import Spec, latents_name, network_shapes
 
@@ -69,13 +69,13 @@ def _dearest(spec: Spec, tensors: Tensors) -> Order:
 
 
 def _bits(spec: Spec, tensors: Tensors, changed: Callable[[Order], Order]) -> tuple[Floats, Floats]:
-    """Return bits and level of each latent (N,), were it changed and its law the same."""
+    """Return bits and level of each latent (N,), were it changed and its distribution the same."""
     bits, levels = [], []
-    for (_, level), (name, laws) in zip(
-        spec.grids(), grid_laws(spec, tensors).items(), strict=True
+    for (_, level), (name, distributions) in zip(
+        spec.grids(), distributions_of_grids(spec, tensors).items(), strict=True
     ):
         values = changed(tensors[name].values.ravel())
-        bits.append(latent_bits(values, laws))
+        bits.append(latent_bits(values, distributions))
         levels.append(np.full(values.size, float(level)))
     return np.concatenate(bits), np.concatenate(levels)
 
@@ -120,7 +120,7 @@ def _changed(
 
 
 def _is_roughest(spec: Spec, tensors: Tensors) -> bool:
-    return all(tensors[name].step == step_of(0) for name in network_shapes(spec))
+    return all(tensors[name].q_index == q_index_of_bits(0) for name in network_shapes(spec))
 
 
 def _rougher(spec: Spec, tensors: Tensors) -> Tensors:
@@ -129,9 +129,9 @@ def _rougher(spec: Spec, tensors: Tensors) -> Tensors:
         name: replace(
             tensors[name],
             values=np.rint(tensors[name].values / 2).astype(np.int32),
-            step=tensors[name].step + step_of(0) - step_of(1),
+            q_index=tensors[name].q_index + q_index_of_bits(0) - q_index_of_bits(1),
         )
         for name in network_shapes(spec)
-        if tensors[name].step != step_of(0)
+        if tensors[name].q_index != q_index_of_bits(0)
     }
     return tensors | halved

@@ -3,7 +3,7 @@
     python -m imgnet.research.ablation IMAGE... [--qualities 20,40,60] [--steps 300] [--out FILE]
 
 Each fit is of the middle 192x128 pixels, starts from random weights and ends with rounded latents.
-Its cost is squared error plus the price of the bits, those of the latents as measured and those of
+Its cost is squared error plus the lmbda of the bits, those of the latents as measured and those of
 weights at `BITS_A_WEIGHT`, as if the picture had 768x512 pixels. Widths of the forms of the hidden
 layer are such that multiplications a pixel are as many as in the layer with ReLU.
 """
@@ -24,7 +24,7 @@ from torch import Tensor, nn
 from imgnet.encoder.levels import detail, with_needed_levels
 from imgnet.fit.device import one_thread_workers
 from imgnet.fit.engine.network import ContextModel, GridNetwork
-from imgnet.fit.engine.reference import GridStep
+from imgnet.fit.engine.reference import ReferenceEvaluator
 from imgnet.fit.engine.tiling import Evaluator
 from imgnet.fit.grid.schedule import GridFit
 from imgnet.fit.grid.state import GridState
@@ -34,7 +34,7 @@ from imgnet.image.files import read_image
 from imgnet.image.picture import Samples
 from imgnet.request.efforts import USUAL_PIXELS, Preset
 from imgnet.request.options import Options
-from imgnet.request.request import Request, price_of_bit
+from imgnet.request.request import Request, lmbda_of_quality
 from imgnet.spec import Spec
 
 WIDTH, HEIGHT = 192, 128  # of the part of a picture that is fitted
@@ -116,7 +116,7 @@ class _Orphan(ContextModel):
     def bits(
         self, own: Tensor, parents: Tensor | None, skip: int, grid: tuple[int, int, int]
     ) -> Tensor:
-        """Return the bits of a band of latents from those of its own grid alone."""
+        """Return the bits of a lmbda_index of latents from those of its own grid alone."""
         del parents, skip
         return super().bits(own, None, 0, grid)
 
@@ -181,7 +181,7 @@ class _State(GridState):
         return self.form.network(self.spec)
 
     def _evaluator(self, picture: Tensor, seen: Tensor | None) -> Evaluator:
-        return GridStep(self.network, self.latents, picture, seen, self.workers)
+        return ReferenceEvaluator(self.network, self.latents, picture, seen, self.workers)
 
 
 @dataclass(frozen=True)
@@ -191,8 +191,8 @@ class Point:
     Attributes:
         form: Of the part that was changed.
         image: File name.
-        quality: That the price of a bit belongs to.
-        cost: Squared error plus price times bits a pixel.
+        quality: That the lmbda of a bit belongs to.
+        cost: Squared error plus lmbda times bits a pixel.
         parameters: Of the network.
     """
 
@@ -214,7 +214,7 @@ def measure(form: str, name: str, pixels: Samples, quality: float, steps: int) -
         steps: Of the fit.
     """
     height, width, channels = pixels.shape
-    lmbda, preset = price_of_bit(quality), Preset(steps, PIXELS_PER_STEP)
+    lmbda, preset = lmbda_of_quality(quality), Preset(steps, PIXELS_PER_STEP)
     spec = Request("grid", quality=quality).spec((width, height), channels)
     spec = with_needed_levels(spec, detail(pixels, lmbda), lmbda)
     device = torch.device("cpu")

@@ -32,7 +32,12 @@ def training_spec(width: int, height: int, prior: str = "", **layers: int) -> Sp
     stages = sum(name.startswith("upsample.") for name in networks_of(prior)) if prior else None
     num_levels = NUM_LEVELS if stages is None else stages + 1
     known = layers_of(prior) if prior else USUAL_GRID_LAYERS
-    sizes: dict[str, Any] = {"num_levels": num_levels, "colour": FINEST_COLOUR, **known, **layers}
+    sizes: dict[str, Any] = {
+        "num_levels": num_levels,
+        "chroma_level": FINEST_COLOUR,
+        **known,
+        **layers,
+    }
     return Spec("grid", width, height, 0, dim_out=COLOURS, **sizes)
 
 

@@ -1,6 +1,6 @@
 """The networks of a prior while they are trained, and how they are written.
 
-The weights of a network are polynomials in the logarithm of the price of a bit, so that every step
+The weights of a network are polynomials in the logarithm of the lmbda of a bit, so that every step
 of the training teaches all bands.
 """
 
@@ -18,14 +18,14 @@ from torch import Tensor
 
 from imgnet.codec.priors.loader import (
     FRACTION_BITS,
-    NUM_BANDS,
+    NUM_LMBDAS,
+    lmbda_at,
     name_of,
     networks_of,
-    price_of_band,
     prior_file,
 )
 from imgnet.fit.engine.network import GridNetwork
-from imgnet.fit.grid.start import band_position, first_step, set_linear_path
+from imgnet.fit.grid.start import latent_q_step, lmbda_position, set_linear_path
 from imgnet.spec import Spec
 
 DEGREE = 2  # of the polynomials
@@ -36,7 +36,7 @@ Integers = NDArray[np.int16]
 
 
 class Networks:
-    """One network a band, each tensor a polynomial in the position of the band.
+    """One network a lmbda_index, each tensor a polynomial in the position of the lmbda_index.
 
     What gives colours is in units of the first step of a latent.
 
@@ -71,13 +71,13 @@ class Networks:
         Where its layers have fewer units, the others are added in such a way that at first they
         change nothing.
         """
-        positions = np.array([band_position(band) for band in range(NUM_BANDS)])
-        prices = [price_of_band(band) for band in range(NUM_BANDS)]
+        positions = np.array([lmbda_position(lmbda_index) for lmbda_index in range(NUM_LMBDAS)])
+        prices = [lmbda_at(lmbda_index) for lmbda_index in range(NUM_LMBDAS)]
         found = {}
         for name, bands in networks_of(prior).items():
-            units = np.array([_unit(name, first_step(p, self.is_graded)) for p in prices])
+            units = np.array([_unit(name, latent_q_step(p, self.is_graded)) for p in prices])
             powers = np.stack([units * positions**i for i in range(DEGREE + 1)], axis=1)
-            terms, *_ = np.linalg.lstsq(powers, bands.reshape(NUM_BANDS, -1))
+            terms, *_ = np.linalg.lstsq(powers, bands.reshape(NUM_LMBDAS, -1))
             given = [torch.from_numpy(t.reshape(bands.shape[1:])) for t in terms]
             own = self.coefficients[name]
             found[name] = [_widened(name, *pair) for pair in zip(given, own, strict=True)]
@@ -134,9 +134,9 @@ def _unit(name: str, step: float) -> float:
 def export(networks: Networks, stem: str, folder: Path) -> str:
     """Write a prior and return its name."""
     bands = []
-    for band in range(NUM_BANDS):
-        step = first_step(price_of_band(band), networks.is_graded)
-        bands.append(networks.at(band_position(band), step))
+    for lmbda_index in range(NUM_LMBDAS):
+        step = latent_q_step(lmbda_at(lmbda_index), networks.is_graded)
+        bands.append(networks.at(lmbda_position(lmbda_index), step))
     joined = {name: torch.stack([tensors[name] for tensors in bands]) for name in bands[0]}
     tensors = {name: _fixed(tensor) for name, tensor in _within_range(joined).items()}
     data = safetensors.numpy.save({**tensors, "colours": _fixed(networks.colours)})

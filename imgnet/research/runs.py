@@ -37,8 +37,8 @@ def carry_on(
         run: What takes them.
         steps: At which it ends.
         checkpoint: File that its state goes to.
-        report_every: Steps between two means of the cost.
-        save_every: Steps between two checkpoints; the last step has one, too.
+        report_every: QSteps between two means of the cost.
+        save_every: QSteps between two checkpoints; the last step has one, too.
         on_save: Called behind every checkpoint.
     """
     costs, started = list[float](), time.monotonic()

@@ -28,17 +28,17 @@ import torch
 from safetensors.torch import save_file
 from torch import Tensor
 
-from imgnet.codec.priors.loader import analysis_file, band_of, origins
+from imgnet.codec.priors.loader import analysis_file, lmbda_index_of, origins
 from imgnet.encoder.levels import detail, with_needed_levels
 from imgnet.encoder.prior import with_prior
 from imgnet.fit.device import one_thread_workers
-from imgnet.fit.engine.compiled import FusedStep
+from imgnet.fit.engine.compiled import CompiledEvaluator
 from imgnet.fit.engine.latents import LatentGrids
 from imgnet.fit.engine.network import GridNetwork
 from imgnet.fit.grid.analysis_network import AnalysisNetwork
-from imgnet.fit.grid.start import WarmStart, band_position, first_step, set_network, warm_start
+from imgnet.fit.grid.start import WarmStart, latent_q_step, lmbda_position, set_network, warm_start
 from imgnet.fit.grid.state import NOISE, TEMPERATURE
-from imgnet.request.request import Request, price_of_bit
+from imgnet.request.request import Request, lmbda_of_quality
 from imgnet.research.pictures import load_pictures, random_crop
 from imgnet.research.runs import carry_on
 from imgnet.spec import Spec
@@ -92,15 +92,15 @@ class Case:
         workers: ThreadPoolExecutor,
         generator: torch.Generator,
     ) -> None:
-        self.picture, self.price = picture, price_of_bit(quality)
+        self.picture, self.lmbda = picture, lmbda_of_quality(quality)
         self.spec = _spec(picture, quality, prior)
-        self.start = replace(start, position=band_position(self.spec.band))
-        self.step = first_step(self.price, start.is_graded)
+        self.start = replace(start, position=lmbda_position(self.spec.lmbda_index))
+        self.step = latent_q_step(self.lmbda, start.is_graded)
         self.latents = LatentGrids(self.spec, CPU, generator)
         network = GridNetwork(self.spec)
         tensors = {name: torch.from_numpy(array) for name, array in origins(self.spec).items()}
         set_network(network, tensors, picture, self.step)
-        self.evaluator = FusedStep(network, self.latents, picture, None, workers)
+        self.evaluator = CompiledEvaluator(network, self.latents, picture, None, workers)
         self.rows = [(0, self.spec.height)]
 
     def write(self) -> list[Tensor]:
@@ -113,16 +113,16 @@ class Case:
     def follow(self, temperature: float, noise: float) -> float:
         """Leave gradients in what writes the latents; return the cost.
 
-        Cost is in units of the root of the price, about which that of photographs is.
+        Cost is in units of the root of the lmbda, about which that of photographs is.
         """
         written = self.write()
-        latents, unit = self.latents, sqrt(self.price)
+        latents, unit = self.latents, sqrt(self.lmbda)
         latents.relax(temperature, noise, [slice(0, len(latents.values))])
-        error, bits = self.evaluator.evaluate(self.rows, self.price)
+        error, bits = self.evaluator.evaluate(self.rows, self.lmbda)
         gradient = latents.gradient * latents.slope / unit
         pairs = ((plane, latents.grid(gradient, i)) for i, plane in enumerate(written))
         torch.stack([(plane * slope).sum() for plane, slope in pairs]).sum().backward()  # type: ignore[no-untyped-call]
-        return (error + self.price * bits) / unit
+        return (error + self.lmbda * bits) / unit
 
     def cost(self) -> float:
         """Return the cost of rounded latents, in the same unit."""
@@ -130,16 +130,16 @@ class Case:
             self.write()
         self.latents.round()
         error, bits = self.evaluator.measure(self.rows)
-        return (error + self.price * bits) / sqrt(self.price)
+        return (error + self.lmbda * bits) / sqrt(self.lmbda)
 
 
 def _spec(picture: Tensor, quality: float, prior: str) -> Spec:
     _, height, width = picture.shape
     spec = Request("grid", quality=quality).spec((width, height), len(picture))
-    price = price_of_bit(quality)
+    lmbda = lmbda_of_quality(quality)
     pixels = picture.mul(255).round().byte().permute(1, 2, 0).numpy()
-    needed = with_needed_levels(spec, detail(pixels, price), price)
-    return with_prior(needed, prior, band_of(price))
+    needed = with_needed_levels(spec, detail(pixels, lmbda), lmbda)
+    return with_prior(needed, prior, lmbda_index_of(lmbda))
 
 
 class Training:

@@ -15,7 +15,7 @@ import pytest
 
 import imgnet
 from imgnet.codec.entropy import distributions, weights
-from imgnet.codec.entropy.distributions import LOCATIONS, NUM_LAWS, NUM_SCALES
+from imgnet.codec.entropy.distributions import LOCATIONS, NUM_DISTRIBUTIONS, NUM_SCALES
 from imgnet.codec.format.container import Encoded, to_bytes
 from imgnet.codec.format.header import MODES
 from imgnet.errors import FormatError
@@ -40,16 +40,16 @@ FORMAT = (Path(imgnet.__file__).parent / "codec" / "format.md").read_text()
 SPECS = {
     "odd": grid_spec(21, 13, num_levels=4),
     "one pixel": grid_spec(1, 1),
-    "column": grid_spec(1, 7, colour=0),
+    "column": grid_spec(1, 7, chroma_level=0),
     "row": grid_spec(7, 1, num_layers=2),
     "grey": grid_spec(12, 9, dim_out=1),
     "grey and alpha": grid_spec(9, 12, dim_out=2, num_layers=3),
     "rgba": grid_spec(11, 6, dim_out=4),
     "finest 1": grid_spec(15, 10, finest=1),
-    "colour 0": grid_spec(14, 7, colour=0),
-    "coarse colour": grid_spec(14, 7, num_levels=5, finest=2, colour=4),
-    "one level": grid_spec(10, 11, num_levels=1, colour=0),
-    "more levels than needed": grid_spec(5, 3, num_levels=7, colour=2),
+    "colour 0": grid_spec(14, 7, chroma_level=0),
+    "coarse colour": grid_spec(14, 7, num_levels=5, finest=2, chroma_level=4),
+    "one level": grid_spec(10, 11, num_levels=1, chroma_level=0),
+    "more levels than needed": grid_spec(5, 3, num_levels=7, chroma_level=2),
     "no residuals": grid_spec(13, 5, num_layers=0),
     "many residuals": grid_spec(8, 5, num_layers=7),
     "least networks": grid_spec(9, 9, dim_context=1, dim_hidden=1),
@@ -57,7 +57,7 @@ SPECS = {
 # Limits that only numbers of any size, which plain files hold, can run into.
 OF_PLAIN_FILES = {"latent"}
 OF_CODED_FILES = {
-    *("weight", "bias", "feature", "hidden", "colour", "residual", "pixel"),
+    *("weight", "bias", "feature", "hidden", "chroma_level", "residual", "pixel"),
     *("context.first", "context.second", "location", "scale"),
 }
 
@@ -88,9 +88,9 @@ def check(spec: Spec, tensors: Tensors) -> plain_decoder.Picture:
         prior_spec(21, 13),
         prior_spec(14, 17, num_levels=8),
         prior_spec(12, 9, dim_out=1),
-        prior_spec(9, 12, dim_out=2, num_levels=1, colour=0),
+        prior_spec(9, 12, dim_out=2, num_levels=1, chroma_level=0),
         prior_spec(11, 6, dim_out=4, finest=1),
-        prior_spec(11, 6, colour=0, band=18),
+        prior_spec(11, 6, chroma_level=0, lmbda_index=18),
     ],
     ids=str,
 )
@@ -136,10 +136,10 @@ def test_both_decoders_agree_on_the_largest_networks() -> None:
 
 def test_both_decoders_agree_on_strays() -> None:
     picture = check(SPECS["odd"], random_tensors(SPECS["odd"], spread=300))
-    assert picture.strays > 10
+    assert picture.escapes > 10
     calm = random_tensors(SPECS["odd"], spread=0)
     zeros = {name: replace(tensor, values=0 * tensor.values) for name, tensor in calm.items()}
-    assert check(SPECS["odd"], zeros).strays == 0
+    assert check(SPECS["odd"], zeros).escapes == 0
 
 
 def test_these_tests_run_into_every_limit() -> None:
@@ -154,7 +154,7 @@ def test_biases_between_the_units_are_rounded_alike() -> None:
     for name, tensor in tensors.items():
         if name.endswith("bias"):
             numbers = np.arange(tensor.values.size, dtype=np.int32).reshape(tensor.values.shape)
-            tensors[name] = replace(tensor, values=numbers * 7 - 40, step=160 - 8 * 15)
+            tensors[name] = replace(tensor, values=numbers * 7 - 40, q_index=160 - 8 * 15)
     picture = check(SPECS["odd"], tensors)
     assert picture.weights["hidden.bias"][:5] == [-5, -4, -3, -2, -2]  # -40/8, -33/8, ...
 
@@ -164,7 +164,7 @@ def test_a_colour_halfway_between_two_levels_goes_up() -> None:
     tensors = random_tensors(spec)
     zeros = {name: replace(tensor, values=0 * tensor.values) for name, tensor in tensors.items()}
     bias = np.array([128, 127, 129], np.int32)  # in 1/256, so that the first is 127.5 levels
-    zeros["linear.bias"] = replace(zeros["linear.bias"], values=bias, step=160 - 8 * 8)
+    zeros["linear.bias"] = replace(zeros["linear.bias"], values=bias, q_index=160 - 8 * 8)
     assert list(plain_decoder.draw(check(spec, zeros))) == [128, 127, 128] * 2
 
 
@@ -201,26 +201,26 @@ def test_plain_files_without_numbers_are_refused(name: str, value: float) -> Non
             imgnet.decode(as_plain_file(SPECS["odd"], arrays, dtype))
 
 
-@pytest.mark.parametrize("law", range(0, NUM_LAWS, 5))
-def test_centred_tables_are_those_of_the_page(law: int) -> None:
-    assert plain_decoder.centred_table(law) == (
-        distributions.support(law),
-        distributions.centred(law),
+@pytest.mark.parametrize("distribution", range(0, NUM_DISTRIBUTIONS, 5))
+def test_centred_tables_are_those_of_the_page(distribution: int) -> None:
+    assert plain_decoder.zero_mean_table(distribution) == (
+        distributions.support(distribution),
+        distributions.zero_mean(distribution),
     )
 
 
 @pytest.mark.parametrize("scale", range(weights.NUM_SCALES))
 @pytest.mark.parametrize("excess", range(8))
 def test_weight_tables_are_those_of_the_page(scale: int, excess: int) -> None:
-    law = weights.WeightLaw(scale, excess)
-    assert plain_decoder.weight_table(scale, excess) == (law.support, law.table)
+    distribution = weights.WeightDistribution(scale, excess)
+    assert plain_decoder.weight_table(scale, excess) == (distribution.support, distribution.table)
 
 
 @pytest.mark.parametrize("scale", range(NUM_SCALES))
 def test_located_tables_are_those_of_the_page(scale: int) -> None:
     for fraction in range(scale % 3, LOCATIONS, 10):
-        expected = distributions.reach(scale), distributions.located(scale, fraction)
-        assert plain_decoder.located_table(scale, fraction) == expected
+        expected = distributions.reach(scale), distributions.laplace(scale, fraction)
+        assert plain_decoder.laplace_table(scale, fraction) == expected
 
 
 @pytest.mark.parametrize("change", ["crc", "cut", "flip"])

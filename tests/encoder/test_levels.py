@@ -56,7 +56,7 @@ def test_pictures_of_little_detail_need_no_finest_level() -> None:
 @pytest.mark.parametrize("quality", [0, 75, 100])
 def test_levels_remain_and_none_is_finer(size: tuple[int, int], quality: float) -> None:
     spec = without_finest(Request("grid", quality=quality).spec(size, 3))
-    assert spec.finest == min(1, spec.num_levels - 1, spec.colour)
+    assert spec.finest == min(1, spec.num_levels - 1, spec.chroma_level)
     assert spec.grids()
 
 

@@ -5,7 +5,7 @@ from imgnet.encoder.prior import (
     DETAILED,
     FOR_DETAIL,
     FOR_SMOOTH,
-    LEAST_PRICE,
+    LEAST_LMBDA,
     SOON_DETAILED,
     starting_from_prior,
 )
@@ -19,7 +19,7 @@ def usual(width: int, height: int, **changes: int) -> Spec:
 def test_detailed_and_smooth_pictures_have_priors_of_their_own() -> None:
     for found, prior in ((DETAILED, FOR_SMOOTH), (1.01 * DETAILED, FOR_DETAIL)):
         spec = starting_from_prior(usual(96, 64), found, 1e-3, 100.0)
-        assert (spec.prior, spec.band) == (prior, priors.band_of(1e-3))
+        assert (spec.prior, spec.lmbda_index) == (prior, priors.lmbda_index_of(1e-3))
 
 
 def test_short_fits_need_smoother_pictures() -> None:
@@ -35,5 +35,5 @@ def test_a_network_of_another_shape_starts_without_a_prior() -> None:
 
 def test_the_finest_pictures_start_without_a_prior() -> None:
     spec = usual(96, 64)
-    assert starting_from_prior(spec, 1.0, LEAST_PRICE, 100.0).prior == FOR_DETAIL
-    assert starting_from_prior(spec, 1.0, 0.99 * LEAST_PRICE, 100.0) is spec
+    assert starting_from_prior(spec, 1.0, LEAST_LMBDA, 100.0).prior == FOR_DETAIL
+    assert starting_from_prior(spec, 1.0, 0.99 * LEAST_LMBDA, 100.0) is spec

@@ -5,9 +5,9 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from imgnet.codec.priors.loader import band_of
+from imgnet.codec.priors.loader import lmbda_index_of
 from imgnet.encoder.prior import FOR_DETAIL, FOR_SMOOTH, with_prior
-from imgnet.encoder.trial import LESS, MORE_BITS, SIDE, VISITS, with_best_prior
+from imgnet.encoder.trial import EPOCHS, LESS, MORE_BITS, SIDE, with_best_prior
 from imgnet.image.picture import Samples
 from imgnet.request.efforts import Preset
 from imgnet.request.options import Options
@@ -17,7 +17,7 @@ from support.grid_cases import picture
 WIDTH, HEIGHT = 300, 90
 LMBDA = 1e-3
 PLAIN = Spec("grid", WIDTH, HEIGHT, dim_axis=0, **usual_grid_sizes(WIDTH, HEIGHT))
-CHOSEN = with_prior(PLAIN, FOR_SMOOTH, band_of(LMBDA))
+CHOSEN = with_prior(PLAIN, FOR_SMOOTH, lmbda_index_of(LMBDA))
 OPTIONS = Options(Preset(500, WIDTH * HEIGHT), budget_bytes=999, on_progress=print)
 PIXELS = picture(WIDTH, HEIGHT)
 
@@ -41,7 +41,7 @@ def test_the_cheapest_network_is_kept(part: float, expected: Spec) -> None:
 
 def test_another_prior_takes_the_place_of_the_first() -> None:
     found = with_best_prior(CHOSEN, PIXELS, OPTIONS, LMBDA, Trials(0.7, other=0.6))
-    assert found == with_prior(PLAIN, FOR_DETAIL, CHOSEN.band)
+    assert found == with_prior(PLAIN, FOR_DETAIL, CHOSEN.lmbda_index)
 
 
 def test_what_weights_take_without_a_prior_counts() -> None:
@@ -61,7 +61,7 @@ def test_all_are_tried_on_the_middle_of_the_picture_and_aim_at_nothing() -> None
         assert spec.num_levels == CHOSEN.num_levels
         left = (WIDTH - SIDE) // 2
         np.testing.assert_array_equal(part, PIXELS[:, left : left + SIDE])
-        assert options.preset.visits(SIDE * HEIGHT) == VISITS
+        assert options.preset.epochs(SIDE * HEIGHT) == EPOCHS
         assert options.budget_bytes is options.on_progress is None
 
 
@@ -81,5 +81,5 @@ def test_trials_take_a_part_of_the_time() -> None:
 
 
 def test_detailed_pictures_do_without_where_that_is_a_little_cheaper() -> None:
-    detailed = with_prior(PLAIN, FOR_DETAIL, CHOSEN.band)
+    detailed = with_prior(PLAIN, FOR_DETAIL, CHOSEN.lmbda_index)
     assert with_best_prior(detailed, PIXELS, OPTIONS, LMBDA, Trials(0.9)) == PLAIN

@@ -6,12 +6,12 @@ import torch
 from torch import Tensor
 
 from imgnet.codec.format.coordinate_stream import pack
-from imgnet.codec.format.quantized import step_size
+from imgnet.codec.format.quantized import q_step_of
 from imgnet.fit.rounding import (
-    choose_steps,
+    choose_q_steps,
     curvatures,
     quantize,
-    refine_steps,
+    refine_q_steps,
     rounded,
     stream_bytes,
 )
@@ -53,7 +53,7 @@ def test_curvature_of_mixed_outputs_is_estimated() -> None:
 
 @pytest.mark.parametrize("num_bytes", [250, 500, 900])
 def test_chosen_steps_fill_the_budget(num_bytes: int) -> None:
-    chosen = choose_steps(parameters(), some_curvature(), num_bytes)
+    chosen = choose_q_steps(parameters(), some_curvature(), num_bytes)
     assert stream_bytes(quantize(parameters(), chosen)) <= num_bytes
     finer = {name: max(0, step - 1) for name, step in chosen.items()}
     assert stream_bytes(quantize(parameters(), finer)) > num_bytes
@@ -61,21 +61,21 @@ def test_chosen_steps_fill_the_budget(num_bytes: int) -> None:
 
 def test_chosen_steps_are_no_finer_than_is_good_enough() -> None:
     name = "output.weight"
-    finest = choose_steps(parameters(), some_curvature(), 900)
-    chosen = choose_steps(
+    finest = choose_q_steps(parameters(), some_curvature(), 900)
+    chosen = choose_q_steps(
         parameters(), some_curvature(), 900, lambda steps: steps[name] < finest[name] + 12
     )
     assert chosen[name] == finest[name] + 12
     assert stream_bytes(quantize(parameters(), chosen)) < 700
-    assert choose_steps(parameters(), some_curvature(), 900, lambda _: False) == finest
+    assert choose_q_steps(parameters(), some_curvature(), 900, lambda _: False) == finest
 
 
 def test_single_steps_lead_to_a_goal() -> None:
     start = {"a": 100, "b": 50}
-    assert sum(refine_steps(start, lambda s: abs(sum(s.values()) - 153), 0.5).values()) == 153
-    assert refine_steps(start, lambda s: abs(sum(s.values()) - 153), 5.0) == start
-    assert refine_steps(start, lambda _: 1.0, 0.0) == start  # nothing leads nearer
-    assert refine_steps({"a": 250, "b": 3}, lambda s: 255 - s["a"] + s["b"], 0.0) == {
+    assert sum(refine_q_steps(start, lambda s: abs(sum(s.values()) - 153), 0.5).values()) == 153
+    assert refine_q_steps(start, lambda s: abs(sum(s.values()) - 153), 5.0) == start
+    assert refine_q_steps(start, lambda _: 1.0, 0.0) == start  # nothing leads nearer
+    assert refine_q_steps({"a": 250, "b": 3}, lambda s: 255 - s["a"] + s["b"], 0.0) == {
         "a": 255,
         "b": 0,
     }
@@ -83,16 +83,16 @@ def test_single_steps_lead_to_a_goal() -> None:
 
 def test_sensitive_tensors_get_fine_steps() -> None:
     curvature = some_curvature()
-    chosen = choose_steps(parameters(), curvature, 600)
-    sensitivity = [step_size(chosen[name]) * curvature[name] ** 0.5 for name in chosen]
+    chosen = choose_q_steps(parameters(), curvature, 600)
+    sensitivity = [q_step_of(chosen[name]) * curvature[name] ** 0.5 for name in chosen]
     assert max(sensitivity) / min(sensitivity) < 1.15  # steps lie an eighth of an octave apart
 
 
 def test_a_tensor_without_influence_gets_a_step_all_the_same() -> None:
     curvature = dict.fromkeys(SPEC.shapes(), 1.0) | {"output.bias": 0.0}
-    chosen = choose_steps(parameters(), curvature, 600)
+    chosen = choose_q_steps(parameters(), curvature, 600)
     assert chosen["output.bias"] >= max(chosen.values())
-    dead = choose_steps(parameters(), dict.fromkeys(SPEC.shapes(), 0.0), 600)
+    dead = choose_q_steps(parameters(), dict.fromkeys(SPEC.shapes(), 0.0), 600)
     assert stream_bytes(quantize(parameters(), dead)) <= 600
 
 
@@ -101,8 +101,8 @@ def test_rounding_is_to_the_nearest_multiple() -> None:
     for name, tensor in quantize(parameters(), steps).items():
         original = parameters()[name].detach().numpy()
         assert tensor.values.dtype == np.int32
-        assert tensor.step == 137
-        assert np.abs(tensor.dequantize() - original).max() <= step_size(137) / 2 * (1 + 1e-6)
+        assert tensor.q_index == 137
+        assert np.abs(tensor.dequantize() - original).max() <= q_step_of(137) / 2 * (1 + 1e-6)
 
 
 @pytest.mark.parametrize("step", [120, 140, 150, 200])

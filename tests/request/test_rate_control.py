@@ -8,31 +8,33 @@ import pytest
 from imgnet.request.efforts import Preset
 from imgnet.request.options import Options
 from imgnet.request.rate_control import (
-    HIGHEST_PRICE,
-    LEAST_PRICE,
+    HIGHEST_LMBDA,
+    LEAST_LMBDA,
     MOST_CHANGE,
     MOST_PILOTS,
     PILOT_STEPS,
     ROUNDING_ERROR,
     Goal,
     QualityGoal,
+    RateControl,
     SizeGoal,
-    Steering,
-    price_to_begin_with,
-    steering_of,
+    first_lmbda,
+    rate_control_of,
 )
 
 OPTIONS = Options(Preset(steps=160, pixels_per_step=4096))
 
 
 def goal_of(options: Options, *, has_prior: bool = False, rounding_error: float = 0.0) -> Goal:
-    steering = steering_of(options, 10_000, 100, has_prior=has_prior, rounding_error=rounding_error)
-    assert steering is not None
-    return steering.goal
+    rate_control = rate_control_of(
+        options, 10_000, 100, has_prior=has_prior, rounding_error=rounding_error
+    )
+    assert rate_control is not None
+    return rate_control.goal
 
 
 def test_a_price_that_is_given_stays() -> None:
-    assert steering_of(OPTIONS, 1000, 10, has_prior=True, rounding_error=0.0) is None
+    assert rate_control_of(OPTIONS, 1000, 10, has_prior=True, rounding_error=0.0) is None
 
 
 def test_bits_of_the_network_count() -> None:
@@ -57,94 +59,94 @@ def test_rounding_is_a_part_of_the_error_where_pixels_are_rounded() -> None:
 
 @pytest.mark.parametrize(("bits", "rises"), [(0.6, True), (0.4, False)])
 def test_too_many_bits_raise_the_price(bits: float, rises: bool) -> None:
-    steering = Steering(SizeGoal(0.5, 0.0), 160)
-    steering.see(0, 0.01, bits)
-    assert (steering.price(0.01) > 0.01) == rises
+    rate_control = RateControl(SizeGoal(0.5, 0.0), 160)
+    rate_control.see(0, 0.01, bits)
+    assert (rate_control.lmbda(0.01) > 0.01) == rises
 
 
 @pytest.mark.parametrize(("error", "rises"), [(0.012, False), (0.008, True)])
 def test_too_little_error_raises_the_price(error: float, rises: bool) -> None:
-    steering = Steering(QualityGoal(0.01), 160)
-    steering.see(0, error, 0.5)
-    assert (steering.price(0.01) > 0.01) == rises
+    rate_control = RateControl(QualityGoal(0.01), 160)
+    rate_control.see(0, error, 0.5)
+    assert (rate_control.lmbda(0.01) > 0.01) == rises
 
 
 @pytest.mark.parametrize(
     ("goal", "excess"), [(QualityGoal(0.01), 1 / 3), (SizeGoal(0.4, 0.1), (0.3 * 2 + 0.1) / 0.4)]
 )
 def test_what_rounded_latents_give_counts(goal: Goal, excess: float) -> None:
-    steering = Steering(goal, 16)
+    rate_control = RateControl(goal, 16)
     for part, error, bits in ((0, 0.005, 0.2), (1, 0.015, 0.4)):
-        steering.see(part, error, bits)
-    steering.compare(error=0.03, bits=0.6)
+        rate_control.see(part, error, bits)
+    rate_control.compare(error=0.03, bits=0.6)
     assert goal.excess(0.01, 0.3) == pytest.approx(excess)
 
 
 def test_nothing_to_compare_with_is_no_fault() -> None:
-    steering = Steering(SizeGoal(0.4, 0.1), 16)
-    steering.see(0, 0.01, 0.0)
-    steering.compare(0.01, 0.0)
-    assert steering.goal.excess(0.01, 0.3) == pytest.approx(1.0)
+    rate_control = RateControl(SizeGoal(0.4, 0.1), 16)
+    rate_control.see(0, 0.01, 0.0)
+    rate_control.compare(0.01, 0.0)
+    assert rate_control.goal.excess(0.01, 0.3) == pytest.approx(1.0)
 
 
 def test_all_parts_count_once_with_their_last_values() -> None:
-    steering = Steering(SizeGoal(0.5, 0.0), 16)
+    rate_control = RateControl(SizeGoal(0.5, 0.0), 16)
     for part, bits in (("a", 9.0), ("b", 0.7), ("a", 0.3)):
-        steering.see(part, 0.01, bits)
-    assert steering.price(0.01) == pytest.approx(0.01)
+        rate_control.see(part, 0.01, bits)
+    assert rate_control.lmbda(0.01) == pytest.approx(0.01)
 
 
 def test_a_step_changes_the_price_by_a_little() -> None:
-    steering = Steering(SizeGoal(0.5, 0.0), 16)
-    steering.see(0, 0.01, 50.0)
-    assert steering.price(0.01) == pytest.approx(0.01 * MOST_CHANGE)
-    steering.see(0, 0.01, 0.001)
-    assert steering.price(0.01) == pytest.approx(0.01 / MOST_CHANGE)
+    rate_control = RateControl(SizeGoal(0.5, 0.0), 16)
+    rate_control.see(0, 0.01, 50.0)
+    assert rate_control.lmbda(0.01) == pytest.approx(0.01 * MOST_CHANGE)
+    rate_control.see(0, 0.01, 0.001)
+    assert rate_control.lmbda(0.01) == pytest.approx(0.01 / MOST_CHANGE)
 
 
 def test_a_price_stays_where_it_changes_something() -> None:
-    steering = Steering(SizeGoal(0.5, 0.0), 16)
-    steering.see(0, 0.01, 50.0)
-    assert steering.price(HIGHEST_PRICE) == HIGHEST_PRICE
-    steering.see(0, 0.01, 0.001)
-    assert steering.price(LEAST_PRICE) == LEAST_PRICE
+    rate_control = RateControl(SizeGoal(0.5, 0.0), 16)
+    rate_control.see(0, 0.01, 50.0)
+    assert rate_control.lmbda(HIGHEST_LMBDA) == HIGHEST_LMBDA
+    rate_control.see(0, 0.01, 0.001)
+    assert rate_control.lmbda(LEAST_LMBDA) == LEAST_LMBDA
 
 
 def test_a_whole_schedule_of_one_excess_changes_the_price_by_its_force() -> None:
-    steering = Steering(SizeGoal(0.5, 0.0), 1000)
-    steering.see(0, 0.01, 0.55)
-    assert (steering.price(0.01) / 0.01) ** 1000 == pytest.approx(1.1**16)
+    rate_control = RateControl(SizeGoal(0.5, 0.0), 1000)
+    rate_control.see(0, 0.01, 0.55)
+    assert (rate_control.lmbda(0.01) / 0.01) ** 1000 == pytest.approx(1.1**16)
 
 
 class Photograph:
-    """Gives 6 dB less at a price eight times as high."""
+    """Gives 6 dB less at a lmbda eight times as high."""
 
-    def __init__(self, price: float) -> None:
-        self.price = price
+    def __init__(self, lmbda: float) -> None:
+        self.lmbda = lmbda
         self.asked: list[float] = []
 
-    def pilot(self, price: float, options: Options) -> float:
-        self.asked.append(price)
+    def pilot(self, lmbda: float, options: Options) -> float:
+        self.asked.append(lmbda)
         assert options.preset.steps <= PILOT_STEPS
-        return -2 * log2(price / self.price)
+        return -2 * log2(lmbda / self.lmbda)
 
 
-@pytest.mark.parametrize("price", [1e-5, 1e-3, 0.1])
-def test_pilots_lead_near_to_the_price_of_an_aim(price: float) -> None:
-    photograph = Photograph(price)
-    found = price_to_begin_with(photograph.pilot, 0.002, OPTIONS)
-    assert found == pytest.approx(price, rel=0.5)
+@pytest.mark.parametrize("lmbda", [1e-5, 1e-3, 0.1])
+def test_pilots_lead_near_to_the_price_of_an_aim(lmbda: float) -> None:
+    photograph = Photograph(lmbda)
+    found = first_lmbda(photograph.pilot, 0.002, OPTIONS)
+    assert found == pytest.approx(lmbda, rel=0.5)
     assert 2 <= len(photograph.asked) <= MOST_PILOTS
 
 
 def test_one_pilot_is_enough_where_the_price_is_near() -> None:
     photograph = Photograph(0.0021)
-    assert price_to_begin_with(photograph.pilot, 0.002, OPTIONS) == 0.002
+    assert first_lmbda(photograph.pilot, 0.002, OPTIONS) == 0.002
     assert photograph.asked == [0.002]
 
 
 def test_there_are_no_pilots_when_the_time_is_up() -> None:
     photograph = Photograph(0.1)
     ended = replace(OPTIONS, should_stop=lambda: True)
-    assert price_to_begin_with(photograph.pilot, 0.002, ended) == 0.002
+    assert first_lmbda(photograph.pilot, 0.002, ended) == 0.002
     assert photograph.asked == []

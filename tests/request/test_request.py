@@ -5,12 +5,12 @@ from itertools import pairwise
 import pytest
 
 from imgnet.errors import UsageError
-from imgnet.request.rate_control import LEAST_PRICE
+from imgnet.request.rate_control import LEAST_LMBDA
 from imgnet.request.request import (
     BITS_PER_WEIGHT,
     Request,
     Shape,
-    price_of_bit,
+    lmbda_of_quality,
     quality_bpp,
     quality_near,
     quality_near_psnr,
@@ -132,7 +132,7 @@ def test_mlp_needs_a_hidden_layer() -> None:
 
 
 def test_better_quality_makes_bits_of_grid_cheaper() -> None:
-    prices = [price_of_bit(quality) for quality in range(0, 101)]
+    prices = [lmbda_of_quality(quality) for quality in range(0, 101)]
     ratios = [before / after for before, after in pairwise(prices)]
     assert ratios[:80] == pytest.approx([2**0.09] * 80)
     assert ratios[80:] == pytest.approx([2**0.363] * 20)
@@ -144,7 +144,7 @@ def test_more_bits_a_pixel_of_grid_need_better_quality() -> None:
     assert (qualities[0], qualities[-1]) == (0, 120)
     assert len(set(qualities)) > 4
     # Beyond what users may ask for, and yet not beyond the prices that a fit may have.
-    assert price_of_bit(120) > LEAST_PRICE
+    assert lmbda_of_quality(120) > LEAST_LMBDA
 
 
 def test_a_better_psnr_of_grid_needs_better_quality() -> None:
@@ -167,7 +167,7 @@ def test_grid_starts_at_its_quality_or_at_that_of_its_target() -> None:
 def test_grid_has_a_network_for_every_picture(size: tuple[int, int], quality: float) -> None:
     spec = Request("grid", quality=quality).spec(size, 3)
     assert (spec.family, spec.width, spec.height, spec.dim_out) == ("grid", *size, 3)
-    assert spec.finest <= spec.colour < spec.num_levels
+    assert spec.finest <= spec.chroma_level < spec.num_levels
     assert min(spec.grid_size(spec.num_levels - 1)) <= 16
     assert spec.grids()
 

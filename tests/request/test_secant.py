@@ -2,10 +2,10 @@ from __future__ import annotations
 
 import pytest
 
-from imgnet.request.secant import Trend
+from imgnet.request.secant import Secant
 
-TREND = Trend(usual=2.0, least=1.0, most=4.0, reach=3.0)
-FALLING = Trend(usual=-1.5, least=-3.6, most=-0.5, reach=0.8)
+SECANT = Secant(usual=2.0, least=1.0, most=4.0, reach=3.0)
+FALLING = Secant(usual=-1.5, least=-3.6, most=-0.5, reach=0.8)
 
 
 @pytest.mark.parametrize(
@@ -23,7 +23,7 @@ FALLING = Trend(usual=-1.5, least=-3.6, most=-0.5, reach=0.8)
     ],
 )
 def test_the_next_value(tried: list[tuple[float, float]], value: float) -> None:
-    assert TREND.solve(30.0, tried) == pytest.approx(value)
+    assert SECANT.solve(30.0, tried) == pytest.approx(value)
 
 
 def test_more_may_give_less() -> None:

@@ -45,10 +45,10 @@ def test_latents_move_towards_zero_and_the_network_stays() -> None:
 def test_the_moves_that_save_most_for_their_error_are_made() -> None:
     trimmed = trim(SPEC, TENSORS, within(int(0.97 * WHOLE)))
     made, left = [], []
-    for name, laws in grid_stream.grid_laws(SPEC, TENSORS).items():
+    for name, distributions in grid_stream.distributions_of_grids(SPEC, TENSORS).items():
         before, after = (tensors[name].values.ravel() for tensors in (TENSORS, trimmed))
-        bits = grid_stream.latent_bits(before, laws)
-        saved = bits - grid_stream.latent_bits(before - np.sign(before), laws)
+        bits = grid_stream.latent_bits(before, distributions)
+        saved = bits - grid_stream.latent_bits(before - np.sign(before), distributions)
         scores = saved / 2 ** int(name.rpartition(".")[2])
         made += scores[before != after].tolist()
         left += scores[before == after].tolist()
@@ -66,7 +66,7 @@ def test_weights_become_rough_where_a_picture_without_latents_is_too_large() -> 
     most = int(0.8 * num_bytes(without_latents()))
     trimmed = trim(SPEC, TENSORS, within(most))
     assert num_bytes(trimmed) <= most
-    steps = [(t.step, trimmed[name].step) for name, t in TENSORS.items()]
+    steps = [(t.q_index, trimmed[name].q_index) for name, t in TENSORS.items()]
     assert all(before <= after for before, after in steps)
     assert any(before < after for before, after in steps)
 

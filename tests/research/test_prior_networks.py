@@ -8,13 +8,13 @@ from safetensors.numpy import load_file
 
 from imgnet.codec.priors import loader as priors
 from imgnet.fit.engine.network import GridNetwork
-from imgnet.fit.grid.start import band_position, first_step
+from imgnet.fit.grid.start import latent_q_step, lmbda_position
 from imgnet.research.prior_networks import Networks, export
 from imgnet.spec import USUAL_GRID_LAYERS, Spec, network_shapes
 
 
 def test_what_is_exported_is_a_prior(tmp_path: Path) -> None:
-    spec = Spec("grid", 64, 64, 0, num_levels=6, colour=2, **USUAL_GRID_LAYERS)
+    spec = Spec("grid", 64, 64, 0, num_levels=6, chroma_level=2, **USUAL_GRID_LAYERS)
     networks = Networks(spec, torch.eye(3), is_graded=True)
     name = export(networks, "test", tmp_path)
     data = priors.prior_file(name, tmp_path).read_bytes()
@@ -22,17 +22,20 @@ def test_what_is_exported_is_a_prior(tmp_path: Path) -> None:
     tensors = load_file(priors.prior_file(name, tmp_path))
     shapes = {key: tensor.shape for key, tensor in tensors.items()}
     assert shapes.pop("colours") == (3, 3)
-    assert shapes == {k: (priors.NUM_BANDS, *s) for k, s in network_shapes(spec).items()}
-    units = {band: first_step(priors.price_of_band(band), is_graded=True) for band in (0, 18)}
-    for band, step in units.items():
-        trained = networks.at(band_position(band), step)["linear.weight"]
-        stored = tensors["linear.weight"][band] / 4096
+    assert shapes == {k: (priors.NUM_LMBDAS, *s) for k, s in network_shapes(spec).items()}
+    units = {
+        lmbda_index: latent_q_step(priors.lmbda_at(lmbda_index), is_graded=True)
+        for lmbda_index in (0, 18)
+    }
+    for lmbda_index, step in units.items():
+        trained = networks.at(lmbda_position(lmbda_index), step)["linear.weight"]
+        stored = tensors["linear.weight"][lmbda_index] / 4096
         np.testing.assert_allclose(stored, trained.numpy(), atol=1 / 8192 + 1e-6)
     np.testing.assert_array_equal(tensors["colours"], 4096 * np.eye(3))
 
 
 def test_gradients_reach_all_powers() -> None:
-    spec = Spec("grid", 64, 64, 0, num_levels=6, colour=2, **USUAL_GRID_LAYERS)
+    spec = Spec("grid", 64, 64, 0, num_levels=6, chroma_level=2, **USUAL_GRID_LAYERS)
     networks = Networks(spec, torch.eye(3), is_graded=True)
     network = GridNetwork(spec)
     for parameter in network.parameters():
@@ -44,7 +47,7 @@ def test_gradients_reach_all_powers() -> None:
 
 
 def test_large_weights_of_3x3_layers_are_stored_at_another_scale(tmp_path: Path) -> None:
-    spec = Spec("grid", 64, 64, 0, num_levels=6, colour=2, **USUAL_GRID_LAYERS)
+    spec = Spec("grid", 64, 64, 0, num_levels=6, chroma_level=2, **USUAL_GRID_LAYERS)
     networks = Networks(spec, torch.eye(3), is_graded=True)
     for part, value in (("weight", 21.0), ("bias", 1.5), ("alpha", 0.25)):
         networks.coefficients[f"residuals.0.{part}"][0].fill_(value)

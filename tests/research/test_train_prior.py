@@ -9,18 +9,18 @@ import torch
 
 from imgnet.codec.priors import loader as priors
 from imgnet.encoder.prior import FOR_DETAIL, FOR_SMOOTH
-from imgnet.fit.grid.start import WarmStart, band_position, first_step
+from imgnet.fit.grid.start import WarmStart, latent_q_step, lmbda_position
 from imgnet.research import train_prior
 from support.grid_cases import picture
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 
-RECIPE = train_prior.Recipe(examples=3, visits=1, width=160, height=128, rows=64)
+RECIPE = train_prior.Recipe(examples=3, epochs=1, width=160, height=128, rows=64)
 
 
-def run(photos: Path, checkpoint: Path, visits: int) -> dict[str, Any]:
+def run(photos: Path, checkpoint: Path, epochs: int) -> dict[str, Any]:
     arguments = ["--images", str(photos), "--validation", "1", "--size", "160", "128"]
-    arguments += ["--examples", "3", "--visits", str(visits)]
+    arguments += ["--examples", "3", "--epochs", str(epochs)]
     train_prior.main([*arguments, "--checkpoint", str(checkpoint)])
     state: dict[str, Any] = torch.load(checkpoint, weights_only=True)
     return state
@@ -32,7 +32,7 @@ def test_a_checkpoint_is_gone_on_from(photos: Path, tmp_path: Path) -> None:
     assert run(photos, tmp_path / "a.pt", 2)["step"] == 6  # nothing is left to do
     second = run(photos, tmp_path / "a.pt", 4)
     assert second["step"] == 12
-    assert [sum(e["visits"].values()) for e in second["examples"]] == [4, 4, 4]
+    assert [sum(e["epochs"].values()) for e in second["examples"]] == [4, 4, 4]
     weight = "hidden.weight"
     assert not torch.equal(first["coefficients"][weight][0], second["coefficients"][weight][0])
     assert not torch.equal(first["examples"][0]["values"], second["examples"][0]["values"])
@@ -42,14 +42,14 @@ def test_examples_are_crops_at_prices_that_lie_evenly() -> None:
     pixels = torch.from_numpy(picture(300, 200)).permute(2, 0, 1)
     with train_prior.one_thread_workers(torch.device("cpu")) as (workers, _):
         training = train_prior.Training([pixels], RECIPE, workers)
-    prices = sorted(example.price for example in training.examples)
+    prices = sorted(example.lmbda for example in training.examples)
     assert prices[0] < prices[1] / 3 < prices[2] / 9
     assert {example.evaluator.picture.shape for example in training.examples} == {(3, 128, 160)}
 
 
 def test_steps_lower_the_cost_at_prices_that_were_not_trained() -> None:
     pixels = torch.from_numpy(picture(160, 128)).permute(2, 0, 1)
-    recipe = train_prior.Recipe(examples=4, visits=60, width=160, height=128)
+    recipe = train_prior.Recipe(examples=4, epochs=60, width=160, height=128)
     with train_prior.one_thread_workers(torch.device("cpu")) as (workers, _):
         training = train_prior.Training([pixels], recipe, workers)
         generator = torch.Generator().manual_seed(1)
@@ -62,7 +62,7 @@ def test_steps_lower_the_cost_at_prices_that_were_not_trained() -> None:
         def cost() -> float:
             training._set_network(fresh)
             error, bits = fresh.evaluator.measure([(0, 128)])
-            return error + fresh.price * bits
+            return error + fresh.lmbda * bits
 
         before = cost()
         for _ in range(recipe.steps):
@@ -97,12 +97,12 @@ def test_training_goes_on_from_a_prior(prior: str) -> None:
     with train_prior.one_thread_workers(torch.device("cpu")) as (workers, _):
         training = train_prior.Training([pixels], RECIPE, workers, prior)
     networks = training.networks
-    for band in (0, 9, 18):
-        step = first_step(priors.price_of_band(band), networks.is_graded)
-        found = networks.at(band_position(band), step)
+    for lmbda_index in (0, 9, 18):
+        step = latent_q_step(priors.lmbda_at(lmbda_index), networks.is_graded)
+        found = networks.at(lmbda_position(lmbda_index), step)
         for name, bands in priors.networks_of(prior).items():
             # But for what 16 bits cannot hold, the bands are such polynomials. A mean colour is a
-            # picture's own, and each band of p8 has 3x3 layers at a scale of its own.
+            # picture's own, and each lmbda_index of p8 has 3x3 layers at a scale of its own.
             if name != "linear.bias" and not name.startswith("residuals."):
-                close = np.isclose(found[name], bands[band], atol=0.01)
+                close = np.isclose(found[name], bands[lmbda_index], atol=0.01)
                 assert close.mean() > 0.9, name

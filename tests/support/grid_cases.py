@@ -8,11 +8,11 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from imgnet.codec.format.grid_stream import step_of
+from imgnet.codec.format.grid_stream import q_index_of_bits
 from imgnet.codec.format.quantized import Quantized
 from imgnet.fit.engine.latents import LatentGrids
 from imgnet.fit.engine.network import GridNetwork
-from imgnet.fit.engine.reference import GridStep
+from imgnet.fit.engine.reference import ReferenceEvaluator
 from imgnet.spec import Spec
 
 Pixels = NDArray[np.uint8]
@@ -20,11 +20,11 @@ Tensors = dict[str, Quantized]
 
 # Usual, deep and wide of margin, without the finest level, of one level, narrow, of one pixel.
 SPECS = [
-    Spec("grid", 61, 43, 0, 8, 2, num_levels=4, colour=2, dim_context=6),
-    Spec("grid", 37, 70, 0, 6, 7, dim_out=4, num_levels=5, colour=1, dim_context=5),
-    Spec("grid", 33, 40, 0, 5, 0, dim_out=1, num_levels=3, finest=1, colour=1, dim_context=4),
+    Spec("grid", 61, 43, 0, 8, 2, num_levels=4, chroma_level=2, dim_context=6),
+    Spec("grid", 37, 70, 0, 6, 7, dim_out=4, num_levels=5, chroma_level=1, dim_context=5),
+    Spec("grid", 33, 40, 0, 5, 0, dim_out=1, num_levels=3, finest=1, chroma_level=1, dim_context=4),
     Spec("grid", 19, 12, 0, 4, 1, dim_out=2, num_levels=1, dim_context=4),
-    Spec("grid", 1, 31, 0, 4, 2, num_levels=2, colour=1, dim_context=4),
+    Spec("grid", 1, 31, 0, 4, 2, num_levels=2, chroma_level=1, dim_context=4),
     Spec("grid", 1, 1, 0, 4, 1, num_levels=1, dim_context=4),
 ]
 
@@ -65,7 +65,7 @@ def integers(spec: Spec, seed: int = 1, spread: float = 1.5) -> Tensors:
             bits, deviation = _KINDS[kind]
             values = rng.normal(_MIDDLE.get(name, 0), deviation, shape)
         whole = np.rint(values * 2**bits).clip(-360, 360)
-        tensors[name] = Quantized(whole.astype(np.int32), step_of(bits))
+        tensors[name] = Quantized(whole.astype(np.int32), q_index_of_bits(bits))
     return tensors
 
 
@@ -82,7 +82,7 @@ def network_of(spec: Spec, tensors: Tensors) -> GridNetwork:
     return network
 
 
-def rounded_step(spec: Spec, workers: ThreadPoolExecutor) -> GridStep:
+def rounded_step(spec: Spec, workers: ThreadPoolExecutor) -> ReferenceEvaluator:
     """Return what evaluates a network whose latents lie between whole numbers, on a picture."""
     latents = LatentGrids(spec, torch.device("cpu"), torch.Generator().manual_seed(1))
     latents.values = torch.randn(latents.starts[-1], generator=latents.generator)
@@ -92,7 +92,7 @@ def rounded_step(spec: Spec, workers: ThreadPoolExecutor) -> GridStep:
         network.linear.weight.mul_(0.3)
         network.context.last.bias[:, 1] = 1
     pixels = torch.from_numpy(picture(spec.width, spec.height)).permute(2, 0, 1) / 255.0
-    return GridStep(network, latents, pixels, None, workers)
+    return ReferenceEvaluator(network, latents, pixels, None, workers)
 
 
 def picture(width: int = 48, height: int = 40, channels: int = 3) -> Pixels:

@@ -7,7 +7,7 @@ import numpy as np
 from imgnet.codec.entropy.weights import LARGEST_INTEGER
 from imgnet.codec.format import grid_stream
 from imgnet.codec.format.container import STREAM, Encoded
-from imgnet.codec.format.grid_stream import step_of
+from imgnet.codec.format.grid_stream import q_index_of_bits
 from imgnet.codec.format.header import MODES
 from imgnet.codec.format.quantized import Quantized
 from imgnet.codec.priors import loader as priors
@@ -23,31 +23,37 @@ MODE_OF = {channels: mode for mode, channels in MODES.items()}
 
 
 def grid_spec(width: int, height: int, **changes: int) -> Spec:
-    sizes = {"dim_hidden": 6, "num_layers": 1, "num_levels": 3, "colour": 1, "dim_context": 5}
+    sizes = {"dim_hidden": 6, "num_layers": 1, "num_levels": 3, "chroma_level": 1, "dim_context": 5}
     return Spec("grid", width, height, dim_axis=0, **{**sizes, **changes})
 
 
 def random_tensors(spec: Spec, seed: int = 1, spread: float = 2.0) -> Tensors:
-    """Draw latents of some spread, and networks that make pictures and laws of all kinds."""
+    """Draw latents of some spread, and networks with distributions of all kinds."""
     rng = np.random.default_rng(seed)
     tensors = {}
     for name, shape in spec.shapes().items():
         if name.startswith("latents."):
-            values, step = rng.laplace(0, spread, shape), step_of(0)
+            values, step = rng.laplace(0, spread, shape), q_index_of_bits(0)
         elif name.startswith("upsample."):
-            values, step = rng.normal(BICUBIC, 2, shape), step_of(8)
+            values, step = rng.normal(BICUBIC, 2, shape), q_index_of_bits(8)
         elif name == "linear.bias":
-            values, step = rng.normal(40, 9, shape), step_of(6)
+            values, step = rng.normal(40, 9, shape), q_index_of_bits(6)
         else:
-            values, step = rng.logistic(0, 12, shape), step_of(8 if "bias" in name else 7)
+            values, step = rng.logistic(0, 12, shape), q_index_of_bits(8 if "bias" in name else 7)
         tensors[name] = Quantized(np.rint(values).astype(np.int32), step)
     return tensors
 
 
 def prior_spec(width: int, height: int, **changes: int) -> Spec:
-    """A network of the shape of the current prior, in its band 9."""
+    """A network of the shape of the current prior, in its lmbda_index 9."""
     prior = FOR_DETAIL
-    sizes = {"num_levels": 4, "colour": 2, "prior": prior, "band": 9, **priors.layers_of(prior)}
+    sizes = {
+        "num_levels": 4,
+        "chroma_level": 2,
+        "prior": prior,
+        "lmbda_index": 9,
+        **priors.layers_of(prior),
+    }
     return Spec("grid", width, height, dim_axis=0, **{**sizes, **changes})
 
 
@@ -59,7 +65,7 @@ def near_prior(spec: Spec, seed: int = 1) -> Tensors:
     for name, origin in origins.items():
         values = np.rint(rng.laplace(0, 0.7, origin.shape)).astype(np.int32)
         bits = rng.integers(5, 13 if name.endswith(".bias") else 16)
-        tensors[name] = Quantized(values, step_of(int(bits)), origin)
+        tensors[name] = Quantized(values, q_index_of_bits(int(bits)), origin)
     return tensors
 
 
@@ -71,7 +77,7 @@ def extreme_tensors(spec: Spec, seed: int = 1) -> Tensors:
     return {
         name: Quantized(
             (rng.choice([-1, 1], shape) * (most if name in networks else 4096)).astype(np.int32),
-            step_of(0),
+            q_index_of_bits(0),
         )
         for name, shape in spec.shapes().items()
     }

@@ -55,7 +55,7 @@ class Picture:
     weights: dict[str, Vector] = field(default_factory=dict)
     latents: dict[tuple[int, int], Plane] = field(default_factory=dict)
     crc: int | None = None
-    strays: int = 0
+    escapes: int = 0
     clamped: set[str] = field(default_factory=set)
     depth: int = 8
     metadata: dict[str, bytes] = field(default_factory=dict)
@@ -142,8 +142,8 @@ def _read_container(data: bytes) -> tuple[Picture, dict[str, tuple[str, bytes]]]
     usual = [usual_levels, min(2, usual_levels - 1), 16, 32, 2]
     prior = None
     if words and "/" in words[0]:
-        name, band = words[0].split("/")
-        prior = name, int(band)
+        name, lmbda_index = words[0].split("/")
+        prior = name, int(lmbda_index)
         usual[2:] = _layers(_prior_file(name)[0])
     num_levels, *others = map(int, about["net"].split(",")) if "net" in about else usual
     net = [num_levels, int(about.get("finest", 0)), *others]
@@ -226,7 +226,7 @@ def _eighth_root(power: int) -> int:
     return k
 
 
-def centred_table(i: int) -> tuple[int, list[int]]:
+def zero_mean_table(i: int) -> tuple[int, list[int]]:
     """Return K and the table of section 4.3."""
     largest, decay = _eighth_root(i + 8), _decay(i)
     shared, power, tails = 65536 - (2 * largest + 1), decay, []
@@ -245,14 +245,14 @@ def centred_table(i: int) -> tuple[int, list[int]]:
 
 def weight_table(s: int, e: int) -> tuple[int, list[int]]:
     """Return K and the table of section 4.5."""
-    largest, whole = centred_table(4 * s)
+    largest, whole = zero_mean_table(4 * s)
     owned = [1 + ((b - a - 1) * (8 - e) >> 3) for a, b in pairwise(whole)]
     owned[largest] = 0
     owned[largest] = 65536 - sum(owned)
     return largest, [sum(owned[:k]) for k in range(len(owned) + 1)]
 
 
-def located_table(j: int, f: int) -> tuple[int, list[int]]:
+def laplace_table(j: int, f: int) -> tuple[int, list[int]]:
     """Return K and the table of section 4.4."""
     largest = 3 if j <= 4 else _eighth_root(j - 4) + 1
     decay, q = _decay(j + 20), [2**62]
@@ -282,12 +282,12 @@ def _read_stream(picture: Picture, data: bytes) -> None:
         added = origins.get(name, [0] * len(values))
         sums = [v * 2**12 + o * 2**k for v, o in zip(values, added, strict=True)]
         picture.weights[name] = [_fixed(picture, name, s, 2 ** (k + 12)) for s in sums]
-    strays = []
+    escapes = []
     if reader.symbol([0, 65535, 65536]):
         count = reader.plain_bits() * 65536
         count += reader.plain_bits()
-        strays = [reader.plain_bits() - 32768 for _ in range(count)]
-    picture.strays = len(strays)
+        escapes = [reader.plain_bits() - 32768 for _ in range(count)]
+    picture.escapes = len(escapes)
     tables: dict[tuple[int, int], tuple[int, list[int]]] = {}
     grids = picture.grids()
     for level in sorted({level for _, level in grids}, reverse=True):
@@ -299,22 +299,22 @@ def _read_stream(picture: Picture, data: bytes) -> None:
         order = sorted((x + 2 * y, pyramid, y, x) for pyramid, y, x in points)
         for _, pyramid, y, x in order:
             grid, index = picture.latents[pyramid, level], grids.index((pyramid, level))
-            whole, f, j = law(picture, index, pyramid, level, y, x)
+            whole, f, j = distribution(picture, index, pyramid, level, y, x)
             if (j, f) not in tables:
-                tables[j, f] = located_table(j, f)
+                tables[j, f] = laplace_table(j, f)
             largest, table = tables[j, f]
             symbol = reader.symbol(table)
             if symbol < 2 * largest + 2:
                 grid[y][x] = whole + symbol - largest
-            elif strays:
-                grid[y][x] = strays.pop(0)
+            elif escapes:
+                grid[y][x] = escapes.pop(0)
             else:
-                raise DamagedError("strays")
+                raise DamagedError("escapes")
             if abs(grid[y][x]) > MOST_LATENT:
                 raise DamagedError("latent")
     reader.finish()
-    if strays:
-        raise DamagedError("strays")
+    if escapes:
+        raise DamagedError("escapes")
 
 
 # Section 7
@@ -347,7 +347,7 @@ def _or_zero(picture: Picture, pyramid: int, level: int, y: int, x: int) -> int:
     return picture.latents[pyramid, level][y][x]
 
 
-def law(
+def distribution(
     picture: Picture, index: int, pyramid: int, level: int, y: int, x: int
 ) -> tuple[int, int, int]:
     """Return the whole part of the location, the rest in 1/32, and the index of the scale."""
@@ -468,7 +468,7 @@ def _colour(picture: Picture, z: Vector) -> Vector:
     c = _affine(picture.matrix("linear.weight", len(z)), z, p["linear.bias"])
     more = _affine(picture.matrix("output.weight", d), u, [0] * len(c))
     sums = [a + b for a, b in zip(c, more, strict=True)]
-    return [picture.clamp("colour", a, 1 - 2**22, 2**22 - 1) for a in sums]
+    return [picture.clamp("chroma_level", a, 1 - 2**22, 2**22 - 1) for a in sums]
 
 
 def _residual(picture: Picture, name: str, colours: list[list[Vector]]) -> list[list[Vector]]:
@@ -483,7 +483,7 @@ def _residual(picture: Picture, name: str, colours: list[list[Vector]]) -> list[
             r = [picture.clamp("residual", a, 0, 2**24 - 1) for a in r]
             moved = [a * b >> 15 for a, b in zip(p[f"{name}.alpha"], r, strict=True)]
             sums = [a + b for a, b in zip(colours[y][x], moved, strict=True)]
-            row.append([picture.clamp("colour", a, 1 - 2**22, 2**22 - 1) for a in sums])
+            row.append([picture.clamp("chroma_level", a, 1 - 2**22, 2**22 - 1) for a in sums])
         new.append(row)
     return new
 
@@ -491,12 +491,12 @@ def _residual(picture: Picture, name: str, colours: list[list[Vector]]) -> list[
 # Section 10
 
 
-def prior(picture: Picture, name: str, band: int) -> dict[str, Vector]:
+def prior(picture: Picture, name: str, lmbda_index: int) -> dict[str, Vector]:
     """Return the numbers of a prior, in units of 2**-12, in the shapes of a picture's network."""
     header, body = _prior_file(name)
     if picture.net[3:] != _layers(header):
         raise DamagedError("prior")
-    trained = {key: _rows(body, entry, band) for key, entry in header.items()}
+    trained = {key: _rows(body, entry, lmbda_index) for key, entry in header.items()}
     m = sum(key.startswith("upsample.") for key in trained)
     num_levels, finest, *_ = picture.net
     channels = picture.channels
@@ -547,13 +547,13 @@ def _layers(header: dict[str, dict[str, object]]) -> list[int]:
     return [header["context.second.bias"]["shape"][1], header["hidden.bias"]["shape"][1], count]
 
 
-def _rows(body: bytes, entry: dict[str, object], band: int) -> list[Vector]:
-    """Return one band of a tensor as rows; a vector is one row."""
+def _rows(body: bytes, entry: dict[str, object], lmbda_index: int) -> list[Vector]:
+    """Return one lmbda_index of a tensor as rows; a vector is one row."""
     begin, end = entry["data_offsets"]
     shape = entry["shape"][1:]
     numbers = struct.unpack(f"<{(end - begin) // 2}h", body[begin:end])
     size = prod(shape)
-    flat = list(numbers[band * size : (band + 1) * size])
+    flat = list(numbers[lmbda_index * size : (lmbda_index + 1) * size])
     return [flat[i : i + shape[-1]] for i in range(0, size, shape[-1])]
 
 

@@ -107,7 +107,7 @@ def _bits(
     hidden = stacked[:dim].relu()
     hidden = hidden + (context.second.weight @ hidden + context.second.bias[:, None]).relu()
     location, scale = stacked[dim:] + context.last.weight @ hidden
-    law = torch.distributions.Laplace(location, torch.exp2(scale.clamp(-4.5, 4.875)))
+    distribution = torch.distributions.Laplace(location, torch.exp2(scale.clamp(-4.5, 4.875)))
     flat = values.flatten()
-    probability = law.cdf(flat + 0.5) - law.cdf(flat - 0.5)
+    probability = distribution.cdf(flat + 0.5) - distribution.cdf(flat - 0.5)
     return -probability.clamp_min(LEAST_PROBABILITY).log2().sum()

@@ -1,4 +1,4 @@
-"""The context model: the law of every latent from those decoded before it, in exact integers.
+"""Context model: the distribution of each latent from earlier ones, in exact integers.
 
 A latent is predicted from 14 latents of its own grid and 3x3 of the next coarser grid. The causal
 shape advances two columns a row: with t = x + 2 y, all 14 lie on earlier t, so that everything of
@@ -34,7 +34,7 @@ MARGIN = 3  # zeros around a grid, so that every neighbour exists
 LARGEST_LATENT = 1 << 12
 LARGEST_HIDDEN = (1 << 24) - 1  # in units of 2**-12, as all activations
 
-_BAND = 1 << 14  # latents that are predicted at a time
+_CHUNK = 1 << 14  # latents that are predicted at a time
 _EXCESS_BITS = WEIGHT_BITS - FRACTION_BITS  # of a weight times a latent, which is whole
 _ONE = 1 << FRACTION_BITS
 _LOCATION_BITS = LOCATIONS.bit_length() - 1
@@ -47,8 +47,8 @@ _MOST = np.array([[LARGEST_LATENT * LOCATIONS], [NUM_SCALES - 1]], np.float64)
 _LEAST = np.array([[-LARGEST_LATENT * LOCATIONS], [0]], np.float64)
 
 
-class Laws(NamedTuple):
-    """Laws of latents, element by element.
+class Distributions(NamedTuple):
+    """Distributions of latents, element by element.
 
     Attributes:
         whole: Whole part of the location, int64.
@@ -60,13 +60,13 @@ class Laws(NamedTuple):
     fraction: Integers
     scale: Integers
 
-    def at(self, indices: Integers | int) -> Laws:
-        """Return the laws of some elements."""
-        return Laws(self.whole[indices], self.fraction[indices], self.scale[indices])
+    def at(self, indices: Integers | int) -> Distributions:
+        """Return the distributions of some elements."""
+        return Distributions(self.whole[indices], self.fraction[indices], self.scale[indices])
 
 
 class ContextModel:
-    """The network that maps the neighbours of latents to their laws.
+    """The network that maps the neighbours of latents to their distributions.
 
     Args:
         weights: Parameters of the network in fixed point, as `fixedpoint.from_real` gives them.
@@ -80,8 +80,10 @@ class ContextModel:
         self._last = weights["context.last.weight"]
         self._last_bias = weights["context.last.bias"]
 
-    def of_level(self, level: int, grids: Sequence[tuple[int, int]]) -> Callable[[Array], Laws]:
-        """Return the map from neighbours (23, G N) to laws (G N) that holds in grids of a level.
+    def of_level(
+        self, level: int, grids: Sequence[tuple[int, int]]
+    ) -> Callable[[Array], Distributions]:
+        """Return the map from neighbours (23, G N) to distributions (G N) of a level.
 
         Args:
             level: Of all G grids.
@@ -91,7 +93,7 @@ class ContextModel:
         dim, first = len(self._second), np.ascontiguousarray(self._first[:, :-2])
         bias = np.stack([self._bias(level, *grid) for grid in grids], axis=1)[:, :, None]
 
-        def laws(neighbours: Array) -> Laws:
+        def distributions(neighbours: Array) -> Distributions:
             stacked = multiply(first, neighbours, None, _EXCESS_BITS)
             of_grids = stacked.reshape(dim + 2, len(grids), -1)
             of_grids += bias
@@ -100,12 +102,12 @@ class ContextModel:
             residual = multiply(self._second, hidden, self._second_bias)
             hidden += clamp(residual, 0, LARGEST_HIDDEN)
             output += multiply(self._last, hidden)
-            return _laws(output)
+            return _distributions(output)
 
-        return laws
+        return distributions
 
     def _bias(self, level: int, index: int, pyramid: int) -> Array:
-        """Return what is added to the first layer (E + 2) in a grid; `_laws` rounds down."""
+        """Return the bias (E + 2) of the first layer in a grid; `_distributions` rounds down."""
         where = np.array(place_of(pyramid, level), np.float64)[:, None]
         bias = multiply(self._first[:, -2:], where, None, _EXCESS_BITS)[:, 0]
         bias[:-2] += self._first_bias
@@ -123,13 +125,13 @@ def place_of(pyramid: int, level: int) -> tuple[int, int]:
     return level, min(pyramid, 1)
 
 
-def _laws(output: Array) -> Laws:
-    """Return the laws of locations and scales (2, N), each half a step above what it is."""
+def _distributions(output: Array) -> Distributions:
+    """Return the distributions for locations and scales (2, N) with half a step added."""
     output *= _PER_STEP
     np.floor(output, out=output)
     np.maximum(output, _LEAST, out=output)
     location, scale = np.minimum(output, _MOST, out=output).astype(np.int64)
-    return Laws(location >> _LOCATION_BITS, location & (LOCATIONS - 1), scale)
+    return Distributions(location >> _LOCATION_BITS, location & (LOCATIONS - 1), scale)
 
 
 def wavefronts(number: int, height: int, width: int) -> Integers:
@@ -200,7 +202,7 @@ class Neighbourhood:
         """Return the neighbours (23, number N) of the latents of N rows at wavefront t."""
         return self._at(self._rows[:, :, rows] + (t >> self._halves))
 
-    def gather_band(self, top: int, bottom: int) -> Array:
+    def gather_chunk(self, top: int, bottom: int) -> Array:
         """Return the neighbours (23, number N) of the latents of rows top..bottom, row by row."""
         _, width = self.size
         y, x = np.divmod(np.arange(top * width, bottom * width), width)
@@ -215,10 +217,10 @@ def _shifts(offsets: tuple[tuple[int, int], ...], stride: int) -> Integers:
     return np.array([dy * stride + dx for dy, dx in offsets])
 
 
-def laws_of_level(
-    model: Callable[[Array], Laws], grids: Integers, parents: Integers | None
-) -> Laws:
-    """Return the laws (G, height * width) of all latents of the grids of a level, row by row.
+def distributions_of_level(
+    model: Callable[[Array], Distributions], grids: Integers, parents: Integers | None
+) -> Distributions:
+    """Return the distributions (G, height * width) of all latents of a level, row by row.
 
     Args:
         model: Of these grids.
@@ -228,20 +230,20 @@ def laws_of_level(
     number, height, width = grids.shape
     around = Neighbourhood((height, width), number, parents)
     around.fill(grids)
-    rows = max(1, _BAND // width)
-    bands = [
-        model(around.gather_band(top, min(top + rows, height))) for top in range(0, height, rows)
+    rows = max(1, _CHUNK // width)
+    chunks = [
+        model(around.gather_chunk(top, min(top + rows, height))) for top in range(0, height, rows)
     ]
-    parts = zip(*bands, strict=True)
-    return Laws(*(np.hstack([x.reshape(number, -1) for x in part]) for part in parts))
+    parts = zip(*chunks, strict=True)
+    return Distributions(*(np.hstack([x.reshape(number, -1) for x in part]) for part in parts))
 
 
 def decode_level(
-    model: Callable[[Array], Laws],
+    model: Callable[[Array], Distributions],
     size: tuple[int, int],
     number: int,
     parents: Integers | None,
-    read: Callable[[Laws], Integers],
+    read: Callable[[Distributions], Integers],
 ) -> Integers:
     """Decode the grids (number, height, width) of a level, wavefront by wavefront.
 
@@ -250,7 +252,7 @@ def decode_level(
         size: (height, width) of each grid.
         number: Of grids.
         parents: The next coarser grids, or None.
-        read: Returns the latents that follow in the stream, given their laws.
+        read: Returns the latents that follow in the stream, given their distributions.
     """
     height, width = size
     around = Neighbourhood(size, number, parents)

@@ -1,11 +1,12 @@
-"""Discretised logistic and Laplace laws as tables of slots, the same on every machine.
+"""Discretised logistic and Laplace distributions as tables of slots, the same on every machine.
 
 All tables come from integer arithmetic on eight stored constants. A table is cumulative: symbol k
 owns the slots table[k] .. table[k + 1] - 1 of 2**16.
 
-There are two kinds. A *centred* law, logistic, codes -K..K around zero; law i has the scale
-2**(i / 8 - 3). A *located* law, of Laplace, codes the distance of an integer from the whole part of
-a location, which lies on a grid of 1/32; law j has the scale 2**(j / 8 - 4.5).
+There are two kinds. A *zero-mean* distribution, logistic, codes -K..K around zero; distribution i
+has the scale 2**(i / 8 - 3). A *Laplace* distribution, of Laplace, codes the distance of an integer
+from the whole part of a location, which lies on a grid of 1/32; distribution j has the scale 2**(j
+/ 8 - 4.5).
 """
 
 from __future__ import annotations
@@ -17,14 +18,15 @@ from math import isqrt
 
 from imgnet.codec.entropy.rans import TOTAL_BITS
 
-NUM_LAWS = 96
+NUM_DISTRIBUTIONS = 96
 NUM_SCALES = 76
-LAWS_PER_OCTAVE = 8
-LOCATIONS = 32  # of a located law between two integers
+SCALES_PER_OCTAVE = 8
+LOCATIONS = 32  # of a Laplace distribution between two integers
 LOWEST_SCALE_LOG2 = -4.5
 
 _ONE = 1 << 62  # fixed point
-# exp(-1 / (2 s)) of the eight widest laws; every octave below has the squares of the one above.
+# exp(-1 / (2 s)) of the eight widest distributions; every octave below has the squares of the one
+# above.
 _WIDEST_DECAYS = (
     4602687609541841169,
     4603433772482077392,
@@ -35,35 +37,36 @@ _WIDEST_DECAYS = (
     4606333414392382526,
     4606777422374946751,
 )
-_FINE = 20  # exp(-1 / (32 s)) of located law j is exp(-1 / (2 s)) of centred law j + 20
+# exp(-1 / (32 s)) of Laplace distribution j is exp(-1 / (2 s)) of zero-mean distribution j + 20.
+_FINE = 20
 
 
-def support(law: int) -> int:
-    """Return the largest K such that the centred law codes -K..K: 16 scales, rounded up.
+def support(distribution: int) -> int:
+    """Return the largest K such that the zero-mean distribution codes -K..K: 16 scales, rounded up.
 
     >>> support(0), support(95)
     (2, 7513)
     """
-    # K = ceil(2**(law / 8 + 1)): the eighth root of a power of two, exact by three square roots.
-    return 1 + isqrt(isqrt(isqrt((1 << (law + 8)) - 1)))
+    # K = ceil(2**(index / 8 + 1)): the eighth root of a power of two, by three square roots.
+    return 1 + isqrt(isqrt(isqrt((1 << (distribution + 8)) - 1)))
 
 
-@lru_cache(maxsize=NUM_LAWS)
-def centred(law: int) -> list[int]:
-    """Return the table of a centred law; symbol k is the value k - support(law).
+@lru_cache(maxsize=NUM_DISTRIBUTIONS)
+def zero_mean(distribution: int) -> list[int]:
+    """Return the table of a zero-mean distribution; symbol k is the value k - support.
 
-    >>> table = centred(0)
+    >>> table = zero_mean(0)
     >>> table[0], len(table), table[-1]
     (0, 6, 65536)
     """
-    tails = list(_tails(law))
+    tails = list(_tails(distribution))
     one_side = [outer - inner for outer, inner in pairwise(tails)]  # frequencies of 1..K
     centre = (1 << TOTAL_BITS) - 2 * tails[0]
     return [0, *accumulate([*reversed(one_side), centre, *one_side])]
 
 
 def reach(scale: int) -> int:
-    """Return the K of a located law: it codes -K..K+1 from the whole part of the location.
+    """Return the K of a Laplace distribution: it codes -K..K+1 from the whole part of the location.
 
     >>> reach(0), reach(75)
     (3, 471)
@@ -73,14 +76,14 @@ def reach(scale: int) -> int:
 
 
 @lru_cache(maxsize=NUM_SCALES * LOCATIONS)
-def located(scale: int, fraction: int) -> list[int]:
-    """Return the table of a located law; its last symbol announces a value out of reach.
+def laplace(scale: int, fraction: int) -> list[int]:
+    """Return the table of a Laplace distribution; its last symbol announces a value out of reach.
 
     Args:
         scale: Index of the scale, 0..75.
         fraction: Location less its whole part, in 1/32.
 
-    >>> table = located(36, 16)
+    >>> table = laplace(36, 16)
     >>> table[0], table[-1], len(table) - 2 == 2 * reach(36) + 2
     (0, 65536, True)
     """
@@ -105,15 +108,15 @@ def _below(scale: int) -> list[int]:
     return [*reversed(upper[1:]), *(_ONE - tail for tail in upper)]
 
 
-def _tails(law: int) -> Iterator[int]:
+def _tails(distribution: int) -> Iterator[int]:
     """Yield the slots of all values above k, for k = 0..K.
 
-    Every symbol owns one slot and the rest is shared out by the law. Rounding the tails instead of
-    the frequencies keeps the rounding errors from adding up.
+    Every symbol owns one slot and the rest is shared out by the distribution. Rounding the tails
+    instead of the frequencies keeps the rounding errors from adding up.
     """
-    largest = support(law)
+    largest = support(distribution)
     shared = (1 << TOTAL_BITS) - (2 * largest + 1)
-    decay = _decay(law)
+    decay = _decay(distribution)
     power = decay  # exp(-(k + 1/2) / s); 1 - F(k + 1/2) = power / (1 + power)
     for k in range(largest):
         yield largest - k + shared * power // (_ONE + power)
@@ -121,10 +124,10 @@ def _tails(law: int) -> Iterator[int]:
     yield 0
 
 
-def _decay(law: int) -> int:
+def _decay(distribution: int) -> int:
     """exp(-1 / (2 s)) in fixed point."""
-    octaves, step = divmod(NUM_LAWS - 1 - law, LAWS_PER_OCTAVE)
-    decay = _WIDEST_DECAYS[LAWS_PER_OCTAVE - 1 - step]
+    octaves, step = divmod(NUM_DISTRIBUTIONS - 1 - distribution, SCALES_PER_OCTAVE)
+    decay = _WIDEST_DECAYS[SCALES_PER_OCTAVE - 1 - step]
     for _ in range(octaves):
         decay = decay * decay >> 62
     return decay

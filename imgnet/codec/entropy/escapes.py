@@ -1,7 +1,8 @@
-"""Latents that are out of reach of their laws, as symbols of the stream of `grid`.
+"""Latents that are out of reach of their distributions, as symbols of the stream of `grid`.
 
-Where a latent stands, its law only says that it is a stray. What the strays are is written before
-all latents: whether there are any, and if so their number in 32 plain bits and each in 16.
+Where a latent stands, its distribution only says that it is a escape. What the escapes are is
+written before all latents: whether there are any, and if so their number in 32 plain bits and each
+in 16.
 """
 
 from __future__ import annotations
@@ -15,24 +16,24 @@ _ANY = [0, (1 << TOTAL_BITS) - 1, 1 << TOTAL_BITS]  # none, which is nearly free
 _PLAIN = range((1 << TOTAL_BITS) + 1)
 
 
-def stray_symbols(strays: list[int]) -> tuple[list[int], list[int]]:
-    """Return the first slots and the widths of the symbols that say what the strays are.
+def escape_symbols(escapes: list[int]) -> tuple[list[int], list[int]]:
+    """Return the first slots and the widths of the symbols that say what the escapes are.
 
     Args:
-        strays: Each in -2**15..2**15 - 1.
+        escapes: Each in -2**15..2**15 - 1.
 
-    >>> stray_symbols([]), stray_symbols([-3])
+    >>> escape_symbols([]), escape_symbols([-3])
     (([0], [65535]), ([65535, 0, 1, 32765], [1, 1, 1, 1]))
     """
-    if not strays:
+    if not escapes:
         return [_ANY[0]], [_ANY[1]]
-    number = divmod(len(strays), 1 << TOTAL_BITS)
-    slots = [_ANY[1], *number, *(stray + _RAW_OFFSET for stray in strays)]
+    number = divmod(len(escapes), 1 << TOTAL_BITS)
+    slots = [_ANY[1], *number, *(escape + _RAW_OFFSET for escape in escapes)]
     return slots, [1] * len(slots)
 
 
-def read_strays(decoder: Decoder) -> list[int]:
-    """Read the strays that `stray_symbols` are of.
+def read_escapes(decoder: Decoder) -> list[int]:
+    """Read the escapes that `escape_symbols` are of.
 
     Raises:
         FormatError: The stream ends before them.

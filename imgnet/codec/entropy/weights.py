@@ -1,8 +1,9 @@
-"""The laws under which the whole numbers of the tensors of `grid`, but for its latents, are coded.
+"""Distributions of the quantised weights of `grid`.
 
 Fits change some weights by much and leave many where a prior had them: more are 0 than a logistic
-law expects that is wide enough for the others. So a law has a scale and, in tensors of many
-numbers, an excess of zeros: eighths of the slots of all other numbers that 0 has instead.
+distribution expects that is wide enough for the others. So a distribution has a scale and, in
+tensors of many numbers, an excess of zeros: eighths of the slots of all other numbers that 0 has
+instead.
 """
 
 from __future__ import annotations
@@ -15,23 +16,23 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from imgnet.codec.entropy.distributions import centred, support
+from imgnet.codec.entropy.distributions import support, zero_mean
 from imgnet.codec.entropy.rans import TOTAL_BITS
 
 NUM_SCALES = 16
 EXCESS_BITS = 3
-MANY = 64  # numbers of a tensor, above which its law has an excess
+MANY = 64  # numbers of a tensor, above which its distribution has an excess
 
 _EXCESSES = 1 << EXCESS_BITS
-_LAW_STEP = 4  # from the centred law of a scale to that of the next
-_NO_LAW = 1e9  # bits of a number that a law does not reach
+_INDEX_STEP = 4  # from the zero-mean distribution of a scale to that of the next
+_UNREACHABLE_BITS = 1e9  # bits of a number that a distribution does not reach
 
 
-class WeightLaw(NamedTuple):
-    """The law of a tensor.
+class WeightDistribution(NamedTuple):
+    """The distribution of a tensor.
 
     Attributes:
-        scale: 0..15, a quarter of the index of a centred law.
+        scale: 0..15, a quarter of the index of a zero-mean distribution.
         excess: 0..7 eighths.
     """
 
@@ -41,42 +42,42 @@ class WeightLaw(NamedTuple):
     @property
     def support(self) -> int:
         """The largest number K; all are in -K..K."""
-        return support(_LAW_STEP * self.scale)
+        return support(_INDEX_STEP * self.scale)
 
     @property
     def table(self) -> list[int]:
         """The cumulative table of slots, in which symbol k is the number k - K.
 
-        >>> law = WeightLaw(0, 4)
-        >>> [above - below for below, above in pairwise(law.table)]
+        >>> distribution = WeightDistribution(0, 4)
+        >>> [above - below for below, above in pairwise(distribution.table)]
         [1, 590, 64354, 590, 1]
         """
         return _table(self)
 
 
-LARGEST_INTEGER = support(_LAW_STEP * (NUM_SCALES - 1))
+LARGEST_INTEGER = support(_INDEX_STEP * (NUM_SCALES - 1))
 
 
 def has_excess(count: int) -> bool:
-    """Tell whether the law of a tensor of so many numbers has an excess."""
+    """Tell whether the distribution of a tensor of so many numbers has an excess."""
     return count > MANY
 
 
-def law_of(values: NDArray[np.integer]) -> WeightLaw:
-    """Return the law that codes all numbers of a tensor in the fewest bits.
+def distribution_of(values: NDArray[np.integer]) -> WeightDistribution:
+    """Return the distribution that codes all numbers of a tensor in the fewest bits.
 
     Raises:
-        ValueError: A number is too large for every law.
+        ValueError: A number is too large for every distribution.
 
-    >>> law_of(np.array([0, 3, -2])), law_of(np.array([0] * 90 + [70, -60] * 5))
-    (WeightLaw(scale=7, excess=0), WeightLaw(scale=15, excess=7))
+    >>> distribution_of(np.array([0, 3, -2])), distribution_of(np.array([0] * 90 + [70, -60] * 5))
+    (WeightDistribution(scale=7, excess=0), WeightDistribution(scale=15, excess=7))
     """
     scale, excess = divmod(int(np.argmin(bits := _bits(values))), bits.shape[1])
-    return WeightLaw(scale, excess)
+    return WeightDistribution(scale, excess)
 
 
 def weight_bits(values: NDArray[np.integer]) -> float:
-    """Return the length of a tensor's whole numbers under the cheapest law; inf where none reaches.
+    """Return the code length of integers under the cheapest distribution; inf outside all.
 
     >>> round(weight_bits(np.array([0, 0, 1, -1])), 2), weight_bits(np.array([1 << 20]))
     (6.36, inf)
@@ -87,14 +88,14 @@ def weight_bits(values: NDArray[np.integer]) -> float:
         return inf
 
 
-def prices(law: WeightLaw) -> NDArray[np.float64]:
+def prices(distribution: WeightDistribution) -> NDArray[np.float64]:
     """Return the bits of each number -K..K."""
-    bits: NDArray[np.float64] = TOTAL_BITS - np.log2(np.diff(law.table))
+    bits: NDArray[np.float64] = TOTAL_BITS - np.log2(np.diff(distribution.table))
     return bits
 
 
 def _bits(values: NDArray[np.integer]) -> NDArray[np.float64]:
-    """Return the length under all laws, by scale and excess."""
+    """Return the length under all distributions, by scale and excess."""
     counts = np.bincount(np.abs(values).ravel())
     if len(counts) > LARGEST_INTEGER + 1:
         raise ValueError(f"a network's integers go up to {LARGEST_INTEGER}")
@@ -105,20 +106,24 @@ def _bits(values: NDArray[np.integer]) -> NDArray[np.float64]:
 
 @lru_cache(maxsize=1)
 def _costs() -> NDArray[np.float64]:
-    """Return the bits of each magnitude 0..K under every law, by scale and excess."""
-    costs = np.full((NUM_SCALES, _EXCESSES, LARGEST_INTEGER + 1), _NO_LAW)
+    """Return the bits of each magnitude 0..K under every distribution, by scale and excess."""
+    costs = np.full((NUM_SCALES, _EXCESSES, LARGEST_INTEGER + 1), _UNREACHABLE_BITS)
     for scale in range(NUM_SCALES):
         for excess in range(_EXCESSES):
-            law = WeightLaw(scale, excess)
-            costs[scale, excess, : law.support + 1] = prices(law)[law.support :]
+            distribution = WeightDistribution(scale, excess)
+            costs[scale, excess, : distribution.support + 1] = prices(distribution)[
+                distribution.support :
+            ]
     return costs
 
 
 @lru_cache(maxsize=NUM_SCALES * _EXCESSES)
-def _table(law: WeightLaw) -> list[int]:
-    """Return the table of a law: each number but 0 keeps one slot, and of the others its part."""
-    whole = [above - below for below, above in pairwise(centred(_LAW_STEP * law.scale))]
-    left = _EXCESSES - law.excess
-    below = [1 + ((slots - 1) * left >> EXCESS_BITS) for slots in whole[: law.support]]
+def _table(distribution: WeightDistribution) -> list[int]:
+    """Return the table: each number but 0 keeps one slot and its part of the others."""
+    whole = [
+        above - below for below, above in pairwise(zero_mean(_INDEX_STEP * distribution.scale))
+    ]
+    left = _EXCESSES - distribution.excess
+    below = [1 + ((slots - 1) * left >> EXCESS_BITS) for slots in whole[: distribution.support]]
     zero = (1 << TOTAL_BITS) - 2 * sum(below)
     return [0, *accumulate([*below, zero, *reversed(below)])]

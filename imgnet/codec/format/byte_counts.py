@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from imgnet.codec.entropy.integers import cheapest_law, cost_bits
+from imgnet.codec.entropy.integers import cheapest_distribution, cost_bits
 from imgnet.codec.entropy.weights import EXCESS_BITS, has_excess, weight_bits
 from imgnet.codec.format import grid_stream
 from imgnet.codec.format.container import STREAM, Encoded
@@ -65,21 +65,21 @@ def _tensor_bits(encoded: Encoded) -> Bits:
 
 
 def _network_bits(spec: Spec, network: dict[str, Quantized]) -> Bits:
-    bits_of = _grid_bits if spec.family == "grid" else _law_and_bits
+    bits_of = _grid_bits if spec.family == "grid" else _distribution_and_bits
     return {name: bits_of(tensor.values) for name, tensor in network.items()}
 
 
 def _grid_bits(values: NDArray[np.integer]) -> float:
-    """Return the bits of a tensor's step and law, then of its numbers; so does the next."""
+    """Return the bits of a tensor: its step, its distribution and its integers."""
     return 8 + EXCESS_BITS * has_excess(values.size) + weight_bits(values)
 
 
-def _law_and_bits(values: NDArray[np.integer]) -> float:
-    return 16 + cost_bits(values, cheapest_law(values))
+def _distribution_and_bits(values: NDArray[np.integer]) -> float:
+    return 16 + cost_bits(values, cheapest_distribution(values))
 
 
 def _latent_bits(spec: Spec, quantized: dict[str, Quantized]) -> Bits:
     return {
-        name: float(grid_stream.latent_bits(quantized[name].values.ravel(), laws).sum())
-        for name, laws in grid_stream.grid_laws(spec, quantized).items()
+        name: float(grid_stream.latent_bits(quantized[name].values.ravel(), distributions).sum())
+        for name, distributions in grid_stream.distributions_of_grids(spec, quantized).items()
     }

@@ -54,7 +54,7 @@ class Report:
         psnr_db: PSNR of the decoded image over the pixels that were fitted, in dB.
         psnr_unseen_db: The same over the pixels that a mask left out; None when there are none.
         seconds: Duration of the fit.
-        steps: Steps of the optimiser.
+        steps: QSteps of the optimiser.
         device: Where it ran.
     """
 

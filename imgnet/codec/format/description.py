@@ -28,7 +28,8 @@ class Description:
         parameters: Number of scalars in the network.
         layers: Number of scalars of each layer, in the order of the file.
         levels: What the latent pyramids of `grid` hold, in words; empty for other families.
-        prior: Name of the trained networks that the file is added to, and the band; empty for none.
+        prior: Name of the trained networks that the file is added to, and the lmbda_index; empty
+            for none.
         depth: Bits of a sample at its source.
         metadata: Bytes of each kind of metadata that the file holds.
     """
@@ -95,7 +96,7 @@ def describe(encoded: Encoded, num_bytes: int) -> Description:
         parameters=spec.num_parameters,
         layers=count_layers(spec),
         levels=_levels(spec),
-        prior=f"{spec.prior}, band {spec.band}" if spec.prior else "",
+        prior=f"{spec.prior}, lmbda_index {spec.lmbda_index}" if spec.prior else "",
         depth=encoded.depth,
         metadata={name: len(part) for name, part in encoded.metadata.parts().items()},
     )
@@ -108,7 +109,7 @@ def _levels(spec: Spec) -> str:
     first = f"levels {spec.finest}..{coarsest}"
     if not others:
         return f"1 pyramid of {first}"
-    return f"1 pyramid of {first}, {others} of {spec.colour}..{coarsest}"
+    return f"1 pyramid of {first}, {others} of {spec.chroma_level}..{coarsest}"
 
 
 def count_layers(spec: Spec) -> dict[str, int]:
@@ -179,11 +180,11 @@ def _block(spec: Spec, name: str, before: str) -> Iterator[str]:
 
 
 def _grid_graph(spec: Spec) -> Iterator[str]:
-    """Draw latents to colour, and the context model that finds the law of every latent."""
+    """Draw latents to colour, and the context model that finds the distribution of every latent."""
     counts, coarsest = count_layers(spec), spec.num_levels - 1
     yield _end("file")
     for pyramid in range(spec.dim_out):
-        finest = spec.colour if pyramid else spec.finest
+        finest = spec.chroma_level if pyramid else spec.finest
         levels = f"levels {coarsest} to {finest}, 1/{1 << coarsest} to 1/{1 << finest} of the sides"
         name = f"latents.{pyramid}"
         yield _box(name, levels, _parameters(counts[name]))
@@ -223,14 +224,14 @@ def _context_graph(spec: Spec) -> Iterator[str]:
     yield _box("context.second", second, _parameters(counts["context.second"]))
     last = f"linear {spec.dim_context} to 2 and what the first skips to here"
     yield _box("context.last", last, _parameters(counts["context.last"]))
-    yield _box("law", "location, scale")
-    path = "neighbours", "context.first", "context.second", "context.last", "law"
+    yield _box("distribution", "location, scale")
+    path = "neighbours", "context.first", "context.second", "context.last", "distribution"
     yield _chain(*path)
     yield _chain("context.first", "context.last")
     for pyramid in range(spec.dim_out):
         latents = f"latents.{pyramid}"
         yield _chain(latents, "neighbours")
-        yield f'{_chain("law", latents)[:-1]} [style=dashed, label="decodes"];'
+        yield f'{_chain("distribution", latents)[:-1]} [style=dashed, label="decodes"];'
 
 
 def _layer(spec: Spec, name: str, kind: str, after: str = "") -> str:

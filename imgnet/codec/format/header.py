@@ -6,8 +6,8 @@ The metadata of the safetensors file has one key, "inr", whose text is words:
 
 The first is the version of this format. The second is a checksum in eight hexadecimal digits: the
 CRC-32 of the text without that word, continued over the bytes of all tensors. The others are the
-claims: width and height of the image in pixels; name and band of the trained network that a coded
-`grid` is added to, if there is one; and, where they are not as usual, by name
+claims: width and height of the image in pixels; name and lmbda_index of the trained network that a
+    coded `grid` is added to, if there is one; and, where they are not as usual, by name
 
     depth=16    bits of a sample at its source; 8
     finest=1    finest level of the first pyramid of `grid`; 0
@@ -27,7 +27,7 @@ import re
 from zlib import crc32
 
 from imgnet.codec.format.tensors import DAMAGED, Json, integers
-from imgnet.codec.priors.loader import NUM_BANDS, check, layers_of
+from imgnet.codec.priors.loader import NUM_LMBDAS, check, layers_of
 from imgnet.errors import FormatError, UsageError
 from imgnet.image.geometry import MAX_SIDE, max_pixels
 from imgnet.spec import FAMILIES, RANGES, Spec, usual_grid_sizes
@@ -41,7 +41,7 @@ _METADATA = "__metadata__"
 _KEY = "inr"
 # What a file says of the sizes of its network, by family.
 _NET = {
-    "grid": ("num_levels", "colour", "dim_context", "dim_hidden", "num_layers"),
+    "grid": ("num_levels", "chroma_level", "dim_context", "dim_hidden", "num_layers"),
     "gated": ("dim_axis", "dim_hidden", "num_layers"),
     "mlp": ("dim_axis", "dim_hidden", "num_layers"),
 }
@@ -107,7 +107,7 @@ def claims_of(spec: Spec, mode: str, depth: int) -> str:
     net = [getattr(spec, name) for name in _NET[spec.family]]
     if net != _usual_net(spec.family, spec.width, spec.height, spec.prior):
         unusual["net"] = ",".join(map(str, net))
-    prior = [f"{spec.prior}/{spec.band}"] if spec.prior else []
+    prior = [f"{spec.prior}/{spec.lmbda_index}"] if spec.prior else []
     named = [f"{name}={value}" for name, value in unusual.items()]
     return " ".join([f"{spec.width}x{spec.height}", *prior, *named])
 
@@ -126,9 +126,9 @@ def read_claims(claims: str) -> tuple[Spec, str, int]:
     Raises:
         FormatError: The claims make no sense, are above a limit, or need a prior that is not there.
     """
-    width, height, prior, band, rest = _matched(_CLAIMS, claims)
+    width, height, prior, lmbda_index, rest = _matched(_CLAIMS, claims)
     named = dict(word.split("=") for word in rest.split())
-    spec = _spec(_size(width, height), _prior(prior, band), named)
+    spec = _spec(_size(width, height), _prior(prior, lmbda_index), named)
     mode = named.get("mode", _USUAL_MODE)
     (depth,) = integers(_numbers(named.get("depth", str(_USUAL_DEPTH))), [_DEPTHS])
     if claims_of(spec, mode, depth) != claims:
@@ -156,17 +156,17 @@ def _size(*sides: str) -> tuple[int, int]:
     return width, height
 
 
-def _prior(name: str, band: str) -> tuple[str, int]:
+def _prior(name: str, lmbda_index: str) -> tuple[str, int]:
     if not name:
         return "", 0
     check(name)
-    (number,) = integers([int(band)], [range(NUM_BANDS)])
+    (number,) = integers([int(lmbda_index)], [range(NUM_LMBDAS)])
     return name, number
 
 
 def _spec(size: tuple[int, int], prior: tuple[str, int], named: dict[str, str]) -> Spec:
     family, mode = named.get("model", _USUAL_FAMILY), named.get("mode", _USUAL_MODE)
-    name, band = prior
+    name, lmbda_index = prior
     if family not in FAMILIES or mode not in MODES or (name and family != _USUAL_FAMILY):
         raise FormatError(DAMAGED)
     given = _numbers(named["net"]) if "net" in named else _usual_net(family, *size, name)
@@ -177,6 +177,6 @@ def _spec(size: tuple[int, int], prior: tuple[str, int], named: dict[str, str]) 
     if "finest" in named:
         (net["finest"],) = integers(_numbers(named["finest"]), [RANGES[family].get("finest", ())])
     try:
-        return Spec(family, *size, dim_out=MODES[mode], prior=name, band=band, **net)
+        return Spec(family, *size, dim_out=MODES[mode], prior=name, lmbda_index=lmbda_index, **net)
     except UsageError:  # sizes that contradict each other
         raise FormatError(DAMAGED) from None

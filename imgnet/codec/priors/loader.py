@@ -1,9 +1,9 @@
 """Networks trained beforehand: a file holds what its own network differs from one of them.
 
 A prior is a safetensors file beside this one, named `NAME-HASH`, where HASH are the first eight
-hexadecimal digits of the SHA-256 of its content. It holds one network for each *band*, a price of a
-bit. A file names the prior and the band that it needs, so that a released prior is never changed or
-removed. `train.py` makes new ones.
+hexadecimal digits of the SHA-256 of its content. It holds one network for each *lmbda_index*, a
+price of a bit. A file names the prior and the lmbda_index that it needs, so that a released prior
+is never changed or removed. `train.py` makes new ones.
 """
 
 from __future__ import annotations
@@ -26,8 +26,10 @@ Integers = NDArray[np.int64]
 
 FRACTION_BITS = 12  # of all numbers of a prior
 HASH_DIGITS = 8
-NUM_BANDS = 19
-HIGHEST_PRICE = 0.064  # of a bit a pixel, in band 0; each further band has 1 / sqrt(2) of it
+NUM_LMBDAS = 19
+HIGHEST_LMBDA = (
+    0.064  # of a bit a pixel, in lmbda_index 0; each further lmbda_index has 1 / sqrt(2) of it
+)
 COLOURS = 3  # channels of the pictures that a prior is trained on
 FINEST_COLOUR = 2  # level of their further pyramids
 FOLDER = Path(__file__).parent
@@ -41,22 +43,22 @@ def names() -> list[str]:
     return sorted(path.name.removesuffix(_SUFFIX) for path in FOLDER.glob(f"*-*{_SUFFIX}"))
 
 
-def price_of_band(band: float) -> float:
-    """Return the price of a bit that the networks of a band were trained for.
+def lmbda_at(lmbda_index: float) -> float:
+    """Return the price of a bit that the networks of a lmbda_index were trained for.
 
-    >>> price_of_band(0), price_of_band(2)
+    >>> lmbda_at(0), lmbda_at(2)
     (0.064, 0.032)
     """
-    return float(HIGHEST_PRICE * 2 ** (-band / 2))
+    return float(HIGHEST_LMBDA * 2 ** (-lmbda_index / 2))
 
 
-def band_of(lmbda: float) -> int:
-    """Return the band whose price is the nearest.
+def lmbda_index_of(lmbda: float) -> int:
+    """Return the lmbda_index whose price is the nearest.
 
-    >>> band_of(0.033), band_of(9.0), band_of(1e-9)
+    >>> lmbda_index_of(0.033), lmbda_index_of(9.0), lmbda_index_of(1e-9)
     (2, 0, 18)
     """
-    return min(max(round(-2 * log2(lmbda / HIGHEST_PRICE)), 0), NUM_BANDS - 1)
+    return min(max(round(-2 * log2(lmbda / HIGHEST_LMBDA)), 0), NUM_LMBDAS - 1)
 
 
 def name_of(data: bytes, stem: str) -> str:
@@ -78,7 +80,7 @@ def analysis_file(name: str, folder: Path = FOLDER) -> Path:
     return folder / "analysis" / f"{name}{_SUFFIX}"
 
 
-def usual_step(lmbda: float) -> float:
+def usual_latent_q_step(lmbda: float) -> float:
     """Return the step of a quantiser that is the best at a price of a bit, in units of a picture.
 
     A uniform step d of a unit-length colour costs d**2 / 36 a sample; one more bit a pixel divides
@@ -87,7 +89,7 @@ def usual_step(lmbda: float) -> float:
     Args:
         lmbda: Price of a bit a pixel, in squared error of colours in 0..1.
 
-    >>> round(usual_step(1e-3), 3)
+    >>> round(usual_latent_q_step(1e-3), 3)
     0.161
     """
     return sqrt(36 / (2 * log(2)) * lmbda)
@@ -120,12 +122,12 @@ def origins(spec: Spec) -> Arrays:
     """Return what the network's tensors are differences from; nothing where there is no prior.
 
     Args:
-        spec: Shape of the network, with the name of a prior that there is and its band.
+        spec: Shape of the network, with the name of a prior that there is and its lmbda_index.
     """
     if not spec.prior:
         return {}
     stored = _load(spec.prior).items()
-    trained = {name: bands[spec.band] for name, bands in stored if name != _DIRECTIONS}
+    trained = {name: bands[spec.lmbda_index] for name, bands in stored if name != _DIRECTIONS}
     return {name: _real(tensor) for name, tensor in _adapted(spec, trained).items()}
 
 

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from imgnet.image.geometry import Crop, Size, resolve_size
 from imgnet.image.picture import DTYPES, Samples
-from imgnet.spec import MLP_BANDS, Spec, num_bands
+from imgnet.spec import MLP_FREQUENCIES, Spec, num_frequencies
 
 Array = NDArray[np.float32]
 Parameters = Mapping[str, Array]
@@ -105,17 +105,17 @@ def _to_pixels(drawn: Array, samples_x: int, samples_y: int, depth: int) -> Samp
 
 
 def encode_positions(family: str, length: int, positions: NDArray[np.float64]) -> Array:
-    """Return the Fourier features (bands, N) of positions (N,) in pixels; see `model.py`.
+    """Return the Fourier features (frequencies, N) of positions (N,) in pixels; see `model.py`.
 
     >>> encode_positions("gated", 8, np.array([0.0, 1.0])).shape
     (5, 2)
     """
     if family == "gated":
-        angles = positions * 2.0 ** (1 - np.arange(num_bands(length)))[:, None]
+        angles = positions * 2.0 ** (1 - np.arange(num_frequencies(length)))[:, None]
     else:
-        octaves = below_nyquist(2.0 ** (np.arange(MLP_BANDS) + 1) * pi / length)
+        octaves = below_nyquist(2.0 ** (np.arange(MLP_FREQUENCIES) + 1) * pi / length)
         angles = np.concatenate([octaves, octaves])[:, None] * positions
-        angles[MLP_BANDS:] += pi / 2
+        angles[MLP_FREQUENCIES:] += pi / 2
     return np.sin(angles).astype(np.float32)
 
 

@@ -28,7 +28,7 @@ LARGEST_HIDDEN = (1 << 24) - 1
 LARGEST_COLOUR = (1 << 22) - 1
 REACH = 2  # samples that an upsampled one depends on, on each side
 
-_BAND_SAMPLES = 1 << 14  # pixels that a thread draws at a time
+_STRIP_SAMPLES = 1 << 14  # pixels that a thread draws at a time
 _ONE = 1 << FRACTION_BITS
 
 
@@ -51,9 +51,9 @@ def draw(
     coarse = features_of_level(spec, weights, parameters, level + 1)
     height, width = spec.grid_size(level)
     pixels = np.empty((height, width, spec.dim_out), DTYPES[depth])
-    rows = 2 * max(1, _BAND_SAMPLES // (2 * width))
+    rows = 2 * max(1, _STRIP_SAMPLES // (2 * width))
 
-    def draw_band(top: int) -> None:
+    def render_strip(top: int) -> None:
         bottom = min(top + rows, height)
         features = _rows(spec, weights, parameters, coarse, level, top, bottom)
         if level:
@@ -61,7 +61,7 @@ def draw(
             features = np.concatenate([missing, _as_if_doubled(weights, features, level)])
         pixels[top:bottom] = _to_pixels(_colours(spec, weights, features), depth)
 
-    on_all_cores(draw_band, range(0, height, rows))
+    on_all_cores(render_strip, range(0, height, rows))
     return pixels
 
 
@@ -135,7 +135,7 @@ def _join(
     rows: slice,
 ) -> Array:
     """Put rows of a level's own latents to the features from above; colour adds up over levels."""
-    if level >= spec.colour:
+    if level >= spec.chroma_level:
         for pyramid in range(1, spec.dim_out):
             features[pyramid - spec.dim_out] += _latents(spec, parameters, pyramid, level, rows)
     if level < spec.finest:
@@ -154,10 +154,10 @@ def _latents(
     margin = edge_margin(spec.num_layers)
     grid = parameters[latents_name(pyramid, level)]
     nearest = np.clip(np.arange(rows.start, rows.stop) - margin, 0, len(grid) - 1)
-    band = np.rint(grid[nearest].astype(np.float64))  # whole already, unless a file holds floats
-    clamp(band, -LARGEST_LATENT, LARGEST_LATENT)
-    band *= _ONE
-    return np.pad(band, ((0, 0), (margin, margin)), mode="edge")
+    strip = np.rint(grid[nearest].astype(np.float64))  # whole already, unless a file holds floats
+    clamp(strip, -LARGEST_LATENT, LARGEST_LATENT)
+    strip *= _ONE
+    return np.pad(strip, ((0, 0), (margin, margin)), mode="edge")
 
 
 def upsample(padded: Array, taps: Array) -> Array:

@@ -36,7 +36,7 @@ def needed_level(spec: Spec, size: Size | None, crop: Crop | None) -> int:
     Raises:
         UsageError: The size or the crop makes no sense for this picture.
 
-    >>> spec = Spec("grid", 768, 512, 0, 4, 1, num_levels=7, colour=2, dim_context=4)
+    >>> spec = Spec("grid", 768, 512, 0, 4, 1, num_levels=7, chroma_level=2, dim_context=4)
     >>> needed_level(spec, 192, None), needed_level(spec, 384, None), needed_level(spec, None, None)
     (1, 0, 0)
     """

@@ -17,7 +17,7 @@ from torch.nn import functional
 
 from imgnet.fit.coordinate.autograd import gate
 from imgnet.fit.layers import Linear
-from imgnet.spec import MLP_BANDS, Spec, num_bands
+from imgnet.spec import MLP_FREQUENCIES, Spec, num_frequencies
 
 AXIS_GAIN = 2.0  # axis functions must vary over a few pixels from the start
 
@@ -26,27 +26,29 @@ class PositionalEncoding(nn.Module):
     """Fourier features of one axis of `length` pixels, at positions in pixels.
 
     Args:
-        family: "gated" for sin(pos * 2^(1 - j)), j = 0..log2(length) + 1, the highest band nearly
-            alternating from pixel to pixel; "mlp" for sine and cosine of
-            pos * 2^(i + 1) * pi / length, i = 0..15; of bands above Nyquist, their alias below.
+        family: "gated" for sin(pos * 2^(1 - j)), j = 0..log2(length) + 1, the highest frequency
+            nearly alternating from pixel to pixel; "mlp" for sine and cosine of pos * 2^(i + 1) *
+            pi / length, i = 0..15; of frequencies above Nyquist, their alias below.
         length: Pixels of the axis.
     """
 
     def __init__(self, family: str, length: int) -> None:
         super().__init__()
         if family == "gated":
-            frequency = 2.0 ** (1 - torch.arange(num_bands(length)))
-            phase = torch.zeros(num_bands(length))
+            frequency = 2.0 ** (1 - torch.arange(num_frequencies(length)))
+            phase = torch.zeros(num_frequencies(length))
         else:
-            octaves = 2.0 ** (torch.arange(MLP_BANDS, dtype=torch.float64) + 1) * pi / length
+            octaves = 2.0 ** (torch.arange(MLP_FREQUENCIES, dtype=torch.float64) + 1) * pi / length
             # The alias below Nyquist: equal at pixel centres, and smooth between them.
             octaves -= 2 * pi * torch.round(octaves / (2 * pi))
             frequency = torch.cat([octaves, octaves])
-            phase = torch.tensor([0.0, pi / 2], dtype=torch.float64).repeat_interleave(MLP_BANDS)
+            phase = torch.tensor([0.0, pi / 2], dtype=torch.float64).repeat_interleave(
+                MLP_FREQUENCIES
+            )
         self.frequency, self.phase = frequency.double()[:, None], phase.double()[:, None]
 
     def forward(self, positions: Tensor) -> Tensor:
-        """Encode (N,) positions as (bands, N) features.
+        """Encode (N,) positions as (frequencies, N) features.
 
         The product is taken in float64, so that features agree with `render.py`, and on the CPU,
         for some devices have no float64.
@@ -192,8 +194,8 @@ class Gated(Network):
     def __init__(self, spec: Spec) -> None:
         super().__init__(spec)
         d = spec.dim_hidden
-        self.axis_x = GatedLayer(num_bands(spec.width), spec.dim_axis, gain=AXIS_GAIN)
-        self.axis_y = GatedLayer(num_bands(spec.height), spec.dim_axis, gain=AXIS_GAIN)
+        self.axis_x = GatedLayer(num_frequencies(spec.width), spec.dim_axis, gain=AXIS_GAIN)
+        self.axis_y = GatedLayer(num_frequencies(spec.height), spec.dim_axis, gain=AXIS_GAIN)
         self.joint = GatedLayer(2 * spec.dim_axis, d)
         blocks = (ReZero(GatedLayer(d, d), GatedLayer(d, d)) for _ in range(spec.num_layers))
         self.blocks = nn.ModuleList(blocks)
@@ -226,7 +228,7 @@ class MLP(Network):
 
     def __init__(self, spec: Spec) -> None:
         super().__init__(spec)
-        dims = [4 * MLP_BANDS] + [spec.dim_hidden] * spec.num_layers
+        dims = [4 * MLP_FREQUENCIES] + [spec.dim_hidden] * spec.num_layers
         self.layers = nn.ModuleList(LeakyLayer(a, b) for a, b in pairwise(dims))
 
     def first_layer(self) -> LeakyLayer:

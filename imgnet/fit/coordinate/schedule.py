@@ -26,11 +26,11 @@ from imgnet.fit.coordinate.sampler import Batch, LatticeSampler
 from imgnet.fit.device import fastest_dtype, mask_of, one_thread_workers, pick_device, picture_of
 from imgnet.fit.rounding import (
     Parameters,
-    Steps,
-    choose_steps,
+    QSteps,
+    choose_q_steps,
     curvatures,
     quantize,
-    refine_steps,
+    refine_q_steps,
     rounded,
 )
 from imgnet.fit.soap import SOAP
@@ -99,7 +99,7 @@ class _Fit:
         self.network = self._fresh_network(_means(picture, mask))
         self.parameters = dict(self.network.named_parameters())
         self.optimizer = _optimizer(list(self.parameters.values()))
-        self.steps: Steps | None = None
+        self.steps: QSteps | None = None
         self.curvature: dict[str, float] = {}
         self.best_error = inf
         self.best: Result | None = None
@@ -178,20 +178,20 @@ class _Fit:
     def _check(self, done: float) -> None:
         """Keep the network if it is the best so far; bring its size back to the budget."""
         if self.options.budget_bytes is not None and (self.steps is None or done < SETTLED):
-            self._choose_steps(self.options.budget_bytes * SLACK)
+            self._choose_q_steps(self.options.budget_bytes * SLACK)
         with self._as_stored():
             error = sum(self.workers.map(self._error, self.sampler.everything()))
         result = self._result()
         if error < self.best_error and self._fits(result):
             self.best_error, self.best = error, result
 
-    def _choose_steps(self, num_bytes: float) -> None:
+    def _choose_q_steps(self, num_bytes: float) -> None:
         if not self.curvature:
             whole = self.sampler.whole_lattice()
             self.curvature = curvatures(
                 self.parameters, lambda: self.network(whole.x, whole.y, whole.keep)
             )
-        self.steps = choose_steps(self.parameters, self.curvature, num_bytes)
+        self.steps = choose_q_steps(self.parameters, self.curvature, num_bytes)
 
     def _result(self) -> Result:
         if self.steps is not None:
@@ -199,7 +199,7 @@ class _Fit:
         real = {n: p.detach().cpu().numpy().copy() for n, p in self.parameters.items()}
         return Result(real, None, self.step, self.device.type)
 
-    def _quantized(self, parameters: Parameters, steps: Steps) -> Result:
+    def _quantized(self, parameters: Parameters, steps: QSteps) -> Result:
         quantized = quantize(parameters, steps)
         stored = {name: tensor.dequantize() for name, tensor in quantized.items()}
         return Result(stored, quantized, self.step, self.device.type)
@@ -215,7 +215,7 @@ class _Fit:
         slack = SLACK
         while self.best is None and self.options.budget_bytes is not None:
             slack -= 0.02
-            self._choose_steps(self.options.budget_bytes * slack)
+            self._choose_q_steps(self.options.budget_bytes * slack)
             result = self._result()
             self.best = result if self._fits(result) else None
         assert self.best is not None  # without a budget every network is kept
@@ -225,16 +225,16 @@ class _Fit:
         """Return a network in the coarsest steps with which its picture has some PSNR."""
         parameters = {name: torch.from_numpy(array) for name, array in best.parameters.items()}
 
-        def excess_db(steps: Steps) -> float:
+        def excess_db(steps: QSteps) -> float:
             return self._drawn_psnr_db(self._quantized(parameters, steps)) - target_db
 
         best_psnr_db = self._drawn_psnr_db(best)
         if best_psnr_db <= target_db:
             return replace(best, best_psnr_db=best_psnr_db)
         most = self.options.budget_bytes or inf
-        steps = choose_steps(parameters, self.curvature, most, lambda steps: excess_db(steps) > 0)
+        steps = choose_q_steps(parameters, self.curvature, most, lambda steps: excess_db(steps) > 0)
         # In a small network one step more or less is seen.
-        steps = refine_steps(steps, lambda steps: abs(excess_db(steps)), NEAR_DB)
+        steps = refine_q_steps(steps, lambda steps: abs(excess_db(steps)), NEAR_DB)
         return replace(self._quantized(parameters, steps), best_psnr_db=best_psnr_db)
 
     def _drawn_psnr_db(self, result: Result) -> float:

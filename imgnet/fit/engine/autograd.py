@@ -18,8 +18,8 @@ from imgnet.codec.entropy.context import CAUSAL, MARGIN, PARENTS
 
 Offsets = Sequence[tuple[int, int]]
 
-LEAST_PROBABILITY = 2.0**-16  # a symbol owns one slot at least; see `laws.py`
-LEAST_SCALE_LOG2, MOST_SCALE_LOG2 = -4.5, 4.875  # what `laws.py` has tables for
+LEAST_PROBABILITY = 2.0**-16  # a symbol owns one slot at least; see `distributions.py`
+LEAST_SCALE_LOG2, MOST_SCALE_LOG2 = -4.5, 4.875  # what `distributions.py` has tables for
 
 _OWN = [(MARGIN + dy, MARGIN + dx) for dy, dx in CAUSAL]
 _SQUARE = [(y, x) for y in range(3) for x in range(3)]
@@ -68,29 +68,29 @@ def rezero_layer(x: Tensor, weight: Tensor, bias: Tensor, alpha: Tensor) -> Tens
     return output
 
 
-def band_bits(
+def chunk_bits(
     own: Tensor,
     parents: Tensor | None,
     skip: int,
     weights: tuple[Tensor, ...],
 ) -> Tensor:
-    """Return the bits of a band of latents under the laws of the context model.
+    """Return the bits of a chunk of latents under the distributions of the context model.
 
     Args:
-        own: (1, h + 3, w + 6), the band with its margin above, left and right.
-        parents: (1, h' + 2, w' + 2), the latents above the band with a margin, or None.
-        skip: Rows, 0 or 1, of what the parents cover before the band begins.
+        own: (1, h + 3, w + 6), the chunk with its margin above, left and right.
+        parents: (1, h' + 2, w' + 2), the latents above the chunk with a margin, or None.
+        skip: Rows, 0 or 1, of what the parents cover before the chunk begins.
         weights: Of the own neighbours (D + 2, 14), of the parents (D + 2, 9), the bias (D + 2),
             the second layer (D, D), its bias (D) and the last layer (2, D).
     """
-    bits: Tensor = _BandBits.apply(own, parents, skip, *weights)  # type: ignore[no-untyped-call]
+    bits: Tensor = _ChunkBits.apply(own, parents, skip, *weights)  # type: ignore[no-untyped-call]
     return bits
 
 
-def band_lengths(
+def chunk_lengths(
     own: Tensor, parents: Tensor | None, skip: int, weights: tuple[Tensor, ...]
 ) -> Tensor:
-    """Return the bits of every latent of a band, (h, w); args are those of `band_bits`."""
+    """Return the bits of every latent of a chunk, (h, w); args are those of `chunk_bits`."""
     height, width = own.shape[1] - MARGIN, own.shape[2] - 2 * MARGIN
     _, _, stacked, hidden, residual = _two_context_layers(own, parents, skip, weights)
     last, dim = weights[-1], len(hidden)
@@ -103,7 +103,7 @@ def band_lengths(
 def code_length(
     values: Tensor, location: Tensor, scale_log2: Tensor
 ) -> tuple[Tensor, Tensor, Tensor]:
-    """Return the bits of all values under Laplace laws integrated over unit steps.
+    """Return the bits of all values under Laplace distributions integrated over unit steps.
 
     Args:
         values: (N,), not necessarily whole.
@@ -205,7 +205,7 @@ class _ReZeroLayer(Function):
         return to_x, to_inner @ around.T, to_inner.sum(1), to_alpha
 
 
-class _BandBits(Function):
+class _ChunkBits(Function):
     @staticmethod
     def forward(
         ctx: Any, own: Tensor, parents: Tensor | None, skip: int, *weights: Tensor
@@ -216,19 +216,21 @@ class _BandBits(Function):
         dim = len(second)
         around, above, stacked, hidden, residual = _two_context_layers(own, parents, skip, weights)
         total = hidden + residual
-        law = torch.addmm(stacked[dim:], last, total)
+        distribution = torch.addmm(stacked[dim:], last, total)
         values = own[0, MARGIN:, MARGIN:-MARGIN].reshape(-1)
-        scale = law[1].clamp(LEAST_SCALE_LOG2, MOST_SCALE_LOG2)
-        lengths, to_value, to_scale = code_length(values, law[0], scale)
+        scale = distribution[1].clamp(LEAST_SCALE_LOG2, MOST_SCALE_LOG2)
+        lengths, to_value, to_scale = code_length(values, distribution[0], scale)
         bits = lengths.sum()
         if not any(ctx.needs_input_grad):
             return bits
-        to_scale.mul_(scale == law[1])
-        to_law = torch.stack([-to_value, to_scale])
-        to_total = last.T @ to_law
+        to_scale.mul_(scale == distribution[1])
+        to_distribution = torch.stack([-to_value, to_scale])
+        to_total = last.T @ to_distribution
         to_residual = residual.sign_().mul_(to_total)
         to_hidden = torch.addmm(to_total, second.T, to_residual)
-        to_stacked = torch.cat([to_hidden.mul_(stacked[:dim].sign().clamp_min_(0)), to_law])
+        to_stacked = torch.cat(
+            [to_hidden.mul_(stacked[:dim].sign().clamp_min_(0)), to_distribution]
+        )
         to_around = (to_own.T @ to_stacked).view(len(_OWN), 1, height, width)
         to_values = _scatter(to_around, _OWN, own.shape)
         to_values[0, MARGIN:, MARGIN:-MARGIN] += to_value.view(height, width)
@@ -245,7 +247,12 @@ class _BandBits(Function):
             to_above = _scatter(to_above, _ABOVE, parents.shape)
         ctx.gradients = (
             *(to_values, to_above, None, to_stacked @ around.T, to_weight_above),
-            *(to_stacked.sum(1), to_residual @ hidden.T, to_residual.sum(1), to_law @ total.T),
+            *(
+                to_stacked.sum(1),
+                to_residual @ hidden.T,
+                to_residual.sum(1),
+                to_distribution @ total.T,
+            ),
         )
         return bits
 

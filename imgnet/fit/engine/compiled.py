@@ -1,6 +1,6 @@
 """One evaluation of `grid` on some rows of the picture, compiled: what `grid_step.py` computes.
 
-Its tasks are the same tiles and bands, cut out of the latents as they lie, and every task goes
+Its tasks are the same tiles and chunks, cut out of the latents as they lie, and every task goes
 forward and backward by itself. Tasks return gradients, which are added up in order: a fit is
 repeatable.
 """
@@ -25,7 +25,7 @@ from imgnet.fit.kernels import latents as latent_kernels
 from imgnet.fit.kernels.blocks import Floats
 
 
-class FusedStep:
+class CompiledEvaluator:
     """Evaluate the network on a picture, on the CPU.
 
     Args:
@@ -80,11 +80,11 @@ class FusedStep:
         pixels = self.spec.width * sum(bottom - top for top, bottom in rows)
         drawing, per_sample = self.drawing, 1 / (self.spec.dim_out * pixels)
         of_tile = partial(drawing.distortion, weights, per_sample, gradients)
-        of_band = partial(self.context.rate, self.context.weights_of(weights), gradients)
+        of_chunk = partial(self.context.rate, self.context.weights_of(weights), gradients)
         tiles = [partial(of_tile, tile) for tile in self.cuts.tiles(rows) if error]
-        shares = self.cuts.weighed_bands(rows, coarse_weight) if bits else []
-        bands = [partial(of_band, band, lmbda * share / pixels) for band, share in shares]
-        outcomes = list(self.workers.map(lambda task: task(), [*tiles, *bands]))
+        shares = self.cuts.weighted_chunks(rows, coarse_weight) if bits else []
+        chunks = [partial(of_chunk, chunk, lmbda * share / pixels) for chunk, share in shares]
+        outcomes = list(self.workers.map(lambda task: task(), [*tiles, *chunks]))
         if gradients:
             self._collect(outcomes)
         errors = sum(outcome.value for outcome in outcomes[: len(tiles)])
@@ -119,10 +119,12 @@ class FusedStep:
         wanted = affected(latents.grids, grid)
         lengths = {i: np.empty(latents.sizes[i], np.float32) for i in wanted}
         of_tile = partial(self.drawing.errors, weights, error)
-        of_band = partial(self.context.lengths, self.context.weights_of(weights), lengths)
+        of_chunk = partial(self.context.lengths, self.context.weights_of(weights), lengths)
         tiles = [partial(of_tile, tile) for tile in self.cuts.tiles(rows)]
-        bands = [partial(of_band, band) for band in self.cuts.bands(rows) if band[0] in lengths]
-        list(self.workers.map(lambda task: task(), [*tiles, *bands]))
+        chunks = [
+            partial(of_chunk, chunk) for chunk in self.cuts.chunks(rows) if chunk[0] in lengths
+        ]
+        list(self.workers.map(lambda task: task(), [*tiles, *chunks]))
         return error, lengths
 
     def _weights(self) -> Arrays:

@@ -150,7 +150,7 @@ class Drawing:
     def _colours(self, level: int, number: int) -> list[tuple[int, int]]:
         """List the further pyramids of a level, each with the feature it is added to."""
         others = self.spec.dim_out - 1
-        if level < self.spec.colour:
+        if level < self.spec.chroma_level:
             return []
         return [(pyramid + 1, number - others + pyramid) for pyramid in range(others)]
 

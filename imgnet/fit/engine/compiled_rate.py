@@ -1,4 +1,4 @@
-"""The bits of bands of latents and their gradients, compiled: what goes in and what comes out."""
+"""The bits of chunks of latents and their gradients, compiled: what goes in and what comes out."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import numpy as np
 
 from imgnet.codec.entropy.context import CAUSAL, MARGIN, PARENTS, place_of
 from imgnet.fit.engine.compiled_task import Arrays, Grids, Outcome
-from imgnet.fit.engine.tiling import Band
+from imgnet.fit.engine.tiling import Chunk
 from imgnet.fit.kernels import latents as latent_kernels
 from imgnet.fit.kernels import rate as rate_kernels
 from imgnet.fit.kernels.blocks import Floats
@@ -21,7 +21,7 @@ _REST = ("second.weight", "second.bias", "last.weight")
 
 
 class Context:
-    """Count the bits of bands.
+    """Count the bits of chunks.
 
     Args:
         spec: Shape of the network.
@@ -43,12 +43,12 @@ class Context:
         return (*map(np.ascontiguousarray, (own, parents)), np.stack(biases), *others)
 
     def rate(
-        self, weights: tuple[Floats, ...], gradients: bool, band: Band, weight: float
+        self, weights: tuple[Floats, ...], gradients: bool, chunk: Chunk, weight: float
     ) -> Outcome:
-        """Count the bits of a band."""
-        i, top, _ = band
+        """Count the bits of a chunk."""
+        i, top, _ = chunk
         pyramid, level = self.grids.places[i]
-        arguments = self._around(weights, band)
+        arguments = self._around(weights, chunk)
         bits, g_own, g_above, found = rate_kernels.rate(*arguments, gradients, _NO_LENGTHS)
         outcome = Outcome(bits, weight)
         if gradients:
@@ -60,9 +60,9 @@ class Context:
             outcome.weights = self._gradients(i, weight, found)
         return outcome
 
-    def _around(self, weights: tuple[Floats, ...], band: Band) -> tuple[Any, ...]:
-        """Return a band, with what lies around it and above it, and the weights for its bits."""
-        i, top, bottom = band
+    def _around(self, weights: tuple[Floats, ...], chunk: Chunk) -> tuple[Any, ...]:
+        """Return a chunk, with what lies around it and above it, and the weights for its bits."""
+        i, top, bottom = chunk
         pyramid, level = self.grids.places[i]
         to_own, to_parents, biases, *others = weights
         width = self.spec.grid_size(level)[1]
@@ -86,10 +86,12 @@ class Context:
         gradients["context.last.bias"] = last_bias
         return gradients
 
-    def lengths(self, weights: tuple[Floats, ...], lengths: dict[int, Floats], band: Band) -> None:
-        """Set the bits of every latent of a band."""
-        i, top, bottom = band
-        rate_of = partial(rate_kernels.rate, *self._around(weights, band))
+    def lengths(
+        self, weights: tuple[Floats, ...], lengths: dict[int, Floats], chunk: Chunk
+    ) -> None:
+        """Set the bits of every latent of a chunk."""
+        i, top, bottom = chunk
+        rate_of = partial(rate_kernels.rate, *self._around(weights, chunk))
         rate_of(False, lengths[i][top:bottom].reshape(-1))
 
 

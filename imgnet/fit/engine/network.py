@@ -1,7 +1,7 @@
 """The network of `grid`: upsampling, synthesis and context model, with torch.
 
 It computes in floats what `synthesis.py` and `context.py` compute in whole numbers, on tiles and
-bands that bring the margins they need. The latents are not part of it; see `latents.py`.
+chunks that bring the margins they need. The latents are not part of it; see `latents.py`.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from imgnet.codec.entropy.context import CAUSAL, PARENTS, place_of
-from imgnet.fit.engine.autograd import band_bits, band_lengths, rezero_layer, two_layers, windows
+from imgnet.fit.engine.autograd import chunk_bits, chunk_lengths, rezero_layer, two_layers, windows
 from imgnet.fit.layers import Linear
 from imgnet.spec import Spec
 
@@ -48,7 +48,7 @@ class Residual(nn.Module):
 
 
 class ContextModel(nn.Module):
-    """Neighbours to laws; see `context.py`."""
+    """Neighbours to distributions; see `context.py`."""
 
     def __init__(self, dim: int, num_grids: int) -> None:
         super().__init__()
@@ -66,21 +66,21 @@ class ContextModel(nn.Module):
     def bits(
         self, own: Tensor, parents: Tensor | None, skip: int, grid: tuple[int, int, int]
     ) -> Tensor:
-        """Return the bits of a band of latents.
+        """Return the bits of a chunk of latents.
 
         Args:
-            own: (1, h + 3, w + 6), the band with its margin above, left and right.
-            parents: (1, h' + 2, w' + 2), the latents above the band with a margin, or None.
-            skip: Rows, 0 or 1, of what the parents cover before the band begins.
+            own: (1, h + 3, w + 6), the chunk with its margin above, left and right.
+            parents: (1, h' + 2, w' + 2), the latents above the chunk with a margin, or None.
+            skip: Rows, 0 or 1, of what the parents cover before the chunk begins.
             grid: Its index, pyramid and level.
         """
-        return band_bits(own, parents, skip, self._weights_of(grid))
+        return chunk_bits(own, parents, skip, self._weights_of(grid))
 
     def lengths(
         self, own: Tensor, parents: Tensor | None, skip: int, grid: tuple[int, int, int]
     ) -> Tensor:
-        """Return the bits of every latent of a band, (h, w); args are those of `bits`."""
-        return band_lengths(own, parents, skip, self._weights_of(grid))
+        """Return the bits of every latent of a chunk, (h, w); args are those of `bits`."""
+        return chunk_lengths(own, parents, skip, self._weights_of(grid))
 
     def _weights_of(self, grid: tuple[int, int, int]) -> tuple[Tensor, ...]:
         index, pyramid, level = grid
@@ -132,7 +132,7 @@ class GridNetwork(nn.Module):
         others = self.spec.dim_out - 1
         if features is None:
             features = own.new_zeros(others, *own.shape[1:])
-        if others and level >= self.spec.colour:
+        if others and level >= self.spec.chroma_level:
             parts = [features[:-others], features[-others:] + own[-others:]]
             features, own = torch.cat(parts), own[:-others]
         return torch.cat([own, features]) if len(own) else features

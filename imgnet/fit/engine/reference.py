@@ -1,7 +1,7 @@
 """One evaluation of `grid` on some rows of the picture: rate, distortion and all gradients.
 
-The picture is cut into tiles and the latents into bands, small enough for the cache, each of them a
-task with its own forward and backward pass. Only the coarse levels are computed for the whole
+The picture is cut into tiles and the latents into chunks, small enough for the cache, each of them
+a task with its own forward and backward pass. Only the coarse levels are computed for the whole
 picture at once. Tasks return gradients, which are added up in order: a fit is repeatable.
 """
 
@@ -19,11 +19,11 @@ from imgnet.codec.entropy.context import MARGIN
 from imgnet.fit.engine.latents import LatentGrids, padded
 from imgnet.fit.engine.network import REACH, GridNetwork
 from imgnet.fit.engine.tasks import Input, Outcome, Task, add_gradient, run_task, unpadded
-from imgnet.fit.engine.tiling import COARSE, TILE, Band, Costs, Cuts, Floats, Rows, Tile, affected
+from imgnet.fit.engine.tiling import COARSE, TILE, Chunk, Costs, Cuts, Floats, Rows, Tile, affected
 from imgnet.spec import edge_margin
 
 
-class GridStep:
+class ReferenceEvaluator:
     """Evaluate the network on a picture.
 
     Args:
@@ -80,13 +80,13 @@ class GridStep:
         own = [Input.of(padded(self._of_level(level), self.margin)) for level in range(self.base)]
         causal, parents = self._context_inputs()
         of_tile = partial(self._distortion, base, own)
-        of_band = partial(self._rate, causal, parents)
+        of_chunk = partial(self._rate, causal, parents)
         places = self.cuts.tiles(rows) if error else ()
         tiles = [(partial(of_tile, place), 1 / (channels * pixels)) for place in places]
-        shares = self.cuts.weighed_bands(rows, coarse_weight) if bits else []
-        bands = [(partial(of_band, b), lmbda * share / pixels) for b, share in shares]
+        shares = self.cuts.weighted_chunks(rows, coarse_weight) if bits else []
+        chunks = [(partial(of_chunk, b), lmbda * share / pixels) for b, share in shares]
         run = partial(run_task, self.parameters if gradients else None)
-        outcomes = list(self.workers.map(run, [*tiles, *bands]))
+        outcomes = list(self.workers.map(run, [*tiles, *chunks]))
         if gradients:
             self._collect(outcomes)
             self._finish(coarse, coarse_leaves, base, own, causal, parents)
@@ -119,10 +119,10 @@ class GridStep:
         causal, parents = self._context_inputs()
         grids = self.latents.grids
         lengths = {i: error.new_empty(self.latents.sizes[i]) for i in affected(grids, grid)}
-        for band in self.cuts.bands(rows):
-            if (i := band[0]) in lengths:
-                around = self._around(causal, parents, band, Task())
-                lengths[i][band[1] : band[2]] = self.network.context.lengths(*around)
+        for chunk in self.cuts.chunks(rows):
+            if (i := chunk[0]) in lengths:
+                around = self._around(causal, parents, chunk, Task())
+                lengths[i][chunk[1] : chunk[2]] = self.network.context.lengths(*around)
         return error.cpu().numpy(), {i: bits.cpu().numpy() for i, bits in lengths.items()}
 
     def _collect(self, outcomes: Sequence[Outcome]) -> None:
@@ -244,15 +244,15 @@ class GridStep:
         causal = [Input.of(functional.pad(x, (MARGIN, MARGIN, MARGIN, 0))) for x in grids]
         return causal, [Input.of(functional.pad(x, (1, 1, 1, 1))) for x in grids]
 
-    def _rate(self, causal: list[Input], parents: list[Input], band: Band, task: Task) -> Tensor:
-        """Return the bits of a band."""
-        return self.network.context.bits(*self._around(causal, parents, band, task))
+    def _rate(self, causal: list[Input], parents: list[Input], chunk: Chunk, task: Task) -> Tensor:
+        """Return the bits of a chunk."""
+        return self.network.context.bits(*self._around(causal, parents, chunk, task))
 
     def _around(
-        self, causal: list[Input], parents: list[Input], band: Band, task: Task
+        self, causal: list[Input], parents: list[Input], chunk: Chunk, task: Task
     ) -> tuple[Tensor, Tensor | None, int, tuple[int, int, int]]:
-        """Return a band with its neighbours, the latents above it, and where it is."""
-        i, top, bottom = band
+        """Return a chunk with its neighbours, the latents above it, and where it is."""
+        i, top, bottom = chunk
         pyramid, level = self.latents.grids[i]
         everywhere = slice(None)
         own = task.take(causal[i], (slice(top, bottom + MARGIN), everywhere))

@@ -1,6 +1,7 @@
 """How a picture and its latents are cut into what one task of a fit works on.
 
-Two classes evaluate a network on such tasks: `GridStep`, with torch, and `FusedStep`, compiled.
+Two classes evaluate a network on such tasks: `ReferenceEvaluator`, with torch, and
+`CompiledEvaluator`, compiled.
 """
 
 from __future__ import annotations
@@ -15,14 +16,14 @@ from numpy.typing import NDArray
 
 from imgnet.spec import Spec
 
-BAND = 8192  # latents of a rate task
+CHUNK = 8192  # latents of a rate task
 TILE = (64, 384)  # rows and columns of a distortion task
 COARSE = 4  # levels from this one on belong to the whole picture, whatever its rows
-BAND_UNIT = 1 << COARSE  # rows; the bands that are looked at are so many, or a multiple
+STRIP_UNIT = 1 << COARSE  # rows; the chunks that are looked at are so many, or a multiple
 
 Rows = tuple[int, int]
 Tile = tuple[int, int, int, int]  # top, bottom, left, right
-Band = tuple[int, int, int]  # grid, top, bottom
+Chunk = tuple[int, int, int]  # grid, top, bottom
 Floats = NDArray[np.float32]
 Costs = tuple[Floats, dict[int, Floats]]
 
@@ -71,12 +72,12 @@ class Cuts:
     Attributes:
         spec: Its shape.
         tile: Rows and columns of a distortion task.
-        band: Latents of a rate task.
+        chunk: Latents of a rate task.
     """
 
     spec: Spec
     tile: tuple[int, int] = TILE
-    band: int = BAND
+    chunk: int = CHUNK
 
     def tiles(self, rows: Sequence[Rows]) -> Iterator[Tile]:
         """Cut rows into tiles."""
@@ -86,12 +87,12 @@ class Cuts:
                 for left, right in columns:
                     yield first, last, left, right
 
-    def bands(self, rows: Sequence[Rows]) -> Iterator[Band]:
-        """List the bands of latents whose bits count."""
+    def chunks(self, rows: Sequence[Rows]) -> Iterator[Chunk]:
+        """List the chunks of latents whose bits count."""
         for i, (_, level) in enumerate(self.spec.grids()):
             height, width = self.spec.grid_size(level)
             for top, bottom in self.grid_rows(rows, level):
-                for first, last in split(top, min(bottom, height), max(1, self.band // width)):
+                for first, last in split(top, min(bottom, height), max(1, self.chunk // width)):
                     yield i, first, last
 
     def grid_rows(self, rows: Sequence[Rows], level: int) -> list[Rows]:
@@ -101,15 +102,17 @@ class Cuts:
             return [(0, height)]
         return [(top >> level, min(-(-bottom >> level), height)) for top, bottom in rows]
 
-    def weighed_bands(self, rows: Sequence[Rows], coarse_weight: float) -> list[tuple[Band, float]]:
-        """List the bands whose bits count, with the part of their bits that some rows stand for.
+    def weighted_chunks(
+        self, rows: Sequence[Rows], coarse_weight: float
+    ) -> list[tuple[Chunk, float]]:
+        """List the chunks whose bits count, with the part of their bits that some rows stand for.
 
         Of fine levels, that is all; of coarse ones, as much as of the picture, times a weight.
         """
         part = coarse_weight * sum(bottom - top for top, bottom in rows) / self.spec.height
         levels = [level for _, level in self.spec.grids()]
-        shares = ((b, part if levels[b[0]] >= COARSE else 1.0) for b in self.bands(rows))
-        return [(band, share) for band, share in shares if share]
+        shares = ((b, part if levels[b[0]] >= COARSE else 1.0) for b in self.chunks(rows))
+        return [(chunk, share) for chunk, share in shares if share]
 
 
 def affected(grids: Sequence[tuple[int, int]], grid: int) -> list[int]:

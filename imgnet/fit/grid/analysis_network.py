@@ -49,12 +49,12 @@ class AnalysisNetwork(nn.Module):
         """Whether the first of the pyramids that it corrects is graded."""
         return bool(self.graded)
 
-    def forward(self, planes: Tensor, band: float, num_levels: int) -> Planes:
+    def forward(self, planes: Tensor, lmbda_index: float, num_levels: int) -> Planes:
         """Return a correction (h, w) by pyramid and level.
 
         Args:
             planes: (3, H, W) colours along the directions, in units of latents.
-            band: Of the price of a bit, from -1, dear, to 1.
+            lmbda_index: Of the price of a bit, from -1, dear, to 1.
             num_levels: Of the pyramids, at least 3.
         """
         _, height, width = planes.shape
@@ -62,7 +62,7 @@ class AnalysisNetwork(nn.Module):
             planes[None] * INPUT_SCALE, (0, width % 2, 0, height % 2), mode="replicate"
         )
         x = functional.pixel_unshuffle(even, 2)
-        x = torch.cat([x, x.new_full((1, 1, *x.shape[2:]), band)], dim=1)
+        x = torch.cat([x, x.new_full((1, 1, *x.shape[2:]), lmbda_index)], dim=1)
         fine = _residual(self.fine, functional.relu(self.stem(x)))
         steps = [_residual(self.body, functional.relu(self.down(fine)))]
         for _ in range(3, num_levels):

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from imgnet.fit.grid.schedule import AS_AT, GridFit
 from imgnet.request.aim import Aim, distance
 from imgnet.request.options import Result
-from imgnet.request.rate_control import PRICES, within_limits
+from imgnet.request.rate_control import LMBDAS, within_limits
 
 MOST_CORRECTIONS = 4
 CORRECTION = 1 / 8  # part of the schedule that goes on after it, to correct that
@@ -29,7 +29,7 @@ class Correction:
     def run(self) -> Result:
         """Return the result that comes nearest."""
         fit, aim = self.fit, self.aim
-        fit.steering = None
+        fit.rate_control = None
         tried: list[tuple[float, float]] = []
         results: list[Result] = []
         while True:
@@ -45,7 +45,7 @@ class Correction:
                     return tightened
             if is_last or distances[-1] == 0:
                 return results[distances.index(min(distances))]
-            self._go_on_at(within_limits(PRICES.solve(0.0, tried)))
+            self._go_on_at(within_limits(LMBDAS.solve(0.0, tried)))
 
     def tightened(self, result: Result) -> Result:
         """Decide on latents at rising prices of a bit until a result is not too large any more."""

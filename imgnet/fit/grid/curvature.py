@@ -1,8 +1,9 @@
 """How what a picture costs curves in the weights of `grid`: Gauss-Newton matrices, from samples.
 
 Colours depend on weights through upsampling and 3x3 layers, so that they are differentiated by
-differences, a weight at a time, on a few tiles. The laws of latents depend on those beside them
-only: they are differentiated by hand, and a law curves by its Fisher information.
+differences, a weight at a time, on a few tiles. The distributions of latents depend on those beside
+them
+only: they are differentiated by hand, and a distribution curves by its Fisher information.
 
 Source: Martens, "New insights and perspectives on the natural gradient method", 2020, sections 5
 and 8.
@@ -24,7 +25,7 @@ from imgnet.codec.entropy.context import Neighbourhood, place_of
 from imgnet.fit.engine.autograd import LEAST_SCALE_LOG2, MOST_SCALE_LOG2, code_length
 from imgnet.fit.engine.latents import LatentGrids
 from imgnet.fit.engine.network import ContextModel
-from imgnet.fit.engine.tiling import Band, Cuts, Evaluator, Tile, split
+from imgnet.fit.engine.tiling import Chunk, Cuts, Evaluator, Tile, split
 from imgnet.spec import Spec
 
 Matrix = NDArray[np.float64]
@@ -36,7 +37,7 @@ SAMPLE_LATENTS = 16_000  # about so many are taken
 COUNTED_BITS = 8.0  # of a latent, with which the chance to be taken grows
 SPARE_BITS = 0.02  # for those that cost nothing
 WINDOW = 16  # whole numbers on both sides of a location that are added up
-WIDE = 2.0  # scale from which a law is as good as continuous
+WIDE = 2.0  # scale from which a distribution is as good as continuous
 _GOLDEN = 0.6180339887498949
 _CHUNK = 4096
 
@@ -93,23 +94,23 @@ def of_context(
         model: Its weights, K in all, in the order of its parameters.
         latents: Rounded.
         num_bits: Of all latents, about.
-        workers: Where bands are worked on at the same time.
+        workers: Where chunks are worked on at the same time.
     """
     spec = latents.spec
-    bands = list(Cuts(spec).bands([(0, spec.height)]))
+    chunks = list(Cuts(spec).chunks([(0, spec.height)]))
     stride = -(-len(latents.values) // MOST_LATENTS)
     share = SAMPLE_LATENTS * stride / (num_bits + SPARE_BITS * len(latents.values))
 
-    def of_band(band: Band) -> Matrix:
-        grid, top, bottom = band
-        x = told(latents, around[grid], band).to(latents.values.device)
+    def of_chunk(chunk: Chunk) -> Matrix:
+        grid, top, bottom = chunk
+        x = told(latents, around[grid], chunk).to(latents.values.device)
         values = latents.grid(latents.relaxed, grid)[top:bottom].ravel()
         generator = torch.Generator().manual_seed(top + grid)
         found: Matrix = _of_samples(model, x, values, grid, share, generator).cpu().numpy()
         return found
 
     around = [neighbourhood(latents, grid) for grid in range(len(latents.grids))]
-    total: Matrix = sum(workers.map(of_band, bands[stride // 2 :: stride]), np.zeros(()))
+    total: Matrix = sum(workers.map(of_chunk, chunks[stride // 2 :: stride]), np.zeros(()))
     return total * stride
 
 
@@ -128,10 +129,10 @@ def _integers(latents: LatentGrids, grid: int) -> NDArray[np.int64]:
     return whole
 
 
-def told(latents: LatentGrids, around: Neighbourhood, band: Band) -> Tensor:
-    """Return what the context model is told of the latents of a band, (inputs, N)."""
-    grid, top, bottom = band
-    neighbours = around.gather_band(top, bottom)
+def told(latents: LatentGrids, around: Neighbourhood, chunk: Chunk) -> Tensor:
+    """Return what the context model is told of the latents of a chunk, (inputs, N)."""
+    grid, top, bottom = chunk
+    neighbours = around.gather_chunk(top, bottom)
     place = np.array(place_of(*latents.grids[grid]))[:, None].repeat(neighbours.shape[1], axis=1)
     return torch.from_numpy(np.concatenate([neighbours, place]).astype(np.float32))
 
@@ -157,36 +158,40 @@ def _of_samples(
         share: Chance to be taken for each bit.
         generator: Of the chances.
     """
-    _, _, law = _layers(model, x, grid)
-    bits, _, _ = code_length(values, law[0], law[1].clamp(LEAST_SCALE_LOG2, MOST_SCALE_LOG2))
+    _, _, distribution = _layers(model, x, grid)
+    bits, _, _ = code_length(
+        values, distribution[0], distribution[1].clamp(LEAST_SCALE_LOG2, MOST_SCALE_LOG2)
+    )
     chance = (share * (bits.clamp(max=COUNTED_BITS) + SPARE_BITS)).clamp(max=1)
     taken = torch.rand(len(chance), generator=generator).to(chance.device) < chance
     size = sum(parameter.numel() for parameter in model.parameters())
     total = torch.zeros(size, size, dtype=torch.float64, device=x.device)
     for part in torch.split(taken.nonzero().ravel(), _CHUNK):
-        hidden, residual, law = _layers(model, x[:, part], grid)
-        scale = law[1].clamp(LEAST_SCALE_LOG2, MOST_SCALE_LOG2)
-        information = fisher_information(law[0], scale)
-        information[1] *= scale == law[1]
+        hidden, residual, distribution = _layers(model, x[:, part], grid)
+        scale = distribution[1].clamp(LEAST_SCALE_LOG2, MOST_SCALE_LOG2)
+        information = fisher_information(distribution[0], scale)
+        information[1] *= scale == distribution[1]
         for output in range(2):
-            gradients = _law_gradients(model, x[:, part].T, hidden.T, residual.T, grid, output)
+            gradients = _likelihood_gradients(
+                model, x[:, part].T, hidden.T, residual.T, grid, output
+            )
             gradients *= (information[output] / chance[part]).sqrt()[:, None]
             total += (gradients.T @ gradients).double()
     return total
 
 
 def _layers(model: ContextModel, x: Tensor, grid: int) -> tuple[Tensor, Tensor, Tensor]:
-    """Return both hidden layers (D, N) and the laws (2, N)."""
+    """Return both hidden layers (D, N) and the distributions (2, N)."""
     first, second, last = model.first, model.second, model.last
     dim = len(second.weight)
     stacked = first.weight @ x
     hidden = (stacked[:dim] + first.bias[:, None]).relu_()
     residual = (second.weight @ hidden + second.bias[:, None]).relu_()
-    law = last.weight @ (hidden + residual) + stacked[dim:] + last.bias[grid][:, None]
-    return hidden, residual, law
+    distribution = last.weight @ (hidden + residual) + stacked[dim:] + last.bias[grid][:, None]
+    return hidden, residual, distribution
 
 
-def _law_gradients(
+def _likelihood_gradients(
     model: ContextModel, x: Tensor, hidden: Tensor, residual: Tensor, grid: int, output: int
 ) -> Tensor:
     """Return the gradients (N, K) of the locations, or of the scales, in all weights.
@@ -217,7 +222,7 @@ def _law_gradients(
 
 
 def fisher_information(location: Tensor, scale_log2: Tensor) -> Tensor:
-    """Return by how much the expected bits of values under Laplace laws curve, (2, N).
+    """Return by how much the expected bits of values under Laplace distributions curve, (2, N).
 
     Args:
         location: (N,).

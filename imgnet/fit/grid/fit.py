@@ -16,7 +16,7 @@ from imgnet.image.picture import Samples
 from imgnet.metrics.ssim_weights import importance
 from imgnet.request.aim import aim_of
 from imgnet.request.options import Options, Result
-from imgnet.request.rate_control import ROUNDING_ERROR, steering_of
+from imgnet.request.rate_control import ROUNDING_ERROR, rate_control_of
 from imgnet.spec import Spec
 
 
@@ -83,11 +83,11 @@ def ready(
         counts = importance(pixels, seen) if options.tune == "msssim" else seen
         common = workers, device, options.seed
         state = GridState(spec, pixels, options.preset, lmbda, counts, *common)
-        steering = steering_of(
+        rate_control = rate_control_of(
             options,
             spec.width * spec.height,
             sum(weight.numel() for weight in state.parameters.values()),
             has_prior=bool(state.origins),
             rounding_error=ROUNDING_ERROR if pixels.dtype == np.uint8 else 0.0,
         )
-        yield GridFit(state, options, lmbda, steering)
+        yield GridFit(state, options, lmbda, rate_control)

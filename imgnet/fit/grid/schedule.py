@@ -1,6 +1,6 @@
 """One fit of `grid`, step by step.
 
-First the latents are relaxed and move together with the network, each step on some bands of rows.
+First the latents are relaxed and move together with the network, each step on some strips of rows.
 Then they are rounded and the network alone goes on, for what it sees now is what is stored. Last
 its weights get their steps, and are refined in these.
 """
@@ -15,11 +15,11 @@ from imgnet.fit.engine.tiling import Rows
 from imgnet.fit.grid.latent_rdoq import Decisions
 from imgnet.fit.grid.state import GridState
 from imgnet.fit.grid.weight_rdoq import MOST_WEIGHTS, Refinement
-from imgnet.fit.grid.weight_steps import choose_steps
-from imgnet.fit.rounding import Steps, rounded
+from imgnet.fit.grid.weight_steps import choose_q_steps
+from imgnet.fit.rounding import QSteps, rounded
 from imgnet.progress import Progress
 from imgnet.request.options import Options, Result
-from imgnet.request.rate_control import STARTS, Steering
+from imgnet.request.rate_control import STARTS, RateControl
 from imgnet.spec import MAX_LEVELS
 
 FINE = 2  # level up to which latents are decided on before weights are rounded; then, all
@@ -39,15 +39,15 @@ class GridFit:
         state: Network and latents.
         options: Schedule and who is told.
         lmbda: Price of a bit a pixel, in squared error of colours in 0..1.
-        steering: What adjusts it during the schedule; None where it stays.
+        rate_control: What adjusts it during the schedule; None where it stays.
     """
 
     def __init__(
-        self, state: GridState, options: Options, lmbda: float, steering: Steering | None
+        self, state: GridState, options: Options, lmbda: float, rate_control: RateControl | None
     ) -> None:
         self.state, self.options, self.lmbda, self.preset = state, options, lmbda, options.preset
-        self.steering = steering
-        self.steps: Steps = {}
+        self.rate_control = rate_control
+        self.steps: QSteps = {}
         self.started = self.reported = time.monotonic()
 
     def run(self) -> Result:
@@ -71,10 +71,10 @@ class GridFit:
 
     def pilot(self) -> float:
         """Return by how many dB relaxed latents, then rounded, are too good or too large."""
-        steering, self.steering = self.steering, None
-        assert steering is not None
+        rate_control, self.rate_control = self.rate_control, None
+        assert rate_control is not None
         error, bits = self._rehearse()
-        return 10 * log10(steering.goal.excess(max(error, LEAST_ERROR), bits))
+        return 10 * log10(rate_control.goal.excess(max(error, LEAST_ERROR), bits))
 
     def trial(self) -> float:
         """Return what relaxed latents, then rounded, cost: error and bits at their price."""
@@ -124,7 +124,7 @@ class GridFit:
         """Round the weights, then decide on latents and refine weights in turns."""
         state = self.state
         known = state.spec, state.parameters, state.origins, state.evaluator
-        self.steps = choose_steps(*known, self.lmbda, self.preset.pixels_per_step)
+        self.steps = choose_q_steps(*known, self.lmbda, self.preset.pixels_per_step)
         state.weights.limit(self.steps)
         for _ in range(max(1, self.preset.decisions - 1)):
             if self.preset.decisions:
@@ -150,20 +150,20 @@ class GridFit:
             relaxed_done: Part of the steps that relax latents.
         """
         rows = self.state.take_step(done, relaxed_done, self.lmbda)
-        if self.steering is not None:
-            self._steer(self.steering, rows, relaxed_done)
+        if self.rate_control is not None:
+            self._steer(self.rate_control, rows, relaxed_done)
         self._tell()
 
-    def _steer(self, steering: Steering, rows: Rows, relaxed_done: float) -> None:
+    def _steer(self, rate_control: RateControl, rows: Rows, relaxed_done: float) -> None:
         """Bring the price of a bit to where the file becomes what was asked for."""
         state = self.state
-        steering.see(rows, state.error / state.seen_part, state.bits)
+        rate_control.see(rows, state.error / state.seen_part, state.bits)
         if relaxed_done < STARTS:
             return
         if state.step % max(1, self.preset.steps // GAPS) == 0:
             state.latents.round()
-            steering.compare(*state.measure())
-        self.lmbda = steering.price(self.lmbda)
+            rate_control.compare(*state.measure())
+        self.lmbda = rate_control.lmbda(self.lmbda)
 
     def _tell(self) -> None:
         options, state, now = self.options, self.state, time.monotonic()

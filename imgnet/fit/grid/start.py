@@ -13,7 +13,13 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from imgnet.codec.priors.loader import COLOURS, FINEST_COLOUR, NUM_BANDS, colours_of, usual_step
+from imgnet.codec.priors.loader import (
+    COLOURS,
+    FINEST_COLOUR,
+    NUM_LMBDAS,
+    colours_of,
+    usual_latent_q_step,
+)
 from imgnet.fit.engine.latents import LatentGrids, padded
 from imgnet.fit.engine.network import BICUBIC, REACH, GridNetwork, doubled
 from imgnet.fit.grid.analysis_network import AnalysisNetwork, Planes, trained_analysis
@@ -23,17 +29,17 @@ DEADZONE = 0.25  # that the first latents lose of their magnitude
 FINER = 0.6  # part of the usual step that graded pyramids are in: most of their latents are 0
 
 
-def first_step(lmbda: float, is_graded: bool) -> float:
+def latent_q_step(lmbda: float, is_graded: bool) -> float:
     """Return what a latent of 1 at level 0 should mean, in units of the picture.
 
     Args:
         lmbda: Price of a bit a pixel, in squared error of colours in 0..1.
         is_graded: Whether coarser levels are finer, see `gain`.
 
-    >>> round(first_step(1e-3, is_graded=False), 3)
+    >>> round(latent_q_step(1e-3, is_graded=False), 3)
     0.161
     """
-    return usual_step(lmbda) * (FINER if is_graded else 1.0)
+    return usual_latent_q_step(lmbda) * (FINER if is_graded else 1.0)
 
 
 def gain(level: int) -> float:
@@ -126,7 +132,7 @@ class WarmStart:
     Attributes:
         colours: (3, 3), the directions of the pyramids, one a column.
         analysis: Corrects the pyramids; None for what they are.
-        position: Of the price of a bit, see `band_position`.
+        position: Of the price of a bit, see `lmbda_position`.
     """
 
     colours: Tensor
@@ -161,12 +167,12 @@ class WarmStart:
         return pyramids
 
 
-def warm_start(prior: str, band: float, device: torch.device) -> WarmStart:
+def warm_start(prior: str, lmbda_index: float, device: torch.device) -> WarmStart:
     """Return what a prior brings for the latents of fits."""
     colours = torch.from_numpy(colours_of(prior)).to(device)
     analysis = trained_analysis(prior)
     analysis = None if analysis is None else analysis.to(device)
-    return WarmStart(colours, analysis, band_position(band))
+    return WarmStart(colours, analysis, lmbda_position(lmbda_index))
 
 
 @torch.no_grad()
@@ -188,9 +194,9 @@ def set_network(
         network.linear.weight[-1, -1] = step
 
 
-def band_position(band: float) -> float:
-    """Return where a band lies among all, from -1 to 1."""
-    return 2 * band / (NUM_BANDS - 1) - 1
+def lmbda_position(lmbda_index: float) -> float:
+    """Return where a lmbda_index lies among all, from -1 to 1."""
+    return 2 * lmbda_index / (NUM_LMBDAS - 1) - 1
 
 
 def filled(picture: Tensor, mask: Tensor) -> Tensor:

@@ -10,32 +10,32 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from imgnet.codec.format.quantized import Quantized, step_index
+from imgnet.codec.format.quantized import Quantized, q_index_of
 from imgnet.codec.priors.loader import origins
 from imgnet.fit.device import mask_of, picture_of
 from imgnet.fit.engine.latents import LatentGrids
 from imgnet.fit.engine.network import GridNetwork
-from imgnet.fit.engine.reference import GridStep
-from imgnet.fit.engine.tiling import BAND_UNIT, COARSE, Evaluator, Rows
-from imgnet.fit.grid.start import filled, first_step, set_network, start_cold, warm_start
+from imgnet.fit.engine.reference import ReferenceEvaluator
+from imgnet.fit.engine.tiling import COARSE, STRIP_UNIT, Evaluator, Rows
+from imgnet.fit.grid.start import filled, latent_q_step, set_network, start_cold, warm_start
 from imgnet.fit.grid.weights import Weights, pace
-from imgnet.fit.rounding import Steps, quantize, rounded
+from imgnet.fit.rounding import QSteps, quantize, rounded
 from imgnet.image.picture import Samples
-from imgnet.request.efforts import FEW_VISITS, Preset
+from imgnet.request.efforts import FEW_EPOCHS, Preset
 from imgnet.request.options import Arrays, Result
 from imgnet.spec import Spec
 
 try:
-    from imgnet.fit.engine.compiled import FusedStep
+    from imgnet.fit.engine.compiled import CompiledEvaluator
 except ImportError:  # Numba, which is not to be had for every Python and every machine
-    FusedStep = None  # type: ignore[assignment, misc]
+    CompiledEvaluator = None  # type: ignore[assignment, misc]
 
 LATENT_LR = 0.1
 # Fits that see their pixels less often cannot calm down what they have stirred up: trained networks
 # move by less, and so do latents. Where a network wrote these, they move by much less and are
 # relaxed less; others have less noise, and no time to lose.
-MANY_VISITS = 100
-SHYNESS = 0.1  # power of the visits with which other latents move; with written ones it is 1
+MANY_EPOCHS = 100
+SHYNESS = 0.1  # power of the epochs with which other latents move; with written ones it is 1
 WARM_UP = 20  # steps
 TEMPERATURE = (0.35, 0.08)  # of the soft rounding, from the first step to the last
 NOISE = (0.22, 0.15)
@@ -76,45 +76,45 @@ class GridState:
         self.network = self._network().to(device)
         self.latents = LatentGrids(spec, device, self.generator)
         self.origins = {n: torch.from_numpy(a).to(device) for n, a in origins(spec).items()}
-        visits = preset.visits(spec.width * spec.height)
+        epochs = preset.epochs(spec.width * spec.height)
         self.latent_lr, self.warm_up = LATENT_LR, WARM_UP
         self.temperature, self.noise = TEMPERATURE, NOISE
         known = picture if mask is None else filled(picture, mask > 0)
-        step = self._start(known, lmbda, visits)
+        step = self._start(known, lmbda, epochs)
         if bool((known == known[:, :1, :1]).all()):
-            self.latent_lr = 0.0  # The network alone draws one colour; latents would only stray.
+            self.latent_lr = 0.0  # The network alone draws one colour; latents would only escape.
         self.evaluator = self._evaluator(picture, mask)
-        part = min(1.0, visits / FEW_VISITS) if self.origins else 1.0
+        part = min(1.0, epochs / FEW_EPOCHS) if self.origins else 1.0
         self.weights = Weights(self.network, self.origins, step, part * pace(lmbda))
         self.parameters = self.weights.parameters
-        units = round(preset.pixels_per_step / (BAND_UNIT * spec.width))
-        rows = BAND_UNIT * max(1, units)
+        units = round(preset.pixels_per_step / (STRIP_UNIT * spec.width))
+        rows = STRIP_UNIT * max(1, units)
         height = spec.height
         self.all_rows = [(top, min(top + rows, height)) for top in range(0, height, rows)]
-        self.visits = dict.fromkeys(self.all_rows, 0)
+        self.epochs = dict.fromkeys(self.all_rows, 0)
         self.order: list[Rows] = []
         self.step, self.error, self.bits = 0, 1.0, 0.0
 
-    def _start(self, picture: Tensor, lmbda: float, visits: float) -> float:
+    def _start(self, picture: Tensor, lmbda: float, epochs: float) -> float:
         """Set network and latents to where the fit begins; return what a latent of 1 means."""
         if not self.origins:
-            step = first_step(lmbda, is_graded=False)
+            step = latent_q_step(lmbda, is_graded=False)
             start_cold(picture, step, self.network, self.latents)
             return step
-        start = warm_start(self.spec.prior, self.spec.band, self.device)
-        step = first_step(lmbda, start.is_graded)
+        start = warm_start(self.spec.prior, self.spec.lmbda_index, self.device)
+        step = latent_q_step(lmbda, start.is_graded)
         set_network(self.network, self.origins, picture, step)
         self.latents.fill(start.pyramids(picture, step, self.spec))
-        self._calm(visits, is_written=start.analysis is not None)
+        self._calm(epochs, is_written=start.analysis is not None)
         return step
 
-    def _calm(self, visits: float, is_written: bool) -> None:
-        """Let latents be stirred up no more than so many visits can calm down."""
-        part = min(1.0, visits / MANY_VISITS)
+    def _calm(self, epochs: float, is_written: bool) -> None:
+        """Let latents be stirred up no more than so many epochs can calm down."""
+        part = min(1.0, epochs / MANY_EPOCHS)
         self.latent_lr *= part ** (1.0 if is_written else SHYNESS)
         if is_written:
             first, last = TEMPERATURE
-            self.temperature = last + (first - last) * min(1.0, visits / FEW_VISITS), last
+            self.temperature = last + (first - last) * min(1.0, epochs / FEW_EPOCHS), last
         else:
             first, last = NOISE
             self.noise = last + (first - last) * part, last
@@ -126,8 +126,10 @@ class GridState:
     def _evaluator(self, picture: Tensor, seen: Tensor | None) -> Evaluator:
         common = self.network, self.latents, picture, seen, self.workers
         if self.device.type != "cpu":
-            return GridStep(*common, tile=(self.spec.height, self.spec.width))
-        return GridStep(*common) if FusedStep is None else FusedStep(*common)
+            return ReferenceEvaluator(*common, tile=(self.spec.height, self.spec.width))
+        return (
+            ReferenceEvaluator(*common) if CompiledEvaluator is None else CompiledEvaluator(*common)
+        )
 
     def take_step(self, done: float, relaxed_done: float, lmbda: float) -> Rows:
         """Move network and relaxed latents once.
@@ -178,12 +180,12 @@ class GridState:
         return min(1.0, (self.step + 1) / self.warm_up) * (1 + cos(pi * done)) / 2
 
     def _next_rows(self) -> list[Rows]:
-        """Return one of the bands of rows, each of them once before any comes again."""
+        """Return one of the strips of rows, each of them once before any comes again."""
         if not self.order:
             shuffled = torch.randperm(len(self.all_rows), generator=self.generator).tolist()
             self.order = [self.all_rows[i] for i in shuffled]
         rows = self.order.pop()
-        self.visits[rows] += 1
+        self.epochs[rows] += 1
         return [rows]
 
     def _parts(self, rows: list[Rows]) -> list[tuple[slice, int]]:
@@ -191,23 +193,23 @@ class GridState:
         parts = []
         for i, (_, level) in enumerate(self.latents.grids):
             start, width = self.latents.starts[i], self.latents.sizes[i][1]
-            counts = [self.step + 1] if level >= COARSE else [self.visits[band] for band in rows]
+            counts = [self.step + 1] if level >= COARSE else [self.epochs[strip] for strip in rows]
             ranges = self.evaluator.cuts.grid_rows(rows, level)
             for (top, bottom), count in zip(ranges, counts, strict=True):
                 parts.append((slice(start + top * width, start + bottom * width), count))
         return parts
 
-    def result(self, steps: Steps) -> Result:
+    def result(self, steps: QSteps) -> Result:
         """Return what is to be stored of weights in some steps and of rounded latents."""
         quantized = quantize(self.parameters, steps, self.origins)
-        unit = step_index(1.0)
+        unit = q_index_of(1.0)
         for i, name in enumerate(self.latents.names):
             grid = self.latents.grid(self.latents.relaxed, i)
             quantized[name] = Quantized(grid.int().cpu().numpy(), unit)
         stored = {name: tensor.dequantize() for name, tensor in quantized.items()}
         return Result(stored, quantized, self.step, self.device.type)
 
-    def snapshot(self, steps: Steps) -> Arrays:
+    def snapshot(self, steps: QSteps) -> Arrays:
         """Return all tensors as they would be stored; weights without steps stay real."""
         with rounded({name: self.parameters[name] for name in steps}, steps, self.origins):
             arrays = {n: p.detach().cpu().numpy().copy() for n, p in self.parameters.items()}

@@ -19,13 +19,13 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from imgnet.codec.entropy.weights import LARGEST_INTEGER, law_of, prices, weight_bits
-from imgnet.codec.format.grid_stream import step_of
-from imgnet.codec.format.quantized import step_size
+from imgnet.codec.entropy.weights import LARGEST_INTEGER, distribution_of, prices, weight_bits
+from imgnet.codec.format.grid_stream import q_index_of_bits
+from imgnet.codec.format.quantized import q_step_of
 from imgnet.fit.grid.curvature import Matrix, of_context, of_drawing
 from imgnet.fit.grid.state import GridState
 from imgnet.fit.grid.weight_steps import most_fraction_bits
-from imgnet.fit.rounding import Steps, quantize
+from imgnet.fit.rounding import QSteps, quantize
 
 MOST_WEIGHTS = 4096  # of a network that is refined: its curvature has the square of it
 LEAST_CURVATURE = 0.01  # of the median in its tensor: a sample may not see what a weight does
@@ -59,7 +59,7 @@ class Coded:
 
     @property
     def num_bits(self) -> float:
-        """Their length under the cheapest law; inf where no law reaches."""
+        """Their length under the cheapest distribution; inf where no distribution reaches."""
         return weight_bits(self.values.astype(np.int32))
 
     def in_steps(self, fraction_bits: int) -> Coded:
@@ -112,19 +112,19 @@ class Refinement:
     """
 
     def __init__(
-        self, state: GridState, steps: Steps, lmbda: float, go_on: Callable[[], bool]
+        self, state: GridState, steps: QSteps, lmbda: float, go_on: Callable[[], bool]
     ) -> None:
         self.state, self.lmbda, self.go_on = state, lmbda, go_on
         self.price = lmbda / (state.spec.width * state.spec.height)
         quantized = quantize(state.parameters, steps, state.origins)
         self.coded = {
-            name: Coded(tensor.values.ravel().astype(np.float64), _fraction_bits(tensor.step))
+            name: Coded(tensor.values.ravel().astype(np.float64), _fraction_bits(tensor.q_index))
             for name, tensor in quantized.items()
         }
         for name, coded in self.coded.items():
             self._put(name, coded)
 
-    def run(self, passes: int) -> Steps:
+    def run(self, passes: int) -> QSteps:
         """Refine all tensors so many times and return their steps."""
         drawing, context = self._parts()
         for _ in range(passes):
@@ -215,8 +215,8 @@ class Refinement:
         if name in self.state.origins:
             parameter.data.add_(self.state.origins[name])
 
-    def _steps(self) -> Steps:
-        return {name: step_of(coded.fraction_bits) for name, coded in self.coded.items()}
+    def _steps(self) -> QSteps:
+        return {name: q_index_of_bits(coded.fraction_bits) for name, coded in self.coded.items()}
 
 
 def descend(
@@ -235,15 +235,15 @@ def descend(
         gradient: (K,) of what weights do.
         curvature: (K, K).
         price: Of a bit of the weights.
-        reach: Steps that a weight may be moved by, of the larger of both steps.
+        reach: QSteps that a weight may be moved by, of the larger of both steps.
 
     >>> weights = Coded(np.array([3.0, -2.0]), 0)
     >>> slope, curvature = np.array([2.0, 0.0]), np.array([[1.0, 0.0], [0.0, 1.0]])
     >>> descend(weights, weights, slope, curvature, 0.0, reach=4).values.tolist()
     [1.0, -2.0]
     """
-    law, step = law_of(tried.values.astype(np.int32)), tried.step
-    most, costs = min(law.support, _MOST), price * prices(law)
+    distribution, step = distribution_of(tried.values.astype(np.int32)), tried.step
+    most, costs = min(distribution.support, _MOST), price * prices(distribution)
     around = reach * max(step, old.step)
     low = np.maximum(np.ceil((old.reals - around) / step), -most)
     high = np.minimum(np.floor((old.reals + around) / step), most)
@@ -255,8 +255,10 @@ def descend(
         choices = np.stack([*near, np.zeros_like(values)])
         choices = np.clip(choices, low, high)
         changes = (choices - values) * step
-        gains = changes * (slope + own * changes / 2) - costs[values.astype(int) + law.support]
-        gains += costs[choices.astype(int) + law.support]
+        gains = (
+            changes * (slope + own * changes / 2) - costs[values.astype(int) + distribution.support]
+        )
+        gains += costs[choices.astype(int) + distribution.support]
         choice, k = np.unravel_index(np.argmin(gains), gains.shape)
         if gains[choice, k] >= 0 or choices[choice, k] == values[k]:
             break
@@ -266,4 +268,4 @@ def descend(
 
 
 def _fraction_bits(step: int) -> int:
-    return round(-log2(step_size(step)))
+    return round(-log2(q_step_of(step)))

@@ -1,4 +1,4 @@
-"""Steps for the weights of `grid`: found by search under the price of a bit."""
+"""QSteps for the weights of `grid`: found by search under the price of a bit."""
 
 from __future__ import annotations
 
@@ -9,39 +9,39 @@ from math import floor, log2, sqrt
 from torch import Tensor
 
 from imgnet.codec.entropy.weights import LARGEST_INTEGER, weight_bits
-from imgnet.codec.format.grid_stream import MOST_FRACTION_BITS, step_of
-from imgnet.fit.engine.tiling import BAND_UNIT, Evaluator, Rows
+from imgnet.codec.format.grid_stream import MOST_FRACTION_BITS, q_index_of_bits
+from imgnet.fit.engine.tiling import STRIP_UNIT, Evaluator, Rows
 from imgnet.fit.grid.weights import pace
-from imgnet.fit.rounding import Steps, quantize, rounded
+from imgnet.fit.rounding import QSteps, quantize, rounded
 from imgnet.spec import Spec
 
 # Of the root mean square of a tensor, where searches begin: each ends in the nearest valley. From
 # 1/16 alone long fits lost several percent, and from 1/64 alone flat pictures lost as many bytes.
-FIRST_STEPS = 1 / 4, 1 / 64
+FIRST_Q_STEPS = 1 / 4, 1 / 64
 _CODABLE = LARGEST_INTEGER - 1
 MOST_BIAS_BITS = 12  # biases are added to activations, which are multiples of 2**-12
 
 
-def choose_steps(
+def choose_q_steps(
     spec: Spec,
     parameters: Mapping[str, Tensor],
     origins: Mapping[str, Tensor],
     evaluator: Evaluator,
     lmbda: float,
     num_pixels: int,
-) -> Steps:
+) -> QSteps:
     """Return the step of every tensor of the network, a power of two.
 
-    The search looks at bands of rows, of about so many pixels in all. Each tensor in turn is made
+    The search looks at strips of rows, of about so many pixels in all. Each tensor in turn is made
     coarser or finer as long as distortion + lmbda * bits falls, with those before it at their
     steps; the cheaper of what is found from two sides is taken.
     """
     rows = _sample(spec, num_pixels)
-    first_steps = [part * pace(lmbda) for part in FIRST_STEPS]
-    steps: Steps = {}
+    first_steps = [part * pace(lmbda) for part in FIRST_Q_STEPS]
+    steps: QSteps = {}
 
     def cost(name: str, fraction_bits: int) -> float:
-        tried = {**steps, name: step_of(fraction_bits)}
+        tried = {**steps, name: q_index_of_bits(fraction_bits)}
         with rounded({n: parameters[n] for n in tried}, tried, origins):
             # The context model has no part in the picture, nor the others in the bits.
             of_context = name.startswith("context.")
@@ -53,19 +53,19 @@ def choose_steps(
         most = most_fraction_bits(name)
         distance = tensor.detach() - origins[name] if name in origins else tensor.detach()
         cost_of = cache(partial(cost, name))
-        starts = {_first_bits(distance, most, first_step) for first_step in first_steps}
+        starts = {_first_bits(distance, most, latent_q_step) for latent_q_step in first_steps}
         found = [_descend(cost_of, start, most) for start in starts]
-        steps[name] = step_of(min(found, key=cost_of))
+        steps[name] = q_index_of_bits(min(found, key=cost_of))
     return steps
 
 
-def _first_bits(tensor: Tensor, most: int, first_step: float) -> int:
+def _first_bits(tensor: Tensor, most: int, latent_q_step: float) -> int:
     """Return a number of fraction bits to begin with, at which all integers can be coded."""
     largest = tensor.abs().max().item()
     if largest == 0:
         return most
     typical = sqrt(tensor.square().mean().item())
-    return max(0, min(round(-log2(typical * first_step)), floor(log2(_CODABLE / largest)), most))
+    return max(0, min(round(-log2(typical * latent_q_step)), floor(log2(_CODABLE / largest)), most))
 
 
 def _descend(cost: Callable[[int], float], start: int, most: int) -> int:
@@ -82,10 +82,12 @@ def _descend(cost: Callable[[int], float], start: int, most: int) -> int:
 
 
 def _sample(spec: Spec, num_pixels: int) -> list[Rows]:
-    """Return evenly spread bands of rows, each in the middle of the rows that it stands for."""
-    bands = [(top, min(top + BAND_UNIT, spec.height)) for top in range(0, spec.height, BAND_UNIT)]
-    distance = -(-len(bands) // max(1, num_pixels // (BAND_UNIT * spec.width)))
-    return bands[min(distance, len(bands)) // 2 :: distance]
+    """Return evenly spread strips of rows, each in the middle of the rows that it stands for."""
+    strips = [
+        (top, min(top + STRIP_UNIT, spec.height)) for top in range(0, spec.height, STRIP_UNIT)
+    ]
+    distance = -(-len(strips) // max(1, num_pixels // (STRIP_UNIT * spec.width)))
+    return strips[min(distance, len(strips)) // 2 :: distance]
 
 
 def most_fraction_bits(name: str) -> int:

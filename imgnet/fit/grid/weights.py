@@ -1,7 +1,8 @@
 """The network's weights during a fit of `grid`: how they move, and between which limits.
 
-With a prior, a file holds differences from it. Each tensor's are coded under a law of their own,
-so that what a weight costs grows with its distance from the prior, in units of the others'.
+With a prior, a file holds differences from it. Each tensor's are coded under a distribution of
+their own, so that what a weight costs grows with its distance from the prior, in units of the
+others'.
 """
 
 from __future__ import annotations
@@ -16,10 +17,10 @@ import torch
 from torch import Tensor
 
 from imgnet.codec.entropy.weights import LARGEST_INTEGER
-from imgnet.codec.format.quantized import step_size
-from imgnet.codec.priors.loader import usual_step
+from imgnet.codec.format.quantized import q_step_of
+from imgnet.codec.priors.loader import usual_latent_q_step
 from imgnet.fit.engine.network import GridNetwork
-from imgnet.fit.rounding import Steps
+from imgnet.fit.rounding import QSteps
 from imgnet.fit.soap import SOAP
 
 try:
@@ -30,8 +31,10 @@ except ImportError:  # Numba, which is not to be had for every Python and every 
 # Step sizes of matrices and of vectors: from random weights, and from trained ones.
 COLD_LR = 4e-2, 1e-2
 WARM_LR = 1.5e-2, 4e-3
-USUAL_STEP = 0.1  # of a quantiser at a price of a bit, in units of the picture
-LEAST_DIFFERENCE = 1 / 32  # of a tensor's size: the narrowest law of its differences from a prior
+USUAL_Q_STEP = 0.1  # of a quantiser at a price of a bit, in units of the picture
+LEAST_DIFFERENCE = (
+    1 / 32
+)  # of a tensor's size: the narrowest distribution of its differences from a prior
 
 
 def pace(lmbda: float) -> float:
@@ -42,7 +45,7 @@ def pace(lmbda: float) -> float:
     >>> pace(1e-3), round(pace(1e-5), 2)
     (1.0, 0.16)
     """
-    return min(1.0, usual_step(lmbda) / USUAL_STEP)
+    return min(1.0, usual_latent_q_step(lmbda) / USUAL_Q_STEP)
 
 
 class Weights:
@@ -78,7 +81,7 @@ class Weights:
             self._tensor = torch.arange(len(names), device=self.flat.device).repeat_interleave(
                 torch.tensor(self._sizes, device=self.flat.device)
             )
-            # No law is so narrow that a tensor could not leave its prior any more.
+            # No distribution is so narrow that a tensor could not leave its prior any more.
             self._least = LEAST_DIFFERENCE * (
                 self._means(self._origin**2).sqrt() + LEAST_DIFFERENCE
             )
@@ -128,7 +131,7 @@ class Weights:
 
     @torch.no_grad()
     def _price_differences(self, price: float) -> None:
-        """Add the gradient of the bits of the differences, under a Laplace law a tensor."""
+        """Add the gradient of the bits of the differences, Laplacian in each tensor."""
         if self.compiled:
             known = self.flat.numpy(), self._origin.numpy(), self._ends, self._least.numpy()
             soap_kernels.price_differences(*known, price / log(2), self.gradient.numpy())
@@ -143,10 +146,10 @@ class Weights:
         return sums / sums.new_tensor(self._sizes)
 
     @torch.no_grad()
-    def limit(self, steps: Steps) -> None:
+    def limit(self, steps: QSteps) -> None:
         """Keep all weights where a file can hold them in their steps."""
         for name, parameter in self.parameters.items():
-            most = LARGEST_INTEGER * step_size(steps[name])
+            most = LARGEST_INTEGER * q_step_of(steps[name])
             origin = self.origins.get(name, torch.zeros_like(parameter))
             parameter.sub_(origin).clamp_(-most, most).add_(origin)
 

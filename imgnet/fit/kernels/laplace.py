@@ -1,4 +1,4 @@
-"""The bits of latents under Laplace laws, compiled; `grid_kernels.code_length` with torch."""
+"""Bits of latents under Laplace distributions, compiled."""
 
 from __future__ import annotations
 
@@ -16,17 +16,23 @@ _LOG2_E, _LOG_2 = np.float32(1.4426950408889634), np.float32(0.6931471805599453)
 
 @compiled
 def code_length(
-    values: Floats, start: int, law: Floats, first: int, to_law: Floats, count: int
+    values: Floats,
+    start: int,
+    distribution: Floats,
+    first: int,
+    to_distribution: Floats,
+    count: int,
 ) -> float:
-    """Return the bits of a block of values under Laplace laws, and their gradients.
+    """Return the bits of a block of values under Laplace distributions, and their gradients.
 
     Args:
         values: Flat.
         start: Where the block begins in `values`.
-        law: Block whose rows `first` and `first` + 1 are locations and scales.
+        distribution: Block whose rows `first` and `first` + 1 are locations and scales.
         first: Row.
-        to_law: Block whose rows 0 and 1 become the gradients of locations, which are those of the
-            values with the sign changed, and of scales; row 2 becomes the bits of each value.
+        to_distribution: Block whose rows 0 and 1 become the gradients of locations, which are those
+            of the values with the sign changed, and of scales; row 2 becomes the bits of each
+            value.
         count: Samples.
     """
     at = np.uint64(start)
@@ -34,10 +40,10 @@ def code_length(
     to_scale, to_length = np.uint64(BLOCK), np.uint64(2 * BLOCK)
     total = _NONE
     for p in range(np.uint64(count)):
-        raw = law[of_scale + p]
+        raw = distribution[of_scale + p]
         scale = min(max(raw, _LEAST), _MOST)
         sharpness = exp2(-scale)
-        difference = values[at + p] - law[of_location + p]
+        difference = values[at + p] - distribution[of_location + p]
         distance = abs(difference)
         steep = sharpness * _LOG2_E
         near = _HALF * exp2(-abs(distance - _HALF) * steep)
@@ -46,10 +52,12 @@ def code_length(
         probability = max(upper - far, _LEAST_PROBABILITY)
         length = -log2(probability)
         total += length
-        to_law[to_length + p] = length
+        to_distribution[to_length + p] = length
         slope = sharpness * _LOG2_E / probability
         towards = (far - near) * slope  # falls with the distance
-        to_law[p] = towards if difference > _NONE else -towards if difference < _NONE else _NONE
+        to_distribution[p] = (
+            towards if difference > _NONE else -towards if difference < _NONE else _NONE
+        )
         by_scale = (near * (_HALF - distance) + far * (_HALF + distance)) * slope * _LOG_2
-        to_law[to_scale + p] = by_scale if scale == raw else _NONE
+        to_distribution[to_scale + p] = by_scale if scale == raw else _NONE
     return float(total)

@@ -1,7 +1,7 @@
-"""The bits of a band of latents and all their gradients in one pass, compiled.
+"""The bits of a chunk of latents and all their gradients in one pass, compiled.
 
-The same as `band_bits` of `grid_kernels.py`, which says what it computes; here block by block, with
-nothing kept for later.
+The same as `chunk_bits` of `grid_kernels.py`, which says what it computes; here block by block,
+with nothing kept for later.
 """
 
 from __future__ import annotations
@@ -137,7 +137,7 @@ def _forward(
     total: Floats,
     count: int,
 ) -> None:
-    """Add what the neighbours say to `stacked`, whose last rows become the laws of a block."""
+    """Add the first layer of the neighbours to `stacked`; its last rows give the distributions."""
     padded = len(middle)
     product(first, around, stacked, 0, count)
     rectify(stacked, hidden, padded, count)
@@ -156,20 +156,20 @@ def _backward(
     end_t: Floats,
     hidden: Floats,
     residual: Floats,
-    g_law: Floats,
+    g_distribution: Floats,
     g_residual: Floats,
     g_stacked: Floats,
     count: int,
 ) -> None:
-    """Set the gradients of the second layer and of `stacked` from those of the laws."""
+    """Set the gradients of the second layer and of `stacked` from those of the distributions."""
     padded = len(middle_t)
     fill(g_stacked, 0, g_stacked.size, _NONE)
-    product(end_t, g_law, g_stacked, 0, count)
+    product(end_t, g_distribution, g_stacked, 0, count)
     copy(g_stacked, 0, g_residual, 0, g_residual.size)
     keep_active(g_residual, residual, padded, count)
     product(middle_t, g_residual, g_stacked, 0, count)
     keep_active(g_stacked, hidden, padded, count)
-    copy(g_law, 0, g_stacked, padded * BLOCK, g_law.size)
+    copy(g_distribution, 0, g_stacked, padded * BLOCK, g_distribution.size)
 
 
 @compiled
@@ -186,9 +186,9 @@ def rate(
     wanted: bool,
     lengths: Floats,
 ) -> tuple[float, Floats, Floats, tuple[Floats, Floats, Floats, Floats, Floats, Floats]]:
-    """Return the bits of a band and, if wanted, the gradients of latents, parents and weights.
+    """Return the bits of a chunk and, if wanted, the gradients of latents, parents and weights.
 
-    Args are those of `grid_kernels.band_bits`, C-contiguous, without the leading axis of `own` and
+    Args are those of `grid_kernels.chunk_bits`, C-contiguous, without the leading axis of `own` and
     of `parents`; no parents are an empty array. The bits of each latent go to `lengths`, (h * w,),
     if it is not empty.
     """
@@ -210,7 +210,7 @@ def rate(
     stacked, g_stacked = block_of(rows), block_of(rows)
     hidden, total = block_of(padded), block_of(padded)
     residual, g_residual = block_of(padded), block_of(padded)
-    g_law = block_of(4)
+    g_distribution = block_of(4)
     flat, flat_above = own.ravel(), parents.ravel()
     stride, stride_above = own.shape[1], parents.shape[1]
     bits = 0.0
@@ -233,21 +233,23 @@ def rate(
                     *(around, stacked, hidden, residual, total, count),
                 )
                 here = (y + MARGIN) * stride + start + MARGIN
-                bits += code_length(flat, here, stacked, padded, g_law, count)
+                bits += code_length(flat, here, stacked, padded, g_distribution, count)
                 if lengths.size:
-                    copy(g_law, 2 * BLOCK, lengths, y * width + start, count)
+                    copy(g_distribution, 2 * BLOCK, lengths, y * width + start, count)
                 if not wanted:
                     continue
-                _backward(middle_t, end_t, hidden, residual, g_law, g_residual, g_stacked, count)
+                _backward(
+                    middle_t, end_t, hidden, residual, g_distribution, g_residual, g_stacked, count
+                )
                 outer(g_stacked, around, g_first, count)
                 outer(g_residual, hidden, g_middle, count)
                 add_sums(g_residual, g_middle_bias, count)
-                outer(g_law, total, g_end, count)
+                outer(g_distribution, total, g_end, count)
                 fill(g_around, 0, g_around.size, _NONE)
                 product(first_t, g_stacked, g_around, 0, count)
                 _add_around(g_around, stride, y, start, _OWN, g_own, count)
                 for p in range(count):
-                    g_own[here + p] -= g_law[p]
+                    g_own[here + p] -= g_distribution[p]
                 if parents.size:
                     _gather_back(g_stacked, g_shared, rows, count)
             if wanted and parents.size:

@@ -150,13 +150,13 @@ def price_differences(
     price: float,
     gradient: Floats,
 ) -> None:
-    """Add the gradient of what differences from a prior cost, under a Laplace law a tensor.
+    """Add the gradient of the bits of differences from a prior, Laplacian in each tensor.
 
     Args:
         weights: All weights, tensor by tensor.
         origin: The prior's.
         ends: Where each tensor ends.
-        least: Of each tensor, the least scale of its law.
+        least: Of each tensor, the least scale of its distribution.
         price: Of a nat.
         gradient: Of the weights, added to.
     """

@@ -59,7 +59,7 @@ def test_real_weights_say_nothing_about_pixels(
     model: str, encoded_file: Path, capfd: Capture
 ) -> None:
     opened = imgnet.open(encoded_file)
-    spec = replace(opened.spec, prior="", band=0)
+    spec = replace(opened.spec, prior="", lmbda_index=0)
     if model != "grid":
         spec = Spec(model, 9, 7, 3 if model == "gated" else 0, 4, 1)
     tensors = {name: np.zeros(shape, np.float32) for name, shape in spec.shapes().items()}

@@ -12,10 +12,10 @@ from imgnet.codec.entropy.context import (
     LARGEST_LATENT,
     PARENTS,
     ContextModel,
-    Laws,
+    Distributions,
     Neighbourhood,
     decode_level,
-    laws_of_level,
+    distributions_of_level,
     wavefronts,
 )
 from imgnet.codec.entropy.distributions import NUM_SCALES, reach
@@ -25,7 +25,7 @@ from imgnet.spec import MAX_GRID_DIM, MAX_LEVELS, NUM_NEIGHBOURS, RANGES
 EXACT = 1 << 53  # all whole numbers up to here are floats
 SIZES = [(1, 1), (1, 7), (7, 1), (2, 2), (5, 4), (13, 21), (3, 40), (40, 3)]
 
-Model = Callable[[np.ndarray], Laws]
+Model = Callable[[np.ndarray], Distributions]
 Weights = dict[str, np.ndarray]
 
 
@@ -68,7 +68,7 @@ def parents_of(height: int, width: int) -> np.ndarray:
     return random_grids(-(-height // 2), -(-width // 2), seed=3)
 
 
-def same(a: Laws, b: Laws) -> bool:
+def same(a: Distributions, b: Distributions) -> bool:
     parts = [(a.whole, b.whole), (a.fraction, b.fraction), (a.scale, b.scale)]
     return all(np.array_equal(x, y) for x, y in parts)
 
@@ -79,7 +79,7 @@ def at(grid: np.ndarray | None, y: int, x: int) -> int:
     return int(grid[y, x])
 
 
-def law_in_integers(
+def distribution_in_integers(
     weights: Weights, n: list[int], index: int, pyramid: int, level: int
 ) -> tuple[int, int, int]:
     """Compute in integers of Python what a model computes in floats."""
@@ -110,7 +110,7 @@ def limited(x: int) -> int:
 
 
 def test_no_sum_is_too_large_to_be_exact() -> None:
-    # While a grid is decoded a stray is any number of 16 bits; only then it is refused.
+    # While a grid is decoded a escape is any number of 16 bits; only then it is refused.
     latent = max(1 << 15, LARGEST_LATENT + max(map(reach, range(NUM_SCALES))) + 1)
     dim = RANGES["grid"]["dim_context"].stop - 1
     first = NUM_NEIGHBOURS * LARGEST_WEIGHT * latent
@@ -130,9 +130,12 @@ def test_wider_context_models_would_not_be_exact() -> None:
 def test_the_largest_weights_give_what_integers_give(seed: int) -> None:
     weights = largest_weights(seed)
     neighbours = np.random.default_rng(seed).integers(-(1 << 15), 1 << 15, (23, 4))
-    laws = ContextModel(weights).of_level(11, [(1, 2)])(neighbours * 1.0)
-    expected = [law_in_integers(weights, n, 1, 2, 11) for n in neighbours.T.tolist()]
-    assert list(zip(laws.whole, laws.fraction, laws.scale, strict=True)) == expected
+    distributions = ContextModel(weights).of_level(11, [(1, 2)])(neighbours * 1.0)
+    expected = [distribution_in_integers(weights, n, 1, 2, 11) for n in neighbours.T.tolist()]
+    assert (
+        list(zip(distributions.whole, distributions.fraction, distributions.scale, strict=True))
+        == expected
+    )
 
 
 # The model
@@ -144,28 +147,32 @@ def test_laws_are_those_of_integers(seed: int, spread: int) -> None:
     weights = random_weights(seed=seed, spread=spread)
     neighbours = np.random.default_rng(seed).integers(-50, 50, (23, 30))
     for index, pyramid, level in [(0, 0, 6), (3, 1, 0), (2, 3, 2)]:
-        laws = ContextModel(weights).of_level(level, [(index, pyramid)])(neighbours * 1.0)
-        got = list(zip(laws.whole, laws.fraction, laws.scale, strict=True))
-        expected = [law_in_integers(weights, n, index, pyramid, level) for n in neighbours.T]
+        distributions = ContextModel(weights).of_level(level, [(index, pyramid)])(neighbours * 1.0)
+        got = list(
+            zip(distributions.whole, distributions.fraction, distributions.scale, strict=True)
+        )
+        expected = [
+            distribution_in_integers(weights, n, index, pyramid, level) for n in neighbours.T
+        ]
         assert got == expected
 
 
 def test_laws_differ_from_latent_to_latent() -> None:
     # Otherwise the comparisons in this file would compare little.
-    laws = laws_of_level(model(), random_grids(13, 21), parents_of(13, 21))
-    assert len(np.unique(laws.whole)) > 5
-    assert len(np.unique(laws.fraction)) > 20
-    assert len(np.unique(laws.scale)) > 10
+    distributions = distributions_of_level(model(), random_grids(13, 21), parents_of(13, 21))
+    assert len(np.unique(distributions.whole)) > 5
+    assert len(np.unique(distributions.fraction)) > 20
+    assert len(np.unique(distributions.scale)) > 10
 
 
 def test_locations_and_scales_are_limited() -> None:
     weights = {name: np.zeros_like(array) for name, array in random_weights(spread=1).items()}
     weights["context.first.weight"][-2:] = LARGEST_WEIGHT
     neighbours = np.full((23, 3), 3000.0) * [-1, 0, 1]
-    laws = ContextModel(weights).of_level(0, [(0, 0)])(neighbours)
-    assert laws.whole.tolist() == [-LARGEST_LATENT, 0, LARGEST_LATENT]
-    assert laws.fraction.tolist() == [0, 0, 0]
-    assert laws.scale.tolist() == [0, 36, NUM_SCALES - 1]
+    distributions = ContextModel(weights).of_level(0, [(0, 0)])(neighbours)
+    assert distributions.whole.tolist() == [-LARGEST_LATENT, 0, LARGEST_LATENT]
+    assert distributions.fraction.tolist() == [0, 0, 0]
+    assert distributions.scale.tolist() == [0, 36, NUM_SCALES - 1]
 
 
 # The neighbours
@@ -191,7 +198,7 @@ def test_neighbours_are_where_they_should_be(size: tuple[int, int], has_parent: 
         for y in range(height)
         for x in range(width)
     ]
-    assert around.gather_band(0, height).T.tolist() == expected
+    assert around.gather_chunk(0, height).T.tolist() == expected
     assert np.array_equal(around.grids(), grids)
     for y in range(height):
         row, last = around.gather(slice(y, y + 1), 2 * y + width - 1), (y + 1) * width - 1
@@ -205,10 +212,10 @@ def test_neighbours_are_where_they_should_be(size: tuple[int, int], has_parent: 
 def test_wavefronts_are_in_the_order_of_the_decoder(size: tuple[int, int]) -> None:
     position = 0
 
-    def read(laws: Laws) -> np.ndarray:
+    def read(distributions: Distributions) -> np.ndarray:
         nonlocal position
-        position += len(laws.whole)
-        return np.arange(position - len(laws.whole), position)
+        position += len(distributions.whole)
+        return np.arange(position - len(distributions.whole), position)
 
     decoded = decode_level(model(), size, 2, None, read)
     assert decoded.ravel()[wavefronts(2, *size)].tolist() == list(range(2 * size[0] * size[1]))
@@ -227,37 +234,37 @@ def test_wavefronts_come_by_rising_t_grid_and_row(size: tuple[int, int]) -> None
 def test_encoder_and_decoder_see_the_same_laws(size: tuple[int, int], has_parent: bool) -> None:
     grids, parents = random_grids(*size), parents_of(*size) if has_parent else None
     order = wavefronts(2, *size)
-    values, seen = grids.ravel()[order], list[Laws]()
+    values, seen = grids.ravel()[order], list[Distributions]()
 
-    def read(laws: Laws) -> np.ndarray:
+    def read(distributions: Distributions) -> np.ndarray:
         begin = sum(len(earlier.whole) for earlier in seen)
-        seen.append(laws)
-        return values[begin : begin + len(laws.whole)]
+        seen.append(distributions)
+        return values[begin : begin + len(distributions.whole)]
 
     assert np.array_equal(decode_level(model(), size, 2, parents, read), grids)
-    joined = Laws(*(np.concatenate(parts) for parts in zip(*seen, strict=True)))
-    assert same(joined, in_order(laws_of_level(model(), grids, parents), order))
+    joined = Distributions(*(np.concatenate(parts) for parts in zip(*seen, strict=True)))
+    assert same(joined, in_order(distributions_of_level(model(), grids, parents), order))
 
 
-def in_order(laws: Laws, order: np.ndarray) -> Laws:
-    return Laws(*(part.ravel()[order] for part in laws))
+def in_order(distributions: Distributions, order: np.ndarray) -> Distributions:
+    return Distributions(*(part.ravel()[order] for part in distributions))
 
 
 def test_a_law_depends_on_no_latent_that_comes_later() -> None:
     grids, order = random_grids(6, 9), wavefronts(2, 6, 9)
-    whole = in_order(laws_of_level(model(), grids, None), order)
+    whole = in_order(distributions_of_level(model(), grids, None), order)
     for position in range(0, 108, 7):
         changed = grids.copy()
         changed.ravel()[order[position:]] += 1000
-        laws = in_order(laws_of_level(model(), changed, None), order)
+        distributions = in_order(distributions_of_level(model(), changed, None), order)
         until = np.arange(position + 1)
-        assert same(laws.at(until), whole.at(until))
-        assert position > 100 or not same(laws, whole)
+        assert same(distributions.at(until), whole.at(until))
+        assert position > 100 or not same(distributions, whole)
 
 
 def test_bands_make_no_difference(monkeypatch: pytest.MonkeyPatch) -> None:
     grids, parents = random_grids(13, 21), parents_of(13, 21)
-    whole = laws_of_level(model(), grids, parents)
-    for band in (1, 21, 50, 1000):
-        monkeypatch.setattr(context, "_BAND", band)
-        assert same(laws_of_level(model(), grids, parents), whole)
+    whole = distributions_of_level(model(), grids, parents)
+    for chunk in (1, 21, 50, 1000):
+        monkeypatch.setattr(context, "_CHUNK", chunk)
+        assert same(distributions_of_level(model(), grids, parents), whole)

@@ -7,12 +7,12 @@ import pytest
 
 from imgnet.codec.entropy.distributions import (
     LOCATIONS,
-    NUM_LAWS,
+    NUM_DISTRIBUTIONS,
     NUM_SCALES,
-    centred,
-    located,
+    laplace,
     reach,
     support,
+    zero_mean,
 )
 
 SCALES = range(NUM_SCALES)
@@ -27,10 +27,10 @@ def laplace_below(x: np.ndarray) -> np.ndarray:
     return np.where(x < 0, tail, 1 - tail)
 
 
-@pytest.mark.parametrize("law", range(NUM_LAWS))
-def test_every_value_of_a_centred_law_owns_a_slot(law: int) -> None:
-    table = np.array(centred(law))
-    assert len(table) == 2 * support(law) + 2
+@pytest.mark.parametrize("distribution", range(NUM_DISTRIBUTIONS))
+def test_every_value_of_a_centred_law_owns_a_slot(distribution: int) -> None:
+    table = np.array(zero_mean(distribution))
+    assert len(table) == 2 * support(distribution) + 2
     assert (table[0], table[-1]) == (0, 65536)
     assert np.diff(table).min() >= 1
 
@@ -38,7 +38,7 @@ def test_every_value_of_a_centred_law_owns_a_slot(law: int) -> None:
 @pytest.mark.parametrize("scale", SCALES)
 def test_every_value_of_a_located_law_owns_a_slot_and_the_stray_one(scale: int) -> None:
     for fraction in range(LOCATIONS):
-        table = np.array(located(scale, fraction))
+        table = np.array(laplace(scale, fraction))
         assert len(table) == 2 * reach(scale) + 4
         assert (table[0], table[-2], table[-1]) == (0, 65535, 65536)
         assert np.diff(table).min() >= 1
@@ -57,7 +57,7 @@ def test_located_table_is_the_laplace_law(scale: int, fraction: int) -> None:
     edges = np.arange(1 - largest, largest + 2) - 0.5 - fraction / LOCATIONS
     below = laplace_below(edges / scale_of(scale))
     expected = np.arange(1, len(edges) + 1) + (65536 - 2 * largest - 3) * below
-    difference = expected - np.array(located(scale, fraction)[1:-2])
+    difference = expected - np.array(laplace(scale, fraction)[1:-2])
     assert difference.min() > -0.01
     assert difference.max() < 1.01
 
@@ -65,8 +65,8 @@ def test_located_table_is_the_laplace_law(scale: int, fraction: int) -> None:
 @pytest.mark.parametrize("fraction", range(1, LOCATIONS))
 def test_a_location_mirrored_gives_the_frequencies_mirrored(fraction: int) -> None:
     # Distances -K..K+1 lie evenly around 1/2, so the mirror of 1/32 f is 1 - 1/32 f.
-    ahead = np.diff(located(40, fraction)[:-1])
-    behind = np.diff(located(40, LOCATIONS - fraction)[:-1])
+    ahead = np.diff(laplace(40, fraction)[:-1])
+    behind = np.diff(laplace(40, LOCATIONS - fraction)[:-1])
     assert np.abs(ahead - behind[::-1]).max() <= 1
 
 
@@ -75,5 +75,5 @@ def test_tables_of_located_laws_never_change() -> None:
     digest = hashlib.sha256()
     for scale in SCALES:
         for fraction in range(LOCATIONS):
-            digest.update(np.array(located(scale, fraction), "<u4").tobytes())
+            digest.update(np.array(laplace(scale, fraction), "<u4").tobytes())
     assert digest.hexdigest() == "bca5305688b16c2996425049f5a0e1ee4f8b9db1aade9d58a38f96cd005e5820"

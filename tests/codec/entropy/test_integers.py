@@ -8,30 +8,34 @@ import numpy as np
 import pytest
 
 from imgnet.codec.entropy import distributions, integers
-from imgnet.codec.entropy.distributions import NUM_LAWS, support
-from imgnet.codec.entropy.integers import cheapest_law, cost_bits, decode, encode
+from imgnet.codec.entropy.distributions import NUM_DISTRIBUTIONS, support
+from imgnet.codec.entropy.integers import cheapest_distribution, cost_bits, decode, encode
 from imgnet.errors import FormatError
 
-LAWS = range(NUM_LAWS)
+DISTRIBUTIONS = range(NUM_DISTRIBUTIONS)
 SEED = 20
 
 
-def scale(law: int) -> float:
-    return float(2.0 ** (law / 8 - 3))
+def scale(distribution: int) -> float:
+    return float(2.0 ** (distribution / 8 - 3))
 
 
-def frequencies(law: int) -> np.ndarray:
-    return np.array([round(2 ** (16 - cost_bits(np.array([k]), law))) for k in values_of(law)])
+def frequencies(distribution: int) -> np.ndarray:
+    return np.array(
+        [round(2 ** (16 - cost_bits(np.array([k]), distribution))) for k in values_of(distribution)]
+    )
 
 
-def values_of(law: int) -> range:
-    return range(-support(law), support(law) + 1)
+def values_of(distribution: int) -> range:
+    return range(-support(distribution), support(distribution) + 1)
 
 
-def draw(law: int, count: int) -> list[int]:
-    """Sample the logistic law, cut to its support."""
-    samples = np.rint(np.random.default_rng(SEED + law).logistic(0, scale(law), count))
-    return [int(k) for k in np.clip(samples, -support(law), support(law))]
+def draw(distribution: int, count: int) -> list[int]:
+    """Sample the logistic distribution, cut to its support."""
+    samples = np.rint(
+        np.random.default_rng(SEED + distribution).logistic(0, scale(distribution), count)
+    )
+    return [int(k) for k in np.clip(samples, -support(distribution), support(distribution))]
 
 
 def test_stored_constants_are_exact() -> None:
@@ -42,18 +46,18 @@ def test_stored_constants_are_exact() -> None:
             assert constant == round((-1 / two_scales).exp() * 2**62)
 
 
-@pytest.mark.parametrize("law", LAWS)
-def test_support_is_sixteen_scales_rounded_up(law: int) -> None:
-    assert support(law) - 1 < 16 * scale(law) <= support(law)
+@pytest.mark.parametrize("distribution", DISTRIBUTIONS)
+def test_support_is_sixteen_scales_rounded_up(distribution: int) -> None:
+    assert support(distribution) - 1 < 16 * scale(distribution) <= support(distribution)
 
 
-@pytest.mark.parametrize("law", [*range(0, 64, 9), 95])
-def test_table_is_the_logistic_law(law: int) -> None:
-    k = np.arange(-support(law), support(law) + 1)
-    edges = np.concatenate([k - 0.5, [support(law) + 0.5]]) / scale(law)
+@pytest.mark.parametrize("distribution", [*range(0, 64, 9), 95])
+def test_table_is_the_logistic_law(distribution: int) -> None:
+    k = np.arange(-support(distribution), support(distribution) + 1)
+    edges = np.concatenate([k - 0.5, [support(distribution) + 0.5]]) / scale(distribution)
     shared = 2**16 - len(k)
     expected = 1 + shared * np.diff((1 + np.tanh(edges / 2)) / 2)
-    got = frequencies(law)
+    got = frequencies(distribution)
     assert got.sum() == 2**16
     assert got.min() >= 1
     assert np.array_equal(got, got[::-1])
@@ -63,8 +67,8 @@ def test_table_is_the_logistic_law(law: int) -> None:
 def test_tables_never_change() -> None:
     # A file decodes only with the tables that it was written with: to change them is a new format.
     digest = hashlib.sha256()
-    for law in LAWS:
-        digest.update(np.array(distributions.centred(law), "<u4").tobytes())
+    for distribution in DISTRIBUTIONS:
+        digest.update(np.array(distributions.zero_mean(distribution), "<u4").tobytes())
     assert digest.hexdigest() == "8a7986582756113b7487381d01ade3dcb794d110fdcc3b4384c9d5240b8b3544"
 
 
@@ -72,27 +76,29 @@ def test_stream_never_changes() -> None:
     assert encode([3, -1, 0, 40, -7513], [20, 8, 0, 70, 95]).hex() == "08fc0100a9110000"
 
 
-@pytest.mark.parametrize("law", LAWS)
-def test_round_trip_of_each_law_with_its_extremes(law: int) -> None:
-    values = [*draw(law, 50), support(law), -support(law), 0]
-    assert decode(encode(values, [law] * len(values)), [law] * len(values)) == values
+@pytest.mark.parametrize("distribution", DISTRIBUTIONS)
+def test_round_trip_of_each_law_with_its_extremes(distribution: int) -> None:
+    values = [*draw(distribution, 50), support(distribution), -support(distribution), 0]
+    assert (
+        decode(encode(values, [distribution] * len(values)), [distribution] * len(values)) == values
+    )
 
 
 def test_round_trip_of_mixed_laws() -> None:
-    laws = np.random.default_rng(SEED).integers(0, NUM_LAWS, 3000).tolist()
-    values = [draw(law, i % 7 + 1)[-1] for i, law in enumerate(laws)]
-    assert decode(encode(values, laws), laws) == values
+    distributions = np.random.default_rng(SEED).integers(0, NUM_DISTRIBUTIONS, 3000).tolist()
+    values = [draw(distribution, i % 7 + 1)[-1] for i, distribution in enumerate(distributions)]
+    assert decode(encode(values, distributions), distributions) == values
 
 
 def test_nothing_at_all_is_a_stream_too() -> None:
     assert decode(encode([], []), []) == []
 
 
-@pytest.mark.parametrize("law", [0, 10, 40, 64])
-def test_length_is_close_to_the_ideal(law: int) -> None:
-    values = draw(law, 10_000)
-    ideal_bytes = cost_bits(np.array(values), law) / 8
-    length = len(encode(values, [law] * len(values)))
+@pytest.mark.parametrize("distribution", [0, 10, 40, 64])
+def test_length_is_close_to_the_ideal(distribution: int) -> None:
+    values = draw(distribution, 10_000)
+    ideal_bytes = cost_bits(np.array(values), distribution) / 8
+    length = len(encode(values, [distribution] * len(values)))
     assert ideal_bytes <= length <= 1.003 * ideal_bytes + 6
 
 
@@ -120,42 +126,46 @@ def test_encode_refuses_laws_that_do_not_match() -> None:
 )
 def test_cheapest_law_is_the_cheapest_of_all(values: list[int]) -> None:
     array = np.array(values)
-    costs = [cost_bits(array, law) for law in LAWS]
-    assert costs[cheapest_law(array)] == min(costs)
+    costs = [cost_bits(array, distribution) for distribution in DISTRIBUTIONS]
+    assert costs[cheapest_distribution(array)] == min(costs)
 
 
 def test_cheapest_law_takes_any_shape_and_refuses_huge_values() -> None:
-    assert cheapest_law(np.zeros((2, 3), np.int32)) == 0
-    assert cheapest_law(np.zeros(0, np.int32)) == 0
+    assert cheapest_distribution(np.zeros((2, 3), np.int32)) == 0
+    assert cheapest_distribution(np.zeros(0, np.int32)) == 0
     for huge in (7514, 2**31 - 1):  # the latter without a histogram as long as it is large
         with pytest.raises(ValueError, match=f"{huge} is too large"):
-            cheapest_law(np.array([-huge], np.int32))
+            cheapest_distribution(np.array([-huge], np.int32))
         assert cost_bits(np.array([huge], np.int32), 95) == np.inf
 
 
 def test_every_cut_is_noticed() -> None:
-    laws = [30] * 60
-    stream = encode(draw(30, 60), laws)
+    distributions = [30] * 60
+    stream = encode(draw(30, 60), distributions)
     for length in range(len(stream)):
         with pytest.raises(FormatError):
-            decode(stream[:length], laws)
+            decode(stream[:length], distributions)
 
 
 def test_what_is_left_over_is_noticed() -> None:
-    laws = [30] * 60
-    stream = encode(draw(30, 60), laws)
-    for wrong, wrong_laws in [(stream + b"\0\0", laws), (stream, laws[1:]), (stream, [*laws, 30])]:
+    distributions = [30] * 60
+    stream = encode(draw(30, 60), distributions)
+    for wrong, wrong_distributions in [
+        (stream + b"\0\0", distributions),
+        (stream, distributions[1:]),
+        (stream, [*distributions, 30]),
+    ]:
         with pytest.raises(FormatError):
-            decode(wrong, wrong_laws)
+            decode(wrong, wrong_distributions)
 
 
 def test_a_changed_state_is_noticed() -> None:
-    laws = [30] * 60
-    stream = bytearray(encode(draw(30, 60), laws))
+    distributions = [30] * 60
+    stream = bytearray(encode(draw(30, 60), distributions))
     for bit in range(32):
         changed = (int.from_bytes(stream[:4], "little") ^ 1 << bit).to_bytes(4, "little")
         with pytest.raises(FormatError):
-            decode(changed + stream[4:], laws)
+            decode(changed + stream[4:], distributions)
 
 
 def test_no_stream_holds_more_symbols_than_readers_believe() -> None:
@@ -164,11 +174,11 @@ def test_no_stream_holds_more_symbols_than_readers_believe() -> None:
 
 
 def test_decoding_a_photo_takes_no_time() -> None:
-    values, laws = draw(30, 40_000), [30] * 40_000
-    stream = encode(values, laws)
+    values, distributions = draw(30, 40_000), [30] * 40_000
+    stream = encode(values, distributions)
     times = []
     for _ in range(3):
         started = time.process_time()
-        decode(stream, laws)
+        decode(stream, distributions)
         times.append(time.process_time() - started)
     assert min(times) < 0.06

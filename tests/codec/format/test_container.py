@@ -17,7 +17,6 @@ from imgnet.codec.format.container import (
     Encoded,
     Report,
     from_bytes,
-    looks_encoded,
     read_header,
     to_bytes,
 )
@@ -25,6 +24,7 @@ from imgnet.codec.format.coordinate_stream import pack
 from imgnet.codec.format.quantized import Quantized
 from imgnet.errors import FormatError
 from imgnet.image.picture import Metadata
+from imgnet.signature import looks_encoded
 from imgnet.spec import Spec
 from support.grid_samples import encoded as grid_encoded
 from support.grid_samples import grid_spec, random_tensors

@@ -7,9 +7,9 @@ from math import prod
 import numpy as np
 import pytest
 
-from imgnet.codec.entropy.integers import cheapest_law, cost_bits
+from imgnet.codec.entropy.integers import cheapest_distribution, cost_bits
 from imgnet.codec.format.coordinate_stream import pack, unpack
-from imgnet.codec.format.quantized import Quantized, step_index, step_size
+from imgnet.codec.format.quantized import Quantized, q_index_of, q_step_of
 from imgnet.errors import FormatError
 from imgnet.spec import Spec
 
@@ -27,7 +27,7 @@ def draw(spec: Spec, seed: int = 1) -> dict[str, Quantized]:
 
 
 def test_steps_are_dyadic_and_eight_to_the_octave() -> None:
-    sizes = [step_size(index) for index in range(256)]
+    sizes = [q_step_of(index) for index in range(256)]
     assert sizes[0] == 2.0**-20
     assert sizes[8:] == [2 * size for size in sizes[:-8]]
     assert all(1 < finer / size <= 9 / 8 for size, finer in pairwise(sizes))
@@ -36,16 +36,16 @@ def test_steps_are_dyadic_and_eight_to_the_octave() -> None:
 
 @pytest.mark.parametrize("index", range(256))
 def test_step_index_finds_the_nearest_in_ratio(index: int) -> None:
-    size = step_size(index)
-    assert step_index(size) == index
+    size = q_step_of(index)
+    assert q_index_of(size) == index
     if index < 255:
-        middle = (size * step_size(index + 1)) ** 0.5
-        assert step_index(middle * 0.9999) == index
-        assert step_index(middle * 1.0001) == index + 1
+        middle = (size * q_step_of(index + 1)) ** 0.5
+        assert q_index_of(middle * 0.9999) == index
+        assert q_index_of(middle * 1.0001) == index + 1
 
 
 def test_step_index_clips() -> None:
-    assert [step_index(size) for size in (-1, 0, 1e-30, 1e30, np.inf)] == [0, 0, 0, 255, 255]
+    assert [q_index_of(size) for size in (-1, 0, 1e-30, 1e30, np.inf)] == [0, 0, 0, 255, 255]
 
 
 def test_dequantize_is_exact_for_every_step_and_value() -> None:
@@ -53,7 +53,7 @@ def test_dequantize_is_exact_for_every_step_and_value() -> None:
     for step in range(256):
         real = Quantized(values, step).dequantize()
         assert real.dtype == np.float32
-        assert real.tolist() == [value * step_size(step) for value in values.tolist()]
+        assert real.tolist() == [value * q_step_of(step) for value in values.tolist()]
 
 
 @pytest.mark.parametrize("spec", SPECS)
@@ -62,7 +62,7 @@ def test_round_trip(spec: Spec) -> None:
     read = unpack(spec, pack(spec, tensors))
     assert list(read) == list(spec.shapes())
     for name, shape in spec.shapes().items():
-        assert read[name].step == tensors[name].step
+        assert read[name].q_index == tensors[name].q_index
         assert read[name].values.dtype == np.int32
         assert read[name].values.shape == shape
         assert np.array_equal(read[name].values, tensors[name].values)
@@ -76,7 +76,7 @@ def test_order_of_the_mapping_does_not_matter() -> None:
 def test_length_is_that_of_the_cheapest_laws() -> None:
     tensors = draw(GATED)
     arrays = [tensor.values for tensor in tensors.values()]
-    bits = sum(cost_bits(array, cheapest_law(array)) for array in arrays)
+    bits = sum(cost_bits(array, cheapest_distribution(array)) for array in arrays)
     length = len(pack(GATED, tensors)) - 2 * len(arrays)
     assert bits / 8 <= length <= 1.01 * bits / 8 + 6
 
@@ -109,7 +109,7 @@ def test_every_cut_is_noticed() -> None:
 def test_an_unknown_law_is_noticed() -> None:
     data = bytearray(pack(GATED, draw(GATED)))
     data[1] = 96
-    with pytest.raises(FormatError, match="no law 96"):
+    with pytest.raises(FormatError, match="no distribution 96"):
         unpack(GATED, bytes(data))
 
 

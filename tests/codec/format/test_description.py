@@ -11,10 +11,10 @@ from imgnet.codec.format.description import count_layers, describe, to_dot
 from imgnet.spec import Spec
 
 SPECS = [Spec("gated", 40, 30, 6, 8, 2), Spec("mlp", 40, 30, 0, 8, 3, dim_out=4)]
-GRID = Spec("grid", 40, 30, 0, 8, 2, num_levels=4, colour=2, dim_context=6)
+GRID = Spec("grid", 40, 30, 0, 8, 2, num_levels=4, chroma_level=2, dim_context=6)
 GRIDS = [
     GRID,
-    Spec("grid", 40, 30, 0, 8, 0, dim_out=1, num_levels=2, finest=1, colour=1, dim_context=6),
+    Spec("grid", 40, 30, 0, 8, 0, dim_out=1, num_levels=2, finest=1, chroma_level=1, dim_context=6),
     Spec("grid", 9, 9, 0, 8, 1, dim_out=4, num_levels=1, dim_context=6),
 ]
 
@@ -76,8 +76,8 @@ def test_graph_of_grid_leads_from_latents_over_all_layers_and_back_through_the_c
         '"residuals.0" -> "residuals.1"',
         '"residuals.1" -> "colour"',
         '"latents.1" -> "neighbours"',
-        '"neighbours" -> "context.first" -> "context.second" -> "context.last" -> "law"',
-        '"law" -> "latents.1" [style=dashed, label="decodes"]',
+        '"neighbours" -> "context.first" -> "context.second" -> "context.last" -> "distribution"',
+        '"distribution" -> "latents.1" [style=dashed, label="decodes"]',
     ):
         assert f"  {path};" in graph
     assert "upsample" not in to_dot(GRIDS[2])  # a single level

@@ -11,12 +11,12 @@ import pytest
 from imgnet.codec.entropy.context import (
     LARGEST_LATENT,
     ContextModel,
-    Laws,
+    Distributions,
     decode_level,
     wavefronts,
 )
-from imgnet.codec.entropy.distributions import LOCATIONS, NUM_SCALES, located, reach
-from imgnet.codec.entropy.escapes import stray_symbols
+from imgnet.codec.entropy.distributions import LOCATIONS, NUM_SCALES, laplace, reach
+from imgnet.codec.entropy.escapes import escape_symbols
 from imgnet.codec.entropy.fixed_point import from_real
 from imgnet.codec.entropy.weights import EXCESS_BITS, LARGEST_INTEGER, has_excess, weight_bits
 from imgnet.codec.format import grid_stream
@@ -24,31 +24,31 @@ from imgnet.codec.format.grid_stream import (
     CRC_BYTES,
     MAX_LATENTS_PER_BYTE,
     MOST_FRACTION_BITS,
-    grid_laws,
+    distributions_of_grids,
     pack,
     pixels_crc,
-    step_of,
+    q_index_of_bits,
     unpack,
 )
-from imgnet.codec.format.quantized import Quantized, step_size
+from imgnet.codec.format.quantized import Quantized, q_step_of
 from imgnet.errors import FormatError
 from imgnet.spec import Spec, latents_name, network_shapes
 from support.grid_samples import Tensors, extreme_tensors, grid_spec, random_tensors
 
 SPECS = [
     grid_spec(21, 13),
-    grid_spec(1, 1, num_levels=1, colour=0),
+    grid_spec(1, 1, num_levels=1, chroma_level=0),
     grid_spec(1, 7, dim_out=1, num_levels=2),
     grid_spec(7, 1, dim_out=2, num_layers=0),
-    grid_spec(16, 16, num_levels=5, finest=1, colour=2),
-    grid_spec(12, 9, dim_out=4, colour=0, dim_context=1, dim_hidden=1),
+    grid_spec(16, 16, num_levels=5, finest=1, chroma_level=2),
+    grid_spec(12, 9, dim_out=4, chroma_level=0, dim_context=1, dim_hidden=1),
 ]
 PICTURE = SPECS[0]
 
 
 def same(a: Tensors, b: Tensors) -> bool:
     return list(a) == list(b) and all(
-        a[name].step == b[name].step and np.array_equal(a[name].values, b[name].values)
+        a[name].q_index == b[name].q_index and np.array_equal(a[name].values, b[name].values)
         for name in a
     )
 
@@ -76,11 +76,11 @@ def test_round_trip_of_the_largest_numbers(spec: Spec) -> None:
 
 @pytest.mark.parametrize("fraction_bits", range(MOST_FRACTION_BITS + 1))
 def test_every_power_of_two_is_a_step(fraction_bits: int) -> None:
-    step = step_of(fraction_bits)
-    assert step_size(step) == 2.0**-fraction_bits
+    step = q_index_of_bits(fraction_bits)
+    assert q_step_of(step) == 2.0**-fraction_bits
     tensors = random_tensors(PICTURE)
     for name in network_shapes(PICTURE):
-        tensors[name] = replace(tensors[name], step=step)
+        tensors[name] = replace(tensors[name], q_index=step)
     assert same(unpack(PICTURE, pack(PICTURE, tensors, 0)), tensors)
 
 
@@ -132,7 +132,7 @@ def test_stream_never_changes() -> None:
         numbers = np.arange(np.prod(shape), dtype=np.int64).reshape(shape) + 7 * i
         values = numbers * numbers * 31 % 23 - 11
         values += 900 * (numbers % 17 == 3) if is_latents(name) else 0
-        step = step_of(0 if is_latents(name) else 6)
+        step = q_index_of_bits(0 if is_latents(name) else 6)
         tensors[name] = Quantized(values.astype(np.int32), step)
     stream = pack(spec, tensors, 0xFEDCBA98)
     assert same(unpack(spec, stream), tensors)
@@ -146,24 +146,24 @@ def test_stream_never_changes() -> None:
 # The size
 
 
-def latents_by_their_laws(spec: Spec, seed: int) -> tuple[Tensors, float]:
-    """Draw latents by the Laplace laws of a context model.
+def latents_by_their_distributions(spec: Spec, seed: int) -> tuple[Tensors, float]:
+    """Draw latents by the Laplace distributions of a context model.
 
     Returns:
-        All tensors, and the bits that the latents take under these laws as real numbers.
+        All tensors, and the bits that the latents take under these distributions as real numbers.
     """
     rng = np.random.default_rng(seed)
     tensors, bits = random_tensors(spec, seed), 0.0
     for name in network_shapes(spec):
         if name.startswith("context."):
-            tensors[name] = replace(tensors[name], step=step_of(11))
+            tensors[name] = replace(tensors[name], q_index=q_index_of_bits(11))
     tensors["context.last.bias"].values[:] = rng.integers(-60, 60, (len(spec.grids()), 2))
-    tensors["context.last.bias"] = replace(tensors["context.last.bias"], step=step_of(6))
+    tensors["context.last.bias"] = replace(tensors["context.last.bias"], q_index=q_index_of_bits(6))
 
-    def read(laws: Laws) -> np.ndarray:
+    def read(distributions: Distributions) -> np.ndarray:
         nonlocal bits
-        location = laws.whole + laws.fraction / LOCATIONS
-        scale = 2.0 ** (laws.scale / 8 - 4.5)
+        location = distributions.whole + distributions.fraction / LOCATIONS
+        scale = 2.0 ** (distributions.scale / 8 - 4.5)
         values = np.rint(rng.laplace(location, scale)).astype(np.int64)
         bits += laplace_bits(values - location, scale)
         return values
@@ -172,10 +172,10 @@ def latents_by_their_laws(spec: Spec, seed: int) -> tuple[Tensors, float]:
     model = ContextModel(from_real(context))
     for index, (pyramid, level) in enumerate(spec.grids()):
         parent = tensors[latents_name(pyramid, level + 1)].values[None] if level < 2 else None
-        law = model.of_level(level, [(index, pyramid)])
-        (grid,) = decode_level(law, spec.grid_size(level), 1, parent, read)
+        distribution = model.of_level(level, [(index, pyramid)])
+        (grid,) = decode_level(distribution, spec.grid_size(level), 1, parent, read)
         name = latents_name(pyramid, level)
-        tensors[name] = Quantized(grid.astype(np.int32), step_of(0))
+        tensors[name] = Quantized(grid.astype(np.int32), q_index_of_bits(0))
     return tensors, bits
 
 
@@ -188,12 +188,12 @@ def laplace_bits(distance: np.ndarray, scale: np.ndarray) -> float:
 
 def table_bits(spec: Spec, tensors: Tensors) -> float:
     bits = 0.0
-    for name, laws in grid_laws(spec, tensors).items():
+    for name, distributions in distributions_of_grids(spec, tensors).items():
         values = tensors[name].values.ravel()
         for value, whole, fraction, scale in zip(
-            values, laws.whole, laws.fraction, laws.scale, strict=True
+            values, distributions.whole, distributions.fraction, distributions.scale, strict=True
         ):
-            table, symbol = located(scale, fraction), value - whole + reach(scale)
+            table, symbol = laplace(scale, fraction), value - whole + reach(scale)
             assert 0 <= symbol < len(table) - 2
             bits += 16 - np.log2(table[symbol + 1] - table[symbol])
     return bits
@@ -202,17 +202,17 @@ def table_bits(spec: Spec, tensors: Tensors) -> float:
 @pytest.mark.parametrize("seed", range(3))
 def test_size_is_close_to_the_ideal(seed: int) -> None:
     spec = grid_spec(64, 48)
-    tensors, real_bits = latents_by_their_laws(spec, seed)
+    tensors, real_bits = latents_by_their_distributions(spec, seed)
     network = {name: tensors[name].values for name in network_shapes(spec)}
     header_bits = 8 * (CRC_BYTES + len(network))
     header_bits += EXCESS_BITS * sum(has_excess(values.size) for values in network.values())
     header_bits += sum(map(weight_bits, network.values()))
     length = len(pack(spec, tensors, 0))
     of_tables = (table_bits(spec, tensors) + header_bits) / 8
-    of_laws = (real_bits + header_bits) / 8
-    assert of_laws > 1000
+    of_distributions = (real_bits + header_bits) / 8
+    assert of_distributions > 1000
     assert of_tables <= length <= 1.003 * of_tables + 32
-    assert abs(length - of_laws) <= 0.003 * of_laws + 32
+    assert abs(length - of_distributions) <= 0.003 * of_distributions + 32
 
 
 def test_a_stray_costs_sixteen_bits_more_than_its_symbol() -> None:
@@ -224,7 +224,7 @@ def test_a_stray_costs_sixteen_bits_more_than_its_symbol() -> None:
 
 
 def test_more_strays_than_sixteen_bits_count() -> None:
-    spec = grid_spec(320, 256, num_levels=1, colour=0, dim_out=1, dim_context=1)
+    spec = grid_spec(320, 256, num_levels=1, chroma_level=0, dim_out=1, dim_context=1)
     tensors = random_tensors(spec)
     for name in network_shapes(spec):
         tensors[name].values[:] = 0
@@ -279,7 +279,7 @@ def test_noise_never_does_worse_than_a_format_error(spec: Spec) -> None:
 
 
 @pytest.mark.parametrize(
-    "change", [lambda strays: strays[:-1], lambda strays: [*strays, 9], lambda _: []]
+    "change", [lambda escapes: escapes[:-1], lambda escapes: [*escapes, 9], lambda _: []]
 )
 def test_a_wrong_number_of_strays_is_noticed(
     change: Callable[[list[int]], list[int]], monkeypatch: pytest.MonkeyPatch
@@ -287,7 +287,9 @@ def test_a_wrong_number_of_strays_is_noticed(
     tensors = random_tensors(PICTURE, spread=0.5)
     tensors["latents.0.0"].values[3, 4:6] = 4000  # both on wavefronts of their own
     tensors["latents.0.0"].values[5, 0] = 4000  # on the wavefront of the first
-    monkeypatch.setattr(grid_stream, "stray_symbols", lambda strays: stray_symbols(change(strays)))
+    monkeypatch.setattr(
+        grid_stream, "escape_symbols", lambda escapes: escape_symbols(change(escapes))
+    )
     with pytest.raises(FormatError, match="damaged"):
         unpack(PICTURE, pack(PICTURE, tensors, 0))
 
@@ -312,7 +314,7 @@ def test_more_latents_than_the_stream_can_hold_are_refused_unread() -> None:
 
 def test_no_stream_holds_more_latents_than_readers_believe() -> None:
     likeliest = max(
-        np.diff(located(scale, fraction)).max()
+        np.diff(laplace(scale, fraction)).max()
         for scale in range(NUM_SCALES)
         for fraction in range(LOCATIONS)
     )
@@ -322,7 +324,7 @@ def test_no_stream_holds_more_latents_than_readers_believe() -> None:
     for name in network_shapes(flat):
         tensors[name].values[:] = 0
     tensors["context.last.bias"].values[:, 1] = -50
-    tensors["context.last.bias"] = replace(tensors["context.last.bias"], step=step_of(0))
+    tensors["context.last.bias"] = replace(tensors["context.last.bias"], q_index=q_index_of_bits(0))
     stream = pack(flat, tensors, 0)
     assert len(stream) < 200
     assert same(unpack(flat, stream), tensors)
@@ -331,7 +333,9 @@ def test_no_stream_holds_more_latents_than_readers_believe() -> None:
 def test_strays_come_in_the_order_of_the_wavefronts(monkeypatch: pytest.MonkeyPatch) -> None:
     found = list[int]()
     monkeypatch.setattr(
-        grid_stream, "stray_symbols", lambda strays: found.extend(strays) or stray_symbols(strays)
+        grid_stream,
+        "escape_symbols",
+        lambda escapes: found.extend(escapes) or escape_symbols(escapes),
     )
     tensors = random_tensors(PICTURE, spread=0.5)
     for position, value in zip((5, 90, 250), (4001, 4000, 4002), strict=True):

@@ -20,7 +20,7 @@ from imgnet.spec import Spec, usual_grid_sizes
 PRIOR = names()[0]
 USUAL = Spec("grid", 96, 64, 0, dim_out=3, **usual_grid_sizes(96, 64))
 WITH_PRIOR = with_prior(USUAL, PRIOR, 7)
-BY_HAND = Spec("grid", 96, 64, 0, 5, 1, num_levels=3, finest=1, colour=2, dim_context=4)
+BY_HAND = Spec("grid", 96, 64, 0, 5, 1, num_levels=3, finest=1, chroma_level=2, dim_context=4)
 SPECS = [USUAL, WITH_PRIOR, BY_HAND, Spec("gated", 9, 7, 3, 4, 1), Spec("mlp", 9, 7, 0, 4, 2)]
 
 

@@ -39,7 +39,9 @@ def test_origins_have_the_shapes_of_the_network(
 ) -> None:
     finest = min(finest, num_levels - 1)
     colour = min(2, num_levels - 1)
-    spec = prior_spec(30, 20, dim_out=channels, num_levels=num_levels, finest=finest, colour=colour)
+    spec = prior_spec(
+        30, 20, dim_out=channels, num_levels=num_levels, finest=finest, chroma_level=colour
+    )
     origins = priors.origins(spec)
     assert {name: tensor.shape for name, tensor in origins.items()} == network_shapes(spec)
     for tensor in origins.values():
@@ -52,7 +54,7 @@ def test_a_network_like_the_trained_ones_gets_them_as_they_are() -> None:
     tensors = load_file(priors.prior_file(FOR_DETAIL))
     spec = prior_spec(30, 20, num_levels=1 + sum("upsample" in name for name in tensors))
     for name, origin in priors.origins(spec).items():
-        assert np.array_equal(origin, tensors[name][spec.band] / np.float32(4096))
+        assert np.array_equal(origin, tensors[name][spec.lmbda_index] / np.float32(4096))
 
 
 def test_grey_is_the_mean_of_the_colours() -> None:
@@ -75,9 +77,11 @@ def test_alpha_starts_at_zero() -> None:
 
 
 def test_bands_are_half_octaves_of_the_price() -> None:
-    for band in range(priors.NUM_BANDS):
-        price = priors.price_of_band(band)
-        assert [priors.band_of(price * factor) for factor in (0.85, 1.0, 1.18)] == [band] * 3
+    for lmbda_index in range(priors.NUM_LMBDAS):
+        price = priors.lmbda_at(lmbda_index)
+        assert [priors.lmbda_index_of(price * factor) for factor in (0.85, 1.0, 1.18)] == [
+            lmbda_index
+        ] * 3
 
 
 def test_a_file_names_its_prior_and_band() -> None:

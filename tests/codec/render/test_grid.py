@@ -96,7 +96,7 @@ def test_bands_do_not_show(
     parameters = real(integers(spec))
     whole = draw(spec, parameters, level)
     assert whole.shape == (*spec.grid_size(level), spec.dim_out)
-    monkeypatch.setattr(synthesis, "_BAND_SAMPLES", samples)
+    monkeypatch.setattr(synthesis, "_STRIP_SAMPLES", samples)
     assert np.array_equal(draw(spec, parameters, level), whole)
 
 
@@ -116,7 +116,7 @@ def test_a_smaller_picture_shows_the_same_scene(gain: float) -> None:
 
     Also where upsampling has learned to weaken or to strengthen what it doubles.
     """
-    spec = Spec("grid", 64, 48, 0, 4, 0, num_levels=6, colour=2, dim_context=4)
+    spec = Spec("grid", 64, 48, 0, 4, 0, num_levels=6, chroma_level=2, dim_context=4)
     parameters = real(integers(spec, spread=3))
     for name, array in parameters.items():
         if name in {"latents.0.0", "latents.0.1"}:

@@ -80,7 +80,7 @@ def test_bands_make_no_difference(
         whole = draw(spec, real(tensors), level)
         assert whole.std() > 10
         for samples in (1, 100, 300):
-            monkeypatch.setattr(synthesis, "_BAND_SAMPLES", samples)
+            monkeypatch.setattr(synthesis, "_STRIP_SAMPLES", samples)
             assert np.array_equal(draw(spec, real(tensors), level), whole)
         monkeypatch.undo()
 

@@ -21,7 +21,7 @@ from imgnet.spec import Spec
 from support.grid_cases import SPECS, Pixels, integers, picture, real
 from support.grid_samples import grid_spec
 
-SPEC = Spec("grid", 97, 73, 0, 8, 2, num_levels=4, colour=2, dim_context=4)
+SPEC = Spec("grid", 97, 73, 0, 8, 2, num_levels=4, chroma_level=2, dim_context=4)
 
 
 def drawn(

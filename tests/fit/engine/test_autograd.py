@@ -14,7 +14,7 @@ from imgnet.fit.engine.autograd import (
     LEAST_PROBABILITY,
     LEAST_SCALE_LOG2,
     MOST_SCALE_LOG2,
-    band_bits,
+    chunk_bits,
     code_length,
     two_layers,
     windows,
@@ -70,13 +70,13 @@ def plain_bits(values: Tensor, location: Tensor, scale_log2: Tensor) -> Tensor:
     return -probability.clamp_min(LEAST_PROBABILITY).log2().sum()
 
 
-def laws(count: int = 200) -> list[Tensor]:
+def distributions(count: int = 200) -> list[Tensor]:
     values, location, scale = normal((count,), (count,), (count,), spread=1.5)
     return [values, location, scale.detach().clamp(-1, 3).requires_grad_()]
 
 
 def test_code_length_is_that_of_laplace_laws_over_unit_steps() -> None:
-    values, location, scale = variables = laws()
+    values, location, scale = variables = distributions()
     lengths, to_values, to_scale = code_length(*(v.detach() for v in variables))
     plain = plain_bits(values, location, scale)
     torch.testing.assert_close(lengths.sum(), plain.detach())
@@ -97,7 +97,7 @@ def test_an_expected_value_costs_little_and_a_stray_one_sixteen_bits() -> None:
     assert bits(3, 1) == pytest.approx(bits(-3, 1))
 
 
-def plain_band_bits(grid: Tensor, parent: Tensor | None, weights: Weights) -> Tensor:
+def plain_chunk_bits(grid: Tensor, parent: Tensor | None, weights: Weights) -> Tensor:
     """Return the bits of a whole grid by autograd of the formulas of `context.py`."""
     to_own, to_parents, bias, second, second_bias, last = weights
     height, width = grid.shape
@@ -117,7 +117,9 @@ def context_weights(dim: int = 5, spread: float = 0.2) -> Weights:
     shapes = ((dim + 2, len(CAUSAL)), (dim + 2, len(PARENTS)), (dim + 2,), (dim, dim), (dim,))
     first, parents, bias, second, second_bias, last = normal(*shapes, (2, dim), spread=spread)
     with torch.no_grad():
-        bias[-1] += 1.0  # wide laws: no probability at the floor, where gradients are not exact
+        bias[-1] += (
+            1.0  # wide distributions: no probability at the floor, where gradients are not exact
+        )
     return first, parents, bias, second, second_bias, last
 
 
@@ -136,8 +138,8 @@ def test_bits_of_a_grid_are_those_of_the_plain_formula(
     variables = [grid, weights[0], *weights[2:]]
     if has_parent:
         variables += [parent, weights[1]]
-    ours = band_bits(own, above, 0, weights)
-    theirs = plain_band_bits(grid, parent if has_parent else None, weights)
+    ours = chunk_bits(own, above, 0, weights)
+    theirs = plain_chunk_bits(grid, parent if has_parent else None, weights)
     assert_same_gradients(ours, theirs, variables)
 
 
@@ -148,7 +150,7 @@ def test_bands_add_up_to_the_grid(cut: int) -> None:
     own = functional.pad(grid[None], (MARGIN, MARGIN, MARGIN, 0))
     above = functional.pad(parent[None], (1,) * 4)
     parts = [
-        band_bits(
+        chunk_bits(
             own[:, top : bottom + MARGIN],
             above[:, top >> 1 : (bottom - 1 >> 1) + 3],
             top % 2,
@@ -156,7 +158,7 @@ def test_bands_add_up_to_the_grid(cut: int) -> None:
         )
         for top, bottom in ((0, cut), (cut, 7))
     ]
-    assert_same_gradients(parts[0] + parts[1], plain_band_bits(grid, parent, weights),
+    assert_same_gradients(parts[0] + parts[1], plain_chunk_bits(grid, parent, weights),
                           [grid, parent, *weights])  # fmt: skip
 
 
@@ -165,7 +167,7 @@ def test_scales_out_of_range_are_limited_and_get_no_gradient() -> None:
     with torch.no_grad():
         weights[2][-1] = 9
     (grid,) = normal((4, 5))
-    bits = band_bits(functional.pad(grid[None], (3, 3, 3, 0)), None, 0, weights)
+    bits = chunk_bits(functional.pad(grid[None], (3, 3, 3, 0)), None, 0, weights)
     limited = plain_bits(grid.flatten(), torch.zeros(20), torch.full((20,), MOST_SCALE_LOG2))
     assert bits.item() == pytest.approx(limited.item())
     (to_bias,) = torch.autograd.grad(bits, [weights[2]])
@@ -180,7 +182,7 @@ def test_gradients_are_those_of_finite_differences() -> None:
     def bits() -> Tensor:
         own = functional.pad(grid[None], (MARGIN, MARGIN, MARGIN, 0))
         above = functional.pad(parent[None], (1,) * 4)
-        return band_bits(own, above, 0, weights)
+        return chunk_bits(own, above, 0, weights)
 
     gradients = torch.autograd.grad(bits(), variables)
     for variable, gradient in zip(variables, gradients, strict=True):
@@ -201,5 +203,5 @@ def test_inputs_are_left_alone() -> None:
     variables = [grid, parent, *weights]
     before = [v.detach().clone() for v in variables]
     own = functional.pad(grid[None], (MARGIN, MARGIN, MARGIN, 0))
-    band_bits(own, functional.pad(parent[None], (1,) * 4), 0, weights).backward()
+    chunk_bits(own, functional.pad(parent[None], (1,) * 4), 0, weights).backward()
     assert all(torch.equal(a, b) for a, b in zip(variables, before, strict=True))

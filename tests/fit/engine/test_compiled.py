@@ -16,9 +16,9 @@ import pytest
 import torch
 from torch import Tensor
 
-from imgnet.fit.engine.compiled import FusedStep
+from imgnet.fit.engine.compiled import CompiledEvaluator
 from imgnet.fit.engine.latents import LatentGrids
-from imgnet.fit.engine.reference import GridStep
+from imgnet.fit.engine.reference import ReferenceEvaluator
 from imgnet.fit.engine.tiling import Rows, split
 from imgnet.spec import Spec
 from support.grid_cases import SPECS, integers, network_of, picture
@@ -27,9 +27,9 @@ from support.plain_step import plain_step
 pytestmark = pytest.mark.usefixtures("one_thread")
 
 LMBDA = 2e-3
-TALL = Spec("grid", 21, 90, 0, 5, 2, num_levels=6, colour=2, dim_context=4)
-COARSE_ONLY = Spec("grid", 200, 50, 0, 9, 1, num_levels=4, finest=1, colour=2, dim_context=7)
-Step = GridStep | FusedStep
+TALL = Spec("grid", 21, 90, 0, 5, 2, num_levels=6, chroma_level=2, dim_context=4)
+COARSE_ONLY = Spec("grid", 200, 50, 0, 9, 1, num_levels=4, finest=1, chroma_level=2, dim_context=7)
+Step = ReferenceEvaluator | CompiledEvaluator
 
 
 @pytest.fixture
@@ -38,7 +38,7 @@ def workers() -> Iterator[ThreadPoolExecutor]:
         yield pool
 
 
-def step_of(
+def q_index_of_bits(
     kind: type[Step],
     spec: Spec,
     workers: ThreadPoolExecutor,
@@ -52,7 +52,7 @@ def step_of(
     with torch.no_grad():
         network.linear.weight.mul_(0.3)
         network.output.weight.mul_(0.3)
-        network.context.last.bias[:, 1] = 1  # wide laws: no probability at the floor
+        network.context.last.bias[:, 1] = 1  # wide distributions: no probability at the floor
     pixels = torch.from_numpy(picture(spec.width, spec.height, spec.dim_out)).permute(2, 0, 1)
     return kind(network, latents, pixels / 255.0, seen, workers, tile)
 
@@ -82,8 +82,8 @@ def test_it_finds_what_torch_finds(
     parts: list[Rows] = [(0, 16), (32, spec.height)] if spec.height > 32 else whole
     for rows, coarse in ((whole, 1.0), (parts, 4.0), (parts, 0.0)):
         ours, theirs = (
-            found(step_of(kind, spec, workers, seen), rows, coarse)
-            for kind in (FusedStep, GridStep)
+            found(q_index_of_bits(kind, spec, workers, seen), rows, coarse)
+            for kind in (CompiledEvaluator, ReferenceEvaluator)
         )
         assert ours[0] == pytest.approx(theirs[0], rel=1e-5)
         for name, wanted in theirs[1].items():
@@ -99,7 +99,10 @@ def test_costs_are_those_of_torch_and_add_up_to_what_is_measured(
     spec: Spec, is_masked: bool, workers: ThreadPoolExecutor
 ) -> None:
     seen = mask_for(spec) if is_masked else None
-    ours, theirs = (step_of(kind, spec, workers, seen) for kind in (FusedStep, GridStep))
+    ours, theirs = (
+        q_index_of_bits(kind, spec, workers, seen)
+        for kind in (CompiledEvaluator, ReferenceEvaluator)
+    )
     error, bits = ours.measure([(0, spec.height)])
     total, num_pixels = dict[int, float](), spec.width * spec.height
     for grid in range(len(spec.grids())):
@@ -120,7 +123,10 @@ def test_it_draws_what_torch_draws_and_what_is_measured(
     spec: Spec, is_masked: bool, workers: ThreadPoolExecutor
 ) -> None:
     seen = mask_for(spec) if is_masked else None
-    ours, theirs = (step_of(kind, spec, workers, seen) for kind in (FusedStep, GridStep))
+    ours, theirs = (
+        q_index_of_bits(kind, spec, workers, seen)
+        for kind in (CompiledEvaluator, ReferenceEvaluator)
+    )
     places = [(top, bottom, 0, spec.width) for top, bottom in split(0, spec.height, 20)]
     drawn, wanted = ours.draw(places), theirs.draw(places)
     for mine, other in zip(drawn, wanted, strict=True):
@@ -137,15 +143,15 @@ def test_a_mask_may_differ_by_channel(workers: ThreadPoolExecutor) -> None:
     seen = torch.rand(spec.dim_out, spec.height, spec.width) > 0.5
     rows: list[Rows] = [(0, spec.height)]
     ours, theirs = (
-        found(step_of(kind, spec, workers, seen.float()), rows, 1.0)
-        for kind in (FusedStep, GridStep)
+        found(q_index_of_bits(kind, spec, workers, seen.float()), rows, 1.0)
+        for kind in (CompiledEvaluator, ReferenceEvaluator)
     )
     assert ours[0] == pytest.approx(theirs[0], rel=1e-5)
 
 
 @pytest.mark.parametrize("spec", [SPECS[0], SPECS[2], TALL], ids=str)
 def test_it_finds_what_plain_torch_finds(spec: Spec, workers: ThreadPoolExecutor) -> None:
-    step = step_of(FusedStep, spec, workers)
+    step = q_index_of_bits(CompiledEvaluator, spec, workers)
     with torch.no_grad():
         # Still wider: at the floor of a probability, only the gradients of a fit go on.
         step.network.context.last.bias[:, 1] = 2
@@ -173,11 +179,11 @@ def test_a_step_is_several_times_faster_than_plain_torch(
     On idle machines it is five to ten times (README has the figures); the floor here is lower,
     since what torch gains or loses by a neighbour on the machine is not what this test is about.
     """
-    spec = Spec("grid", 768, 512, 0, 32, 2, num_levels=7, colour=2, dim_context=16)
+    spec = Spec("grid", 768, 512, 0, 32, 2, num_levels=7, chroma_level=2, dim_context=16)
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else 1
     torch.set_num_threads(cores)
     with ThreadPoolExecutor(cores) as workers:
-        step = step_of(FusedStep, spec, workers, tile=(64, 384))
+        step = q_index_of_bits(CompiledEvaluator, spec, workers, tile=(64, 384))
         pixels = torch.from_numpy(step.picture)
         step.evaluate([(0, 512)], LMBDA)  # compiles
         ours = theirs = math.inf
@@ -203,12 +209,12 @@ import sys
 sys.modules["numba"] = None
 import numpy as np, torch
 from imgnet.fit.grid.fit import fit_grid
-from imgnet.fit.grid.state import FusedStep
+from imgnet.fit.grid.state import CompiledEvaluator
 from imgnet.request.options import Options
 from imgnet.request.efforts import Preset
 from imgnet.spec import Spec
-assert FusedStep is None
-spec = Spec("grid", 40, 30, 0, 4, 1, num_levels=3, colour=1, dim_context=4)
+assert CompiledEvaluator is None
+spec = Spec("grid", 40, 30, 0, 4, 1, num_levels=3, chroma_level=1, dim_context=4)
 pixels = np.zeros((30, 40, 3), np.uint8)
 result = fit_grid(spec, pixels, Options(Preset(5, 4096), device="cpu"), 1e-3)
 assert result.quantized

@@ -95,7 +95,9 @@ def test_relaxed_latents_without_noise_are_soft_rounded_twice() -> None:
 
 def test_noise_is_fresh_each_time_has_its_size_and_follows_the_seed() -> None:
     def relaxed(seed: int) -> list[Tensor]:
-        latents = grids(Spec("grid", 99, 99, 0, 4, 1, num_levels=2, colour=1, dim_context=4), seed)
+        latents = grids(
+            Spec("grid", 99, 99, 0, 4, 1, num_levels=2, chroma_level=1, dim_context=4), seed
+        )
         taken = []
         for _ in range(2):
             latents.relax(50.0, 0.2, everything(latents))  # so warm that nothing is rounded

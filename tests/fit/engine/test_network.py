@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from imgnet.codec.entropy.context import ContextModel, Laws, laws_of_level
+from imgnet.codec.entropy.context import ContextModel, Distributions, distributions_of_level
 from imgnet.codec.entropy.distributions import LOCATIONS, LOWEST_SCALE_LOG2
 from imgnet.codec.entropy.fixed_point import from_real
 from imgnet.codec.format.quantized import Quantized
@@ -84,18 +84,18 @@ def test_residual_layers_are_convolutions_behind_alpha() -> None:
     assert (wanted - x[:, 1:-1, 1:-1]).abs().max() > 0.01
 
 
-def exact_laws(spec: Spec, tensors: dict[str, Quantized], index: int) -> Laws:
+def exact_distributions(spec: Spec, tensors: dict[str, Quantized], index: int) -> Distributions:
     """Return what files are coded with."""
     pyramid, level = spec.grids()[index]
     context = {n: t for n, t in real(tensors).items() if n.startswith("context.")}
     model = ContextModel(from_real(context)).of_level(level, [(index, pyramid)])
     parent = tensors.get(f"latents.{pyramid}.{level + 1}")
-    laws = laws_of_level(
+    distributions = distributions_of_level(
         model,
         tensors[f"latents.{pyramid}.{level}"].values[None].astype(np.int64),
         None if parent is None else parent.values[None].astype(np.int64),
     )
-    return laws.at(0)
+    return distributions.at(0)
 
 
 def bits_by_hand(
@@ -113,13 +113,13 @@ def bits_by_hand(
 
 @pytest.mark.parametrize("spec", SPECS[:3], ids=str)
 def test_laws_are_those_that_files_are_coded_with(spec: Spec) -> None:
-    """Bits under the laws of whole numbers, summed as reals, are those of the network."""
+    """Bits under the distributions of whole numbers, summed as reals, are those of the network."""
     tensors = integers(spec)
     network = network_of(spec, tensors)
     for index, (pyramid, level) in enumerate(spec.grids()):
-        laws = exact_laws(spec, tensors, index)
-        location = laws.whole + laws.fraction / LOCATIONS
-        scale = 2.0 ** (laws.scale / 8 + LOWEST_SCALE_LOG2)
+        distributions = exact_distributions(spec, tensors, index)
+        location = distributions.whole + distributions.fraction / LOCATIONS
+        scale = 2.0 ** (distributions.scale / 8 + LOWEST_SCALE_LOG2)
         values = tensors[f"latents.{pyramid}.{level}"].values.ravel()
         edges = (np.array([[0.5], [-0.5]]) + values - location) / scale
         upper, lower = np.where(edges < 0, np.exp(edges) / 2, 1 - np.exp(-np.abs(edges)) / 2)

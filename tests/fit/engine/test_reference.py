@@ -12,7 +12,7 @@ from torch import Tensor
 from imgnet.codec.format import grid_stream
 from imgnet.codec.render.grid import draw
 from imgnet.fit.engine.latents import LatentGrids
-from imgnet.fit.engine.reference import GridStep
+from imgnet.fit.engine.reference import ReferenceEvaluator
 from imgnet.fit.engine.tiling import Rows
 from imgnet.spec import Spec
 from support.grid_cases import SPECS, integers, network_of, picture, real
@@ -20,7 +20,7 @@ from support.grid_cases import SPECS, integers, network_of, picture, real
 pytestmark = pytest.mark.usefixtures("one_thread")
 
 LMBDA = 2e-3
-TALL = Spec("grid", 21, 90, 0, 5, 2, num_levels=6, colour=2, dim_context=4)
+TALL = Spec("grid", 21, 90, 0, 5, 2, num_levels=6, chroma_level=2, dim_context=4)
 
 
 @pytest.fixture
@@ -34,7 +34,7 @@ def float64_step(
     workers: ThreadPoolExecutor,
     tile: tuple[int, int] = (4096, 4096),
     seen: Tensor | None = None,
-) -> GridStep:
+) -> ReferenceEvaluator:
     """Evaluate random networks and latents that are not whole, far from all clamps."""
     tensors = integers(spec)
     latents = LatentGrids(spec, torch.device("cpu"), torch.Generator().manual_seed(1))
@@ -44,13 +44,15 @@ def float64_step(
     with torch.no_grad():
         network.linear.weight.mul_(0.3)
         network.output.weight.mul_(0.3)
-        network.context.last.bias[:, 1] = 1  # wide laws: no probability at the floor
+        network.context.last.bias[:, 1] = 1  # wide distributions: no probability at the floor
     pixels = torch.from_numpy(picture(spec.width, spec.height, spec.dim_out))
-    return GridStep(network, latents, pixels.permute(2, 0, 1) / 255.0, seen, workers, tile)
+    return ReferenceEvaluator(
+        network, latents, pixels.permute(2, 0, 1) / 255.0, seen, workers, tile
+    )
 
 
 def gradients(
-    step: GridStep, rows: Sequence[Rows], coarse_weight: float = 1.0
+    step: ReferenceEvaluator, rows: Sequence[Rows], coarse_weight: float = 1.0
 ) -> tuple[float, float, dict[str, Tensor]]:
     step.network.zero_grad()
     error, bits = step.evaluate(rows, LMBDA, coarse_weight)
@@ -58,7 +60,7 @@ def gradients(
     return error, bits, {**found, "latents": step.latents.gradient.clone()}
 
 
-def total(step: GridStep) -> float:
+def total(step: ReferenceEvaluator) -> float:
     error, bits = step.measure([(0, step.spec.height)])
     return error + LMBDA * bits
 
@@ -91,17 +93,17 @@ def assert_same(ours: dict[str, Tensor], theirs: dict[str, Tensor]) -> None:
 
 
 @pytest.mark.parametrize("spec", [*SPECS[:3], TALL], ids=str)
-@pytest.mark.parametrize(("tile", "band"), [((16, 16), 100), ((10, 4096), 1), ((4096, 7), 7000)])
+@pytest.mark.parametrize(("tile", "chunk"), [((16, 16), 100), ((10, 4096), 1), ((4096, 7), 7000)])
 def test_cuts_do_not_show(
     spec: Spec,
     tile: tuple[int, int],
-    band: int,
+    chunk: int,
     workers: ThreadPoolExecutor,
 ) -> None:
     rows = [(0, spec.height)]
     whole = gradients(float64_step(spec, workers), rows)
     step = float64_step(spec, workers, tile)
-    step.cuts = replace(step.cuts, band=band)
+    step.cuts = replace(step.cuts, chunk=chunk)
     cut = gradients(step, rows)
     assert cut[:2] == pytest.approx(whole[:2], rel=1e-9)
     assert_same(cut[2], whole[2])
@@ -145,14 +147,14 @@ def test_parts_of_the_rows_add_up_to_the_whole(spec: Spec, workers: ThreadPoolEx
 def test_a_step_draws_what_a_file_draws_and_counts_the_bits_of_its_stream(
     workers: ThreadPoolExecutor,
 ) -> None:
-    spec = Spec("grid", 90, 70, 0, 6, 2, num_levels=4, colour=2, dim_context=4)
+    spec = Spec("grid", 90, 70, 0, 6, 2, num_levels=4, chroma_level=2, dim_context=4)
     tensors = integers(spec)
     drawn = draw(spec, real(tensors))
     latents = LatentGrids(spec, torch.device("cpu"), torch.Generator())
     for i, name in enumerate(latents.names):
         latents.grid(latents.relaxed, i).copy_(torch.from_numpy(tensors[name].dequantize()))
     target = torch.from_numpy(drawn).permute(2, 0, 1) / 255
-    step = GridStep(network_of(spec, tensors), latents, target, None, workers, (32, 48))
+    step = ReferenceEvaluator(network_of(spec, tensors), latents, target, None, workers, (32, 48))
     error, bits = step.measure([(0, 70)])
     assert error < 0.5 / 255**2  # rounding to levels alone is 1 / 12
     zeros = {n: t if "latents" not in n else zero_like(t) for n, t in tensors.items()}
@@ -164,7 +166,7 @@ def test_a_step_draws_what_a_file_draws_and_counts_the_bits_of_its_stream(
 
 
 def zero_like(tensor: grid_stream.Quantized) -> grid_stream.Quantized:
-    return grid_stream.Quantized(np.zeros_like(tensor.values), tensor.step)
+    return grid_stream.Quantized(np.zeros_like(tensor.values), tensor.q_index)
 
 
 def test_unseen_pixels_neither_count_nor_pull(workers: ThreadPoolExecutor) -> None:

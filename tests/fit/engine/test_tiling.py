@@ -5,7 +5,7 @@ import pytest
 from imgnet.fit.engine.tiling import COARSE, Cuts, split
 from imgnet.spec import Spec
 
-SPEC = Spec("grid", 100, 90, 0, 5, 2, num_levels=6, colour=2, dim_context=4)
+SPEC = Spec("grid", 100, 90, 0, 5, 2, num_levels=6, chroma_level=2, dim_context=4)
 
 
 @pytest.mark.parametrize(
@@ -29,8 +29,8 @@ def test_tiles_cover_their_rows_once() -> None:
 
 
 def test_bands_cover_the_latents_of_their_rows_once_and_all_of_coarse_levels() -> None:
-    cuts = Cuts(SPEC, band=300)
-    seen = [(i, y) for i, top, bottom in cuts.bands([(32, 64)]) for y in range(top, bottom)]
+    cuts = Cuts(SPEC, chunk=300)
+    seen = [(i, y) for i, top, bottom in cuts.chunks([(32, 64)]) for y in range(top, bottom)]
     wanted = []
     for i, (_, level) in enumerate(SPEC.grids()):
         height = SPEC.grid_size(level)[0]
@@ -41,7 +41,9 @@ def test_bands_cover_the_latents_of_their_rows_once_and_all_of_coarse_levels() -
 
 def test_bits_of_coarse_levels_count_in_part() -> None:
     levels = [level for _, level in SPEC.grids()]
-    shares = {levels[band[0]]: share for band, share in Cuts(SPEC).weighed_bands([(0, 45)], 4.0)}
+    shares = {
+        levels[chunk[0]]: share for chunk, share in Cuts(SPEC).weighted_chunks([(0, 45)], 4.0)
+    }
     assert shares == {level: 2.0 if level >= COARSE else 1.0 for level in levels}
-    without = Cuts(SPEC).weighed_bands([(0, 45)], 0.0)
-    assert {levels[band[0]] for band, _ in without} == set(range(COARSE))
+    without = Cuts(SPEC).weighted_chunks([(0, 45)], 0.0)
+    assert {levels[chunk[0]] for chunk, _ in without} == set(range(COARSE))

@@ -35,7 +35,7 @@ def test_more_levels_share_the_weights_of_fewer() -> None:
 def test_corrections_depend_on_the_price_of_a_bit() -> None:
     network = trained_analysis(FOR_DETAIL)
     assert network is not None
-    dear, cheap = (network(planes(32, 32), band, 4)[0, 0] for band in (-1.0, 1.0))
+    dear, cheap = (network(planes(32, 32), lmbda_index, 4)[0, 0] for lmbda_index in (-1.0, 1.0))
     assert (dear - cheap).abs().max() > 1e-3
 
 

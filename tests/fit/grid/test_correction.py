@@ -19,7 +19,7 @@ from support.grid_cases import picture
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 
-SPEC = Spec("grid", 24, 20, 0, 4, 1, num_levels=2, colour=1, dim_context=3)
+SPEC = Spec("grid", 24, 20, 0, 4, 1, num_levels=2, chroma_level=1, dim_context=3)
 PIXELS = picture(24, 20)
 LMBDA = 1.5e-4  # at which latents are most of the bytes
 QUICK = Options(Preset(steps=40, pixels_per_step=4096, quantized=0.2), device="cpu")
@@ -61,7 +61,7 @@ def test_a_size_is_corrected_until_it_is_near(part: float) -> None:
 
 def test_a_file_a_little_too_large_becomes_smaller_by_decisions() -> None:
     """Moves towards zero alone can cost as much as the bits that they save."""
-    spec = Spec("grid", 48, 40, 0, 8, 1, num_levels=3, colour=1, dim_context=6)
+    spec = Spec("grid", 48, 40, 0, 8, 1, num_levels=3, chroma_level=1, dim_context=6)
     pixels, options = picture(), replace(QUICK, preset=replace(QUICK.preset, decisions=1))
     with ready(spec, pixels, options, LMBDA, None) as fit:
         whole = fit.run()

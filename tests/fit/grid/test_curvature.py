@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from imgnet.fit.engine.autograd import code_length
-from imgnet.fit.engine.reference import GridStep
+from imgnet.fit.engine.reference import ReferenceEvaluator
 from imgnet.fit.grid import curvature
 from imgnet.fit.grid.curvature import (
     fisher_information,
@@ -23,11 +23,11 @@ from support.grid_cases import rounded_step
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 
-SPEC = Spec("grid", 45, 31, 0, 6, 1, num_levels=3, colour=1, dim_context=5)
+SPEC = Spec("grid", 45, 31, 0, 6, 1, num_levels=3, chroma_level=1, dim_context=5)
 
 
 @pytest.fixture
-def step() -> Iterator[GridStep]:
+def step() -> Iterator[ReferenceEvaluator]:
     with ThreadPoolExecutor(1) as workers:
         yield rounded_step(SPEC, workers)
 
@@ -39,7 +39,9 @@ def test_a_sample_lies_all_over_a_picture() -> None:
     assert len({left for _, _, left, _ in tiles}) == len({top for top, *_ in tiles}) == len(tiles)
 
 
-def test_what_is_drawn_like_the_picture_costs_what_the_curvature_says(step: GridStep) -> None:
+def test_what_is_drawn_like_the_picture_costs_what_the_curvature_says(
+    step: ReferenceEvaluator,
+) -> None:
     """Where the error is zero, it is a parabola in small changes."""
     rows = [(0, SPEC.height)]
     (drawn,) = step.draw([(0, SPEC.height, 0, SPEC.width)])
@@ -58,33 +60,37 @@ def test_what_is_drawn_like_the_picture_costs_what_the_curvature_says(step: Grid
     assert flat @ curvature @ flat / 2 == pytest.approx(error, rel=0.1)
 
 
-def test_the_model_is_told_what_the_bits_depend_on(step: GridStep) -> None:
+def test_the_model_is_told_what_the_bits_depend_on(step: ReferenceEvaluator) -> None:
     latents, model = step.latents, step.network.context
     total = 0.0
-    for band in step.cuts.bands([(0, SPEC.height)]):
-        grid, top, bottom = band
-        x = told(latents, neighbourhood(latents, grid), band)
-        _, _, law = curvature._layers(model, x, grid)
+    for chunk in step.cuts.chunks([(0, SPEC.height)]):
+        grid, top, bottom = chunk
+        x = told(latents, neighbourhood(latents, grid), chunk)
+        _, _, distribution = curvature._layers(model, x, grid)
         values = latents.grid(latents.relaxed, grid)[top:bottom].ravel()
-        total += code_length(values, law[0], law[1].clamp(-4.5, 4.875))[0].sum().item()
+        total += (
+            code_length(values, distribution[0], distribution[1].clamp(-4.5, 4.875))[0].sum().item()
+        )
     _, bits = step.measure([(0, SPEC.height)], error=False)
     assert total == pytest.approx(bits * SPEC.width * SPEC.height, rel=1e-5)
 
 
 @pytest.mark.parametrize("output", [0, 1])
-def test_gradients_of_laws_are_those_of_autograd(step: GridStep, output: int) -> None:
-    model, band = step.network.context, (1, 0, 4)
-    x = told(step.latents, neighbourhood(step.latents, band[0]), band)[:, 7:9]
-    hidden, residual, law = curvature._layers(model, x, band[0])
-    ours = curvature._law_gradients(model, x.T, hidden.T, residual.T, band[0], output)
+def test_gradients_of_laws_are_those_of_autograd(step: ReferenceEvaluator, output: int) -> None:
+    model, chunk = step.network.context, (1, 0, 4)
+    x = told(step.latents, neighbourhood(step.latents, chunk[0]), chunk)[:, 7:9]
+    hidden, residual, distribution = curvature._layers(model, x, chunk[0])
+    ours = curvature._likelihood_gradients(model, x.T, hidden.T, residual.T, chunk[0], output)
     for i in range(2):
-        found = torch.autograd.grad(law[output, i], list(model.parameters()), retain_graph=True)
+        found = torch.autograd.grad(
+            distribution[output, i], list(model.parameters()), retain_graph=True
+        )
         flat = torch.cat([gradient.flatten() for gradient in found])
         torch.testing.assert_close(ours[i].detach(), flat)
 
 
 def test_the_whole_and_a_sample_of_the_latents_curve_alike(
-    step: GridStep, monkeypatch: pytest.MonkeyPatch
+    step: ReferenceEvaluator, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     _, bits = step.measure([(0, SPEC.height)], error=False)
     num_bits = bits * SPEC.width * SPEC.height

@@ -13,13 +13,13 @@ import imgnet
 from imgnet import api
 from imgnet.codec.entropy.weights import LARGEST_INTEGER
 from imgnet.codec.format import grid_stream
-from imgnet.codec.format.quantized import step_size
+from imgnet.codec.format.quantized import q_step_of
 from imgnet.codec.render.grid import draw
 from imgnet.errors import UsageError
 from imgnet.fit.grid import schedule
 from imgnet.fit.grid.fit import fit_grid
 from imgnet.fit.grid.schedule import FINE, GridFit
-from imgnet.fit.grid.start import first_step
+from imgnet.fit.grid.start import latent_q_step
 from imgnet.fit.rounding import rounded
 from imgnet.image.files import read_image
 from imgnet.image.masks import counted_samples
@@ -34,7 +34,7 @@ from support.paths import SAMPLES
 pytestmark = pytest.mark.usefixtures("one_thread")
 
 LMBDA = 6e-4
-SPEC = Spec("grid", 48, 40, 0, 8, 1, num_levels=3, colour=1, dim_context=6)
+SPEC = Spec("grid", 48, 40, 0, 8, 1, num_levels=3, chroma_level=1, dim_context=6)
 SHORT = Preset(steps=40, pixels_per_step=4096, quantized=0.2)
 QUICK = Options(SHORT, device="cpu")
 TINY = replace(QUICK, preset=replace(SHORT, steps=8))
@@ -44,7 +44,7 @@ def small_spec(width: int, height: int, channels: int) -> Spec:
     num_levels = 2 if min(width, height) > 1 else 1
     return Spec(
         "grid", width, height, 0, 4, 1,
-        dim_out=channels, num_levels=num_levels, colour=num_levels - 1, dim_context=3,
+        dim_out=channels, num_levels=num_levels, chroma_level=num_levels - 1, dim_context=3,
     )  # fmt: skip
 
 
@@ -128,7 +128,7 @@ def test_dear_bits_give_small_files(fitted: Result) -> None:
     dear = fit_grid(SPEC, picture(), QUICK, 30 * LMBDA)
     assert len(stored(SPEC, dear)) < 0.8 * len(stored(SPEC, fitted))
     assert drawn_psnr_db(SPEC, dear, picture()) < drawn_psnr_db(SPEC, fitted, picture()) - 2
-    assert first_step(30 * LMBDA, False) > 5 * first_step(LMBDA, False)
+    assert latent_q_step(30 * LMBDA, False) > 5 * latent_q_step(LMBDA, False)
 
 
 @pytest.mark.parametrize("threads", [1, 3])
@@ -243,7 +243,7 @@ def test_snapshots_come_every_n_steps_and_are_all_but_what_is_stored() -> None:
     for name, tensor in result.quantized.items():
         error = np.abs(tensor.dequantize() - taken[40][name]).max()
         # Weights are rounded behind the last step.
-        most = 0 if name.startswith("latents.") else 0.5001 * step_size(tensor.step)
+        most = 0 if name.startswith("latents.") else 0.5001 * q_step_of(tensor.q_index)
         assert error <= most, name
     assert psnr_db(PIXELS, draw(SMALL, taken[10])) > flat_psnr_db(PIXELS) + 5
 
@@ -275,17 +275,17 @@ def test_weights_stay_where_a_file_can_hold_them(monkeypatch: pytest.MonkeyPatch
     """Also where training goes on until they outgrow the steps that were chosen for them."""
 
     def much_too_fine(_spec: object, parameters: dict[str, Any], *_rest: object) -> dict[str, int]:
-        return dict.fromkeys(parameters, grid_stream.step_of(12))
+        return dict.fromkeys(parameters, grid_stream.q_index_of_bits(12))
 
-    monkeypatch.setattr(schedule, "choose_steps", much_too_fine)
+    monkeypatch.setattr(schedule, "choose_q_steps", much_too_fine)
     result = fit_grid(SMALL, PIXELS, TINY, LMBDA)
     assert stored(SMALL, result)
-    largest = LARGEST_INTEGER * step_size(grid_stream.step_of(12))
+    largest = LARGEST_INTEGER * q_step_of(grid_stream.q_index_of_bits(12))
     assert np.abs(result.parameters["hidden.weight"]).max() == pytest.approx(largest)
 
 
 def test_tall_pictures_are_seen_in_parts_and_learned_as_a_whole() -> None:
-    spec = Spec("grid", 8, 300, 0, 4, 0, num_levels=2, colour=1, dim_context=3)
+    spec = Spec("grid", 8, 300, 0, 4, 0, num_levels=2, chroma_level=1, dim_context=3)
     pixels = picture(8, 300)
     parts = Options(replace(SHORT, steps=50, pixels_per_step=64 * 8), device="cpu")
     drawn = draw(spec, fit_grid(spec, pixels, parts, LMBDA).parameters)

@@ -9,7 +9,7 @@ import torch
 from numpy.typing import NDArray
 
 from imgnet.fit.engine.latents import LatentGrids
-from imgnet.fit.engine.reference import GridStep
+from imgnet.fit.engine.reference import ReferenceEvaluator
 from imgnet.fit.engine.tiling import Evaluator
 from imgnet.fit.grid.latent_rdoq import SPACING, Cells, Decisions, largest, ranked, scattered
 from imgnet.spec import Spec
@@ -17,12 +17,12 @@ from support.grid_cases import rounded_step
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 
-SPEC = Spec("grid", 61, 43, 0, 8, 1, num_levels=4, colour=2, dim_context=6)
+SPEC = Spec("grid", 61, 43, 0, 8, 1, num_levels=4, chroma_level=2, dim_context=6)
 LMBDA = 2e-3
 
 
 @pytest.fixture
-def step() -> Iterator[GridStep]:
+def step() -> Iterator[ReferenceEvaluator]:
     """A network whose latents lie between whole numbers, on a picture."""
     with ThreadPoolExecutor(1) as workers:
         yield rounded_step(SPEC, workers)
@@ -33,18 +33,18 @@ def decide(step: Evaluator, latents: LatentGrids, coarsest: int, rounds: float =
     Decisions(latents, step, LMBDA, size, 1e-4, lambda: next(asked) < rounds).make(coarsest)
 
 
-def cost(step: GridStep) -> float:
+def cost(step: ReferenceEvaluator) -> float:
     error, bits = step.measure([(0, SPEC.height)])
     return error + LMBDA * bits
 
 
-def test_decisions_make_a_picture_cheaper(step: GridStep) -> None:
+def test_decisions_make_a_picture_cheaper(step: ReferenceEvaluator) -> None:
     before = cost(step)
     decide(step, step.latents, 3)
     assert cost(step) < 0.97 * before
 
 
-def test_a_second_pass_finds_a_little_more(step: GridStep) -> None:
+def test_a_second_pass_finds_a_little_more(step: ReferenceEvaluator) -> None:
     costs = [cost(step)]
     for _ in range(2):
         decide(step, step.latents, 3)
@@ -53,20 +53,20 @@ def test_a_second_pass_finds_a_little_more(step: GridStep) -> None:
     assert costs[1] - costs[2] < 0.5 * (costs[0] - costs[1])
 
 
-def test_latents_move_by_one_and_stay_whole(step: GridStep) -> None:
+def test_latents_move_by_one_and_stay_whole(step: ReferenceEvaluator) -> None:
     nearest = step.latents.relaxed.clone()
     decide(step, step.latents, 3)
     changes = step.latents.relaxed - nearest
     assert set(changes.unique().tolist()) == {-1.0, 0.0, 1.0}
 
 
-def test_a_round_that_saves_little_is_the_last(step: GridStep) -> None:
+def test_a_round_that_saves_little_is_the_last(step: ReferenceEvaluator) -> None:
     asked, size = [], (SPEC.height, SPEC.width, 3)
     Decisions(step.latents, step, LMBDA, size, 1.0, lambda: asked.append(1) is None).make(0)
     assert len(asked) == 2  # before the slopes and before the only round of the one grid
 
 
-def test_every_single_change_pays(step: GridStep) -> None:
+def test_every_single_change_pays(step: ReferenceEvaluator) -> None:
     """Undone alone, a change makes the picture dearer; those that do not are few."""
     latents = step.latents
     nearest = latents.relaxed.clone()
@@ -83,7 +83,7 @@ def test_every_single_change_pays(step: GridStep) -> None:
     assert np.mean(dearer) > 0.9
 
 
-def test_coarser_levels_and_all_after_the_time_is_up_stay(step: GridStep) -> None:
+def test_coarser_levels_and_all_after_the_time_is_up_stay(step: ReferenceEvaluator) -> None:
     latents = step.latents
     nearest = latents.relaxed.clone()
     decide(step, latents, 3, rounds=0)

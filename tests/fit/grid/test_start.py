@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from imgnet.codec.format import grid_stream
-from imgnet.codec.format.quantized import Quantized, step_index
+from imgnet.codec.format.quantized import Quantized, q_index_of
 from imgnet.codec.render.grid import draw
 from imgnet.fit.engine.latents import LatentGrids
 from imgnet.fit.engine.network import GridNetwork
@@ -30,18 +30,18 @@ def first_picture(pixels: np.ndarray, spec: Spec, step: float) -> np.ndarray:
     planes = torch.from_numpy(pixels).permute(2, 0, 1).float() / 255
     start_cold(planes, step, network, latents)
     parameters = dict(network.named_parameters())
-    fine = dict.fromkeys(parameters, grid_stream.step_of(15))
+    fine = dict.fromkeys(parameters, grid_stream.q_index_of_bits(15))
     stored = quantize(parameters, fine)
     for i, grid in enumerate(latents.grids):
         values = latents.grid(latents.values, i).round().int().numpy()
-        stored[latents_name(*grid)] = Quantized(values, step_index(1.0))
+        stored[latents_name(*grid)] = Quantized(values, q_index_of(1.0))
     return draw(spec, {name: tensor.dequantize() for name, tensor in stored.items()})
 
 
 @pytest.mark.parametrize("channels", [1, 2, 3, 4])
 def test_a_fit_begins_near_the_picture(channels: int) -> None:
     spec = Spec(
-        "grid", 61, 43, 0, 6, 2, dim_out=channels, num_levels=4, colour=1, dim_context=4
+        "grid", 61, 43, 0, 6, 2, dim_out=channels, num_levels=4, chroma_level=1, dim_context=4
     )  # fmt: skip
     pixels = picture(61, 43, channels)
     flat = np.broadcast_to(pixels.mean(axis=(0, 1)), pixels.shape)
@@ -82,7 +82,7 @@ def test_what_is_not_seen_starts_from_what_is_around() -> None:
 
 
 def test_a_graded_pyramid_is_finer_the_coarser_its_level() -> None:
-    spec = Spec("grid", 64, 64, 0, 6, 2, dim_out=1, num_levels=5, colour=4, dim_context=4)
+    spec = Spec("grid", 64, 64, 0, 6, 2, dim_out=1, num_levels=5, chroma_level=4, dim_context=4)
     network = GridNetwork(spec)
     hidden = network.hidden.weight.detach().clone()
     set_linear_path(network, torch.ones(1, 1), 0.1, is_graded=True)

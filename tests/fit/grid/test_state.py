@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from imgnet.encoder.prior import FOR_DETAIL, FOR_SMOOTH, with_prior
-from imgnet.fit.engine.tiling import BAND_UNIT
+from imgnet.fit.engine.tiling import STRIP_UNIT
 from imgnet.fit.grid.state import (
     LATENT_LR,
     NOISE,
@@ -17,19 +17,19 @@ from imgnet.fit.grid.state import (
     WARM_UP,
     GridState,
 )
-from imgnet.request.efforts import FEW_VISITS, Preset
+from imgnet.request.efforts import FEW_EPOCHS, Preset
 from imgnet.spec import Spec, usual_grid_sizes
 from support.grid_cases import Pixels, picture
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 
-SPEC = Spec("grid", 20, 3 * BAND_UNIT, 0, 4, 1, num_levels=3, colour=1, dim_context=4)
-PIXELS = picture(20, 3 * BAND_UNIT)
+SPEC = Spec("grid", 20, 3 * STRIP_UNIT, 0, 4, 1, num_levels=3, chroma_level=1, dim_context=4)
+PIXELS = picture(20, 3 * STRIP_UNIT)
 LMBDA = 1e-3
 
 
 def state_of(workers: ThreadPoolExecutor, seed: int = 0, pixels: Pixels = PIXELS) -> GridState:
-    preset = Preset(30, 20 * BAND_UNIT)  # one of three bands a step
+    preset = Preset(30, 20 * STRIP_UNIT)  # one of three bands a step
     cpu = torch.device("cpu")
     return GridState(SPEC, pixels, preset, LMBDA, None, workers, cpu, seed)
 
@@ -49,7 +49,7 @@ def test_every_band_is_seen_once_before_any_comes_again(state: GridState) -> Non
     for _ in range(2):
         seen = {state.take_step(0.5, 0.5, LMBDA) for _ in range(3)}
         assert seen == set(state.all_rows)
-    assert set(state.visits.values()) == {2}
+    assert set(state.epochs.values()) == {2}
 
 
 def test_short_fits_stir_up_less_where_a_network_wrote_the_latents(
@@ -68,7 +68,7 @@ def test_short_fits_stir_up_less_where_a_network_wrote_the_latents(
     cold, smooth, detail = found[:3], found[3:6], found[6:]
     assert cold[0] == cold[1] == cold[2]
     for first in (smooth, detail):
-        assert first[0][2] / first[2][2] == pytest.approx(5 / FEW_VISITS)
+        assert first[0][2] / first[2][2] == pytest.approx(5 / FEW_EPOCHS)
     assert [lr for lr, _, _ in smooth] == pytest.approx([0.05**SHYNESS, 0.15**SHYNESS, 1])
     assert [lr for lr, _, _ in detail] == pytest.approx([0.05, 0.15, 1])
     hot, noisy, slow = zip(*(starts for _, starts, _ in found), strict=True)
@@ -90,7 +90,7 @@ def test_steps_make_a_picture_cheaper(state: GridState) -> None:
     assert cost() < 0.9 * before
 
 
-@pytest.mark.parametrize("colour", [(0, 0, 0), (17, 93, 201)])
+@pytest.mark.parametrize("chroma_level", [(0, 0, 0), (17, 93, 201)])
 def test_latents_of_one_colour_stay_where_they_are(
     workers: ThreadPoolExecutor, colour: tuple[int, int, int]
 ) -> None:

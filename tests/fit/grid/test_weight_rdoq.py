@@ -12,8 +12,8 @@ from imgnet.encoder.levels import detail
 from imgnet.encoder.prior import starting_from_prior
 from imgnet.fit.grid.state import GridState
 from imgnet.fit.grid.weight_rdoq import Coded, Refinement, Vector, descend
-from imgnet.fit.grid.weight_steps import choose_steps
-from imgnet.fit.rounding import Steps, quantize, rounded
+from imgnet.fit.grid.weight_steps import choose_q_steps
+from imgnet.fit.rounding import QSteps, quantize, rounded
 from imgnet.request.efforts import Preset
 from imgnet.request.request import Request
 from support.grid_cases import picture
@@ -40,13 +40,15 @@ def state(request: pytest.FixtureRequest) -> Iterator[GridState]:
         yield state
 
 
-def steps_of(state: GridState) -> Steps:
-    steps = choose_steps(state.spec, state.parameters, state.origins, state.evaluator, LMBDA, 4096)
+def steps_of(state: GridState) -> QSteps:
+    steps = choose_q_steps(
+        state.spec, state.parameters, state.origins, state.evaluator, LMBDA, 4096
+    )
     state.weights.limit(steps)
     return steps
 
 
-def cost(state: GridState, steps: Steps) -> float:
+def cost(state: GridState, steps: QSteps) -> float:
     """Return what a file of the fit costs, its weights included."""
     quantized = quantize(state.parameters, steps, state.origins)
     with rounded(state.parameters, steps, state.origins):

@@ -10,19 +10,19 @@ import pytest
 import torch
 
 from imgnet.codec.format import grid_stream
-from imgnet.codec.format.quantized import step_size
+from imgnet.codec.format.quantized import q_step_of
 from imgnet.fit.engine.latents import LatentGrids
-from imgnet.fit.engine.reference import GridStep
-from imgnet.fit.engine.tiling import BAND_UNIT
+from imgnet.fit.engine.reference import ReferenceEvaluator
+from imgnet.fit.engine.tiling import STRIP_UNIT
 from imgnet.fit.grid import weight_steps
 from imgnet.fit.grid.start import start_cold
 from imgnet.fit.grid.weight_steps import (
-    FIRST_STEPS,
+    FIRST_Q_STEPS,
     MOST_BIAS_BITS,
     _descend,
     _first_bits,
     _sample,
-    choose_steps,
+    choose_q_steps,
 )
 from imgnet.fit.grid.weights import pace
 from imgnet.fit.rounding import quantize
@@ -32,11 +32,11 @@ from support.grid_cases import integers, network_of, picture
 pytestmark = pytest.mark.usefixtures("one_thread")
 
 NUM_PIXELS = 49152
-SPEC = Spec("grid", 40, 32, 0, 4, 1, num_levels=2, colour=1, dim_context=3)
+SPEC = Spec("grid", 40, 32, 0, 4, 1, num_levels=2, chroma_level=1, dim_context=3)
 
 
 @pytest.fixture
-def evaluator() -> Iterator[GridStep]:
+def evaluator() -> Iterator[ReferenceEvaluator]:
     """A network that draws the picture about as well as its first latents allow."""
     torch.manual_seed(1)
     tensors = integers(SPEC)
@@ -49,19 +49,19 @@ def evaluator() -> Iterator[GridStep]:
             parameter.add_(torch.randn_like(parameter), alpha=1e-4)  # on no step of its own
     latents.round()
     with ThreadPoolExecutor(1, initializer=torch.set_num_threads, initargs=(1,)) as pool:
-        yield GridStep(network, latents, pixels, None, pool)
+        yield ReferenceEvaluator(network, latents, pixels, None, pool)
 
 
-def chosen(evaluator: GridStep, lmbda: float) -> dict[str, int]:
+def chosen(evaluator: ReferenceEvaluator, lmbda: float) -> dict[str, int]:
     parameters = dict(evaluator.network.named_parameters())
-    return choose_steps(SPEC, parameters, {}, evaluator, lmbda, NUM_PIXELS)
+    return choose_q_steps(SPEC, parameters, {}, evaluator, lmbda, NUM_PIXELS)
 
 
-def test_steps_are_powers_of_two_that_a_file_can_hold(evaluator: GridStep) -> None:
+def test_steps_are_powers_of_two_that_a_file_can_hold(evaluator: ReferenceEvaluator) -> None:
     steps = chosen(evaluator, 1e-3)
     assert list(steps) == list(network_shapes(SPEC))
     for name, step in steps.items():
-        bits = -np.log2(step_size(step))
+        bits = -np.log2(q_step_of(step))
         assert bits == round(bits)
         assert 0 <= bits <= (MOST_BIAS_BITS if name.endswith(".bias") else 15)
     parameters = dict(evaluator.network.named_parameters())
@@ -73,19 +73,19 @@ def test_steps_are_powers_of_two_that_a_file_can_hold(evaluator: GridStep) -> No
         assert np.array_equal(again[name].dequantize(), tensor.dequantize())
 
 
-def test_steps_are_finer_where_bits_are_cheap(evaluator: GridStep) -> None:
+def test_steps_are_finer_where_bits_are_cheap(evaluator: ReferenceEvaluator) -> None:
     dear, cheap = (chosen(evaluator, lmbda) for lmbda in (1e-1, 1e-5))
     assert sum(cheap.values()) < sum(dear.values()) - 8 * len(dear)  # an octave a tensor
 
 
-def test_the_search_leaves_the_weights_alone(evaluator: GridStep) -> None:
+def test_the_search_leaves_the_weights_alone(evaluator: ReferenceEvaluator) -> None:
     before = [p.detach().clone() for p in evaluator.network.parameters()]
     chosen(evaluator, 1e-3)
     after = evaluator.network.parameters()
     assert all(torch.equal(a, b) for a, b in zip(before, after, strict=True))
 
 
-def test_rounding_costs_little_at_the_chosen_steps(evaluator: GridStep) -> None:
+def test_rounding_costs_little_at_the_chosen_steps(evaluator: ReferenceEvaluator) -> None:
     rows = [(0, SPEC.height)]
     lmbda = 1e-3
     before = evaluator.measure(rows)
@@ -106,23 +106,23 @@ def test_rounding_costs_little_at_the_chosen_steps(evaluator: GridStep) -> None:
 def test_the_search_begins_where_integers_can_be_coded(
     values: list[float], least: int, most: int
 ) -> None:
-    bits = _first_bits(torch.tensor(values), 12, FIRST_STEPS[1])
+    bits = _first_bits(torch.tensor(values), 12, FIRST_Q_STEPS[1])
     assert least <= bits <= most
 
 
 @pytest.mark.parametrize(("lmbda", "part"), [(1e-2, 1.0), (1e-3, 1.0), (1e-5, pace(1e-5))])
 def test_the_search_begins_finer_where_bits_are_next_to_nothing(
-    evaluator: GridStep, lmbda: float, part: float, monkeypatch: pytest.MonkeyPatch
+    evaluator: ReferenceEvaluator, lmbda: float, part: float, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     begun: set[float] = set()
 
-    def first_bits(tensor: torch.Tensor, most: int, first_step: float) -> int:
-        begun.add(first_step)
-        return _first_bits(tensor, most, first_step)
+    def first_bits(tensor: torch.Tensor, most: int, latent_q_step: float) -> int:
+        begun.add(latent_q_step)
+        return _first_bits(tensor, most, latent_q_step)
 
     monkeypatch.setattr(weight_steps, "_first_bits", first_bits)
     chosen(evaluator, lmbda)
-    assert begun == {first_step * part for first_step in FIRST_STEPS}
+    assert begun == {latent_q_step * part for latent_q_step in FIRST_Q_STEPS}
 
 
 @pytest.mark.parametrize("start", [0, 3, 6, 12])
@@ -149,10 +149,10 @@ def test_large_pictures_are_looked_at_in_part(width: int, height: int) -> None:
     spec = Spec("grid", width, height, 0, 4, 1, num_levels=1, dim_context=3)
     rows = _sample(spec, NUM_PIXELS)
     pixels = width * sum(bottom - top for top, bottom in rows)
-    assert pixels <= max(1.1 * NUM_PIXELS, BAND_UNIT * width)
+    assert pixels <= max(1.1 * NUM_PIXELS, STRIP_UNIT * width)
     assert pixels >= min(width * height, NUM_PIXELS // 2)
-    assert all(top % BAND_UNIT == 0 and top < bottom <= height for top, bottom in rows)
+    assert all(top % STRIP_UNIT == 0 and top < bottom <= height for top, bottom in rows)
     gaps = {after - before for (before, _), (after, _) in pairwise(rows)}
     assert len(gaps) <= 1
     above, below = rows[0][0], height - rows[-1][1]
-    assert abs(above - below) <= 2 * BAND_UNIT  # none of the ends stands for the whole
+    assert abs(above - below) <= 2 * STRIP_UNIT  # none of the ends stands for the whole

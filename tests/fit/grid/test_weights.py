@@ -5,13 +5,13 @@ import torch
 from torch import Tensor
 
 from imgnet.codec.entropy.weights import LARGEST_INTEGER
-from imgnet.codec.format.grid_stream import step_of
-from imgnet.codec.format.quantized import step_size
+from imgnet.codec.format.grid_stream import q_index_of_bits
+from imgnet.codec.format.quantized import q_step_of
 from imgnet.fit.engine.network import GridNetwork
 from imgnet.fit.grid.weights import COLD_LR, WARM_LR, Weights
 from imgnet.spec import Spec
 
-SPEC = Spec("grid", 16, 16, 0, 4, 1, num_levels=2, colour=1, dim_context=3)
+SPEC = Spec("grid", 16, 16, 0, 4, 1, num_levels=2, chroma_level=1, dim_context=3)
 
 
 def origins_near(network: GridNetwork, distance: float) -> dict[str, Tensor]:
@@ -56,9 +56,9 @@ def test_weights_stay_within_what_a_file_can_hold(with_prior: bool) -> None:
     with torch.no_grad():
         for parameter in weights.parameters.values():
             parameter.add_(1e6)
-    step = step_of(4)
+    step = q_index_of_bits(4)
     weights.limit(dict.fromkeys(weights.parameters, step))
-    most = LARGEST_INTEGER * step_size(step)
+    most = LARGEST_INTEGER * q_step_of(step)
     for name, parameter in weights.parameters.items():
         assert torch.equal(
             parameter - origins.get(name, torch.zeros(())), torch.full_like(parameter, most)

@@ -13,7 +13,7 @@ BLOCK = pytest.importorskip("imgnet.fit.kernels.blocks").BLOCK
 COUNT = 100
 
 
-def laws_of(scale_log2: float) -> torch.Tensor:
+def distributions_of(scale_log2: float) -> torch.Tensor:
     """Return values, locations and logarithms of scales, (3, COUNT)."""
     generator = torch.Generator().manual_seed(0)
     values, locations, spread = torch.randn(3, COUNT, generator=generator)
@@ -23,24 +23,26 @@ def laws_of(scale_log2: float) -> torch.Tensor:
 
 @pytest.mark.parametrize("scale_log2", [-3.0, -1.0, 0.0, 2.0])
 def test_it_finds_what_torch_finds(scale_log2: float) -> None:
-    values, locations, scales = laws_of(scale_log2)
-    law, to_law = np.zeros((2, 3, BLOCK), np.float32)
-    law[1, :COUNT], law[2, :COUNT] = locations, scales
+    values, locations, scales = distributions_of(scale_log2)
+    distribution, to_distribution = np.zeros((2, 3, BLOCK), np.float32)
+    distribution[1, :COUNT], distribution[2, :COUNT] = locations, scales
     padded = np.concatenate([np.zeros(5), values]).astype(np.float32)
-    total = fused.code_length(padded, 5, law.ravel(), 1, to_law.ravel(), COUNT)
+    total = fused.code_length(padded, 5, distribution.ravel(), 1, to_distribution.ravel(), COUNT)
     bits, to_values, to_scales = code_length(values, locations, scales)
     assert total == pytest.approx(float(bits.sum()), rel=1e-5)
-    for found, wanted in zip(to_law[:, :COUNT], (-to_values, to_scales, bits), strict=True):
+    for found, wanted in zip(
+        to_distribution[:, :COUNT], (-to_values, to_scales, bits), strict=True
+    ):
         np.testing.assert_allclose(found, wanted.numpy(), rtol=2e-3, atol=2e-4)
 
 
 @pytest.mark.parametrize("beyond", [LEAST_SCALE_LOG2 - 1, MOST_SCALE_LOG2 + 1])
 def test_scales_beyond_the_tables_are_at_their_ends_and_do_not_pull(beyond: float) -> None:
-    law, to_law = np.zeros((2, 3, BLOCK), np.float32)
-    law[1, :COUNT] = beyond
+    distribution, to_distribution = np.zeros((2, 3, BLOCK), np.float32)
+    distribution[1, :COUNT] = beyond
     values = np.full(COUNT, 0.1, np.float32)
-    total = fused.code_length(values, 0, law.ravel(), 0, to_law.ravel(), COUNT)
+    total = fused.code_length(values, 0, distribution.ravel(), 0, to_distribution.ravel(), COUNT)
     end = torch.tensor(min(max(beyond, LEAST_SCALE_LOG2), MOST_SCALE_LOG2))
     bits, _, _ = code_length(torch.from_numpy(values), torch.zeros(COUNT), end)
     assert total == pytest.approx(float(bits.sum()), rel=1e-4)
-    assert not to_law[1, :COUNT].any()
+    assert not to_distribution[1, :COUNT].any()

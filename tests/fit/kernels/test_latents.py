@@ -8,7 +8,7 @@ from imgnet.fit.engine.latents import LatentGrids, padded
 from imgnet.fit.kernels import latents as latent_kernels
 from imgnet.spec import Spec
 
-SPEC = Spec("grid", 60, 40, 0, 4, 1, num_levels=4, colour=1, dim_context=4)
+SPEC = Spec("grid", 60, 40, 0, 4, 1, num_levels=4, chroma_level=1, dim_context=4)
 
 
 def grid(height: int = 5, width: int = 7) -> np.ndarray:

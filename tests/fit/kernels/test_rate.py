@@ -1,4 +1,4 @@
-"""The compiled bits of a band against those of torch, with all gradients."""
+"""The compiled bits of a chunk against those of torch, with all gradients."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from imgnet.codec.entropy.context import CAUSAL, MARGIN, PARENTS
-from imgnet.fit.engine.autograd import band_bits, band_lengths
+from imgnet.fit.engine.autograd import chunk_bits, chunk_lengths
 
 fused = pytest.importorskip("imgnet.fit.kernels.rate")
 
@@ -17,14 +17,14 @@ NO_LENGTHS = np.empty(0, np.float32)
 
 
 def weights() -> list[Tensor]:
-    """Return random weights of the context model, in the order of `band_bits`."""
+    """Return random weights of the context model, in the order of `chunk_bits`."""
     generator = torch.Generator().manual_seed(0)
     shapes = [(DIM + 2, len(CAUSAL)), (DIM + 2, len(PARENTS)), (DIM + 2,)]
     shapes += [(DIM, DIM), (DIM,), (2, DIM)]
     return [(0.2 * torch.randn(s, generator=generator)).requires_grad_() for s in shapes]
 
 
-def band(height: int, width: int, skip: int) -> tuple[Tensor, Tensor]:
+def chunk(height: int, width: int, skip: int) -> tuple[Tensor, Tensor]:
     """Return latents and those above them, with their margins."""
     generator = torch.Generator().manual_seed(1)
     own = torch.randn(1, height + MARGIN, width + 2 * MARGIN, generator=generator)
@@ -41,9 +41,9 @@ def arrays(tensors: list[Tensor]) -> list[np.ndarray]:
 @pytest.mark.parametrize("skip", [0, 1])
 @pytest.mark.parametrize("has_parents", [False, True])
 def test_it_finds_what_torch_finds(size: tuple[int, int], skip: int, has_parents: bool) -> None:
-    own, above = band(*size, skip)
+    own, above = chunk(*size, skip)
     model = weights()
-    wanted = band_bits(own, above if has_parents else None, skip, tuple(model))
+    wanted = chunk_bits(own, above if has_parents else None, skip, tuple(model))
     wanted.backward()
     parents = above.detach().numpy()[0] if has_parents else np.empty((0, 0), np.float32)
     given = own.detach().numpy()[0], parents, skip, *arrays(model)
@@ -58,11 +58,11 @@ def test_it_finds_what_torch_finds(size: tuple[int, int], skip: int, has_parents
 
 
 def test_lengths_add_up_to_the_bits() -> None:
-    own, above = band(5, 140, 0)
+    own, above = chunk(5, 140, 0)
     model = weights()
     lengths = np.zeros(5 * 140, np.float32)
     given = own.detach().numpy()[0], above.detach().numpy()[0], 0, *arrays(model)
     bits, *_ = fused.rate(*given, False, lengths)
     assert lengths.sum() == pytest.approx(bits, rel=1e-4)
-    wanted = band_lengths(own.detach(), above.detach(), 0, tuple(w.detach() for w in model))
+    wanted = chunk_lengths(own.detach(), above.detach(), 0, tuple(w.detach() for w in model))
     np.testing.assert_allclose(lengths, wanted.numpy().ravel(), rtol=1e-3, atol=1e-3)

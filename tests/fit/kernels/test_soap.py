@@ -42,7 +42,7 @@ def test_a_limit_of_steps_is_kept() -> None:
 
 
 def test_differences_from_a_prior_cost_what_they_do_with_torch() -> None:
-    spec = Spec("grid", 60, 40, 0, 4, 1, num_levels=4, colour=1, dim_context=4)
+    spec = Spec("grid", 60, 40, 0, 4, 1, num_levels=4, chroma_level=1, dim_context=4)
     torch.manual_seed(0)
     network = GridNetwork(spec)
     origins = {n: p.detach().clone() for n, p in network.named_parameters()}
