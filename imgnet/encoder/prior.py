@@ -38,8 +38,7 @@ def starting_from_prior(spec: Spec, found: float, lmbda: float, epochs: float) -
 def with_prior(spec: Spec, prior: str, lmbda_index: int) -> Spec:
     """Return a network with another prior, of the size of those of that; with "" none.
 
-    >>> from imgnet.request.efforts import FEW_EPOCHS
-    from imgnet.spec import usual_grid_sizes
+    >>> from imgnet.spec import usual_grid_sizes
     >>> with_prior(Spec("grid", 9, 9, 0, **usual_grid_sizes(9, 9)), FOR_DETAIL, 3).lmbda_index
     3
     """
