@@ -16,8 +16,9 @@ from imgnet.fit.engine.latents import padded
 from imgnet.fit.engine.network import REACH
 from imgnet.fit.rounding import quantize
 from imgnet.spec import Spec, edge_margin, latents_name
-from support.grid_cases import SPECS as GRID_SPECS
-from support.grid_cases import Tensors, integers, network_of, real
+from support.evaluators import network_of
+from support.networks import SPECS as GRID_SPECS
+from support.networks import Tensors, random_tensors, real
 
 MODES = ["L", "LA", "RGB", "RGBA"]
 SPECS = [
@@ -114,7 +115,7 @@ def torch_grid_pixels(spec: Spec, tensors: Tensors) -> NDArray[np.uint8]:
 
 @pytest.mark.parametrize("spec", GRID_SPECS, ids=str)
 def test_torch_and_whole_numbers_agree(spec: Spec) -> None:
-    tensors = integers(spec)
+    tensors = random_tensors(spec)
     with torch.no_grad():
         theirs = torch_grid_pixels(spec, tensors)
     ours = draw(spec, real(tensors))

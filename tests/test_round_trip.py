@@ -26,13 +26,12 @@ from support.picture_files import (
     XMP,
     as_image,
     chunk,
-    deep_noise,
     ink_profile,
     png,
-    smooth,
     stored,
     tiff,
 )
+from support.pictures import deep_noise, ramp
 
 Capture = pytest.CaptureFixture[str]
 FAMILIES = ["grid", "mlp"]
@@ -50,11 +49,11 @@ def bits(count: int) -> bytes:
 
 
 def palette(**options: Any) -> bytes:
-    return stored(as_image(smooth(3)).quantize(16), **options)
+    return stored(as_image(ramp(3)).quantize(16), **options)
 
 
 def cmyk() -> bytes:
-    return stored(as_image(smooth(3)).convert("CMYK"), "JPEG")
+    return stored(as_image(ramp(3)).convert("CMYK"), "JPEG")
 
 
 def deep_key() -> bytes:
@@ -64,7 +63,7 @@ def deep_key() -> bytes:
 
 
 def animation(format: str, **options: Any) -> bytes:
-    frames = [as_image(smooth(3)), as_image(smooth(3)[::-1])]
+    frames = [as_image(ramp(3)), as_image(ramp(3)[::-1])]
     return stored(frames[0], format, save_all=True, append_images=frames[1:], **options)
 
 
@@ -72,10 +71,10 @@ KINDS: dict[str, tuple[Callable[[], bytes], str, int]] = {
     "png 1": (lambda: bits(1), "L", 8),
     "png 2": (lambda: bits(2), "L", 8),
     "png 4": (lambda: bits(4), "L", 8),
-    "png 8 grey": (lambda: stored(as_image(smooth(1))), "L", 8),
-    "png 8 grey alpha": (lambda: stored(as_image(smooth(2))), "LA", 8),
-    "png 8": (lambda: stored(as_image(smooth(3))), "RGB", 8),
-    "png 8 alpha": (lambda: stored(as_image(smooth(4))), "RGBA", 8),
+    "png 8 grey": (lambda: stored(as_image(ramp(1))), "L", 8),
+    "png 8 grey alpha": (lambda: stored(as_image(ramp(2))), "LA", 8),
+    "png 8": (lambda: stored(as_image(ramp(3))), "RGB", 8),
+    "png 8 alpha": (lambda: stored(as_image(ramp(4))), "RGBA", 8),
     "png 16 grey": (lambda: png(deep_noise(1)), "L", 16),
     "png 16 grey alpha": (lambda: png(deep_noise(2)), "LA", 16),
     "png 16": (lambda: png(deep_noise(3)), "RGB", 16),
@@ -83,20 +82,20 @@ KINDS: dict[str, tuple[Callable[[], bytes], str, int]] = {
     "png 16 key": (deep_key, "RGBA", 16),
     "palette": (palette, "RGB", 8),
     "palette with transparency": (lambda: palette(transparency=3), "RGBA", 8),
-    "jpeg": (lambda: stored(as_image(smooth(3)), "JPEG"), "RGB", 8),
-    "jpeg grey": (lambda: stored(as_image(smooth(1)), "JPEG"), "L", 8),
-    "jpeg progressive": (lambda: stored(as_image(smooth(3)), "JPEG", progressive=True), "RGB", 8),
+    "jpeg": (lambda: stored(as_image(ramp(3)), "JPEG"), "RGB", 8),
+    "jpeg grey": (lambda: stored(as_image(ramp(1)), "JPEG"), "L", 8),
+    "jpeg progressive": (lambda: stored(as_image(ramp(3)), "JPEG", progressive=True), "RGB", 8),
     "jpeg cmyk": (cmyk, "RGB", 8),
-    "webp": (lambda: stored(as_image(smooth(3)), "WEBP"), "RGB", 8),
-    "webp alpha": (lambda: stored(as_image(smooth(4)), "WEBP", lossless=True), "RGBA", 8),
-    "avif": (lambda: stored(as_image(smooth(3)), "AVIF"), "RGB", 8),
-    "tiff 8": (lambda: stored(as_image(smooth(3)), "TIFF"), "RGB", 8),
-    "tiff lzw": (lambda: stored(as_image(smooth(3)), "TIFF", compression="tiff_lzw"), "RGB", 8),
+    "webp": (lambda: stored(as_image(ramp(3)), "WEBP"), "RGB", 8),
+    "webp alpha": (lambda: stored(as_image(ramp(4)), "WEBP", lossless=True), "RGBA", 8),
+    "avif": (lambda: stored(as_image(ramp(3)), "AVIF"), "RGB", 8),
+    "tiff 8": (lambda: stored(as_image(ramp(3)), "TIFF"), "RGB", 8),
+    "tiff lzw": (lambda: stored(as_image(ramp(3)), "TIFF", compression="tiff_lzw"), "RGB", 8),
     "tiff 16 grey": (lambda: tiff(deep_noise(1)), "L", 16),
     "tiff 16": (lambda: tiff(deep_noise(3), ">"), "RGB", 16),
     "tiff 16 deflate": (lambda: tiff(deep_noise(3), compressed=True), "RGB", 16),
     "tiff 16 alpha": (lambda: tiff(deep_noise(4), extra_samples=2), "RGBA", 16),
-    "bmp": (lambda: stored(as_image(smooth(3)), "BMP"), "RGB", 8),
+    "bmp": (lambda: stored(as_image(ramp(3)), "BMP"), "RGB", 8),
     "gif animation": (lambda: animation("GIF"), "RGB", 8),
     "png animation": (lambda: animation("PNG"), "RGB", 8),
     "webp animation": (lambda: animation("WEBP", lossless=True), "RGB", 8),
@@ -169,7 +168,7 @@ def test_orientation_is_in_the_pixels_and_nowhere_else(
     exif = Image.Exif()
     exif[ORIENTATION], exif[0x010F] = orientation, "Camera 1"
     options: dict[str, Any] = {"lossless": True} if format == "WEBP" else {}
-    data = stored(as_image(smooth(3)), format, exif=exif.tobytes(), **options)
+    data = stored(as_image(ramp(3)), format, exif=exif.tobytes(), **options)
     source = tmp_path / "source"
     source.write_bytes(data)
     expected = reference(data, "RGB")
@@ -186,7 +185,7 @@ def test_metadata_comes_back_in_every_format(model: str, extension: str, tmp_pat
     exif = Image.Exif()
     exif[0x010F] = "Camera 1"
     source = tmp_path / "source.jpg"
-    image = as_image(smooth(3))
+    image = as_image(ramp(3))
     source.write_bytes(stored(image, "JPEG", icc_profile=SRGB, exif=exif.tobytes(), xmp=XMP))
     drawn = loaded(draw(fit(source, model=model), f"drawn.{extension}"))
     assert drawn.info["icc_profile"] == SRGB
@@ -196,7 +195,7 @@ def test_metadata_comes_back_in_every_format(model: str, extension: str, tmp_pat
 
 def test_a_profile_of_grey_comes_back(tmp_path: Path) -> None:
     source = tmp_path / "source.png"
-    source.write_bytes(stored(as_image(smooth(1)), icc_profile=GREY_ICC))
+    source.write_bytes(stored(as_image(ramp(1)), icc_profile=GREY_ICC))
     encoded = fit(source)
     assert loaded(draw(encoded, "drawn.png")).info["icc_profile"] == GREY_ICC
     assert "icc_profile" not in loaded(draw(encoded, "drawn.webp")).info  # which knows no grey
@@ -219,7 +218,7 @@ def test_metadata_by_choice(choice: str, kinds: list[str], tmp_path: Path, capfd
     exif = Image.Exif()
     exif[0x010F] = "Camera 1"
     source = tmp_path / "source.webp"
-    image = as_image(smooth(3))
+    image = as_image(ramp(3))
     source.write_bytes(stored(image, "WEBP", icc_profile=SRGB, exif=exif.tobytes(), xmp=XMP))
     encoded = fit(source, "--metadata", choice)
     assert run(["info", "--json", str(encoded)]) == 0
@@ -235,7 +234,7 @@ def test_metadata_by_choice(choice: str, kinds: list[str], tmp_path: Path, capfd
 
 def test_the_size_of_a_target_includes_metadata(tmp_path: Path) -> None:
     source = tmp_path / "source.webp"
-    source.write_bytes(stored(as_image(smooth(3)), "WEBP", icc_profile=SRGB))
+    source.write_bytes(stored(as_image(ramp(3)), "WEBP", icc_profile=SRGB))
     size = len(SRGB) + 900
     target = source.with_name("encoded.inr")
     line = ["encode", str(source), "-o", str(target), "--target-size", str(size), "--quiet"]
@@ -247,7 +246,7 @@ def test_the_size_of_a_target_includes_metadata(tmp_path: Path) -> None:
 
 def test_depth_by_option_and_by_format(tmp_path: Path, capfd: Capture) -> None:
     (tmp_path / "deep.png").write_bytes(png(deep_noise(3)))
-    (tmp_path / "flat.png").write_bytes(stored(as_image(smooth(3))))
+    (tmp_path / "flat.png").write_bytes(stored(as_image(ramp(3))))
     deep = fit(tmp_path / "deep.png").rename(tmp_path / "deep.inr")
     flat = fit(tmp_path / "flat.png").rename(tmp_path / "flat.inr")
     depths = {

@@ -22,7 +22,7 @@ from imgnet.errors import FormatError
 from imgnet.image.picture import Metadata
 from imgnet.spec import Spec, latents_name
 from support import plain_decoder
-from support.grid_samples import (
+from support.networks import (
     MODE_OF,
     Tensors,
     encoded,
@@ -247,7 +247,7 @@ def test_the_number_of_threads_makes_no_difference() -> None:
     # Products of a large picture are shared out among threads, which add in another order.
     code = """if True:
         from zlib import crc32
-        from support.grid_samples import encoded, grid_spec, random_tensors
+        from support.networks import encoded, grid_spec, random_tensors
         spec = grid_spec(96, 80, dim_hidden=48, dim_context=24)
         picture = encoded(spec, random_tensors(spec))
         print(picture.pixels_crc, crc32(picture.tensors["w"].tobytes()))

@@ -11,7 +11,7 @@ from imgnet.codec.format.container import from_bytes, to_bytes
 from imgnet.encoder.levels import LITTLE, detail, with_needed_levels, without_finest
 from imgnet.request.request import Request
 from imgnet.spec import Spec, usual_grid_sizes
-from support.grid_cases import picture
+from support.pictures import picture
 
 NOISE = np.random.default_rng(1).integers(0, 256, (64, 96, 3)).astype(np.uint8)
 SMOOTH = np.broadcast_to(np.linspace(0, 255, 96)[:, None], (64, 96, 3)).astype(np.uint8)

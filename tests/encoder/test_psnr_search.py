@@ -17,7 +17,7 @@ from imgnet.request.efforts import Preset
 from imgnet.request.options import Options, Result
 from imgnet.request.request import Request, Shape
 from imgnet.spec import Spec
-from support.grid_cases import Pixels, picture
+from support.pictures import Pixels, picture
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 

@@ -12,7 +12,7 @@ from imgnet.image.picture import Samples
 from imgnet.request.efforts import Preset
 from imgnet.request.options import Options
 from imgnet.spec import Spec, usual_grid_sizes
-from support.grid_cases import picture
+from support.pictures import picture
 
 WIDTH, HEIGHT = 300, 90
 LMBDA = 1e-3

@@ -11,21 +11,14 @@ from typing import Any
 
 import numpy as np
 import pytest
-from numpy.typing import NDArray
 from PIL import Image
 
 from imgnet.errors import InputError, OutputError, UsageError
 from imgnet.image.files import read_image, read_mask, write_atomically, write_image
+from support.picture_files import ORIENTATION, chunk, stored
+from support.pictures import ramp
 
-ORIENTATION = 0x0112
 EXTENSIONS = ["png", "jpg", "jpeg", "webp", "avif", "tif", "tiff", "ppm", "bmp"]
-
-
-def smooth(channels: int, height: int = 13, width: int = 20) -> NDArray[np.uint8]:
-    """A soft ramp that lossy formats keep well; alpha, if any, is 100 everywhere."""
-    y, x = np.mgrid[0:height, 0:width]
-    planes = [x * 8, y * 12, 200 - x * 4 - y * 3][: channels - (channels in (2, 4))]
-    return np.stack([*planes, np.full_like(x, 100)][:channels], axis=2).astype(np.uint8)
 
 
 def noise() -> Image.Image:
@@ -33,16 +26,8 @@ def noise() -> Image.Image:
     return Image.fromarray(np.random.default_rng(3).integers(0, 256, (13, 20, 3), np.uint8))
 
 
-def stored(image: Image.Image, format: str = "PNG", **options: Any) -> BytesIO:
-    file = BytesIO()
-    image.save(file, format, **options)
-    file.seek(0)
-    return file
-
-
-def chunk(name: bytes, data: bytes) -> bytes:
-    body = name + data
-    return struct.pack(">I", len(data)) + body + struct.pack(">I", zlib.crc32(body))
+def as_file(image: Image.Image, format: str = "PNG", **options: Any) -> BytesIO:
+    return BytesIO(stored(image, format, **options))
 
 
 def png_of_size(width: int, height: int) -> bytes:
@@ -54,7 +39,7 @@ def png_of_size(width: int, height: int) -> bytes:
 
 @pytest.mark.parametrize(("channels", "mode"), [(1, "L"), (2, "LA"), (3, "RGB"), (4, "RGBA")])
 def test_common_modes_are_read_as_they_are(channels: int, mode: str, tmp_path: Path) -> None:
-    expected = smooth(channels)
+    expected = ramp(channels)
     image = Image.fromarray(expected[..., 0] if channels == 1 else expected)
     path = tmp_path / "photo.png"
     image.save(path)
@@ -69,7 +54,7 @@ def test_common_modes_are_read_as_they_are(channels: int, mode: str, tmp_path: P
 
 @pytest.mark.parametrize("size", [(1, 1), (1, 7), (7, 1), (5, 3)])
 def test_tiny_and_odd_sizes(size: tuple[int, int]) -> None:
-    assert read_image(stored(Image.new("RGB", size)))[0].shape == (size[1], size[0], 3)
+    assert read_image(as_file(Image.new("RGB", size)))[0].shape == (size[1], size[0], 3)
 
 
 @pytest.mark.parametrize("mode", ["LA", "RGBA"])
@@ -98,51 +83,51 @@ def test_opaque_alpha_is_dropped(mode: str) -> None:
 def test_orientation_is_baked_in(orientation: int, turn: Any) -> None:
     exif = Image.Exif()
     exif[ORIENTATION] = orientation
-    file = stored(Image.fromarray(smooth(3)), exif=exif)
-    assert np.array_equal(read_image(file)[0], turn(smooth(3)))
+    file = as_file(Image.fromarray(ramp(3)), exif=exif)
+    assert np.array_equal(read_image(file)[0], turn(ramp(3)))
 
 
 def test_broken_exif_does_not_lose_the_image() -> None:
-    file = stored(Image.fromarray(smooth(3)), exif=b"broken")
-    assert np.array_equal(read_image(file)[0], smooth(3))
+    file = as_file(Image.fromarray(ramp(3)), exif=b"broken")
+    assert np.array_equal(read_image(file)[0], ramp(3))
 
 
 def test_another_broken_field_does_not_lose_the_orientation() -> None:
     orientation = struct.pack("<HHII", ORIENTATION, 3, 1, 6)
     broken = struct.pack("<HHII", 0x0212, 2, 1, 0x64636261)  # a number, here stored as text
     exif = b"II*\0" + struct.pack("<IH", 8, 2) + orientation + broken + bytes(4)
-    file = stored(Image.fromarray(smooth(3)), exif=exif)
-    assert np.array_equal(read_image(file)[0], np.rot90(smooth(3), -1))
+    file = as_file(Image.fromarray(ramp(3)), exif=exif)
+    assert np.array_equal(read_image(file)[0], np.rot90(ramp(3), -1))
 
 
 def test_exif_behind_the_pixels_counts_too() -> None:
     exif = Image.Exif()
     exif[ORIENTATION] = 3
-    data, end = stored(noise()).getvalue(), chunk(b"IEND", b"")
+    data, end = stored(noise()), chunk(b"IEND", b"")
     late = data.removesuffix(end) + chunk(b"eXIf", exif.tobytes()[6:]) + end
     assert np.array_equal(read_image(BytesIO(late))[0], np.rot90(np.array(noise()), 2))
 
 
 def test_palette_becomes_rgb_and_with_transparency_rgba() -> None:
-    image = Image.fromarray(smooth(3)).quantize(16)
-    pixels, profile = read_image(stored(image))
+    image = Image.fromarray(ramp(3)).quantize(16)
+    pixels, profile = read_image(as_file(image))
     assert profile.mode == "RGB"
     assert np.array_equal(pixels, np.array(image.convert("RGB")))
-    pixels, profile = read_image(stored(image, transparency=0))
+    pixels, profile = read_image(as_file(image, transparency=0))
     assert profile.mode == "RGBA"
     assert np.array_equal(pixels[..., 3] == 0, np.array(image) == 0)
 
 
 def test_a_transparent_colour_becomes_alpha() -> None:
-    grey = Image.fromarray(smooth(1)[..., 0])
-    pixels, profile = read_image(stored(grey, transparency=8))
+    grey = Image.fromarray(ramp(1)[..., 0])
+    pixels, profile = read_image(as_file(grey, transparency=8))
     assert profile.mode == "LA"
-    assert np.array_equal(pixels[..., 1] == 0, smooth(1)[..., 0] == 8)
+    assert np.array_equal(pixels[..., 1] == 0, ramp(1)[..., 0] == 8)
 
 
 def test_one_bit_becomes_black_and_white() -> None:
     bits = np.arange(12).reshape(3, 4) % 3 == 0
-    pixels, profile = read_image(stored(Image.fromarray(bits)))
+    pixels, profile = read_image(as_file(Image.fromarray(bits)))
     assert profile.mode == "L"
     assert pixels[..., 0].tolist() == np.where(bits, 255, 0).tolist()
 
@@ -151,7 +136,7 @@ def test_sixteen_bits_are_scaled_and_rounded() -> None:
     levels = np.array([[0, 128, 129, 257, 32768, 65406, 65407, 65535]], np.uint16)
     expected = np.rint(levels / 257).astype(int).tolist()
     wide = Image.fromarray(levels.astype(np.int32))
-    for source in (stored(Image.fromarray(levels)), wide, stored(wide, "TIFF")):
+    for source in (as_file(Image.fromarray(levels)), wide, as_file(wide, "TIFF")):
         pixels, profile = read_image(source)
         assert profile.mode == "L"
         assert pixels[..., 0].tolist() == expected
@@ -159,7 +144,7 @@ def test_sixteen_bits_are_scaled_and_rounded() -> None:
 
 @pytest.mark.parametrize("mode", ["CMYK", "YCbCr", "HSV", "LAB"])
 def test_other_colour_spaces_become_rgb(mode: str) -> None:
-    image = Image.fromarray(smooth(3))
+    image = Image.fromarray(ramp(3))
     image = image.convert(mode) if mode != "LAB" else Image.new("LAB", (20, 13))
     pixels, profile = read_image(image)
     assert profile.mode == "RGB"
@@ -170,7 +155,7 @@ def test_first_frame_of_an_animation() -> None:
     frames = [Image.new("RGB", (3, 2), colour) for colour in ("red", "blue")]
     for format in ("PNG", "GIF", "WEBP"):
         options = {"lossless": True} if format == "WEBP" else {}
-        file = stored(frames[0], format, save_all=True, append_images=frames[1:], **options)
+        file = as_file(frames[0], format, save_all=True, append_images=frames[1:], **options)
         assert read_image(file)[0].tolist() == [[[255, 0, 0]] * 3] * 2
 
 
@@ -186,9 +171,9 @@ def test_files_that_cannot_be_opened(tmp_path: Path) -> None:
     [
         (b"", "empty"),
         (b"just some text", "not an image"),
-        (stored(noise()).getvalue()[:-60], "damaged or cut short"),
-        (stored(noise(), "JPEG").getvalue()[:-60], "damaged or cut short"),
-        (stored(noise(), "TIFF").getvalue()[:200], "damaged|not an image"),
+        (stored(noise())[:-60], "damaged or cut short"),
+        (stored(noise(), "JPEG")[:-60], "damaged or cut short"),
+        (stored(noise(), "TIFF")[:200], "damaged|not an image"),
         (png_of_size(30_000, 30_000), "too large"),
         (png_of_size(70_000, 1), "sides go from 1 to 65536"),
         (png_of_size(0, 5), "sides go|damaged|not an image"),
@@ -208,7 +193,7 @@ def test_bad_content_is_one_line_that_names_the_file(
 
 @pytest.mark.parametrize("format", ["PNG", "JPEG", "GIF", "WEBP", "TIFF", "BMP", "PPM", "AVIF"])
 def test_damage_never_shows_as_another_error(format: str) -> None:
-    data = stored(noise(), format).getvalue()
+    data = stored(noise(), format)
     rng = np.random.default_rng(5)
     for _ in range(60):
         wrong = bytearray(data[: rng.integers(1, len(data) + 1)])
@@ -219,7 +204,7 @@ def test_damage_never_shows_as_another_error(format: str) -> None:
 
 def test_large_photos_raise_no_warning(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 200)
-    assert read_image(stored(Image.fromarray(smooth(3))))[0].shape == (13, 20, 3)
+    assert read_image(as_file(Image.fromarray(ramp(3))))[0].shape == (13, 20, 3)
 
 
 def test_ctrl_c_is_not_an_unreadable_image(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -242,7 +227,7 @@ def test_mask_is_white_from_half_brightness(mode: str) -> None:
         image = Image.fromarray(grey.astype(np.uint16) * 257)
     else:
         image = image.convert(mode)
-    assert read_mask(stored(image), (4, 1)).tolist() == [[False, False, True, True]]
+    assert read_mask(as_file(image), (4, 1)).tolist() == [[False, False, True, True]]
 
 
 def test_transparent_parts_of_a_mask_are_not_white() -> None:
@@ -264,7 +249,7 @@ def test_mask_must_fit_and_select_something(tmp_path: Path) -> None:
 @pytest.mark.parametrize("channels", [1, 2, 3, 4])
 def test_formats_keep_the_pixels(extension: str, channels: int, tmp_path: Path) -> None:
     path = tmp_path / f"photo.{extension.upper()}"
-    pixels = smooth(channels)
+    pixels = ramp(channels)
     write_image(pixels, path)
     read, profile = read_image(path)
     expected = pixels
@@ -293,17 +278,17 @@ def test_what_is_transparent_turns_white(tmp_path: Path) -> None:
 
 
 def test_format_overrides_the_extension(tmp_path: Path) -> None:
-    write_image(smooth(3), tmp_path / "photo.out", "PNG")
+    write_image(ramp(3), tmp_path / "photo.out", "PNG")
     assert (tmp_path / "photo.out").read_bytes()[1:4] == b"PNG"
     file = BytesIO()
-    write_image(smooth(3), file, ".jpg")
+    write_image(ramp(3), file, ".jpg")
     assert file.getvalue()[:2] == b"\xff\xd8"
 
 
 @pytest.mark.parametrize(("name", "format"), [("a.xyz", None), ("a", None), ("a.png", "heic")])
 def test_unknown_formats_list_the_known(name: str, format: str | None, tmp_path: Path) -> None:
     with pytest.raises(UsageError, match=r"known are png, jpg, .*avif") as caught:
-        write_image(smooth(3), tmp_path / name, format)
+        write_image(ramp(3), tmp_path / name, format)
     assert str(caught.value).startswith(str(tmp_path / name))
     assert not list(tmp_path.iterdir())
 

@@ -12,7 +12,8 @@ from imgnet.image.files import read_photo
 from imgnet.image.formats import encode_image, find_format, over_white
 from imgnet.image.metadata import metadata_of, upright_exif
 from imgnet.image.picture import Metadata
-from support.picture_files import GREY_ICC, SRGB, XMP, deep_noise, smooth
+from support.picture_files import GREY_ICC, SRGB, XMP
+from support.pictures import deep_noise, ramp
 
 EXIF = Image.Exif()
 EXIF[0x010F] = "Camera 1"
@@ -32,7 +33,7 @@ def read_metadata(data: bytes) -> Metadata:
 @pytest.mark.parametrize("extension", ["png", "jpg", "webp", "avif", "tiff"])
 @pytest.mark.parametrize("channels", [1, 3, 4])
 def test_metadata_comes_back(extension: str, channels: int) -> None:
-    read = read_metadata(written(smooth(channels), extension))
+    read = read_metadata(written(ramp(channels), extension))
     assert read.icc == SRGB
     assert read.xmp == METADATA.xmp
     exif = Image.Exif()
@@ -42,20 +43,20 @@ def test_metadata_comes_back(extension: str, channels: int) -> None:
 
 @pytest.mark.parametrize("extension", ["ppm", "bmp"])
 def test_formats_without_metadata_leave_it_out(extension: str) -> None:
-    assert read_metadata(written(smooth(3), extension)) == Metadata()
+    assert read_metadata(written(ramp(3), extension)) == Metadata()
 
 
 @pytest.mark.parametrize("extension", ["png", "webp", "avif", "jpg"])
 def test_a_profile_of_grey_stays_with_grey(extension: str) -> None:
     grey = replace(METADATA, icc=GREY_ICC)
-    kept = read_metadata(written(smooth(1), extension, grey)).icc
+    kept = read_metadata(written(ramp(1), extension, grey)).icc
     assert kept == (GREY_ICC if extension in ("png", "jpg") else b"")
-    assert read_metadata(written(smooth(3), extension, grey)).icc == b""
+    assert read_metadata(written(ramp(3), extension, grey)).icc == b""
 
 
 def test_jpeg_leaves_out_what_its_segments_cannot_hold() -> None:
     large = replace(METADATA, xmp=bytes(70_000), icc=SRGB + bytes(150_000))
-    read = read_metadata(written(smooth(3), "jpg", large))
+    read = read_metadata(written(ramp(3), "jpg", large))
     assert read.xmp == b""
     assert read.icc == large.icc
     assert read.exif

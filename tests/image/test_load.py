@@ -11,11 +11,12 @@ from imgnet.errors import InputError, UsageError
 from imgnet.image import load
 from imgnet.image.files import read_photo
 from imgnet.image.load import load_photo
-from support.picture_files import SRGB, XMP, as_image, deep_noise, png, smooth, stored
+from support.picture_files import SRGB, XMP, as_image, png, stored
+from support.pictures import deep_noise, ramp
 
 
 def test_arrays_are_copied() -> None:
-    pixels = smooth(3)[::-1]
+    pixels = ramp(3)[::-1]
     pixels.flags.writeable = False
     loaded, profile = load_photo(pixels)
     assert np.array_equal(loaded, pixels)
@@ -44,7 +45,7 @@ def test_pillow_images_have_the_depth_that_pillow_has() -> None:
 )
 def test_metadata_is_kept_by_choice(choice: str, kept: set[str], tmp_path: Path) -> None:
     path = tmp_path / "load.webp"
-    path.write_bytes(stored(as_image(smooth(3)), "WEBP", icc_profile=SRGB, xmp=XMP))
+    path.write_bytes(stored(as_image(ramp(3)), "WEBP", icc_profile=SRGB, xmp=XMP))
     _, profile = load_photo(path, choice)
     assert set(profile.metadata.parts()) == kept
 
@@ -53,7 +54,7 @@ def test_metadata_too_large_for_a_file_is_an_error(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path = tmp_path / "load.webp"
-    path.write_bytes(stored(as_image(smooth(3)), "WEBP", xmp=XMP))
+    path.write_bytes(stored(as_image(ramp(3)), "WEBP", xmp=XMP))
     monkeypatch.setattr(load, "MAX_METADATA_BYTES", 20)
     with pytest.raises(InputError, match=r"xmp .* more than 20; .*--metadata none"):
         load_photo(path)
@@ -62,4 +63,4 @@ def test_metadata_too_large_for_a_file_is_an_error(
 
 def test_unknown_choices_are_an_error() -> None:
     with pytest.raises(UsageError, match="metadata 'most'"):
-        load_photo(smooth(3), "most")
+        load_photo(ramp(3), "most")

@@ -10,7 +10,8 @@ from PIL import Image
 
 from imgnet.image.metadata import metadata_of, tiff_tags, upright_exif, upright_xmp
 from imgnet.image.picture import Metadata
-from support.picture_files import GREY_ICC, ORIENTATION, SRGB, XMP, as_image, smooth, stored
+from support.picture_files import GREY_ICC, ORIENTATION, SRGB, XMP, as_image, stored
+from support.pictures import ramp
 
 MAKER_NOTE = b"a note that points into itself\0"
 THUMBNAIL = b"\xff\xd8 a thumbnail \xff\xd9"
@@ -104,7 +105,7 @@ def reopened(data: bytes, mode: str = "RGB") -> Metadata:
 
 @pytest.mark.parametrize("format", ["PNG", "JPEG", "WEBP", "AVIF", "TIFF"])
 def test_every_format_gives_its_metadata(format: str) -> None:
-    image = as_image(smooth(3))
+    image = as_image(ramp(3))
     fields: Any = Image.Exif()
     fields[0x010F], fields[ORIENTATION] = "Camera 1", 6
     fields[0x8769] = {0x829A: 0.25}
@@ -131,12 +132,12 @@ def test_every_format_gives_its_metadata(format: str) -> None:
 
 def test_an_image_without_metadata_has_none() -> None:
     for format in ("PNG", "JPEG", "WEBP", "AVIF", "TIFF", "BMP", "PPM"):
-        assert reopened(stored(as_image(smooth(3)), format)) == Metadata()
+        assert reopened(stored(as_image(ramp(3)), format)) == Metadata()
 
 
 def test_a_colour_profile_of_other_colours_is_left_out() -> None:
-    assert reopened(stored(as_image(smooth(3)), icc_profile=GREY_ICC)).icc == b""
-    assert reopened(stored(as_image(smooth(1)), icc_profile=GREY_ICC), "L").icc == GREY_ICC
+    assert reopened(stored(as_image(ramp(3)), icc_profile=GREY_ICC)).icc == b""
+    assert reopened(stored(as_image(ramp(1)), icc_profile=GREY_ICC), "L").icc == GREY_ICC
 
 
 def test_tags_of_tiff_say_nothing_of_a_file() -> None:

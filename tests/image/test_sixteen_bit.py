@@ -11,7 +11,8 @@ from PIL import Image
 from imgnet.image.metadata import upright_exif, upright_xmp
 from imgnet.image.picture import Metadata
 from imgnet.image.sixteen_bit import encode_png, encode_ppm, encode_tiff, read_deep
-from support.picture_files import SRGB, XMP, chunk, deep_noise, png, stored, tiff
+from support.picture_files import SRGB, XMP, chunk, png, stored, tiff
+from support.pictures import deep_noise
 
 ALL_CHANNELS = [1, 2, 3, 4]
 NONE = Metadata()

@@ -10,8 +10,8 @@ from imgnet.image.picture import Samples
 from imgnet.metrics.psnr import psnr_db
 from imgnet.metrics.ssim import ms_ssim
 from imgnet.metrics.ssim_weights import importance
-from support.grid_cases import picture
 from support.paths import SAMPLES
+from support.pictures import picture
 
 
 def photo(side: int = 256) -> Samples:

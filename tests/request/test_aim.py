@@ -10,7 +10,7 @@ from imgnet.request.aim import EXACT_DB, SHORT_DB, TOLERANCE_DB, Aim, aim_of, di
 from imgnet.request.efforts import Preset
 from imgnet.request.options import Options, Result
 from imgnet.request.rate_control import AIM
-from support.grid_samples import grid_spec, random_tensors
+from support.networks import grid_spec, random_tensors
 
 SPEC = grid_spec(24, 16)
 TENSORS = random_tensors(SPEC)

@@ -8,7 +8,7 @@ import pytest
 
 from imgnet.codec.format import grid_stream
 from imgnet.request.trim import trim
-from support.grid_samples import Tensors, grid_spec, random_tensors
+from support.networks import Tensors, grid_spec, random_tensors
 
 SPEC = grid_spec(20, 12)
 TENSORS = random_tensors(SPEC)

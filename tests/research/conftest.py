@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from imgnet.image.files import write_image
-from support.grid_cases import picture
+from support.pictures import picture
 
 
 @pytest.fixture

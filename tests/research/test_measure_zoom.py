@@ -8,7 +8,7 @@ import pytest
 from imgnet.api import save
 from imgnet.image.files import read_image, write_image
 from imgnet.research.measure_zoom import main
-from support.grid_samples import encoded, grid_spec, random_tensors
+from support.networks import encoded, grid_spec, random_tensors
 from support.paths import SAMPLES
 
 

@@ -12,7 +12,7 @@ from imgnet.encoder.prior import FOR_DETAIL, FOR_SMOOTH
 from imgnet.fit.grid import analysis_network
 from imgnet.research import train_analysis
 from imgnet.research.train_analysis import Recipe, Training
-from support.grid_cases import picture
+from support.pictures import picture
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 

@@ -11,7 +11,7 @@ from imgnet.codec.priors import loader as priors
 from imgnet.encoder.prior import FOR_DETAIL, FOR_SMOOTH
 from imgnet.fit.grid.start import WarmStart, latent_q_step, lmbda_position
 from imgnet.research import train_prior
-from support.grid_cases import picture
+from support.pictures import picture
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 

@@ -10,8 +10,8 @@ import torch
 from imgnet.image.files import read_image, write_image
 from imgnet.research import train_zoom
 from imgnet.research.zoom_pairs import pyramid
-from support.grid_cases import picture
 from support.paths import SAMPLES
+from support.pictures import picture
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 

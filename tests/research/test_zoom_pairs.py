@@ -12,7 +12,7 @@ from imgnet.research.zoom_pairs import (
     random_pairs,
     random_scale,
 )
-from support.grid_cases import picture
+from support.pictures import picture
 
 
 def test_area_means_of_whole_factors_are_those_of_squares() -> None:

@@ -23,22 +23,6 @@ def stored(image: Image.Image, format: str = "PNG", **options: Any) -> bytes:
     return file.getvalue()
 
 
-def deep_noise(channels: int, height: int = 13, width: int = 20) -> NDArray[np.uint16]:
-    """Draw 16-bit samples, all bits of which matter; the first alpha, if any, is 0."""
-    rng = np.random.default_rng(channels)
-    samples = rng.integers(0, 65536, (height, width, channels)).astype(np.uint16)
-    if channels in (2, 4):
-        samples[0, 0, -1] = 0
-    return samples
-
-
-def smooth(channels: int, height: int = 13, width: int = 20) -> NDArray[np.uint8]:
-    """Draw a soft ramp that lossy formats keep well; alpha, if any, is 100 everywhere."""
-    y, x = np.mgrid[0:height, 0:width]
-    planes = [x * 8, y * 12, 200 - x * 4 - y * 3][: channels - (channels in (2, 4))]
-    return np.stack([*planes, np.full_like(x, 100)][:channels], axis=2).astype(np.uint8)
-
-
 def as_image(pixels: NDArray[np.uint8]) -> Image.Image:
     return Image.fromarray(pixels[..., 0] if pixels.shape[2] == 1 else pixels)
 

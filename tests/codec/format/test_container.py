@@ -26,8 +26,8 @@ from imgnet.errors import FormatError
 from imgnet.image.picture import Metadata
 from imgnet.signature import looks_encoded
 from imgnet.spec import Spec
-from support.grid_samples import encoded as grid_encoded
-from support.grid_samples import grid_spec, random_tensors
+from support.networks import encoded as grid_encoded
+from support.networks import grid_spec, random_tensors
 
 SPECS = [Spec("gated", 20, 13, 3, 4, 1), Spec("mlp", 20, 13, 0, 5, 2)]
 

@@ -33,7 +33,7 @@ from imgnet.codec.format.grid_stream import (
 from imgnet.codec.format.quantized import Quantized, q_step_of
 from imgnet.errors import FormatError
 from imgnet.spec import Spec, latents_name, network_shapes
-from support.grid_samples import Tensors, extreme_tensors, grid_spec, random_tensors
+from support.networks import Tensors, extreme_tensors, grid_spec, random_tensors
 
 SPECS = [
     grid_spec(21, 13),

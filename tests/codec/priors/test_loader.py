@@ -12,7 +12,7 @@ from imgnet.codec.priors import loader as priors
 from imgnet.encoder.prior import FOR_DETAIL, FOR_SMOOTH
 from imgnet.errors import FormatError
 from imgnet.spec import USUAL_GRID_LAYERS, network_shapes
-from support.grid_samples import encoded, near_prior, prior_spec
+from support.networks import encoded, near_prior, prior_spec
 
 RELEASED: list[str] = []  # names of priors that were released; they are never removed
 MOST_BYTES = 3_000_000

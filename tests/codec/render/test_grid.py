@@ -7,8 +7,8 @@ from numpy.typing import NDArray
 from imgnet.codec.render import grid as synthesis
 from imgnet.codec.render.grid import _to_pixels, draw, eight_bits, upsample
 from imgnet.spec import Spec, edge_margin, latents_name
-from support.grid_cases import SPECS, Pixels, Tensors, integers, real
-from support.grid_samples import grid_spec, random_tensors
+from support.networks import SPECS, Tensors, grid_spec, random_tensors, real
+from support.pictures import Pixels
 
 Array = NDArray[np.float64]
 
@@ -81,7 +81,7 @@ def drawn_at_once(spec: Spec, tensors: Tensors) -> Pixels:
 
 @pytest.mark.parametrize("spec", SPECS, ids=str)
 def test_pixels_are_those_of_the_format_to_the_bit(spec: Spec) -> None:
-    tensors = integers(spec)
+    tensors = random_tensors(spec)
     assert np.array_equal(draw(spec, real(tensors)), drawn_at_once(spec, tensors))
 
 
@@ -93,7 +93,7 @@ def test_bands_do_not_show(
 ) -> None:
     if level >= spec.num_levels:
         pytest.skip("there is no such level")
-    parameters = real(integers(spec))
+    parameters = real(random_tensors(spec))
     whole = draw(spec, parameters, level)
     assert whole.shape == (*spec.grid_size(level), spec.dim_out)
     monkeypatch.setattr(synthesis, "_STRIP_SAMPLES", samples)
@@ -103,7 +103,7 @@ def test_bands_do_not_show(
 @pytest.mark.parametrize("level", [1, 2, 3])
 def test_smaller_pictures_need_no_finer_latents(level: int) -> None:
     spec = SPECS[0]
-    parameters = real(integers(spec))
+    parameters = real(random_tensors(spec))
     finer = [latents_name(*grid) for grid in spec.grids() if grid[1] < level]
     kept = {name: array for name, array in parameters.items() if name not in finer}
     assert finer
@@ -117,7 +117,7 @@ def test_a_smaller_picture_shows_the_same_scene(gain: float) -> None:
     Also where upsampling has learned to weaken or to strengthen what it doubles.
     """
     spec = Spec("grid", 64, 48, 0, 4, 0, num_levels=6, chroma_level=2, dim_context=4)
-    parameters = real(integers(spec, spread=3))
+    parameters = real(random_tensors(spec, spread=3))
     for name, array in parameters.items():
         if name in {"latents.0.0", "latents.0.1"}:
             array[:] = 0

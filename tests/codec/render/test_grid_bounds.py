@@ -10,7 +10,7 @@ from imgnet.codec.entropy.fixed_point import FRACTION_BITS, LARGEST_WEIGHT, WEIG
 from imgnet.codec.render import grid as synthesis
 from imgnet.codec.render.grid import LARGEST_COLOUR, LARGEST_FEATURE, LARGEST_HIDDEN, draw, upsample
 from imgnet.spec import MAX_GRID_DIM, MAX_LEVELS, RANGES, UPSAMPLING_TAPS
-from support.grid_samples import extreme_tensors, grid_spec, random_tensors, real
+from support.networks import extreme_tensors, grid_spec, random_tensors, real
 
 EXACT = 1 << 53  # all whole numbers up to here are floats
 MOST_CHANNELS = 4

@@ -18,8 +18,8 @@ from imgnet.metrics.psnr import psnr_db
 from imgnet.request.efforts import Preset
 from imgnet.request.options import Arrays
 from imgnet.spec import Spec
-from support.grid_cases import SPECS, Pixels, integers, picture, real
-from support.grid_samples import grid_spec
+from support.networks import SPECS, grid_spec, random_tensors, real
+from support.pictures import Pixels, picture
 
 SPEC = Spec("grid", 97, 73, 0, 8, 2, num_levels=4, chroma_level=2, dim_context=4)
 
@@ -89,7 +89,7 @@ def test_sizes_out_of_reach_are_refused(size: Size) -> None:
 
 @pytest.mark.parametrize("crop", [Crop(0, 0, 97, 73), Crop(96, 72, 1, 1), Crop(13, 7, 50, 31)])
 def test_a_crop_is_the_part_of_the_whole(crop: Crop) -> None:
-    parameters = real(integers(SPEC))
+    parameters = real(random_tensors(SPEC))
     whole = drawn(parameters)
     part = whole[crop.y : crop.y + crop.height, crop.x : crop.x + crop.width]
     assert np.array_equal(drawn(parameters, crop=crop), part)
@@ -97,7 +97,7 @@ def test_a_crop_is_the_part_of_the_whole(crop: Crop) -> None:
 
 @pytest.mark.parametrize("spec", SPECS, ids=str)
 def test_sizes_come_out_as_asked_for(spec: Spec) -> None:
-    parameters = real(integers(spec))
+    parameters = real(random_tensors(spec))
     for width, height in ((1, 1), (3, 200), (130, 2), (spec.width, 2 * spec.height)):
         shape = drawn(parameters, (width, height), spec=spec).shape
         assert shape == (height, width, spec.dim_out)
@@ -160,7 +160,7 @@ def test_lanczos_is_that_of_pillow(smooth: Arrays) -> None:
 @pytest.mark.parametrize("zoom", ZOOMS)
 @pytest.mark.parametrize("scale", [2, 3, 6])
 def test_a_crop_drawn_larger_is_the_part_of_the_whole(scale: int, zoom: str) -> None:
-    parameters = real(integers(SPEC))
+    parameters = real(random_tensors(SPEC))
     crop = Crop(13, 7, 50, 31)
     part = drawn(parameters, f"{scale}00%", crop, zoom=zoom)
     left, top, right, bottom = (scale * edge for edge in (13, 7, 13 + 50, 7 + 31))

@@ -8,7 +8,7 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
@@ -21,7 +21,9 @@ from imgnet.fit.engine.latents import LatentGrids
 from imgnet.fit.engine.reference import ReferenceEvaluator
 from imgnet.fit.engine.tiling import Rows, split
 from imgnet.spec import Spec
-from support.grid_cases import SPECS, integers, network_of, picture
+from support.evaluators import network_of
+from support.networks import SPECS, random_tensors
+from support.pictures import picture
 from support.plain_step import plain_step
 
 pytestmark = pytest.mark.usefixtures("one_thread")
@@ -30,12 +32,6 @@ LMBDA = 2e-3
 TALL = Spec("grid", 21, 90, 0, 5, 2, num_levels=6, chroma_level=2, dim_context=4)
 COARSE_ONLY = Spec("grid", 200, 50, 0, 9, 1, num_levels=4, finest=1, chroma_level=2, dim_context=7)
 Step = ReferenceEvaluator | CompiledEvaluator
-
-
-@pytest.fixture
-def workers() -> Iterator[ThreadPoolExecutor]:
-    with ThreadPoolExecutor(2, initializer=torch.set_num_threads, initargs=(1,)) as pool:
-        yield pool
 
 
 def q_index_of_bits(
@@ -48,7 +44,7 @@ def q_index_of_bits(
     """Evaluate random networks and latents that are not whole."""
     latents = LatentGrids(spec, torch.device("cpu"), torch.Generator().manual_seed(1))
     latents.relaxed = 2 * torch.randn(latents.starts[-1], generator=latents.generator)
-    network = network_of(spec, integers(spec))
+    network = network_of(spec, random_tensors(spec))
     with torch.no_grad():
         network.linear.weight.mul_(0.3)
         network.output.weight.mul_(0.3)

@@ -6,7 +6,7 @@ from torch import Tensor
 
 from imgnet.fit.engine.latents import LatentGrids, _soft_round, padded
 from imgnet.spec import Spec
-from support.grid_cases import SPECS
+from support.networks import SPECS
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 

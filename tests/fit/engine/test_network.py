@@ -14,7 +14,8 @@ from imgnet.codec.render.grid import upsample
 from imgnet.fit.engine.network import BICUBIC, GridNetwork
 from imgnet.fit.engine.network import ContextModel as TorchContextModel
 from imgnet.spec import Spec
-from support.grid_cases import SPECS, integers, network_of, real
+from support.evaluators import network_of
+from support.networks import SPECS, random_tensors, real
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 
@@ -76,7 +77,7 @@ def plain_residual(x: Tensor, weight: Tensor, bias: Tensor, alpha: Tensor) -> Te
 
 
 def test_residual_layers_are_convolutions_behind_alpha() -> None:
-    network = network_of(SPECS[0], integers(SPECS[0]))
+    network = network_of(SPECS[0], random_tensors(SPECS[0]))
     residual = network.residuals[1]
     x = torch.rand(3, 7, 9)
     wanted = plain_residual(x, residual.weight, residual.bias, residual.alpha)
@@ -114,7 +115,7 @@ def bits_by_hand(
 @pytest.mark.parametrize("spec", SPECS[:3], ids=str)
 def test_laws_are_those_that_files_are_coded_with(spec: Spec) -> None:
     """Bits under the distributions of whole numbers, summed as reals, are those of the network."""
-    tensors = integers(spec)
+    tensors = random_tensors(spec)
     network = network_of(spec, tensors)
     for index, (pyramid, level) in enumerate(spec.grids()):
         distributions = exact_distributions(spec, tensors, index)

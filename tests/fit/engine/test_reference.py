@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
@@ -15,18 +15,14 @@ from imgnet.fit.engine.latents import LatentGrids
 from imgnet.fit.engine.reference import ReferenceEvaluator
 from imgnet.fit.engine.tiling import Rows
 from imgnet.spec import Spec
-from support.grid_cases import SPECS, integers, network_of, picture, real
+from support.evaluators import network_of
+from support.networks import SPECS, random_tensors, real
+from support.pictures import picture
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 
 LMBDA = 2e-3
 TALL = Spec("grid", 21, 90, 0, 5, 2, num_levels=6, chroma_level=2, dim_context=4)
-
-
-@pytest.fixture
-def workers() -> Iterator[ThreadPoolExecutor]:
-    with ThreadPoolExecutor(2, initializer=torch.set_num_threads, initargs=(1,)) as pool:
-        yield pool
 
 
 def float64_step(
@@ -36,7 +32,7 @@ def float64_step(
     seen: Tensor | None = None,
 ) -> ReferenceEvaluator:
     """Evaluate random networks and latents that are not whole, far from all clamps."""
-    tensors = integers(spec)
+    tensors = random_tensors(spec)
     latents = LatentGrids(spec, torch.device("cpu"), torch.Generator().manual_seed(1))
     latents.relaxed = torch.randn(latents.starts[-1], generator=latents.generator).double()
     latents.gradient = torch.zeros_like(latents.relaxed)
@@ -148,7 +144,7 @@ def test_a_step_draws_what_a_file_draws_and_counts_the_bits_of_its_stream(
     workers: ThreadPoolExecutor,
 ) -> None:
     spec = Spec("grid", 90, 70, 0, 6, 2, num_levels=4, chroma_level=2, dim_context=4)
-    tensors = integers(spec)
+    tensors = random_tensors(spec)
     drawn = draw(spec, real(tensors))
     latents = LatentGrids(spec, torch.device("cpu"), torch.Generator())
     for i, name in enumerate(latents.names):

@@ -15,7 +15,7 @@ from imgnet.request.aim import aim_of
 from imgnet.request.efforts import Preset
 from imgnet.request.options import Options, Result
 from imgnet.spec import Spec
-from support.grid_cases import picture
+from support.pictures import picture
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 

@@ -19,7 +19,7 @@ from imgnet.fit.grid.curvature import (
     told,
 )
 from imgnet.spec import Spec
-from support.grid_cases import rounded_step
+from support.evaluators import rounded_step
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 

@@ -28,8 +28,8 @@ from imgnet.progress import Progress
 from imgnet.request.efforts import Preset
 from imgnet.request.options import Arrays, Options, Result
 from imgnet.spec import MAX_LEVELS, Spec
-from support.grid_cases import Pixels, picture
 from support.paths import SAMPLES
+from support.pictures import Pixels, picture
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 

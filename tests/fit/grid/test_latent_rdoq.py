@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
@@ -13,7 +12,7 @@ from imgnet.fit.engine.reference import ReferenceEvaluator
 from imgnet.fit.engine.tiling import Evaluator
 from imgnet.fit.grid.latent_rdoq import SPACING, Cells, Decisions, largest, ranked, scattered
 from imgnet.spec import Spec
-from support.grid_cases import rounded_step
+from support.evaluators import rounded_step
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 
@@ -22,10 +21,9 @@ LMBDA = 2e-3
 
 
 @pytest.fixture
-def step() -> Iterator[ReferenceEvaluator]:
+def step(workers: ThreadPoolExecutor) -> ReferenceEvaluator:
     """A network whose latents lie between whole numbers, on a picture."""
-    with ThreadPoolExecutor(1) as workers:
-        yield rounded_step(SPEC, workers)
+    return rounded_step(SPEC, workers)
 
 
 def decide(step: Evaluator, latents: LatentGrids, coarsest: int, rounds: float = np.inf) -> None:

@@ -13,7 +13,8 @@ from imgnet.fit.grid.start import filled, laplacian_pyramids, set_linear_path, s
 from imgnet.fit.rounding import quantize
 from imgnet.metrics.psnr import psnr_db
 from imgnet.spec import Spec, latents_name
-from support.grid_cases import SPECS, picture
+from support.networks import SPECS
+from support.pictures import picture
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 

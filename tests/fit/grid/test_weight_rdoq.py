@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
@@ -16,7 +15,7 @@ from imgnet.fit.grid.weight_steps import choose_q_steps
 from imgnet.fit.rounding import QSteps, quantize, rounded
 from imgnet.request.efforts import Preset
 from imgnet.request.request import Request
-from support.grid_cases import picture
+from support.pictures import picture
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 
@@ -25,19 +24,18 @@ PIXELS = picture(96, 80)
 
 
 @pytest.fixture(params=["cold", "from a prior"])
-def state(request: pytest.FixtureRequest) -> Iterator[GridState]:
+def state(request: pytest.FixtureRequest, workers: ThreadPoolExecutor) -> GridState:
     """A fit of few steps, its latents rounded."""
     spec = Request("grid").spec((PIXELS.shape[1], PIXELS.shape[0]), 3)
     if request.param != "cold":
         spec = starting_from_prior(spec, detail(PIXELS, LMBDA), LMBDA, 100.0)
         assert spec.prior
-    with ThreadPoolExecutor(1) as workers:
-        common = PIXELS, Preset(40, 8192), LMBDA, None, workers, torch.device("cpu"), 0
-        state = GridState(spec, *common)
-        for i in range(40):
-            state.take_step(i / 40, i / 40, LMBDA)
-        state.latents.round()
-        yield state
+    common = PIXELS, Preset(40, 8192), LMBDA, None, workers, torch.device("cpu"), 0
+    state = GridState(spec, *common)
+    for i in range(40):
+        state.take_step(i / 40, i / 40, LMBDA)
+    state.latents.round()
+    return state
 
 
 def steps_of(state: GridState) -> QSteps:

@@ -27,7 +27,9 @@ from imgnet.fit.grid.weight_steps import (
 from imgnet.fit.grid.weights import pace
 from imgnet.fit.rounding import quantize
 from imgnet.spec import Spec, network_shapes
-from support.grid_cases import integers, network_of, picture
+from support.evaluators import network_of
+from support.networks import random_tensors
+from support.pictures import picture
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 
@@ -39,7 +41,7 @@ SPEC = Spec("grid", 40, 32, 0, 4, 1, num_levels=2, chroma_level=1, dim_context=3
 def evaluator() -> Iterator[ReferenceEvaluator]:
     """A network that draws the picture about as well as its first latents allow."""
     torch.manual_seed(1)
-    tensors = integers(SPEC)
+    tensors = random_tensors(SPEC)
     pixels = torch.from_numpy(picture(40, 32)).permute(2, 0, 1) / 255
     latents = LatentGrids(SPEC, torch.device("cpu"), torch.Generator())
     network = network_of(SPEC, tensors)
@@ -66,7 +68,7 @@ def test_steps_are_powers_of_two_that_a_file_can_hold(evaluator: ReferenceEvalua
         assert 0 <= bits <= (MOST_BIAS_BITS if name.endswith(".bias") else 15)
     parameters = dict(evaluator.network.named_parameters())
     tensors = quantize(parameters, steps) | {
-        n: t for n, t in integers(SPEC).items() if n.startswith("latents.")
+        n: t for n, t in random_tensors(SPEC).items() if n.startswith("latents.")
     }
     again = grid_stream.unpack(SPEC, grid_stream.pack(SPEC, tensors, 0))
     for name, tensor in tensors.items():
