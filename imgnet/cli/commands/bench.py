@@ -67,7 +67,7 @@ def bench(
 ) -> int:
     """Measure size, PSNR, time and memory on images.
 
-    Every image is encoded at every rate and effort. With --against and --anchors the command also
+    Every image is encoded at every rate and effort. With --against or --anchors the command also
     prints the BD-rate: how many percent larger or smaller our files are at equal PSNR.
 
     AVIF is Pillow's, at speed 4 with 4:2:0 and at speed 2 with 4:4:4; each image counts with the

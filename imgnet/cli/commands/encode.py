@@ -76,8 +76,7 @@ def encode(
     tune: Annotated[
         Literal["psnr", "msssim"],
         typer.Option(
-            help="Measure that grid is fitted to; with msssim an error weighs more in smooth "
-            "surroundings."
+            help="Metric that grid is fitted to; msssim weights errors more in smooth surroundings."
         ),
     ] = "psnr",
     time_limit: options.TimeLimit = None,
@@ -175,7 +174,8 @@ def encode(
     The fields of --json are input, output, effort, model, status (done, skipped or failed), error,
     bytes, bpp, psnr_db, psnr_unseen_db, seconds, steps, device and ended_early; null stands for a
     number that does not exist. With --verbose each file also gets its network, its steps and their
-    rate, the device, and the bytes of each part. Lines come in the order of the images.
+    rate, the device, and the bytes of each part. Lines come in the order of the images, with Ray in
+    that of the results.
     """
     check_verbosity(quiet=quiet, verbose=verbose)
     if as_json and (output == STDIO or (output is None and STDIO in inputs)):
