@@ -1,60 +1,106 @@
-"""README says what the program does."""
+"""The documents agree with the program: commands, modules, links and examples."""
 
 from __future__ import annotations
 
 import re
 import shlex
+from importlib.util import find_spec
+from itertools import takewhile
 from pathlib import Path
+from typing import Any
 
 import pytest
+import typer
 
-from imgnet.cli.app import run
+from imgnet.cli.app import app
+from support.documents import DOCUMENTS, README, anchors, blocks
 from support.paths import ROOT
 from support.shell import Shell
 
-README = (ROOT / "README.md").read_text()
-COMMANDS = ("encode", "decode", "resample", "info", "verify", "compare", "bench")
+COMMANDS: dict[str, Any] = typer.main.get_command(app).commands  # type: ignore[attr-defined]
+MOST_LINES = 250
+ENDS_OF_A_COMMAND = ("|", "&&")
+LINKING = (*DOCUMENTS, ROOT / "samples" / "README.md", ROOT / "imgnet" / "codec" / "format.md")
 
 
-def blocks(language: str) -> list[str]:
-    return re.findall(rf"^```{language}\n(.*?)^```", README, re.DOTALL | re.MULTILINE)
+def shell_lines() -> list[str]:
+    """Return the lines of all shell blocks; one that ends in a backslash holds the next, too."""
+    text = "\n".join(block for document in DOCUMENTS for block in blocks(document, "sh"))
+    return text.replace("\\\n", " ").splitlines()
 
 
-@pytest.mark.parametrize("command", COMMANDS)
-def test_every_option_is_documented(command: str, capsys: pytest.CaptureFixture[str]) -> None:
-    run([command, "--help"])
-    options = set(re.findall(r"--[a-z][a-z-]+", capsys.readouterr().out)) - {"--help"}
-    assert options
-    missing = {option for option in options if not re.search(rf"{option}\b", README)}
-    assert not missing
+def words_of_commands() -> list[list[str]]:
+    """Return the words behind each `imgnet` in shell blocks, up to the next pipe or redirection."""
+    found = []
+    for line in shell_lines():
+        words = shlex.split(line, comments=True)
+        starts = [i for i, word in enumerate(words) if word.rpartition("/")[2] == "imgnet"]
+        for start in starts:
+            ended = takewhile(lambda word: word not in ENDS_OF_A_COMMAND, words[start + 1 :])
+            found.append([*takewhile(lambda word: not re.match(r"\d?>", word), ended)])
+    return found
 
 
-def test_every_command_in_readme_exists() -> None:
-    lines = [line for block in blocks("sh") for line in block.splitlines()]
-    used = {shlex.split(line, comments=True)[1] for line in lines if line.startswith("imgnet ")}
-    assert used == set(COMMANDS)
+LINKS = [
+    (document, link)
+    for document in LINKING
+    for link in re.findall(r"\]\(([^):\s]+)\)", document.read_text())
+]
 
 
-@pytest.mark.parametrize("path", re.findall(r"\]\(([^)#:]+)\)", README))
-def test_every_link_leads_somewhere(path: str) -> None:
-    assert (ROOT / path).exists()
+def test_readme_is_short() -> None:
+    assert len(README.read_text().splitlines()) <= MOST_LINES
+
+
+def test_readme_shows_every_command() -> None:
+    assert {words[0] for words in words_of_commands()} == set(COMMANDS)
+    text = README.read_text()
+    assert not [name for name in COMMANDS if f"| `{name} " not in text]
+
+
+@pytest.mark.parametrize("words", words_of_commands(), ids=shlex.join)
+def test_commands_of_the_documents_parse(words: list[str]) -> None:
+    command = COMMANDS[words[0]]
+    command.make_context(words[0], words[1:])
+
+
+@pytest.mark.parametrize(
+    "module",
+    sorted({name for line in shell_lines() for name in re.findall(r"python -m (\S+)", line)}),
+)
+def test_modules_of_the_documents_exist(module: str) -> None:
+    assert find_spec(module)
+
+
+@pytest.mark.parametrize(
+    ("document", "link"), LINKS, ids=[f"{document.stem}-{link}" for document, link in LINKS]
+)
+def test_links_lead_somewhere(document: Path, link: str) -> None:
+    path, _, anchor = link.partition("#")
+    target = document.parent / path if path else document
+    assert target.exists()
+    assert not anchor or anchor in anchors(target)
+
+
+@pytest.mark.parametrize("document", DOCUMENTS[1:], ids=lambda document: document.stem)
+def test_readme_links_to_every_document(document: Path) -> None:
+    assert f"({document.relative_to(ROOT).as_posix()})" in README.read_text()
 
 
 @pytest.mark.slow
 def test_the_python_example_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "samples").symlink_to(ROOT / "samples")
     monkeypatch.chdir(tmp_path)
-    (example,) = [block for block in blocks("python") if "target_size" in block]
-    names: dict[str, object] = {}
+    (example,) = [block for block in blocks(README, "python") if "target_size" in block]
+    names: dict[str, Any] = {}
     exec(example, names)
-    assert names["pixels"].shape == (599, 900, 3)  # type: ignore[attr-defined]
+    assert names["pixels"].shape == (599, 900, 3)
     assert (tmp_path / "chelsea.inr").stat().st_size <= 12_000
 
 
 @pytest.mark.slow
 def test_the_few_samples_example_runs(tmp_path: Path, shell: Shell) -> None:
-    (block,) = [block for block in blocks("sh") if "--keep 0.1" in block]
-    encode, decode = (shlex.split(line)[1:] for line in block.splitlines())
+    encode, decode = (words for words in words_of_commands() if "coffee.inr" in words)
     (tmp_path / "samples").symlink_to(ROOT / "samples")
     done = shell(*encode, "--time-limit", "10", cwd=tmp_path)
     assert b"unseen" in done.stderr

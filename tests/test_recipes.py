@@ -1,4 +1,4 @@
-"""The recipes of README work as they stand, but for the effort and for the network."""
+"""The recipes work as they stand, but for the effort and for the network."""
 
 from __future__ import annotations
 
@@ -15,16 +15,16 @@ from typing import Any
 import pytest
 from PIL import Image
 
+from support.documents import DOCS
 from support.paths import ROOT
 
-RECIPES = re.search(r"^## Recipes\n(.*?)^## ", (ROOT / "README.md").read_text(), re.DOTALL | re.M)
+RECIPES = (DOCS / "recipes.md").read_text()
 
 
 def recipe(title: str) -> str:
     """Return the code of a recipe."""
-    assert RECIPES
-    found = re.search(rf"\*\*{title}.*?```\w+\n(.*?)```", RECIPES[1], re.DOTALL)
-    assert found, f"README has no recipe {title!r}"
+    found = re.search(rf"^## {title}.*?```\w+\n(.*?)```", RECIPES, re.DOTALL | re.MULTILINE)
+    assert found, f"recipes.md has no recipe {title!r}"
     return found[1]
 
 

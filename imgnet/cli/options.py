@@ -30,7 +30,10 @@ def parse_bytes(text: str) -> int:
 
 
 # What to fit, and how hard.
-Model = Annotated[Literal["grid", "gated", "mlp"], typer.Option(help="Network family.")]
+Model = Annotated[
+    Literal["grid", "gated", "mlp"],
+    typer.Option(help="Network family: latent grids, gated layers or a plain MLP."),
+]
 Quality = Annotated[
     int,
     typer.Option(
@@ -45,11 +48,15 @@ Effort = Annotated[
 ]
 TimeLimit = Annotated[
     float | None,
-    typer.Option(metavar="SECONDS", min=0.1, help="End the fit of each image after this time."),
+    typer.Option(
+        metavar="SECONDS",
+        min=0.1,
+        help="End the fit of each image within this time, with the best that it allows.",
+    ),
 ]
 Seed = Annotated[
     int,
-    typer.Option(metavar="N", min=0, max=2**32 - 1, help="Start of the random numbers of the fit."),
+    typer.Option(metavar="N", min=0, max=2**32 - 1, help="Seed of the random numbers of the fit."),
 ]
 Device = Annotated[Literal["auto", "cpu", "cuda", "mps"], typer.Option(help="Where to fit.")]
 
@@ -64,12 +71,17 @@ Depth = Annotated[
 ]
 Zoom = Annotated[
     Literal["neural", "lanczos"],
-    typer.Option(help="How grid is enlarged; neural adds plausible detail, not recovered detail."),
+    typer.Option(
+        help="How grid is enlarged: by a network that adds plausible detail, not recovered "
+        "detail, or by Lanczos-3."
+    ),
 ]
 ImageFormat = Annotated[
     str | None,
     typer.Option(
-        "--format", metavar="NAME", help="png, jpeg, webp, ...; default: by extension, else png."
+        "--format",
+        metavar="NAME",
+        help="png, jpeg, webp, avif, tiff, ppm or bmp; default: by extension, else png.",
     ),
 ]
 
@@ -79,11 +91,14 @@ Output = Annotated[
     typer.Option("-o", "--output", metavar="OUT", help="File or folder/ to write; - for stdout."),
 ]
 Force = Annotated[bool, typer.Option("--force", help="Replace a file that -o did not name.")]
-Quiet = Annotated[bool, typer.Option("--quiet", help="Print nothing but errors.")]
+Quiet = Annotated[bool, typer.Option("--quiet", help="Print errors only; no progress bar.")]
 Verbose = Annotated[bool, typer.Option("-v", "--verbose", help="Say more about what was done.")]
 Json = Annotated[bool, typer.Option("--json", help="Print one line of JSON a file to stdout.")]
 
 Mask = Annotated[
     Path | None,
-    typer.Option(metavar="FILE", help="Fit the white pixels of this picture only."),
+    typer.Option(
+        metavar="FILE",
+        help="Fit only where this picture is white; it has the size of the image.",
+    ),
 ]

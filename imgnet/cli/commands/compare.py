@@ -26,12 +26,16 @@ def compare(
     output: Annotated[
         str | None,
         typer.Option(
-            "-o", "--output", metavar="OUT", help="Picture of A, B and their difference to write."
+            "-o",
+            "--output",
+            metavar="OUT",
+            help="Picture to write: A, B and their absolute difference side by side; with - to "
+            "stdout, and the numbers to stderr.",
         ),
     ] = None,
     gain: Annotated[
         int,
-        typer.Option(metavar="N", min=1, max=MAX_GAIN, help="Brighten the difference so much."),
+        typer.Option(metavar="N", min=1, max=MAX_GAIN, help="Multiply the difference by this."),
     ] = 8,
     image_format: options.ImageFormat = None,
     force: options.Force = False,
@@ -39,8 +43,25 @@ def compare(
 ) -> int:
     """Print how far apart two pictures of the same size are.
 
-    The numbers are PSNR, SSIM, MS-SSIM and the largest error of a sample. An .inr file stands for
-    the picture that it decodes to.
+    An .inr file stands for the picture that it decodes to. The numbers are:
+
+    PSNR, over the samples of all channels, in dB.
+
+    SSIM of Wang et al. (2004), with Gaussian windows of 11x11 samples inside the picture, as the
+    mean over the colour channels.
+
+    MS-SSIM of Wang et al. (2003), with five scales, as the mean over the colour channels; papers on
+    learned codecs use this form. It needs 161 pixels a side.
+
+    Max error, the largest difference of two samples.
+
+    A grey picture compared with a coloured one counts as three equal channels. Where either picture
+    has transparent pixels, colours are multiplied by alpha, so that only visible differences count,
+    and alpha is one more channel. Pictures of different sizes are refused with exit code 2;
+    different pixels are no error.
+
+    The fields of --json are a, b, width, height, channels, psnr_db (null for equal pixels), ssim,
+    ms_ssim (null for a picture that is too small), max_error and depth.
     """
     if first == second == STDIO:
         raise UsageError("<stdin>: holds one picture; name a file for the other")

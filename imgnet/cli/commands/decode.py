@@ -21,7 +21,10 @@ def decode(
     size: options.Size = None,
     crop: Annotated[
         str | None,
-        typer.Option(metavar="X,Y,W,H", help="Draw this part only, in native pixels."),
+        typer.Option(
+            metavar="X,Y,W,H",
+            help="Render this part only, in native pixels from the top left corner.",
+        ),
     ] = None,
     zoom: options.Zoom = "neural",
     image_format: options.ImageFormat = None,
@@ -30,9 +33,12 @@ def decode(
     quiet: options.Quiet = False,
     verbose: options.Verbose = False,
 ) -> int:
-    """Draw an .inr file as an image of any size.
+    """Render an .inr file as an image of any size.
 
-    Without -o the image goes beside the file, under the same name with the format's extension.
+    Without -o the image goes beside the file, under the same name with the format's extension, and
+    the image of stdin goes to stdout. Without --size a crop keeps its native size. A grid file that
+    renders other pixels than its encoder did is refused with exit code 4. With --verbose the
+    command also prints the network and the seconds.
     """
     from imgnet import api
     from imgnet.image.geometry import Crop

@@ -26,10 +26,16 @@ def encode(
     inputs: Annotated[list[str], typer.Argument(metavar="IMAGE...", help="Images; - for stdin.")],
     output: options.Output = None,
     recursive: Annotated[
-        bool, typer.Option("-r", "--recursive", help="Take the images of folders, tree and all.")
+        bool,
+        typer.Option(
+            "-r",
+            "--recursive",
+            help="Take the images of folders and their subfolders; the folder of -o gets the "
+            "same tree.",
+        ),
     ] = False,
     skip_existing: Annotated[
-        bool, typer.Option("--skip-existing", help="Leave out images whose file exists.")
+        bool, typer.Option("--skip-existing", help="Skip images whose .inr file exists.")
     ] = False,
     jobs: Annotated[
         int | None,
@@ -38,34 +44,46 @@ def encode(
             "--jobs",
             metavar="N",
             min=0,
-            help="Images at the same time, which share the cores; 0 for one a core.",
+            help="Images at the same time, which share the cores; 0 for one a core; default: one.",
         ),
     ] = None,
     model: options.Model = "grid",
     quality: options.Quality = 75,
     target_bpp: Annotated[
         float | None,
-        typer.Option(metavar="BPP", max=1000, help="Aim at this many file bits a pixel."),
+        typer.Option(
+            metavar="BPP", max=1000, help="Target rate in file bits a pixel, never exceeded."
+        ),
     ] = None,
     target_size: Annotated[
         int | None,
         typer.Option(
-            metavar="BYTES", parser=options.parse_bytes, help="Never exceed this: 900, 20k, 1.5M."
+            metavar="BYTES",
+            parser=options.parse_bytes,
+            help="Target size, never exceeded: 900, 20k (20 000) or 1.5M.",
         ),
     ] = None,
     target_psnr: Annotated[
         float | None,
-        typer.Option(metavar="DB", min=1, max=100, help="Reach this PSNR, within 0.1 dB."),
+        typer.Option(
+            metavar="DB",
+            min=1,
+            max=100,
+            help="Target PSNR, met within 0.1 dB; needs coded weights.",
+        ),
     ] = None,
     effort: options.Effort = 3,
     tune: Annotated[
         Literal["psnr", "msssim"],
-        typer.Option(help="Fit grid to PSNR or to MS-SSIM."),
+        typer.Option(
+            help="Metric that grid is fitted to; msssim weights errors more in smooth surroundings."
+        ),
     ] = "psnr",
     time_limit: options.TimeLimit = None,
     mask: options.Mask = None,
     keep: Annotated[
-        float | None, typer.Option(metavar="FRACTION", help="Fit this random part of the pixels.")
+        float | None,
+        typer.Option(metavar="FRACTION", help="Fit only this random part of the pixels, 0..1."),
     ] = None,
     dim_axis: Annotated[
         int | None,
@@ -77,7 +95,7 @@ def encode(
             metavar="N",
             min=1,
             max=MAX_DIM,
-            help="Units a layer; published: 100 with gated, 64 with mlp.",
+            help="Units of a layer; published: 100 of gated, 64 of mlp.",
         ),
     ] = None,
     num_layers: Annotated[
@@ -86,7 +104,8 @@ def encode(
             metavar="N",
             min=1,
             max=MAX_LAYERS,
-            help="Depth; published: 2 blocks of gated, 3 layers of mlp.",
+            help="3x3 layers of grid, ReZero blocks of gated (published: 2), hidden layers of "
+            "mlp (published: 3).",
         ),
     ] = None,
     metadata: Annotated[
@@ -95,26 +114,43 @@ def encode(
     ] = "all",
     weights: Annotated[
         Literal["coded", "float16", "float32"],
-        typer.Option(help="Small file, or tensors that other programs can load."),
+        typer.Option(
+            help="Entropy coded integers, or plain named tensors that any safetensors reader loads."
+        ),
     ] = "coded",
     snapshot_every: Annotated[
         tuple[int, Path] | None,
-        typer.Option(metavar="N DIR", help="Write a preview to DIR every N steps."),
+        typer.Option(metavar="N DIR", help="Write a preview to DIR/000100.png ... every N steps."),
     ] = None,
     seed: options.Seed = 0,
     device: options.Device = "auto",
     engine_name: Annotated[
         Literal["local", "ray"],
-        typer.Option("--engine", help="Fit on this machine, or on a Ray cluster."),
+        typer.Option(
+            "--engine",
+            help='Fit on this machine, or on a Ray cluster (pip install "imgnet[ray]").',
+        ),
     ] = "local",
     address: Annotated[
-        str, typer.Option(metavar="HOST:PORT", help="Of the cluster; default: the one found.")
+        str,
+        typer.Option(
+            metavar="HOST:PORT", help="Address of the cluster; auto takes the one that Ray finds."
+        ),
     ] = "auto",
     ship_bytes: Annotated[
-        bool, typer.Option("--ship-bytes", help="Send files to the cluster; no path is shared.")
+        bool,
+        typer.Option(
+            "--ship-bytes",
+            help="Send images and files through Ray, where its machines share no folder with "
+            "this one.",
+        ),
     ] = False,
     keep_partial: Annotated[
-        bool, typer.Option("--keep-partial", help="On Ctrl-C, write the best so far, then end.")
+        bool,
+        typer.Option(
+            "--keep-partial",
+            help="On Ctrl-C or SIGTERM, end the fit at once and write the best so far.",
+        ),
     ] = False,
     force: options.Force = False,
     as_json: options.Json = False,
@@ -123,8 +159,23 @@ def encode(
 ) -> int:
     """Fit a small network to each image and store it as an .inr file.
 
-    Without -o the file goes beside the image, under the same name ending in .inr. Several images,
-    or the tree of a folder, go into the folder of -o.
+    Without -o the file goes beside the image, under the same name ending in .inr, and the result
+    of stdin goes to stdout. Several images, or the tree of a folder, go into the folder of -o,
+    which is made if it is missing. A file that -o names is replaced. From folders come files with
+    the extension of an image; hidden files and links to folders are skipped. An image that fails
+    does not stop the others.
+
+    --target-bpp, --target-size and --target-psnr replace --quality. Where one is out of reach, the
+    nearest file is written and the exit code is 5. For --target-psnr, gated and mlp fit up to three
+    networks.
+
+    --dim-axis, --dim-hidden and --num-layers set the size of the network by hand.
+
+    The fields of --json are input, output, effort, model, status (done, skipped or failed), error,
+    bytes, bpp, psnr_db, psnr_unseen_db, seconds, steps, device and ended_early; null stands for a
+    number that does not exist. With --verbose each file also gets its network, its steps and their
+    rate, the device, and the bytes of each part. Lines come in the order of the images, with Ray in
+    that of the results.
     """
     check_verbosity(quiet=quiet, verbose=verbose)
     if as_json and (output == STDIO or (output is None and STDIO in inputs)):

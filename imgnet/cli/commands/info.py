@@ -23,13 +23,16 @@ def info(
     inputs: Annotated[list[str], typer.Argument(metavar="FILE...", help="Files made by encode.")],
     as_json: options.Json = False,
     as_dot: Annotated[
-        bool, typer.Option("--dot", help="Print the network as a Graphviz graph.")
+        bool,
+        typer.Option("--dot", help="Print the network as a graph in the language of Graphviz."),
     ] = False,
     verbose: options.Verbose = False,
 ) -> int:
     """Print what each .inr file holds.
 
-    That is its model, size, bytes and bits a pixel, and how many parameters each layer has.
+    That is its model, size, bytes and bits a pixel, and the parameters of each layer. With
+    --verbose it is also the bytes of each part: header, network, and the latents of each level,
+    where 1/1 is the level of full size; in JSON the field is parts.
     """
     show = _dot if as_dot else _json if as_json else _text
     return for_each(inputs, lambda source: _print_file(source, show, verbose))

@@ -41,10 +41,12 @@ def resample(
     quiet: options.Quiet = False,
     verbose: options.Verbose = False,
 ) -> int:
-    """Draw an .inr file or an image at another size.
+    """Render an .inr file or an image at another size.
 
-    An image gets a network fitted to it first, with the options of encode. Without -o the result
-    goes beside the input, under the same name with the format's extension.
+    Give either --size or --scale. An image first gets a network fitted to it, with the options of
+    encode; the network is not kept. Without -o the result goes beside the input, under the same
+    name with the format's extension, and the result of stdin goes to stdout. With --verbose the
+    command also prints the seconds.
     """
     from imgnet import api
     from imgnet.codec.format.container import Encoded

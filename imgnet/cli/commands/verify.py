@@ -18,9 +18,11 @@ def verify(
     inputs: Annotated[list[str], typer.Argument(metavar="FILE...", help="Files made by encode.")],
     quiet: options.Quiet = False,
 ) -> int:
-    """Check that each .inr file decodes to its very pixels.
+    """Check that each .inr file decodes to the pixels of its encoder.
 
-    Files of the model grid hold a checksum of the pixels that their encoder saw.
+    Files of the model grid hold a checksum of the pixels that their encoder rendered. The verdict
+    is "exact" where the checksum agrees, and "sound" where the file is whole but holds no checksum,
+    as with float weights and with the models gated and mlp. The exit code is 4 otherwise.
     """
     return for_each(inputs, lambda source: _verify(source, quiet=quiet))
 
