@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from math import isfinite
 from statistics import fmean
 
-from imgnet.metrics.psnr import bd_rate
+from imgnet.bench.bd_rate import bd_rate
 
 # Of the PSNR range of the shorter curve. Where less is shared, a BD-rate would speak of a sliver.
 LEAST_OVERLAP = 0.5

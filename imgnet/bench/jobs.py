@@ -7,23 +7,24 @@ that of this fit alone.
 
 from __future__ import annotations
 
-import multiprocessing
 import time
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor
-from concurrent.futures.process import BrokenProcessPool
+from contextlib import closing
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TypeVar
 
 import numpy as np
 
 from imgnet.api import decode, encode, save
+from imgnet.batch.order import in_order
+from imgnet.batch.pool import Program, WorkerDied, run_in_pool
+from imgnet.batch.processes import share_cores
 from imgnet.bench.processes import peak_megabytes
 from imgnet.errors import ImgnetError, UsageError
 from imgnet.image.files import Pixels, read_image, write_image
 from imgnet.metrics.psnr import bpp, psnr_db
-from imgnet.signals import Interrupted
 
 Outcome = TypeVar("Outcome")
 
@@ -207,44 +208,42 @@ def run_jobs(jobs: Sequence[Job], num_processes: int = 1) -> Iterator[Point]:
     Raises:
         ImgnetError: A fit fails, or its process dies.
     """
-    tasks = [(job, num_processes) for job in jobs]
-    return run_tasks(_run_alone, tasks, num_processes, tasks_per_process=1)
-
-
-def _run_alone(job: Job, num_processes: int) -> Point:
-    from imgnet.fit.device import share_threads
-
-    share_threads(num_processes)
-    return run_job(job)
+    tasks = [(job,) for job in jobs]
+    return run_tasks(run_job, tasks, num_processes, one_process_each=True)
 
 
 def run_tasks(
     work: Callable[..., Outcome],
     tasks: Sequence[tuple[object, ...]],
     num_processes: int,
-    tasks_per_process: int | None = None,
+    *,
+    one_process_each: bool = False,
 ) -> Iterator[Outcome]:
-    """Do work in other processes and yield what comes of it, in the order of the tasks.
+    """Do work in other processes and yield its results in the order of the tasks.
 
     Args:
         work: A function of a module.
         tasks: The arguments of each call.
         num_processes: At the same time.
-        tasks_per_process: After how many a process ends; None for never.
+        one_process_each: Start a new process for every task, with its share of the cores for torch.
 
     Raises:
         ImgnetError: A process dies, or the work raises it.
     """
-    context = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(num_processes, context, max_tasks_per_child=tasks_per_process) as pool:
-        try:
-            yield from pool.map(work, *zip(*tasks, strict=True))
-        except BrokenProcessPool:
-            raise ImgnetError(
-                "a process died while it measured, perhaps for lack of memory; try --jobs 1, and "
-                "--resume to keep what is stored"
-            ) from None
-        except Interrupted:
-            for child in multiprocessing.active_children():
-                child.terminate()  # or the pool would wait for what they are at
-            raise
+    initialize = partial(share_cores, num_processes) if one_process_each else None
+    program = Program(_call, initialize, one_task_each=one_process_each)
+    calls = [partial(work, *task) for task in tasks]
+    with closing(run_in_pool(program, calls, num_processes)) as results:
+        for result in in_order({}, results):
+            if isinstance(result, WorkerDied):
+                raise ImgnetError(
+                    "a process died while it measured, perhaps for lack of memory; try --jobs 1, "
+                    "and --resume to keep what is stored"
+                )
+            if isinstance(result, Exception):
+                raise result
+            yield result
+
+
+def _call(task: Callable[[], Outcome], *_: object) -> Outcome:
+    return task()

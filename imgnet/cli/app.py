@@ -10,7 +10,6 @@ from typing import Annotated
 import typer
 
 from imgnet import __version__
-from imgnet.cli import completion
 from imgnet.cli.commands.bench import bench
 from imgnet.cli.commands.compare import compare
 from imgnet.cli.commands.decode import decode
@@ -34,7 +33,6 @@ OVERVIEW = """Store a photo as a small neural network that decodes at any size.
 
 app = typer.Typer(
     help=OVERVIEW,
-    add_completion=False,  # Typer's options take no name of a shell; see completion.py
     # Plain help and plain errors: rich would double the time that --help takes.
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
@@ -60,8 +58,6 @@ def start(
             "--version", help="Print the version.", callback=_print_version, is_eager=True
         ),
     ] = False,
-    _show_completion: completion.Show = None,
-    _install_completion: completion.Install = None,
 ) -> None:
     """Refuse to run without a command."""
     if context.invoked_subcommand is None:
@@ -79,7 +75,6 @@ def run(arguments: Sequence[str] | None = None) -> int:
     imgnet ...
     0
     """
-    completion.prepare()
     try:
         with receiving(end_at_once):
             code = app(arguments, prog_name="imgnet", standalone_mode=False)

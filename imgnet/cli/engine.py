@@ -96,5 +96,5 @@ class Engine:
         if min(num_workers, len(tasks)) == 1:
             return encode_here(tasks, on_progress, request)
         return encode_in_processes(
-            tasks, num_workers, on_progress, request, gently=self.keep_partial
+            tasks, num_workers, on_progress, request, graceful=self.keep_partial
         )

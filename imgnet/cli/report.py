@@ -6,6 +6,7 @@ import sys
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
+from imgnet.batch.order import in_order
 from imgnet.batch.task import Outcome, Task, name_of
 from imgnet.cli.details import detail_lines
 from imgnet.cli.inputs import SOME_FAILED
@@ -133,29 +134,3 @@ def as_they_come(
     yield from known.values()
     for _, outcome in coming:
         yield outcome
-
-
-def in_order(
-    known: Mapping[int, Outcome], coming: Iterable[tuple[int, Outcome]]
-) -> Iterator[Outcome]:
-    """Yield outcomes by their place, each as soon as all before it are there.
-
-    Args:
-        known: Outcomes by place.
-        coming: The others, in any order. Should they end too soon, what is there is yielded.
-    """
-    waiting, place = dict(known), 0
-    try:
-        for index, outcome in coming:
-            waiting[index] = outcome
-            while place in waiting:
-                yield waiting.pop(place)
-                place += 1
-    except Interrupted:
-        yield from _sorted(waiting)
-        raise
-    yield from _sorted(waiting)
-
-
-def _sorted(waiting: Mapping[int, Outcome]) -> list[Outcome]:
-    return [waiting[place] for place in sorted(waiting)]

@@ -1,16 +1,13 @@
-"""How good and how large: PSNR, bits per pixel, and the rate difference of two codecs."""
+"""PSNR and bits per pixel."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from math import inf, log10
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 
 from imgnet.image.picture import Samples
-
-Floats = NDArray[np.float64]
 
 
 def psnr_db(a: Samples, b: Samples, where: NDArray[np.bool_] | None = None) -> float:
@@ -50,99 +47,3 @@ def bpp(num_bytes: int, width: int, height: int) -> float:
     1.0
     """
     return 8 * num_bytes / (width * height)
-
-
-def bd_rate(
-    bpp_anchor: Sequence[float],
-    psnr_anchor: Sequence[float],
-    bpp_test: Sequence[float],
-    psnr_test: Sequence[float],
-) -> float:
-    """Return how many percent more bits the test codec needs at equal PSNR, on average.
-
-    The logarithm of the rate is interpolated over PSNR by monotone cubics (PCHIP) and averaged
-    over the PSNR range that both curves cover.
-
-    Source: G. Bjontegaard, "Calculation of average PSNR differences between RD-curves",
-    VCEG-M33, 2001; the interpolation is that of F. N. Fritsch and J. Butland, "A method for
-    constructing local monotone piecewise cubic interpolants", SIAM J. Sci. Stat. Comput. 5, 1984.
-
-    Args:
-        bpp_anchor: Rates of the reference codec, in any unit.
-        psnr_anchor: Its PSNR at each rate, in dB.
-        bpp_test: Rates of the codec under test, in the same unit.
-        psnr_test: Its PSNR at each rate, in dB.
-
-    Returns:
-        Percent; negative when the test codec is better.
-
-    Raises:
-        ValueError: A curve has fewer than two points or repeats a PSNR, or the curves share no
-            PSNR range.
-
-    >>> round(bd_rate([1, 2, 4], [30, 33, 36], [0.9, 1.8, 3.6], [30, 33, 36]), 3)
-    -10.0
-    """
-    anchor, test = _curve(bpp_anchor, psnr_anchor), _curve(bpp_test, psnr_test)
-    low, high = max(anchor[0][0], test[0][0]), min(anchor[0][-1], test[0][-1])
-    if low >= high:
-        raise ValueError("the curves share no range of PSNR")
-    difference = (_integral(*test, low, high) - _integral(*anchor, low, high)) / (high - low)
-    return float(100 * np.expm1(difference))
-
-
-def _curve(rates: ArrayLike, psnrs: ArrayLike) -> tuple[Floats, Floats]:
-    """Return PSNR, ascending, and the logarithm of the rate."""
-    x, y = np.asarray(psnrs, np.float64), np.log(np.asarray(rates, np.float64))
-    order = np.argsort(x)
-    x, y = x[order], y[order]
-    if len(x) < 2 or np.any(np.diff(x) <= 0):
-        raise ValueError("a rate curve needs two points or more, each of another PSNR")
-    return x, y
-
-
-def _integral(x: Floats, y: Floats, low: float, high: float) -> float:
-    """Integrate the interpolant; Simpson's rule is exact on each cubic."""
-    inner = x[(x > low) & (x < high)]
-    edges = np.concatenate([[low], inner, [high]])
-    middles = (edges[:-1] + edges[1:]) / 2
-    slopes = _slopes(x, y)
-    ends, centres = _interpolate(x, y, slopes, edges), _interpolate(x, y, slopes, middles)
-    return float(np.sum(np.diff(edges) * (ends[:-1] + 4 * centres + ends[1:]) / 6))
-
-
-def _interpolate(x: Floats, y: Floats, slopes: Floats, at: Floats) -> Floats:
-    """Evaluate the cubic Hermite interpolant with the given slopes at the knots."""
-    i = np.clip(np.searchsorted(x, at, side="right") - 1, 0, len(x) - 2)
-    step = x[i + 1] - x[i]
-    t = (at - x[i]) / step
-    s = 1 - t
-    return np.asarray(
-        s * s * (1 + 2 * t) * y[i]
-        + t * t * (1 + 2 * s) * y[i + 1]
-        + s * t * step * (s * slopes[i] - t * slopes[i + 1])
-    )
-
-
-def _slopes(x: Floats, y: Floats) -> Floats:
-    """Return the slope at each knot such that the interpolant is monotone wherever the data are."""
-    step, chord = np.diff(x), np.diff(y) / np.diff(x)
-    if len(x) == 2:
-        return np.repeat(chord, 2)
-    before, after = 2 * step[1:] + step[:-1], step[1:] + 2 * step[:-1]
-    monotone = chord[:-1] * chord[1:] > 0
-    safe = np.where(monotone, chord[:-1], 1), np.where(monotone, chord[1:], 1)
-    inner = (before + after) / (before / safe[0] + after / safe[1])  # weighted harmonic mean
-    first = _end_slope(step[0], step[1], chord[0], chord[1])
-    last = _end_slope(step[-1], step[-2], chord[-1], chord[-2])
-    return np.concatenate([[first], np.where(monotone, inner, 0), [last]])
-
-
-def _end_slope(step: float, next_step: float, chord: float, next_chord: float) -> float:
-    """Return the slope at an end: a parabola through three points, limited to stay monotone."""
-    slope = ((2 * step + next_step) * chord - step * next_chord) / (step + next_step)
-    if slope * chord <= 0:
-        return 0.0
-    if chord * next_chord <= 0 and abs(slope) > 3 * abs(chord):
-        return 3 * chord
-    return slope

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from imgnet.batch.processes import Done, encode_here, encode_in_processes
+from imgnet.batch.processes import Outcomes, encode_here, encode_in_processes
 from imgnet.batch.task import Task
 from imgnet.progress import Progress
 from imgnet.signals import Interrupted
@@ -25,17 +25,17 @@ def silent(_index: int, _progress: Progress) -> None:
     pass
 
 
-def here(tasks: list[Task], should_stop: Callable[[], bool]) -> Done:
+def here(tasks: list[Task], should_stop: Callable[[], bool]) -> Outcomes:
     return encode_here(tasks, silent, should_stop)
 
 
-def in_processes(tasks: list[Task], should_stop: Callable[[], bool]) -> Done:
+def in_processes(tasks: list[Task], should_stop: Callable[[], bool]) -> Outcomes:
     return encode_in_processes(tasks, 2, silent, should_stop)
 
 
 @pytest.mark.parametrize("engine", [here, in_processes])
 def test_every_task_is_done_and_a_fault_stops_nothing(
-    engine: Callable[[list[Task], Callable[[], bool]], Done], photo: Path
+    engine: Callable[[list[Task], Callable[[], bool]], Outcomes], photo: Path
 ) -> None:
     tasks = [*tasks_of(photo, 2), Task("no.png", Path("no.png"), None, OPTIONS)]
     outcomes = dict(engine(tasks, lambda: False))

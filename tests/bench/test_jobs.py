@@ -73,7 +73,7 @@ def test_files_of_different_jobs_do_not_meet(job: jobs.Job) -> None:
 
 
 def test_every_task_may_have_a_process_of_its_own() -> None:
-    found = list(jobs.run_tasks(process_id, [(1,), (2,)], 1, tasks_per_process=1))
+    found = list(jobs.run_tasks(process_id, [(1,), (2,)], 1, one_process_each=True))
     assert len({os.getpid(), *found}) == 3
 
 

@@ -53,8 +53,8 @@ def test_how_many_workers(
 ) -> None:
     used: list[int] = []
 
-    def in_processes(_tasks: list[Task], number: int, *_: object, gently: bool) -> None:
-        assert not gently
+    def in_processes(_tasks: list[Task], number: int, *_: object, graceful: bool) -> None:
+        assert not graceful
         used.append(number)
 
     monkeypatch.setattr("os.cpu_count", lambda: 4)

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from imgnet.batch.task import Outcome, failed, skipped
-from imgnet.cli.report import Reporter, as_they_come, in_order
+from imgnet.cli.report import Reporter, as_they_come
 from imgnet.errors import InputError
-from imgnet.signals import Interrupted
 
 OPTIONS = {"model": "grid", "effort": 1}
 
@@ -19,47 +17,9 @@ def outcome(place: int) -> Outcome:
     return skipped(f"{place}.png", Path(f"{place}.inr"), OPTIONS)
 
 
-def coming(places: list[int], *, broken: bool = False) -> Iterator[tuple[int, Outcome]]:
-    for place in places:
-        yield place, outcome(place)
-    if broken:
-        raise Interrupted(2)
-
-
-def places(outcomes: Iterator[Outcome]) -> list[int]:
-    return [int(Path(outcome.result.input).stem) for outcome in outcomes]
-
-
-def test_order_is_that_of_the_inputs_or_of_arrival() -> None:
-    known = {1: outcome(1)}
-    assert places(in_order(known, coming([3, 0, 2]))) == [0, 1, 2, 3]
-    assert places(as_they_come(known, coming([3, 0, 2]))) == [1, 3, 0, 2]
-
-
-def test_each_is_shown_as_soon_as_its_turn_has_come() -> None:
-    shown: list[int] = []
-    source = coming([0, 2, 1])
-
-    def watched() -> Iterator[tuple[int, Outcome]]:
-        for place, result in source:
-            yield place, result
-            shown.append(len(told))
-
-    told: list[Outcome] = []
-    for result in in_order({}, watched()):
-        told.append(result)  # noqa: PERF402  watched while it grows
-    assert shown == [1, 1, 3]
-
-
-def test_what_is_done_is_told_before_an_interrupt() -> None:
-    outcomes = in_order({}, coming([2, 3], broken=True))
-    assert [next(outcomes).result.input, next(outcomes).result.input] == ["2.png", "3.png"]
-    with pytest.raises(Interrupted):
-        next(outcomes)
-
-
-def test_a_known_outcome_waits_for_its_turn_only() -> None:
-    assert places(in_order({0: outcome(0), 1: outcome(1)}, iter(()))) == [0, 1]
+def test_outcomes_are_shown_as_they_come() -> None:
+    coming = [(3, outcome(3)), (0, outcome(0))]
+    assert list(as_they_come({1: outcome(1)}, coming)) == [outcome(place) for place in (1, 3, 0)]
 
 
 @pytest.mark.parametrize(("total", "code"), [(1, 3), (2, 1)])

@@ -113,6 +113,7 @@ def _check(
     resume: bool,
 ) -> None:
     """Refuse what would fail after hours of measuring."""
+    from imgnet.bench.bd_rate import check as check_bd_rate
     from imgnet.bench.codecs import check as check_peers
     from imgnet.bench.plot import check as check_plot
 
@@ -122,6 +123,8 @@ def _check(
         raise UsageError(
             "--anchors are points of whole images; leave out --centre, or crop the files yourself"
         )
+    if peers or anchors:
+        check_bd_rate()
     check_peers(peers)
     if plot is not None:
         check_plot(plot)

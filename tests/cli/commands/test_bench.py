@@ -25,11 +25,11 @@ Bench = Callable[..., tuple[int, str, str]]
 @pytest.fixture
 def measured(monkeypatch: pytest.MonkeyPatch) -> list[Job]:
     """Measure nothing: give points of twice the rate every 3 dB, and tell which were asked for."""
-    jobs: list[Job] = []
+    measured: list[Job] = []
 
     def run_jobs(asked: Sequence[Job], _processes: int) -> Iterator[Point]:
         for job in asked:
-            jobs.append(job)
+            measured.append(job)
             step = (job.rate.quality or 0) / 10
             yield Point(
                 job.picture.name,
@@ -45,7 +45,7 @@ def measured(monkeypatch: pytest.MonkeyPatch) -> list[Job]:
 
     monkeypatch.setattr(jobs, "run_jobs", run_jobs)
     monkeypatch.setattr(processes, "process_costs", process_costs)
-    return jobs
+    return measured
 
 
 @pytest.fixture
