@@ -77,8 +77,7 @@ def encode(
         weights: "coded" for the small file; "float16" or "float32" for plain named tensors.
         time_limit: Seconds in which the fit must end.
         metadata: What to store besides the pixels: "all" (ICC, EXIF, XMP), "icc" or "none".
-        seed: Of the fit. The same seed gives the same file on the same machine, as long as the
-            timing by which the precision of the fit is chosen comes out the same.
+        seed: Of the fit. The same seed gives the same file on the same machine and build.
         device: "auto", "cpu", "cuda" or "mps".
         mask: Image or (H, W) bool array; the fit sees only its white pixels.
         keep: Fraction of the pixels that the fit sees, chosen at random; instead of `mask`.

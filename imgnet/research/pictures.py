@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from math import ceil
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import torch
 from torch import Tensor
 from torch.nn import functional
 
 from imgnet.codec.priors.loader import COLOURS, FINEST_COLOUR, layers_of, networks_of
+from imgnet.fit.grid.start import principal_directions
 from imgnet.image.files import read_image
 from imgnet.spec import USUAL_GRID_LAYERS, Spec
 
 NUM_LEVELS = 7  # of networks that begin from nothing
 MOST_REDUCTION = 2.0
+
+Photo = TypeVar("Photo")
 
 
 def training_spec(width: int, height: int, prior: str = "", **layers: int) -> Spec:
@@ -41,14 +44,23 @@ def training_spec(width: int, height: int, prior: str = "", **layers: int) -> Sp
     return Spec("grid", width, height, 0, dim_out=COLOURS, **sizes)
 
 
-def load_pictures(folder: Path, num_kept: int) -> tuple[list[Tensor], list[Tensor]]:
-    """Return the PNG pictures, (3, H, W) of 8 bits, of a folder: to train on, and the last ones."""
-    pictures = [_load(path) for path in sorted(folder.glob("*.png"))]
-    count = len(pictures) - num_kept
-    return pictures[:count], pictures[count:]
+def load_photos(
+    folder: Path, num_validation: int, load: Callable[[Path], Photo]
+) -> tuple[list[Photo], list[Photo]]:
+    """Return the PNG photographs of a folder: those to train on, and the last ones, held out.
+
+    Args:
+        folder: Of the files, taken in the order of their names.
+        num_validation: Photographs to hold out.
+        load: Reads a file.
+    """
+    photos = [load(path) for path in sorted(folder.glob("*.png"))]
+    count = len(photos) - num_validation
+    return photos[:count], photos[count:]
 
 
-def _load(path: Path) -> Tensor:
+def load_picture(path: Path) -> Tensor:
+    """Return the colours (3, H, W) of a picture of 8 bits."""
     pixels, _ = read_image(path)
     return torch.from_numpy(pixels[..., :COLOURS]).permute(2, 0, 1).contiguous()
 
@@ -103,5 +115,4 @@ def principal_colours(pictures: Sequence[Tensor]) -> Tensor:
         flat = picture[:, ::4, ::4].flatten(1).float()
         flat -= flat.mean(1, keepdim=True)
         covariance += flat @ flat.T / flat.shape[1]
-    colours: Tensor = torch.linalg.eigh(covariance).eigenvectors.flip(1)
-    return colours * torch.where(colours.sum(0) < 0, -1.0, 1.0)
+    return principal_directions(covariance)

@@ -1,9 +1,12 @@
-"""Runs of training that can be stopped and gone on with."""
+"""Training loop: options, learning rates, reports and checkpoints."""
 
 from __future__ import annotations
 
+import argparse
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from math import cos, pi
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -11,8 +14,12 @@ import numpy as np
 import torch
 
 
-class Run(Protocol):
-    """What takes steps, and what is left of it between two runs."""
+class Training(Protocol):
+    """Networks, optimisers and data of a run.
+
+    Attributes:
+        step: Steps taken, by this run and by those that it goes on from.
+    """
 
     step: int
 
@@ -22,32 +29,83 @@ class Run(Protocol):
     def state(self) -> dict[str, Any]:
         """Return all that a later run needs."""
 
+    def load(self, state: dict[str, Any]) -> None:
+        """Go on from the state of an earlier run."""
 
-def carry_on(
-    run: Run,
-    steps: int,
-    checkpoint: Path,
-    report_every: int,
-    save_every: int,
-    on_save: Callable[[], None] = lambda: None,
-) -> None:
-    """Take steps up to so many, with a report on stdout and a checkpoint now and then.
+
+@dataclass(frozen=True)
+class Intervals:
+    """Steps between two means of the cost on stdout, and between two checkpoints."""
+
+    report: int
+    save: int
+
+
+def common_options(description: str | None, module: str, seed: int) -> argparse.ArgumentParser:
+    """Return a parser of the options that all training commands have.
 
     Args:
-        run: What takes them.
-        steps: At which it ends.
-        checkpoint: File that its state goes to.
-        report_every: QSteps between two means of the cost.
-        save_every: QSteps between two checkpoints; the last step has one, too.
-        on_save: Called behind every checkpoint.
+        description: Help of the command.
+        module: Name of its module.
+        seed: Default of `--seed`.
+
+    >>> parser = common_options("Train.", "imgnet.research.train_zoom", 1)
+    >>> parser.parse_args(["--images", "photos", "--checkpoint", "run.pt"]).validation
+    8
     """
+    parser = argparse.ArgumentParser(description=description, prog=f"python -m {module}")
+    parser.add_argument("--images", type=Path, required=True, help="folder of PNG photographs")
+    parser.add_argument("--validation", type=int, default=8, help="last photographs, held out")
+    parser.add_argument("--checkpoint", type=Path, required=True, help="file to go on from")
+    parser.add_argument("--seed", type=int, default=seed)
+    return parser
+
+
+def lr_factor(step: int, steps: int, warm_up: int) -> float:
+    """Return the part of its peak that a learning rate has: linear warm-up times half a cosine.
+
+    Args:
+        step: Steps taken.
+        steps: Of the whole run.
+        warm_up: Steps until the factor of the warm-up is 1.
+
+    >>> [round(lr_factor(step, 100, warm_up=4), 2) for step in (0, 3, 50, 99)]
+    [0.25, 1.0, 0.5, 0.0]
+    """
+    return min(1.0, (step + 1) / warm_up) * (1 + cos(pi * step / steps)) / 2
+
+
+def scale_lr(groups: Sequence[dict[str, Any]], factor: float) -> None:
+    """Set the learning rate of each group of an optimiser to a part of its `peak_lr`."""
+    for group in groups:
+        group["lr"] = factor * group["peak_lr"]
+
+
+def train(
+    training: Training,
+    steps: int,
+    checkpoint: Path,
+    intervals: Intervals,
+    on_save: Callable[[], None] = lambda: None,
+) -> None:
+    """Go on from a checkpoint, if it is there, up to a number of steps.
+
+    Args:
+        training: Takes the steps.
+        steps: At which to end, with those of earlier runs.
+        checkpoint: File of the state; written at its interval and at the last step.
+        intervals: Of reports and checkpoints.
+        on_save: Called after every checkpoint.
+    """
+    if checkpoint.exists():
+        training.load(torch.load(checkpoint, weights_only=True))
     costs, started = list[float](), time.monotonic()
-    while run.step < steps:
-        costs.append(run.take_step())
-        if run.step % report_every == 0:
+    while training.step < steps:
+        costs.append(training.take_step())
+        if training.step % intervals.report == 0:
             elapsed = time.monotonic() - started
-            print(f"{run.step} steps, {elapsed:.0f} s: {np.mean(costs):.4f}", flush=True)
+            print(f"{training.step} steps, {elapsed:.0f} s: {np.mean(costs):.4f}", flush=True)
             costs = []
-        if run.step % save_every == 0 or run.step == steps:
-            torch.save(run.state(), checkpoint)
+        if training.step % intervals.save == 0 or training.step == steps:
+            torch.save(training.state(), checkpoint)
             on_save()

@@ -15,11 +15,10 @@ A run that was stopped goes on from its checkpoint, which is written every five 
 
 from __future__ import annotations
 
-import argparse
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
-from math import cos, pi, sqrt
+from math import sqrt
 from pathlib import Path
 from typing import Any
 
@@ -39,14 +38,14 @@ from imgnet.fit.grid.analysis_network import AnalysisNetwork
 from imgnet.fit.grid.start import WarmStart, latent_q_step, lmbda_position, set_network, warm_start
 from imgnet.fit.grid.state import NOISE, TEMPERATURE
 from imgnet.request.request import Request, lmbda_of_quality
-from imgnet.research.pictures import load_pictures, random_crop
-from imgnet.research.runs import carry_on
+from imgnet.research.pictures import load_photos, load_picture, random_crop
+from imgnet.research.runs import Intervals, common_options, lr_factor, train
 from imgnet.spec import Spec
 
 CPU = torch.device("cpu")
 WARM_UP = 50
 CLIP = 1.0  # norm of the gradient
-REPORT_EVERY, SAVE_EVERY = 100, 500
+INTERVALS = Intervals(report=100, save=500)
 VALIDATION_QUALITIES = 20, 45, 70
 
 
@@ -170,9 +169,9 @@ class Training:
         """Train on one crop and return its cost."""
         done = self.step / self.recipe.steps
         temperature, noise = (a + (b - a) * done for a, b in (TEMPERATURE, NOISE))
-        slowdown = min(1.0, (self.step + 1) / WARM_UP) * (1 + cos(pi * done)) / 2
+        factor = lr_factor(self.step, self.recipe.steps, WARM_UP)
         for group in self.adam.param_groups:
-            group["lr"] = self.recipe.lr * slowdown
+            group["lr"] = self.recipe.lr * factor
         self.adam.zero_grad()
         cost = self._next().follow(temperature, noise)
         torch.nn.utils.clip_grad_norm_(self.network.parameters(), CLIP)
@@ -237,31 +236,21 @@ def _report(when: str, costs: Sequence[float]) -> None:
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run the command."""
     usual = Recipe()
-    parser = argparse.ArgumentParser(
-        description=__doc__, prog="python -m imgnet.research.train_analysis"
-    )
-    parser.add_argument("--images", type=Path, required=True, help="folder of PNG photographs")
-    parser.add_argument(
-        "--validation", type=int, default=8, help="how many of the last to keep out"
-    )
+    parser = common_options(__doc__, "imgnet.research.train_analysis", usual.seed)
     parser.add_argument("--prior", required=True, help="whose analysis network to train")
-    parser.add_argument("--checkpoint", type=Path, required=True, help="file to go on from")
     parser.add_argument("--steps", type=int, default=usual.steps)
     parser.add_argument("--size", type=int, nargs=2, default=(usual.width, usual.height))
     parser.add_argument("--lr", type=float, default=usual.lr)
-    parser.add_argument("--seed", type=int, default=usual.seed)
     parser.add_argument("--export", action="store_true", help="write the result into the package")
     options = parser.parse_args(arguments)
-    pictures, kept = load_pictures(options.images, options.validation)
+    pictures, validation = load_photos(options.images, options.validation, load_picture)
     width, height = options.size
     recipe = Recipe(options.steps, width, height, lr=options.lr, seed=options.seed)
     with one_thread_workers(CPU) as (workers, _):
         training = Training(pictures, options.prior, recipe, workers)
-        _report("before", training.validate(kept))
-        if options.checkpoint.exists():
-            training.load(torch.load(options.checkpoint, weights_only=True))
-        carry_on(training, recipe.steps, options.checkpoint, REPORT_EVERY, SAVE_EVERY)
-        _report("after", training.validate(kept))
+        _report("before", training.validate(validation))
+        train(training, recipe.steps, options.checkpoint, INTERVALS)
+        _report("after", training.validate(validation))
         if options.export:
             export(training.network, analysis_file(options.prior))
 

@@ -23,47 +23,45 @@ about a megapixel:
                  --dim-hidden 48: 46,080 steps in 47 minutes of one core beside other programs
     p8-2e3565a6  from p4, whose analysis network it has; p4 went on from p1, which was trained with
                  that network, and both are in the history:
-                 --size 384 256 --examples 96 --epochs 240 --least-lmbda_index 6 --seed 3
+                 --size 384 256 --examples 96 --epochs 240 --least-lmbda-index 6 --seed 3
                  --dim-context 32: 46,080 steps in 27 minutes of one core beside other programs
 """
 
 from __future__ import annotations
 
-import argparse
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, replace
-from math import cos, isfinite, pi, sqrt
-from pathlib import Path
+from dataclasses import dataclass
+from math import isfinite, sqrt
 from typing import Any
 
 import torch
 from torch import Tensor
 
-from imgnet.codec.priors.loader import FOLDER, NUM_LMBDAS, lmbda_at
+from imgnet.codec.priors.loader import FOLDER, NUM_LMBDAS
 from imgnet.fit.device import one_thread_workers
-from imgnet.fit.engine.compiled import CompiledEvaluator
-from imgnet.fit.engine.latents import LatentGrids
 from imgnet.fit.engine.network import GridNetwork
-from imgnet.fit.engine.tiling import COARSE, Rows
-from imgnet.fit.grid.start import WarmStart, latent_q_step, lmbda_position, warm_start
+from imgnet.fit.engine.tiling import Rows
+from imgnet.fit.grid.start import WarmStart, warm_start
 from imgnet.fit.grid.state import LATENT_LR, NOISE, TEMPERATURE
 from imgnet.fit.soap import SOAP
 from imgnet.research.pictures import (
-    load_pictures,
+    load_photos,
+    load_picture,
     principal_colours,
     random_crop,
     training_spec,
 )
+from imgnet.research.prior_examples import Example
 from imgnet.research.prior_networks import Networks, export
-from imgnet.research.runs import carry_on
+from imgnet.research.runs import Intervals, common_options, lr_factor, scale_lr, train
 
 LAST_TEMPERATURE, LAST_NOISE = 0.12, 0.16  # a little softer than at the end of a fit
 WARM_UP = 200
 GOLDEN = 0.6180339887  # multiples of which, modulo 1, lie evenly at any number of them
 COARSE_EVERY = 4
-LEAST_SLOWDOWN = 0.02  # of latents, which a cosine would stop before the networks
-REPORT_EVERY, SAVE_EVERY = 200, 2000
+LEAST_LR_FACTOR = 0.02  # of latents, which a cosine would stop before the networks
+INTERVALS = Intervals(report=200, save=2000)
 CPU = torch.device("cpu")
 
 
@@ -104,64 +102,6 @@ class Recipe:
     def steps(self) -> int:
         """Count the steps of a run."""
         return self.examples * self.epochs * len(self.strips_of)
-
-
-class Example:
-    """A crop, its lmbda and its latents.
-
-    Args:
-        picture: (3, H, W) in 0..1.
-        lmbda_index: Of the lmbda, not necessarily whole.
-        start: What writes its first latents.
-        network: That is trained.
-        workers: Where rate and distortion are computed.
-    """
-
-    def __init__(
-        self,
-        picture: Tensor,
-        lmbda_index: float,
-        start: WarmStart,
-        network: GridNetwork,
-        workers: ThreadPoolExecutor,
-        generator: torch.Generator,
-    ) -> None:
-        self.lmbda, self.position = lmbda_at(lmbda_index), lmbda_position(lmbda_index)
-        self.step = latent_q_step(self.lmbda, start.is_graded)
-        self.mean = picture.mean((1, 2))
-        self.latents = LatentGrids(network.spec, CPU, generator)
-        start = replace(start, position=self.position)
-        self.latents.fill(start.pyramids(picture, self.step, network.spec))
-        self.evaluator = CompiledEvaluator(network, self.latents, picture, None, workers)
-        self.epochs: dict[Rows, int] = {}
-
-    def parts(self, rows: Rows) -> list[tuple[slice, int]]:
-        """Return where the latents of some rows lie and how often each has been visited."""
-        self.epochs[rows] = self.epochs.get(rows, 0) + 1
-        found = []
-        for i, (_, level) in enumerate(self.latents.grids):
-            start, width = self.latents.starts[i], self.latents.sizes[i][1]
-            count = self.num_epochs if level >= COARSE else self.epochs[rows]
-            for top, bottom in self.evaluator.cuts.grid_rows([rows], level):
-                found.append((slice(start + top * width, start + bottom * width), count))
-        return found
-
-    @property
-    def num_epochs(self) -> int:
-        """Count the steps that have seen the example."""
-        return sum(self.epochs.values())
-
-    def state(self) -> dict[str, Any]:
-        """Return all that a later run needs."""
-        latents = self.latents
-        tensors = {"values": latents.values, "mean": latents.mean, "square": latents.square}
-        return {**tensors, "epochs": self.epochs}
-
-    def load(self, state: dict[str, Any]) -> None:
-        """Go on from the state of an earlier run."""
-        self.epochs = state["epochs"]
-        for name in ("values", "mean", "square"):
-            getattr(self.latents, name).copy_(state[name])
 
 
 class Training:
@@ -221,16 +161,15 @@ class Training:
         example.latents.relax(temperature, noise, [part for part, _ in parts])
         weight = COARSE_EVERY if example.num_epochs % COARSE_EVERY == 0 else 0
         error, bits = example.evaluator.evaluate([rows], example.lmbda, weight)
-        self.step += 1
         unit = sqrt(example.lmbda)
         cost = (error + example.lmbda * bits) / unit
         if isfinite(cost):
-            slowdown = min(1.0, self.step / WARM_UP) * (1 + cos(pi * done)) / 2
+            factor = lr_factor(self.step, self.recipe.steps, WARM_UP)
             self.networks.take_gradients(self.network, example.position, example.step, 1 / unit)
-            for group in self.soap.param_groups:
-                group["lr"] = slowdown * group["peak_lr"]
+            scale_lr(self.soap.param_groups, factor)
             self.soap.step()
-            example.latents.step(LATENT_LR * max(slowdown, LEAST_SLOWDOWN), parts)
+            example.latents.step(LATENT_LR * max(factor, LEAST_LR_FACTOR), parts)
+        self.step += 1
         return cost
 
     @torch.no_grad()
@@ -275,40 +214,31 @@ class Training:
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run the command."""
     usual = Recipe()
-    parser = argparse.ArgumentParser(
-        description=__doc__, prog="python -m imgnet.research.train_prior"
-    )
-    parser.add_argument("--images", type=Path, required=True, help="folder of PNG photographs")
-    parser.add_argument(
-        "--validation", type=int, default=8, help="how many of the last to keep out"
-    )
-    parser.add_argument("--checkpoint", type=Path, required=True, help="file to go on from")
+    parser = common_options(__doc__, "imgnet.research.train_prior", usual.seed)
     parser.add_argument("--examples", type=int, default=usual.examples)
     parser.add_argument("--epochs", type=int, default=usual.epochs)
     parser.add_argument("--size", type=int, nargs=2, default=(usual.width, usual.height))
-    parser.add_argument("--seed", type=int, default=usual.seed)
-    parser.add_argument(
-        "--least-lmbda_index",
-        type=float,
-        default=usual.least_lmbda_index,
-        help="of the prices of examples",
-    )
+    parser.add_argument("--least-lmbda-index", type=float, default=usual.least_lmbda_index)
     parser.add_argument("--start", metavar="PRIOR", default="", help="prior to go on from")
     parser.add_argument("--dim-context", type=int, help="units of a layer of the context model")
     parser.add_argument("--dim-hidden", type=int, help="units of the layer that gives colours")
     parser.add_argument("--export", metavar="NAME", help="write the result into the package")
     options = parser.parse_args(arguments)
-    pictures, _ = load_pictures(options.images, options.validation)
+    pictures, _ = load_photos(options.images, options.validation, load_picture)
     width, height = options.size
-    sizes = {"width": width, "height": height, "least_lmbda_index": options.least_lmbda_index}
-    recipe = Recipe(options.examples, options.epochs, seed=options.seed, **sizes)
-    wider = {name: getattr(options, name) for name in ("dim_context", "dim_hidden")}
-    layers = {name: units for name, units in wider.items() if units is not None}
+    recipe = Recipe(
+        examples=options.examples,
+        epochs=options.epochs,
+        width=width,
+        height=height,
+        least_lmbda_index=options.least_lmbda_index,
+        seed=options.seed,
+    )
+    sizes = {"dim_context": options.dim_context, "dim_hidden": options.dim_hidden}
+    layers = {name: size for name, size in sizes.items() if size is not None}
     with one_thread_workers(CPU) as (workers, _):
         training = Training(pictures, recipe, workers, options.start, **layers)
-        if options.checkpoint.exists():
-            training.load(torch.load(options.checkpoint, weights_only=True))
-        carry_on(training, recipe.steps, options.checkpoint, REPORT_EVERY, SAVE_EVERY)
+        train(training, recipe.steps, options.checkpoint, INTERVALS)
         if options.export:
             print(export(training.networks, options.export, FOLDER))
 

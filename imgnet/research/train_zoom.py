@@ -23,10 +23,9 @@ with 40 channels and six layers, instead of 32 and five, had a higher cost after
 
 from __future__ import annotations
 
-import argparse
 from collections.abc import Sequence
 from dataclasses import dataclass
-from math import cos, log2, pi
+from math import log2
 from pathlib import Path
 from typing import Any
 
@@ -39,7 +38,8 @@ from imgnet.codec.render.zoom_network import COLOURS, FOLDER
 from imgnet.fit.soap import SOAP
 from imgnet.image.files import Pixels, read_image
 from imgnet.metrics.psnr import psnr_db
-from imgnet.research.runs import carry_on
+from imgnet.research.pictures import load_photos
+from imgnet.research.runs import Intervals, common_options, lr_factor, scale_lr, train
 from imgnet.research.zoom_model import DIM, DIM_HIDDEN, ZoomModel, enlarged, export
 from imgnet.research.zoom_pairs import (
     SIZES,
@@ -56,7 +56,7 @@ WARM_UP = 50
 VECTOR_LR = 0.3  # of the step size of matrices
 LARGEST_GRADIENT = 3.0
 UNIT = 1e-3  # of the squared error
-REPORT_EVERY, SAVE_EVERY = 500, 2000
+INTERVALS = Intervals(report=500, save=2000)
 VALIDATED = 1.0, 0.64  # which sizes of a pyramid
 VALIDATED_SIDE = 384  # of the part in its middle; a multiple of all whole scales
 
@@ -107,9 +107,7 @@ class Training:
         self.soap.zero_grad()
         error.backward()  # type: ignore[no-untyped-call]
         torch.nn.utils.clip_grad_norm_(self.model.parameters(), LARGEST_GRADIENT)
-        slowdown = (1 + cos(pi * self.step / self.recipe.steps)) / 2
-        for group in self.soap.param_groups:
-            group["lr"] = group["peak_lr"] * slowdown * min(1, (self.step + 1) / WARM_UP)
+        scale_lr(self.soap.param_groups, lr_factor(self.step, self.recipe.steps, WARM_UP))
         self.soap.step()
         self.step += 1
         return error.item()
@@ -172,33 +170,23 @@ def _load(path: Path) -> Pyramid:
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run the command."""
     usual = Recipe()
-    parser = argparse.ArgumentParser(
-        description=__doc__, prog="python -m imgnet.research.train_zoom"
-    )
-    parser.add_argument("--images", type=Path, required=True, help="folder of PNG photographs")
-    parser.add_argument(
-        "--validation", type=int, default=8, help="how many of the last to keep out"
-    )
-    parser.add_argument("--checkpoint", type=Path, required=True, help="file to go on from")
+    parser = common_options(__doc__, "imgnet.research.train_zoom", usual.seed)
     parser.add_argument("--steps", type=int, default=usual.steps)
     parser.add_argument("--lr", type=float, default=usual.lr)
-    parser.add_argument("--seed", type=int, default=usual.seed)
     parser.add_argument("--start", metavar="PRIOR", default="", help="prior to go on from")
     parser.add_argument("--dim", type=int, default=DIM, help="channels of the first layers")
     parser.add_argument("--dim-hidden", type=int, default=DIM_HIDDEN, help="units of the last one")
     parser.add_argument("--export", metavar="NAME", help="write the result into the package")
     options = parser.parse_args(arguments)
-    photos = [_load(path) for path in sorted(options.images.glob("*.png"))]
-    kept = len(photos) - options.validation
+    photos, validation = load_photos(options.images, options.validation, _load)
     recipe = Recipe(options.steps, lr=options.lr, seed=options.seed)
     sizes = {"dim": options.dim, "dim_hidden": options.dim_hidden}
-    training = Training(photos[:kept], recipe, options.start, **sizes)
-    if options.checkpoint.exists():
-        training.load(torch.load(options.checkpoint, weights_only=True))
-    carry_on(
-        *(training, options.steps, options.checkpoint, REPORT_EVERY, SAVE_EVERY),
-        on_save=lambda: print(gains(training.model, photos[kept:]), flush=True),
-    )
+    training = Training(photos, recipe, options.start, **sizes)
+
+    def report() -> None:
+        print(gains(training.model, validation), flush=True)
+
+    train(training, recipe.steps, options.checkpoint, INTERVALS, on_save=report)
     if options.export:
         print(export(training.model, options.export, FOLDER))
 

@@ -25,13 +25,28 @@ def test_a_missing_device_names_the_way_out() -> None:
         device.pick_device("cuda")
 
 
-@pytest.mark.parametrize(("low", "expected"), [(0.3, torch.bfloat16), (0.9, torch.float32)])
-def test_bfloat16_needs_a_clear_gain(
-    monkeypatch: pytest.MonkeyPatch, low: float, expected: torch.dtype
+@pytest.mark.parametrize("has_units", [True, False])
+@pytest.mark.parametrize("is_old", [False, True])
+def test_a_cpu_multiplies_in_bfloat16_if_it_has_units_for_that(
+    monkeypatch: pytest.MonkeyPatch, has_units: bool, is_old: bool
 ) -> None:
-    seconds = {torch.float32: 1.0, torch.bfloat16: low}
-    monkeypatch.setattr(device, "_product_seconds", seconds.__getitem__)
+    monkeypatch.setattr(torch.backends.mkldnn, "is_available", lambda: True)
+    if is_old:
+        monkeypatch.delattr(torch.cpu, "get_capabilities", raising=False)
+        monkeypatch.setattr(torch.cpu, "_is_avx512_bf16_supported", lambda: has_units)
+    else:
+        capabilities = {"avx512_bf16": has_units}
+        monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: capabilities, raising=False)
+    expected = torch.bfloat16 if has_units else torch.float32
     assert device.fastest_dtype(torch.device("cpu")) is expected
+
+
+def test_a_cpu_that_torch_knows_nothing_of_multiplies_in_float32(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.delattr(torch.cpu, "get_capabilities", raising=False)
+    monkeypatch.delattr(torch.cpu, "_is_avx512_bf16_supported", raising=False)
+    assert device.fastest_dtype(torch.device("cpu")) is torch.float32
 
 
 def test_other_devices_multiply_in_float32() -> None:

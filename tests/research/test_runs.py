@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 import torch
 
-from imgnet.research.runs import carry_on
+from imgnet.research.runs import Intervals, lr_factor, scale_lr, train
 
 
 class Counting:
@@ -19,18 +19,39 @@ class Counting:
     def state(self) -> dict[str, Any]:
         return {"step": self.step}
 
+    def load(self, state: dict[str, Any]) -> None:
+        self.step = state["step"]
+
 
 def test_a_run_reports_means_and_ends_with_a_checkpoint(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    checkpoint = tmp_path / "run.pt"
-    run, saved = Counting(), list[int]()
-    carry_on(run, 5, checkpoint, 2, 3, on_save=lambda: saved.append(run.step))
+    checkpoint, training, saved = tmp_path / "run.pt", Counting(), list[int]()
+    train(training, 5, checkpoint, Intervals(2, 3), on_save=lambda: saved.append(training.step))
     assert saved == [3, 5]
     lines = capsys.readouterr().out.splitlines()
     assert [line.split(", ")[0] for line in lines] == ["2 steps", "4 steps"]
     assert [line.split(": ")[1] for line in lines] == ["1.5000", "3.5000"]
     assert torch.load(checkpoint, weights_only=True) == {"step": 5}
-    checkpoint.unlink()
-    carry_on(run, 5, checkpoint, 2, 3)  # nothing is left to do
-    assert not checkpoint.exists()
+
+
+def test_a_run_goes_on_from_its_checkpoint(tmp_path: Path) -> None:
+    checkpoint = tmp_path / "run.pt"
+    train(Counting(), 5, checkpoint, Intervals(9, 9))
+    written, finished = checkpoint.stat().st_mtime_ns, Counting()
+    train(finished, 5, checkpoint, Intervals(9, 9))  # nothing is left to do
+    assert (finished.step, checkpoint.stat().st_mtime_ns) == (5, written)
+    later = Counting()
+    train(later, 7, checkpoint, Intervals(9, 9))
+    assert later.step == 7
+
+
+def test_a_learning_rate_rises_to_its_peak_and_falls_to_nothing() -> None:
+    factors = [lr_factor(step, 1000, warm_up=50) for step in range(1000)]
+    assert factors[0] == pytest.approx(1 / 50)
+    assert 0.98 < max(factors) <= 1
+    assert 45 < factors.index(max(factors)) < 55
+    assert factors[-1] < 1e-4
+    groups = [{"lr": 0.0, "peak_lr": peak} for peak in (1.0, 0.3)]
+    scale_lr(groups, 0.5)
+    assert [group["lr"] for group in groups] == [0.5, 0.15]

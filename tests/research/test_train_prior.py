@@ -10,7 +10,7 @@ import torch
 from imgnet.codec.priors import loader as priors
 from imgnet.encoder.prior import FOR_DETAIL, FOR_SMOOTH
 from imgnet.fit.grid.start import WarmStart, latent_q_step, lmbda_position
-from imgnet.research import train_prior
+from imgnet.research import prior_examples, train_prior
 from support.pictures import picture
 
 pytestmark = pytest.mark.usefixtures("one_thread")
@@ -54,7 +54,7 @@ def test_steps_lower_the_cost_at_prices_that_were_not_trained() -> None:
         training = train_prior.Training([pixels], recipe, workers)
         generator = torch.Generator().manual_seed(1)
         start = WarmStart(training.networks.colours, None, 0.0)
-        fresh = train_prior.Example(
+        fresh = prior_examples.Example(
             pixels / 255.0, 9.0, start, training.network, workers, generator
         )
         fresh.latents.round()

@@ -1,8 +1,9 @@
-"""Hard decisions: latents that are moved by one where that is cheaper.
+"""RDOQ of latents: rate-distortion optimised quantisation of rounded grids.
 
-The slope of the cost says which latents are worth a try, and which way. What a latent changes lies
-near it, so many of them, far enough apart, are tried at once, and each is judged by what its own
-surroundings cost before and after, measured and not predicted.
+A latent moves by one where that lowers distortion + lmbda * rate. The gradient of the cost ranks
+the latents by predicted gain and gives the sign of each move. A move changes the cost near its
+latent only, so a round tries many latents at once, far enough apart. The cost map, measured before
+and after, then tells for each latent, in its own Voronoi region, whether its move stays.
 """
 
 from __future__ import annotations
@@ -21,24 +22,24 @@ from imgnet.fit.engine.latents import LatentGrids
 from imgnet.fit.engine.tiling import Evaluator, Floats
 
 SPACING = 4  # latents from one that is tried to the nearest other
-HOPEFUL = 0.5  # part of what the bend of the cost takes that a slope must promise
-PACKINGS = 3  # times that free places are looked for: more would find few
+LEAST_PREDICTED = 0.5  # of a latent that is tried: predicted gain over the curvature term
+NMS_PASSES = 3  # further passes of non-maximum suppression would find few latents
 
 Ranks = NDArray[np.int32]
-Maps = list[tuple[int, Floats]]  # level and what each of its samples costs
+CostMaps = list[tuple[int, Floats]]  # level, and the cost of each of its samples
 
 
 @dataclass(frozen=True)
-class Decisions:
-    """The decisions on the latents of a picture.
+class LatentRDOQ:
+    """RDOQ of the latents of a picture.
 
     Attributes:
-        latents: Those that are decided on.
-        evaluator: Measures what they cost.
-        lmbda: Price of a bit a pixel, in mean squared error of a sample.
+        latents: Grids whose `relaxed` values, which are rounded, are changed.
+        evaluator: Measures distortion and rate.
+        lmbda: Cost of a bit a pixel, in mean squared error of a sample.
         size: (H, W, C) of the picture.
         least_gain: Part of the cost that a round must save for another one to follow.
-        go_on: Asked before every round.
+        go_on: Called before every round; RDOQ ends when it returns False.
     """
 
     latents: LatentGrids
@@ -48,145 +49,158 @@ class Decisions:
     least_gain: float
     go_on: Callable[[], bool]
 
-    def make(self, coarsest: int) -> None:
-        """Change `relaxed`, which is rounded, where that is cheaper.
+    def run(self, coarsest: int) -> None:
+        """Change latents level by level, from fine to coarse, where that lowers the cost.
 
         Args:
-            coarsest: Level up to which latents are decided on.
+            coarsest: Last level to change.
         """
         grids = [(level, i) for i, (_, level) in enumerate(self.latents.grids) if level <= coarsest]
         for level, group in groupby(grids, itemgetter(0)):
             if self.go_on():
-                slopes = self._slopes()
+                gradient = self._gradient()
                 for _, i in group:
-                    self._decide(i, level, self.latents.grid(slopes, i).cpu().numpy())
+                    self._optimize(i, level, self.latents.grid(gradient, i).cpu().numpy())
 
-    def _decide(self, grid: int, level: int, slopes: Floats) -> None:
+    def _optimize(self, grid: int, level: int, gradient: Floats) -> None:
+        """Run rounds on one grid until one saves little."""
         own = self.latents.grid(self.latents.relaxed, grid)
-        hopes = np.abs(slopes)
-        ranks = ranked(hopes)
-        before = self._maps(grid)
-        while (tried := scattered(ranks)).any() and self.go_on():
-            cells = Cells.around(tried, level)
+        predicted_gains = np.abs(gradient)
+        ranks = ranked(predicted_gains)
+        before = self._cost_maps(grid)
+        while (tried := local_maxima(ranks)).any() and self.go_on():
+            regions = VoronoiRegions.around(tried, level)
             old = own.clone()
-            own -= torch.from_numpy(np.sign(slopes) * tried).to(own.device)
-            after = self._maps(grid)
-            gains = cells.sums(_differences(before, after))
+            own -= torch.from_numpy(np.sign(gradient) * tried).to(own.device)
+            after = self._cost_maps(grid)
+            gains = regions.sums(_differences(before, after))
             better = gains > 0
-            worse = torch.from_numpy(tried & ~better[cells.numbers]).to(own.device)
+            worse = torch.from_numpy(tried & ~better[regions.labels]).to(own.device)
             own[worse] = old[worse]
-            before = cells.chosen(better, after, before)
+            before = regions.merge(better, after, before)
             if gains[better].sum() < self.least_gain * _total(before):
                 return
-            bend = np.median(hopes[tried] - gains[1:])
-            ranks[tried | (hopes < HOPEFUL * bend)] = 0
+            curvature_term = np.median(predicted_gains[tried] - gains[1:])
+            ranks[tried | (predicted_gains < LEAST_PREDICTED * curvature_term)] = 0
 
-    def _slopes(self) -> torch.Tensor:
-        """Return by how much the cost grows with each latent."""
+    def _gradient(self) -> torch.Tensor:
+        """Return the derivative of the summed cost in each latent."""
         height, width, channels = self.size
         self.evaluator.evaluate([(0, height)], self.lmbda)
         return self.latents.gradient * (height * width * channels)
 
-    def _maps(self, grid: int) -> Maps:
-        """Return what every pixel and every latent that a grid affects costs, in one currency."""
-        error, lengths = self.evaluator.costs(grid)
+    def _cost_maps(self, grid: int) -> CostMaps:
+        """Return the cost of every pixel and of every latent that depends on a grid."""
+        error, bits = self.evaluator.costs(grid)
         levels = [level for _, level in self.latents.grids]
-        price = np.float32(self.lmbda * self.size[2])
-        return [(0, error), *((levels[i], price * bits) for i, bits in lengths.items())]
+        weight = np.float32(self.lmbda * self.size[2])
+        return [(0, error), *((levels[i], weight * of_grid) for i, of_grid in bits.items())]
 
 
-def _differences(maps: Maps, others: Maps) -> Maps:
+def _differences(maps: CostMaps, others: CostMaps) -> CostMaps:
     pairs = zip(maps, others, strict=True)
     return [(level, costs - other) for (level, costs), (_, other) in pairs]
 
 
-def _total(maps: Maps) -> float:
+def _total(maps: CostMaps) -> float:
     return float(sum(costs.sum(dtype=np.float64) for _, costs in maps))
 
 
-def ranked(hopes: Floats) -> Ranks:
-    """Return how many of the numbers of a map are as small as each of them, itself included."""
-    ranks = np.empty(hopes.size, np.int32)
-    ranks[np.argsort(hopes, axis=None)] = np.arange(1, hopes.size + 1)
-    return ranks.reshape(hopes.shape)
+def ranked(gains: Floats) -> Ranks:
+    """Return the rank of each number of a map, from 1 for the smallest; no two ranks are equal.
+
+    >>> ranked(np.array([[0.5, 0.1, 0.5]], np.float32)).tolist()
+    [[2, 1, 3]]
+    """
+    ranks = np.empty(gains.size, np.int32)
+    ranks[np.argsort(gains, axis=None)] = np.arange(1, gains.size + 1)
+    return ranks.reshape(gains.shape)
 
 
-def scattered(ranks: Ranks) -> NDArray[np.bool_]:
-    """Choose many of the largest numbers of a map, none near another and none that is 0."""
-    chosen = np.zeros(ranks.shape, np.bool_)
-    for _ in range(PACKINGS):
-        chosen |= (ranks > 0) & (ranks == largest(ranks, SPACING - 1))
-        ranks = np.where(largest(chosen, SPACING - 1), 0, ranks)
-    return chosen
+def local_maxima(ranks: Ranks) -> NDArray[np.bool_]:
+    """Select many large ranks by non-maximum suppression, all at least `SPACING` apart.
+
+    Each pass selects the maxima of their neighbourhoods and suppresses their neighbours.
+
+    Args:
+        ranks: (h, w), 0 where nothing may be selected.
+    """
+    selected = np.zeros(ranks.shape, np.bool_)
+    for _ in range(NMS_PASSES):
+        selected |= (ranks > 0) & (ranks == max_pool(ranks, SPACING - 1))
+        ranks = np.where(max_pool(selected, SPACING - 1), 0, ranks)
+    return selected
 
 
-def largest(numbers: NDArray[Any], reach: int) -> NDArray[Any]:
-    """Return the largest of the numbers, none below 0, within some reach of each place of (h, w).
+def max_pool(numbers: NDArray[Any], radius: int) -> NDArray[Any]:
+    """Return the maximum of the square window around each place of (h, w); no number is below 0.
 
-    >>> largest(np.array([[0, 3, 0, 0]]), 1)
+    >>> max_pool(np.array([[0, 3, 0, 0]]), 1)
     array([[3, 3, 3, 0]])
     """
-    # For windows that double; torch's pooling takes ten times as long on a CPU.
+    # Windows double in each step; torch's pooling takes ten times as long on a CPU.
     for axis in (0, 1):
-        numbers = np.pad(np.moveaxis(numbers, axis, 0), ((reach, reach), (0, 0)))
-        seen, window = 1, 2 * reach + 1
-        while seen < window:
-            more = min(seen, window - seen)
-            numbers = np.maximum(numbers[: len(numbers) - more], numbers[more:])
-            seen += more
+        numbers = np.pad(np.moveaxis(numbers, axis, 0), ((radius, radius), (0, 0)))
+        size, window = 1, 2 * radius + 1
+        while size < window:
+            shift = min(size, window - size)
+            numbers = np.maximum(numbers[: len(numbers) - shift], numbers[shift:])
+            size += shift
         numbers = np.moveaxis(numbers, 0, axis)
     return numbers
 
 
 @dataclass(frozen=True)
-class Cells:
-    """The places that are nearer to one of some latents than to the others.
+class VoronoiRegions:
+    """Voronoi regions of some latents of a grid, as far as `SPACING` - 1 from each.
 
     Attributes:
-        numbers: (h, w) which of the latents, from 1 on; 0 where none is near.
-        count: Of the latents.
-        level: Of their grid.
-        finer: The numbers of the samples of finer levels, as soon as they were asked for.
+        labels: (h, w) number of the region, from 1 on; 0 outside all regions.
+        count: Number of regions.
+        level: Level of the grid.
+        finer: Labels of the samples of finer levels, filled on first use.
     """
 
-    numbers: NDArray[np.int64]
+    labels: NDArray[np.int64]
     count: int
     level: int
     finer: dict[int, NDArray[np.int64]] = field(default_factory=dict)
 
     @classmethod
-    def around(cls, latents: NDArray[np.bool_], level: int) -> Cells:
-        """Grow cells from latents that are True in (h, w)."""
+    def around(cls, latents: NDArray[np.bool_], level: int) -> VoronoiRegions:
+        """Grow a region from each latent that is True in (h, w)."""
         count = int(latents.sum())
-        numbers = np.zeros(latents.shape, np.int64)
-        numbers[latents] = np.arange(1, count + 1)
+        labels = np.zeros(latents.shape, np.int64)
+        labels[latents] = np.arange(1, count + 1)
         for _ in range(SPACING - 1):
-            numbers = np.where(numbers, numbers, largest(numbers, 1))
-        return cls(numbers, count, level)
+            labels = np.where(labels, labels, max_pool(labels, 1))
+        return cls(labels, count, level)
 
-    def sums(self, maps: Maps) -> NDArray[np.float64]:
-        """Return what each cell costs; the first is what is in none.
-
-        Args:
-            maps: What samples of different levels cost.
-        """
+    def sums(self, maps: CostMaps) -> NDArray[np.float64]:
+        """Return the cost of each region, (count + 1,); the first is that outside all regions."""
         total = np.zeros(self.count + 1)
         for level, costs in maps:
-            numbers = self._at(level, costs.shape)
-            total += np.bincount(numbers.ravel(), costs.ravel(), self.count + 1)
+            labels = self._at(level, costs.shape)
+            total += np.bincount(labels.ravel(), costs.ravel(), self.count + 1)
         return total
 
-    def chosen(self, better: NDArray[np.bool_], after: Maps, before: Maps) -> Maps:
-        """Put together what the samples of each cell cost now."""
+    def merge(self, is_new: NDArray[np.bool_], new: CostMaps, old: CostMaps) -> CostMaps:
+        """Return maps with the new costs of some regions and the old costs of the others.
+
+        Args:
+            is_new: (count + 1,), True for regions with new costs.
+            new: Maps to take those from.
+            old: Maps to take the others from.
+        """
         maps = []
-        for (level, new), (_, old) in zip(after, before, strict=True):
-            maps.append((level, np.where(better[self._at(level, new.shape)], new, old)))
+        for (level, after), (_, before) in zip(new, old, strict=True):
+            maps.append((level, np.where(is_new[self._at(level, after.shape)], after, before)))
         return maps
 
     def _at(self, level: int, size: tuple[int, ...]) -> NDArray[np.int64]:
-        """Return the cell of each sample of a map of a finer level."""
+        """Return the labels of the samples of a finer level."""
         if level not in self.finer:
             times = 1 << self.level - level
-            numbers = self.numbers.repeat(times, axis=0).repeat(times, axis=1)
-            self.finer[level] = np.ascontiguousarray(numbers[: size[0], : size[1]])
+            labels = self.labels.repeat(times, axis=0).repeat(times, axis=1)
+            self.finer[level] = np.ascontiguousarray(labels[: size[0], : size[1]])
         return self.finer[level]

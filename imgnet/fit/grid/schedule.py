@@ -12,7 +12,7 @@ from collections.abc import Callable
 from math import log10
 
 from imgnet.fit.engine.tiling import Rows
-from imgnet.fit.grid.latent_rdoq import Decisions
+from imgnet.fit.grid.latent_rdoq import LatentRDOQ
 from imgnet.fit.grid.state import GridState
 from imgnet.fit.grid.weight_rdoq import MOST_WEIGHTS, Refinement
 from imgnet.fit.grid.weight_steps import choose_q_steps
@@ -114,11 +114,11 @@ class GridFit:
         spec = state.spec
         size = spec.height, spec.width, spec.dim_out
         worth = ROUND_WORTH / self.preset.steps
-        decisions = Decisions(
+        rdoq = LatentRDOQ(
             *(state.latents, state.evaluator, self.lmbda, size, worth), go_on=self.has_time
         )
         with rounded({n: state.parameters[n] for n in self.steps}, self.steps, state.origins):
-            decisions.make(coarsest)
+            rdoq.run(coarsest)
 
     def finish(self) -> None:
         """Round the weights, then decide on latents and refine weights in turns."""

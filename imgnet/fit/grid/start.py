@@ -103,6 +103,18 @@ def _halved(planes: Tensor) -> Tensor:
     return functional.avg_pool2d(even, 2)[0]
 
 
+def principal_directions(covariance: Tensor) -> Tensor:
+    """Return the eigenvectors of a covariance (C, C), one a column, the largest eigenvalue first.
+
+    The sign of each is such that its components have a sum of 0 or more.
+
+    >>> principal_directions(torch.tensor([[1.0, 0.0], [0.0, 4.0]])).tolist()
+    [[0.0, 1.0], [1.0, 0.0]]
+    """
+    directions: Tensor = torch.linalg.eigh(covariance).eigenvectors.flip(1)
+    return directions * torch.where(directions.sum(0) < 0, -1.0, 1.0)
+
+
 @torch.no_grad()
 def start_cold(picture: Tensor, step: float, network: GridNetwork, latents: LatentGrids) -> None:
     """Start from pyramids of the picture's principal colours.
@@ -117,8 +129,7 @@ def start_cold(picture: Tensor, step: float, network: GridNetwork, latents: Late
     """
     spec, flat = network.spec, picture.flatten(1)
     mean = flat.mean(1, keepdim=True)
-    colours = torch.linalg.eigh((flat - mean) @ (flat - mean).T).eigenvectors.flip(1)
-    colours *= torch.where(colours.sum(0) < 0, -1.0, 1.0)
+    colours = principal_directions((flat - mean) @ (flat - mean).T)
     planes = (colours.T @ (flat - mean)).view_as(picture) / step
     latents.fill(laplacian_pyramids(planes, spec.num_levels, is_graded=False))
     set_linear_path(network, colours, step, is_graded=False)

@@ -31,7 +31,7 @@ CODED = replace(QUICK, budget_bytes=700)
 
 @pytest.fixture(autouse=True)
 def _one_thread_in_full_precision(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    # Which precision is faster is measured, and so may differ from one fit to the next.
+    # Some CPUs multiply in bfloat16, and the figures below are those of float32.
     monkeypatch.setattr(fit_module, "fastest_dtype", lambda _device: torch.float32)
     num_threads = torch.get_num_threads()
     torch.set_num_threads(1)
