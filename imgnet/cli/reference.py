@@ -74,9 +74,10 @@ to PNG, JPEG, WebP, AVIF and TIFF.
 
 ## Completion
 
-Completion covers commands, options and their values. `--install-completion` puts its script where
-the shell of this user finds it, and prints the place. `--show-completion` prints the script; to
-have completion in one shell only, `source` what it prints.
+Completion covers commands, options and their values, in bash, zsh, fish and PowerShell.
+`--install-completion` installs it for the shell that runs the command, and prints the place. For
+one session only, use `source <(imgnet --show-completion)` in bash or zsh, and
+`imgnet --show-completion | source` in fish.
 """
 
 # Options, stdin, and names of files: what Markdown sets as code.

@@ -72,7 +72,7 @@ def bench(
 
     AVIF is Pillow's, at speed 4 with 4:2:0 and at speed 2 with 4:4:4; each image counts with the
     setting that compresses it better. JPEG XL has effort 7, WebP method 6; JPEG is optimised and
-    progressive. JPEG XL and --plot need pip install "imgnet[bench]".
+    progressive. Comparisons and --plot need pip install "imgnet[bench]".
     """
     rates = parse_rates(model, qualities, target_bpp)
     levels = [int(effort) for effort in parse_list("--efforts", efforts, "3,5", r"[1-9]")]
