@@ -1,4 +1,4 @@
-"""SIGINT (Ctrl-C) and SIGTERM: an end at once, or, of work that can end early, on request."""
+"""SIGINT (Ctrl-C) and SIGTERM: handlers that end at once, or request an early end."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ Handler = Callable[[int, FrameType | None], object]
 
 
 class Interrupted(BaseException):
-    """A signal asks the program to end. No `Exception`: whatever is at work should let it pass.
+    """A signal asks the program to end. Not an `Exception`, which handlers of faults catch.
 
     Attributes:
         signum: Number of the signal.
@@ -28,12 +28,12 @@ class Interrupted(BaseException):
 
     @property
     def exit_code(self) -> int:
-        """What a shell reports of a program that the signal ended."""
+        """The exit code that a shell reports for a program that the signal ended."""
         return 128 + self.signum
 
 
 class EndRequest:
-    """Whether a first signal has asked for an early end; the second one ends at once.
+    """A request for an early end by a first signal; a second signal ends at once.
 
     >>> request = EndRequest()
     >>> request()
@@ -48,14 +48,14 @@ class EndRequest:
         self._on_request = on_request
 
     def __call__(self) -> bool:
-        """Tell whether the end has been asked for."""
+        """Tell whether an end has been requested."""
         return self.signum is not None
 
     def receive(self, signum: int, frame: FrameType | None) -> None:
-        """Take a signal.
+        """Handle a signal.
 
         Raises:
-            Interrupted: It is not the first one.
+            Interrupted: The signal is not the first one.
         """
         if self.signum is not None:
             end_at_once(signum, frame)
@@ -64,16 +64,16 @@ class EndRequest:
 
 
 def end_at_once(signum: int, _frame: FrameType | None) -> None:
-    """Take a signal by raising `Interrupted`."""
+    """Handle a signal by raising `Interrupted`."""
     raise Interrupted(signum)
 
 
 @contextmanager
 def receiving(handler: Handler) -> Iterator[None]:
-    """Give SIGINT and SIGTERM to a handler for a while.
+    """Let a handler receive SIGINT and SIGTERM within the block.
 
-    A signal that the program was told to ignore when it was started stays ignored, and a thread
-    other than the main one, which gets no signals, changes nothing.
+    A signal that was ignored before stays ignored. In a thread other than the main one, which
+    receives no signals, this has no effect.
     """
     if threading.current_thread() is not threading.main_thread():
         yield
@@ -91,9 +91,9 @@ def receiving(handler: Handler) -> Iterator[None]:
 
 @contextmanager
 def holding_back() -> Iterator[None]:
-    """Hold signals back for a while; the first one is then received as if it came only now.
+    """Delay signals until the end of the block, where the first of them is raised again.
 
-    For the loading of torch, whose C++ aborts the program where an exception breaks into it.
+    For the import of torch, whose C++ code aborts the program on an exception.
     """
     came: list[int] = []
     with receiving(lambda signum, _frame: came.append(signum)):

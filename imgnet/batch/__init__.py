@@ -1,1 +1,1 @@
-"""Many images: in processes of this machine, or on a Ray cluster."""
+"""Batches of images, encoded in processes of this machine or on a Ray cluster."""

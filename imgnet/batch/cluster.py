@@ -1,8 +1,7 @@
-"""Tasks on a Ray cluster that exists.
+"""Tasks on an existing Ray cluster.
 
-A task is `encode_one` and may be repeated: its file is written in one piece, and the same again.
-Ray repeats the tasks of a lost worker. Workers read and write the paths themselves. Where the
-cluster shares no folder, files pass through Ray: an image goes out, an .inr file comes back.
+Ray repeats the tasks of a lost worker, which write the same file again. Workers read and write the
+paths of a shared folder or, without one, receive the image and return the .inr file through Ray.
 """
 
 from __future__ import annotations
@@ -25,21 +24,21 @@ from typing import Any
 from imgnet.batch.task import NamedBytes, Outcome, Task, encode_one, failed
 from imgnet.errors import ImgnetError, InputError, OutputError, UsageError
 
-RETRIES = 3  # of a task whose worker was lost
-QUEUED = 2  # tasks handed to the cluster for each of its cores, so that none is ever idle
+RETRIES = 3  # of the task of a lost worker
+QUEUED = 2  # tasks submitted for each core of the cluster, so that none is idle
 POLL_S = 0.2
-PROBE_S = 10.0  # in which a cluster answers
-GRACE_S = 5.0  # in which cancelled tasks end
-ARRIVAL_S = 10.0  # in which a shared folder shows here what was written there
+PROBE_S = 10.0  # timeout of a connection to the cluster
+GRACE_S = 5.0  # time for cancelled tasks to end
+ARRIVAL_S = 10.0  # time for a written file to appear in the shared folder
 
 NOT_SHARED = "if the cluster does not share this folder, use --ship-bytes"
 
 
 def check_installed() -> None:
-    """Refuse to go on without Ray.
+    """Make sure that Ray is installed.
 
     Raises:
-        UsageError: It is not installed.
+        UsageError: Ray is not installed.
     """
     if find_spec("ray") is None:
         raise UsageError('--engine ray needs Ray; install it with: pip install "imgnet[ray]"')
@@ -53,23 +52,23 @@ def encode_on_cluster(
     most: int | None = None,
     ship_bytes: bool = False,
 ) -> Iterator[tuple[int, Outcome]]:
-    """Do tasks on a cluster; when the end is asked for, those that run are cancelled.
+    """Do tasks on a cluster; when an end is requested, running tasks are cancelled.
 
     Args:
-        tasks: What to do.
-        address: Of the cluster, or "auto" for the one that runs on this machine.
-        should_stop: Whether the end is asked for.
-        most: Tasks that the cluster has at the same time; by default two for each of its cores.
-        ship_bytes: Send the files, instead of letting workers read and write their paths.
+        tasks: Images to encode.
+        address: Address of the cluster, or "auto" for the one of this machine.
+        should_stop: Tells whether an end is requested.
+        most: Tasks on the cluster at the same time; by default two for each of its cores.
+        ship_bytes: Send the files instead of letting workers read and write their paths.
 
     Yields:
-        The place of each task and its outcome, as they are done.
+        The index of each task and its outcome, as they are done.
 
     Raises:
-        UsageError: Ray is not installed, or there is no such cluster.
+        UsageError: Ray is not installed, or no cluster answers.
     """
     check_installed()
-    with redirect_stdout(sys.stderr):  # Ray prints to where results belong
+    with redirect_stdout(sys.stderr):  # Ray prints to stdout, which is for results
         ray = _connect(address)
         try:
             yield from _flow(ray, tasks, should_stop, most, ship_bytes)
@@ -78,7 +77,7 @@ def encode_on_cluster(
 
 
 def _connect(address: str) -> Any:
-    os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")  # or it tells of a change
+    os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")  # else Ray prints a warning
     import ray
 
     handler = signal.getsignal(signal.SIGTERM)
@@ -91,15 +90,15 @@ def _connect(address: str) -> Any:
             "another with --address"
         ) from error
     finally:
-        signal.signal(signal.SIGTERM, handler)  # Ray puts one of its own there
+        signal.signal(signal.SIGTERM, handler)  # Ray installs its own
     return ray
 
 
 def _probe(address: str) -> None:
-    """Knock at HOST:PORT; Ray itself would try for minutes, or, with "auto", for ever.
+    """Connect to HOST:PORT once; Ray itself would try for minutes or, with "auto", forever.
 
     Raises:
-        OSError: Nobody answers.
+        OSError: The connection fails.
     """
     host, _, port = (_last_started() if address == "auto" else address).rpartition(":")
     if port.isdecimal() and "/" not in host:
@@ -107,7 +106,7 @@ def _probe(address: str) -> None:
 
 
 def _last_started() -> str:
-    """Return the address that Ray takes for "auto", or nothing; it may be of a dead cluster."""
+    """Return the address that Ray uses for "auto", or ""; its cluster may be gone."""
     folder = os.environ.get("RAY_TMPDIR") or os.environ.get("TMPDIR") or "/tmp"
     noted = Path(folder, "ray", "ray_current_cluster")
     return os.environ.get("RAY_ADDRESS") or (noted.read_text() if noted.exists() else "")
@@ -146,7 +145,7 @@ def _submit(ray: Any, task: Task, ship_bytes: bool) -> Any:
 
 
 def _shipped(task: Task) -> Task:
-    """Return a task that has its image with it and hands its file back."""
+    """Return a task that holds its image and returns its file."""
     image = task.image
     if isinstance(image, Path):
         image = NamedBytes(_read(image), str(image))
@@ -164,7 +163,7 @@ def _read(path: Path) -> bytes:
 
 
 def _absolute(task: Task) -> Task:
-    """Return a task that means the same in another folder."""
+    """Return a task with absolute paths."""
     image = task.image.absolute() if isinstance(task.image, Path) else task.image
     output = None if task.output is None else task.output.absolute()
     options = task.options
@@ -174,7 +173,7 @@ def _absolute(task: Task) -> Task:
 
 
 def _received(ray: Any, reference: Any, task: Task) -> Outcome:
-    """Take an outcome from the cluster, and see that its file is here."""
+    """Return the outcome of a task, after its file has arrived."""
     try:
         outcome: Outcome = ray.get(reference)
         return _stored(outcome, task)
@@ -200,7 +199,7 @@ def _stored(outcome: Outcome, task: Task) -> Outcome:
 
 
 def _explained(outcome: Outcome) -> Outcome:
-    """Say what may be the reason where a worker finds no file: here, all have been looked at."""
+    """Add a hint to the fault of a file that a worker does not find, since it exists here."""
     error = outcome.result.error or ""
     if os.strerror(errno.ENOENT) in error:
         return replace(outcome, result=replace(outcome.result, error=f"{error}; {NOT_SHARED}"))
@@ -208,7 +207,7 @@ def _explained(outcome: Outcome) -> Outcome:
 
 
 def _arrived(path: Path, num_bytes: int | None) -> bool:
-    """Tell whether a file is here; a network file system may show it a little later."""
+    """Wait for a file of this size, which a network file system may show with a delay."""
     deadline = time.monotonic() + ARRIVAL_S
     while not (path.name in os.listdir(path.parent) and path.stat().st_size == num_bytes):
         if time.monotonic() > deadline:
@@ -218,8 +217,8 @@ def _arrived(path: Path, num_bytes: int | None) -> bool:
 
 
 def _cancel(ray: Any, running: list[Any]) -> None:
-    """End tasks such that they leave nothing behind."""
+    """Cancel tasks so that they remove their partial files."""
     for reference in running:
-        ray.cancel(reference, force=False)  # Ctrl-C, not kill
+        ray.cancel(reference, force=False)  # KeyboardInterrupt, not kill
     if running:
         ray.wait(running, num_returns=len(running), timeout=GRACE_S)

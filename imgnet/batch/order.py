@@ -15,7 +15,8 @@ def in_order(known: Mapping[int, Result], coming: Iterable[tuple[int, Result]]) 
 
     Args:
         known: Results by index.
-        coming: The others, in any order. If they end too soon, those that are there are yielded.
+        coming: Other results with their index, in any order. If some are missing at the end, or on
+            an interrupt, the results behind them are yielded all the same.
 
     >>> list(in_order({1: "b"}, iter([(2, "c"), (0, "a")])))
     ['a', 'b', 'c']

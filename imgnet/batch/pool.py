@@ -42,13 +42,13 @@ class WorkerDied(Exception):
 
 @dataclass(frozen=True)
 class Program:
-    """What a worker process runs. All of it is pickled, so functions must be those of a module.
+    """The program of a worker process. It is pickled, so its functions must be those of a module.
 
     Attributes:
-        work: Takes a task, a function to report progress to, and a function that tells whether to
+        work: Takes a task, a function that takes its progress, and a function that tells whether to
             end early; returns the result.
         initialize: Called once in every process.
-        graceful: A first SIGTERM asks for an early end of the task instead of ending the process.
+        graceful: A first SIGTERM requests an early end of the task instead of ending the process.
         one_task_each: Start a new process for every task.
     """
 
@@ -75,19 +75,19 @@ def run_in_pool(
     on_progress: Callable[[int, Any], None] = lambda _index, _progress: None,
     should_stop: ShouldStop = lambda: False,
 ) -> Generator[tuple[int, Any], None, None]:
-    """Do tasks in worker processes, which are gone when this generator ends, in whatever way.
+    """Do tasks in worker processes. No worker outlives this generator.
 
     Args:
-        program: What the workers run.
-        tasks: What to do.
+        program: Program of the workers.
+        tasks: Tasks, which are pickled.
         num_workers: Processes at the same time.
-        on_progress: Takes the index of a task and each progress that it reports.
-        should_stop: Tells whether the end is asked for; then no task is begun, and those that run
-            are asked to end early.
+        on_progress: Takes the index of a task and its progress.
+        should_stop: Tells whether an end is requested; then no task starts, and running tasks are
+            asked to end early.
 
     Yields:
-        The index of each task with its result, with the exception that its work raised, or with
-        `WorkerDied`, as they are done.
+        The index of each task and, as they are done, its result, the exception that it raised, or
+        `WorkerDied`.
     """
     pool = _Pool(program, tasks, num_workers, on_progress, should_stop)
     try:
@@ -100,7 +100,7 @@ def run_in_pool(
 
 
 class _Pool:
-    """The workers and the tasks that have not begun."""
+    """The workers, and the tasks that have not started."""
 
     def __init__(
         self,
@@ -127,7 +127,7 @@ class _Pool:
             self._hand_out()
 
     def _hand_out(self) -> None:
-        """Give every idle worker a task, and start workers where some are missing."""
+        """Give every idle worker a task, and start workers up to their number."""
         while self.waiting and len(self.workers) < self.num_workers:
             self.workers.append(_Worker(self.program))
             self.workers[-1].begin(*self.waiting.popleft())
@@ -154,7 +154,7 @@ class _Pool:
         yield index, message.value
 
     def _stop(self) -> None:
-        """End the tasks that run early, and begin no other."""
+        """Ask running tasks to end early, and drop the others."""
         self.stopping = True
         self.waiting.clear()
         for worker in self.workers:
@@ -176,9 +176,9 @@ class _Worker:
 
     def __init__(self, program: Program) -> None:
         self.line, theirs = _CONTEXT.Pipe()
-        # A daemon, so that Python ends it should we be stopped from doing so.
+        # A daemon, so that Python ends it if this process exits without `close`.
         self.process = _CONTEXT.Process(target=_serve, args=(theirs, program), daemon=True)
-        resource_tracker.ensure_running()  # which would release signals in the middle of a start
+        resource_tracker.ensure_running()  # its own start would unblock signals
         with _blocking_signals():
             self.process.start()
         theirs.close()
@@ -208,7 +208,7 @@ class _Worker:
 
 @contextmanager
 def _blocking_signals() -> Iterator[None]:
-    """Block signals; a process started meanwhile inherits that and is not disturbed by Ctrl-C."""
+    """Block signals within the block; a process started there inherits that and ignores Ctrl-C."""
     if not hasattr(signal, "pthread_sigmask"):
         yield
         return
@@ -220,13 +220,13 @@ def _blocking_signals() -> Iterator[None]:
 
 
 def _serve(line: Connection, program: Program) -> None:
-    """Do the tasks that come through a pipe, until it closes or a SIGTERM comes.
+    """Do the tasks that come through a pipe until it closes or SIGTERM arrives.
 
-    Ctrl-C, which a terminal sends to all processes, is left to the one that hands out the tasks.
+    Ctrl-C, which a terminal sends to all processes, stays blocked; the parent process handles it.
 
     Args:
-        line: Brings tasks and, to end one early, None; takes progress and results.
-        program: What to do.
+        line: Pipe that brings tasks, and None to end one early, and takes progress and results.
+        program: Program of the worker.
     """
     request = EndRequest()
     handler = request.receive if program.graceful else end_at_once
@@ -237,7 +237,7 @@ def _serve(line: Connection, program: Program) -> None:
             program.initialize()
         while True:
             task = line.recv()
-            if task is not None:  # else it was asked to stop a task that had just ended
+            if task is not None:  # else None for a task that has just ended
                 line.send(_Result(_result(task, line, program, request)))
 
 
@@ -249,7 +249,7 @@ def _result(task: Any, line: Connection, program: Program, request: EndRequest) 
         try:
             if line.poll() and line.recv() is None:
                 request.signum = signal.SIGTERM
-        except (EOFError, OSError):  # nobody waits for the result any more
+        except (EOFError, OSError):  # the parent process is gone
             end_at_once(signal.SIGTERM, None)
         return request()
 

@@ -19,12 +19,12 @@ Outcomes = Iterator[tuple[int, Outcome]]
 def encode_here(
     tasks: Sequence[Task], on_progress: OnProgress, should_stop: ShouldStop
 ) -> Outcomes:
-    """Do tasks one after the other in this process; none is begun once the end is asked for.
+    """Do tasks one after the other in this process; none starts once an end is requested.
 
     Args:
-        tasks: What to do.
+        tasks: Images to encode.
         on_progress: Takes the index of a task and its progress.
-        should_stop: Tells whether the end is asked for; a fit then ends with the best so far.
+        should_stop: Tells whether an end is requested; a fit then ends with the best so far.
 
     Yields:
         The index of each task and its outcome.
@@ -45,14 +45,14 @@ def encode_in_processes(
 ) -> Outcomes:
     """Do tasks in worker processes that share the cores; otherwise as `encode_here`.
 
-    A worker that dies fails its task only. The workers are gone when this ends in whatever way.
+    A worker that dies fails its task only. No worker outlives this generator.
 
     Args:
-        tasks: What to do.
+        tasks: Images to encode.
         num_workers: Processes at the same time.
         on_progress: Takes the index of a task and its progress.
-        should_stop: Tells whether the end is asked for.
-        graceful: A SIGTERM that reaches a worker too means the same as `should_stop`.
+        should_stop: Tells whether an end is requested.
+        graceful: A first SIGTERM to a worker requests an early end of its fit.
 
     Yields:
         The index of each task and its outcome, as they are done.
@@ -71,7 +71,7 @@ def encode_in_processes(
 
 
 def share_cores(num_processes: int) -> None:
-    """Load torch, and let it use the share of the cores of one of so many processes."""
+    """Load torch and give it the share of the cores of one of `num_processes` processes."""
     with holding_back():
         from imgnet.fit.device import share_threads
     share_threads(num_processes)

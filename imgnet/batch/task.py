@@ -1,6 +1,6 @@
-"""One image of many: what is to be done with it, doing it, and what became of it.
+"""Task of a batch: one image to encode, and its outcome.
 
-Whoever runs the tasks, this process, others beside it or a cluster, calls `encode_one`.
+This process, the workers of a pool and those of a cluster all call `encode_one`.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ STDIO = "-"
 
 
 class NamedBytes(BytesIO):
-    """A file in memory that messages call by the name of the real one."""
+    """A file in memory with the name of the real file, for messages."""
 
     def __init__(self, data: bytes, name: str) -> None:
         super().__init__(data)
@@ -35,10 +35,10 @@ class Task:
     """One image to encode.
 
     Attributes:
-        source: What messages call it; "-" for stdin.
+        source: Name of the image in messages; "-" for stdin.
         image: File to read.
-        output: File to write, or None to hand its bytes back.
-        options: Of `api.encode`.
+        output: File to write, or None to return its bytes.
+        options: Options of `api.encode`.
     """
 
     source: str
@@ -49,23 +49,24 @@ class Task:
 
 @dataclass(frozen=True)
 class Result:
-    """Report what became of one image: a line for people, a line of JSON for programs.
+    """Result of one image, as a line of text or of JSON.
 
     Attributes:
         input: Image file, or "-".
-        output: The file written, or "-"; of a skipped image, the file that exists; else None.
-        effort: As asked for.
+        output: File that was written, or "-"; file that exists if the image was skipped; None if it
+            failed.
+        effort: 1..9.
         model: Network family.
         status: "done", "skipped" or "failed".
-        error: What went wrong, or None.
+        error: Message of the fault, or None.
         bytes: Size of the file.
         bpp: File bits a pixel.
-        psnr_db: PSNR of the decoded image over the pixels that were fitted; None when infinite.
-        psnr_unseen_db: The same over the pixels that `--mask` or `--keep` left out, else None.
+        psnr_db: PSNR of the decoded image over the fitted pixels; None if infinite.
+        psnr_unseen_db: PSNR over the pixels that `--mask` or `--keep` left out, or None.
         seconds: Time of the fit.
-        steps: QSteps of the fit.
+        steps: Steps of the fit.
         device: Where the fit ran: "cpu", "cuda" or "mps".
-        ended_early: The fit ended on a signal, before its time.
+        ended_early: A signal ended the fit early.
     """
 
     input: str
@@ -88,7 +89,7 @@ class Result:
         return json.dumps(asdict(self))
 
     def as_text(self) -> str:
-        """Return one line of words.
+        """Return one line of text.
 
         >>> Result("a.png", "a.inr", 3, "gated", bytes=12345, bpp=0.25, psnr_db=28.407,
         ...        seconds=61.2, steps=900).as_text()
@@ -108,13 +109,13 @@ class Result:
 
 @dataclass(frozen=True)
 class Outcome:
-    """The result of a task, and what only the program itself needs to know.
+    """The outcome of a task: its result, and data for the program.
 
     Attributes:
-        result: For people and programs.
-        exit_code: Of the fault, or 0.
-        data: The file, where the task names no output.
-        notes: What of the image was not read, in words.
+        result: Result to report.
+        exit_code: Exit code of the fault, or 0.
+        data: Bytes of the file if the task has no output.
+        notes: Notes on parts of the image that were not read.
     """
 
     result: Result
@@ -128,20 +129,20 @@ def encode_one(
     on_progress: Callable[[Progress], None] | None = None,
     should_stop: Callable[[], bool] | None = None,
 ) -> Outcome:
-    """Encode one image and write its file in one piece; a fault becomes part of the outcome.
+    """Encode one image and write its file atomically; a fault becomes part of the outcome.
 
-    Doing it again writes the file again, so a task whose worker was lost can be repeated.
+    The task of a lost worker can be repeated, which writes the same file again.
 
     Args:
-        task: What to do.
-        on_progress: Called a few times a second.
-        should_stop: Asked before every step whether the fit shall end with what it has.
+        task: Image to encode.
+        on_progress: Called with the progress of the fit a few times a second.
+        should_stop: Called before every step; if true, the fit ends with the best so far.
     """
     try:
         return _encode(task, on_progress, should_stop)
     except ImgnetError as error:
         return failed(task.source, task.options, error)
-    except Exception as error:  # of one image; the others need not suffer for it
+    except Exception as error:  # a bug that one image shows should not stop the others
         fault = ImgnetError(f"unexpected fault, {type(error).__name__}: {error}")
         return failed(task.source, task.options, fault)
 
@@ -180,7 +181,7 @@ def _encode(
 
 
 def failed(source: str, options: dict[str, Any], error: ImgnetError) -> Outcome:
-    """Return the outcome of an image whose encoding came to nothing.
+    """Return the outcome of an image that could not be encoded.
 
     >>> from imgnet.errors import TargetError
     >>> outcome = failed("a.png", {"effort": 3, "model": "grid"}, TargetError("9 bytes are few"))
@@ -193,12 +194,12 @@ def failed(source: str, options: dict[str, Any], error: ImgnetError) -> Outcome:
 
 
 def skipped(source: str, path: Path, options: dict[str, Any]) -> Outcome:
-    """Return the outcome of an image whose file exists."""
+    """Return the outcome of an image that is skipped because its file exists."""
     return Outcome(_unmeasured(source, str(path), options, "skipped", None))
 
 
 def name_of(source: str) -> str:
-    """Return what messages call an input."""
+    """Return the name of an input in messages."""
     return "<stdin>" if source == STDIO else source
 
 
@@ -209,7 +210,7 @@ def _unmeasured(
 
 
 def _measured(task: Task, encoded: Encoded, num_bytes: int, *, ended_early: bool) -> Result:
-    """Collect what the fit measured and what the file weighs."""
+    """Return the result of a fit and its file."""
     from imgnet.metrics.psnr import bpp
 
     spec, report = encoded.spec, encoded.report
@@ -231,5 +232,5 @@ def _measured(task: Task, encoded: Encoded, num_bytes: int, *, ended_early: bool
 
 
 def _finite(number: float | None) -> float | None:
-    # JSON has no infinity, which is the PSNR of equal pictures.
+    # JSON has no infinity, the PSNR of equal pictures.
     return round(number, 4) if number is not None and isfinite(number) else None

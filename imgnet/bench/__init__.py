@@ -1,1 +1,1 @@
-"""Measurements of this codec and others."""
+"""Rate-distortion measurements of this codec and of others."""

@@ -1,4 +1,4 @@
-"""Rate-distortion curves: points of any codec, image by image, and how two codecs differ."""
+"""Rate-distortion curves of an image, and the BD-rate between two codecs."""
 
 from __future__ import annotations
 
@@ -9,22 +9,22 @@ from statistics import fmean
 
 from imgnet.bench.bd_rate import bd_rate
 
-# Of the PSNR range of the shorter curve. Where less is shared, a BD-rate would speak of a sliver.
-LEAST_OVERLAP = 0.5
+# Least part of the PSNR range of the shorter curve that two curves must share for a BD-rate.
+MIN_OVERLAP = 0.5
 
 Curve = list[tuple[float, float]]  # (bpp, PSNR in dB)
 
 
 @dataclass(frozen=True)
 class RatePoint:
-    """What one codec reached on one image with one setting.
+    """Rate and PSNR of one codec on one image with one setting.
 
     Attributes:
         image: File name without its extension.
         codec: Name of the curve.
-        options: The setting.
+        options: Setting of the codec.
         bpp: File bits a pixel.
-        psnr_db: Infinite where the image came back unchanged.
+        psnr_db: PSNR in RGB; infinite if the decoded image equals the original.
     """
 
     image: str
@@ -38,8 +38,8 @@ def difference(test: Iterable[RatePoint], anchor: Iterable[RatePoint]) -> float 
     """Return how many percent more bits the first codec needs than the second on one image.
 
     Returns:
-        The BD-rate, negative where the first is better; None where the curves share less than half
-        of the PSNR range of the shorter one.
+        The BD-rate, negative if the first is better; None if the curves share less than half of
+        the PSNR range of the shorter one.
 
     >>> anchor = [RatePoint("a", "old", str(i), 0.1 * 2**i, 25 + 3 * i) for i in range(4)]
     >>> test = [RatePoint("a", "new", str(i), 0.09 * 2**i, 25 + 3 * i) for i in range(4)]
@@ -51,13 +51,13 @@ def difference(test: Iterable[RatePoint], anchor: Iterable[RatePoint]) -> float 
         return None
     ranges = [max(curve) - min(curve) for curve in (ours, theirs)]
     shared = min(max(ours), max(theirs)) - max(min(ours), min(theirs))
-    if shared < LEAST_OVERLAP * min(ranges):
+    if shared < MIN_OVERLAP * min(ranges):
         return None
     return bd_rate(list(theirs.values()), list(theirs), list(ours.values()), list(ours))
 
 
 def _cheapest(points: Iterable[RatePoint]) -> dict[float, float]:
-    """Return the least bpp by PSNR; two settings may well give the same picture."""
+    """Return the least bpp at each PSNR, since two settings may give the same picture."""
     curve: dict[float, float] = {}
     for point in points:
         if isfinite(point.psnr_db):
@@ -65,25 +65,25 @@ def _cheapest(points: Iterable[RatePoint]) -> dict[float, float]:
     return curve
 
 
-def differences(ours: Iterable[RatePoint], rivals: Iterable[RatePoint]) -> dict[str, float | None]:
-    """Return the `difference` on every image of ours to the strongest of some rival curves there.
+def differences(ours: Iterable[RatePoint], others: Iterable[RatePoint]) -> dict[str, float | None]:
+    """Return, for every image of ours, the `difference` to the strongest of the other curves.
 
     >>> differences([RatePoint("a", "new", "", 0.5, 30.0)], [])
     {'a': None}
     """
-    rival_images = _grouped(rivals, "image")
+    other_images = _grouped(others, "image")
     found: dict[str, float | None] = {}
     for image, points in _grouped(ours, "image").items():
-        curves = _grouped(rival_images.get(image, []), "codec").values()
+        curves = _grouped(other_images.get(image, []), "codec").values()
         values = [value for c in curves if (value := difference(points, c)) is not None]
         found[image] = max(values, default=None)
     return found
 
 
 def mean_curve(points: Iterable[RatePoint], images: Collection[str]) -> Curve:
-    """Average every setting over the images, in the order of the rates.
+    """Average every setting over the images, by ascending rate.
 
-    A setting that lacks one of the images is left out: its mean would be that of other pictures.
+    A setting without all of the images is left out: its mean would be of other pictures.
 
     >>> points = [RatePoint("a", "x", "1", 0.5, 30.0), RatePoint("b", "x", "1", 0.7, 34.0)]
     >>> mean_curve(points, {"a", "b"}), mean_curve(points[:1], {"a", "b"})
@@ -98,7 +98,7 @@ def mean_curve(points: Iterable[RatePoint], images: Collection[str]) -> Curve:
 
 
 def by_codec(points: Iterable[RatePoint]) -> dict[str, list[RatePoint]]:
-    """Sort points by the name of their curve.
+    """Group points by the name of their curve.
 
     >>> list(by_codec([RatePoint("a", "x", "", 0.5, 30.0), RatePoint("a", "y", "", 0.5, 31.0)]))
     ['x', 'y']

@@ -1,8 +1,7 @@
-"""Measure the codec: rate, distortion, time and memory of every image at every rate and effort.
+"""Jobs: rate, PSNR, time and memory of one image at one rate and effort.
 
-Sizes are those of the file and PSNR is of the pixels that `decode` gives for it, in RGB. Every fit
-has a process of its own, so seconds are those of `encode` with the loading of torch, and memory is
-that of this fit alone.
+Sizes are those of the file, and PSNR is measured in RGB on its decoded pixels. Every job has a
+process of its own, so that the peak memory is that of one fit.
 """
 
 from __future__ import annotations
@@ -26,12 +25,12 @@ from imgnet.errors import ImgnetError, UsageError
 from imgnet.image.files import Pixels, read_image, write_image
 from imgnet.metrics.psnr import bpp, psnr_db
 
-Outcome = TypeVar("Outcome")
+Result = TypeVar("Result")
 
 
 @dataclass(frozen=True)
 class Rate:
-    """How large a file may become: a quality, or file bits a pixel; the other one is None.
+    """The rate of a job: either a quality or a target in file bits a pixel; the other is None.
 
     >>> str(Rate(quality=20)), str(Rate(target_bpp=0.31))
     ('q20', '0.31bpp')
@@ -46,7 +45,7 @@ class Rate:
 
 @dataclass(frozen=True)
 class Picture:
-    """An image to measure on: the name that it goes by, and the file that holds its pixels."""
+    """An image to measure: the name in the results, and the file of its pixels."""
 
     name: str
     path: Path
@@ -54,14 +53,14 @@ class Picture:
 
 @dataclass(frozen=True)
 class Job:
-    """One image to encode in one way.
+    """One image to encode at one rate and effort.
 
     Attributes:
         picture: Image.
         model: Network family.
         effort: 1..9.
-        rate: Size of the file.
-        folder: Where the .inr file goes.
+        rate: Quality or target rate.
+        folder: Folder of the .inr file.
     """
 
     picture: Picture
@@ -79,20 +78,20 @@ class Job:
 
 @dataclass(frozen=True)
 class Point:
-    """What one job measured.
+    """The measurements of one job.
 
     Attributes:
         image: File name.
         model: Network family.
         effort: 1..9.
-        quality: As asked for, or None.
-        target_bpp: As asked for, or None.
+        quality: Quality of the job, or None.
+        target_bpp: Target rate of the job, or None.
         bytes: Size of the file.
         bpp: File bits a pixel.
-        psnr_db: In RGB; infinite where the image came back unchanged.
-        seconds: Of `encode`.
-        peak_megabytes: Of the process, up to the end of `encode`; None where nobody knows.
-        steps: Of the fit.
+        psnr_db: PSNR in RGB; infinite if the decoded image equals the original.
+        seconds: Time of `encode`.
+        peak_megabytes: Peak memory of the process up to the end of `encode`; None if unknown.
+        steps: Steps of the fit.
     """
 
     image: str
@@ -109,19 +108,19 @@ class Point:
 
     @property
     def rate(self) -> Rate:
-        """The rate that was asked for."""
+        """The rate of the job."""
         return Rate(self.quality, self.target_bpp)
 
 
 def prepare(images: Sequence[Path], centre: tuple[int, int] | None, folder: Path) -> list[Picture]:
-    """Check the images; store the pixels to measure on where they are not those of the file.
+    """Check the images, and write a PNG of those that are cropped or transparent.
 
-    Transparency is left out, since not every codec has it.
+    Transparency is removed, since not every codec has it.
 
     Args:
         images: Files.
-        centre: Width and height of the crop to measure on, or None for all of every image.
-        folder: For those pixels.
+        centre: Width and height of the central crop to measure, or None for whole images.
+        folder: Folder of the PNGs.
 
     Raises:
         InputError: An image cannot be read.
@@ -147,10 +146,10 @@ def _prepare(image: Path, centre: tuple[int, int] | None, folder: Path) -> Pictu
 
 
 def crop_centre(pixels: Pixels, size: tuple[int, int], name: str = "the image") -> Pixels:
-    """Cut (width, height) pixels out of the middle, or just left and above of it.
+    """Return the central (width, height) pixels; an odd margin is larger at the right and bottom.
 
     Raises:
-        UsageError: There are fewer pixels.
+        UsageError: The image is smaller than that.
 
     >>> crop_centre(np.arange(20, dtype=np.uint8).reshape(4, 5, 1), (2, 2)).ravel().tolist()
     [6, 7, 11, 12]
@@ -165,7 +164,7 @@ def crop_centre(pixels: Pixels, size: tuple[int, int], name: str = "the image") 
 
 
 def run_job(job: Job) -> Point:
-    """Encode, store and measure one image."""
+    """Encode one image, write its file and measure it."""
     started = time.perf_counter()
     picture, rate = job.picture, job.rate
     if rate.quality is None:
@@ -202,33 +201,33 @@ def run_jobs(jobs: Sequence[Job], num_processes: int = 1) -> Iterator[Point]:
     """Run jobs, each in a new process, and yield their points in order.
 
     Args:
-        jobs: What to encode.
-        num_processes: Jobs at the same time; each gets its share of the cores.
+        jobs: Images, rates and efforts.
+        num_processes: Jobs at the same time; each has its share of the cores.
 
     Raises:
-        ImgnetError: A fit fails, or its process dies.
+        ImgnetError: A job fails, or its process dies.
     """
     tasks = [(job,) for job in jobs]
     return run_tasks(run_job, tasks, num_processes, one_process_each=True)
 
 
 def run_tasks(
-    work: Callable[..., Outcome],
+    work: Callable[..., Result],
     tasks: Sequence[tuple[object, ...]],
     num_processes: int,
     *,
     one_process_each: bool = False,
-) -> Iterator[Outcome]:
-    """Do work in other processes and yield its results in the order of the tasks.
+) -> Iterator[Result]:
+    """Call a function in worker processes and yield its results in the order of the tasks.
 
     Args:
-        work: A function of a module.
-        tasks: The arguments of each call.
-        num_processes: At the same time.
+        work: Function of a module.
+        tasks: Arguments of each call.
+        num_processes: Processes at the same time.
         one_process_each: Start a new process for every task, with its share of the cores for torch.
 
     Raises:
-        ImgnetError: A process dies, or the work raises it.
+        ImgnetError: A process dies, or a call raises it.
     """
     initialize = partial(share_cores, num_processes) if one_process_each else None
     program = Program(_call, initialize, one_task_each=one_process_each)
@@ -245,5 +244,5 @@ def run_tasks(
             yield result
 
 
-def _call(task: Callable[[], Outcome], *_: object) -> Outcome:
+def _call(task: Callable[[], Result], *_: object) -> Result:
     return task()

@@ -1,4 +1,4 @@
-"""One figure: mean PSNR over mean bits a pixel, a curve for every codec."""
+"""Figure of mean PSNR over mean bits a pixel, with a curve for every codec."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from imgnet.errors import UsageError
 from imgnet.image.files import write_atomically
 
 FORMATS = ("png", "svg", "pdf")
-MARGIN = 1.6  # factor by which the figure shows rates beyond ours
+MARGIN = 1.6  # factor between the rates of our curves and those at the edges of the figure
 MARGIN_DB = 2.0
 
-# Without the time of day: the same figures give the same file.
+# Without the date, so that the same curves give the same file.
 _METADATA: dict[str, dict[str, Any]] = {
     "png": {},
     "svg": {"Date": None},
@@ -24,7 +24,7 @@ _METADATA: dict[str, dict[str, Any]] = {
 
 
 def check(path: Path) -> None:
-    """Make sure that a figure can be drawn.
+    """Make sure that the figure can be written.
 
     Raises:
         UsageError: The extension is none of `FORMATS`, or matplotlib is not installed.
@@ -32,18 +32,18 @@ def check(path: Path) -> None:
     if _format(path) not in FORMATS:
         raise UsageError(f"--plot {path}: the name must end in one of .{', .'.join(FORMATS)}")
     try:
-        import matplotlib  # noqa: F401 (only to learn whether it is there)
+        import matplotlib  # noqa: F401 (only to check that it is installed)
     except ImportError:
         raise UsageError('--plot needs matplotlib: pip install "imgnet[bench]"') from None
 
 
-def draw(ours: Mapping[str, Curve], others: Mapping[str, Curve], title: str, path: Path) -> None:
-    """Draw curves, ours in thick lines; the rates and qualities of ours set what is shown.
+def plot(ours: Mapping[str, Curve], others: Mapping[str, Curve], title: str, path: Path) -> None:
+    """Plot curves, ours as thick lines; our rates and PSNRs set the limits of the axes.
 
     Args:
         ours: At least one curve, by name.
-        others: By name.
-        title: Above the figure.
+        others: Curves of other codecs, by name.
+        title: Title of the figure.
         path: File ending in .png, .svg or .pdf.
 
     Raises:
@@ -56,7 +56,7 @@ def draw(ours: Mapping[str, Curve], others: Mapping[str, Curve], title: str, pat
     figure = Figure(figsize=(8, 5.5), layout="constrained")
     FigureCanvasAgg(figure)
     axes = figure.add_subplot()
-    # Ours first: they then have the same colours whatever they are compared with.
+    # Ours first, so that their colours do not depend on the others.
     for name, curve in ours.items():
         axes.plot(*zip(*curve, strict=True), "o-", linewidth=2.5, label=name, zorder=3)
     for name, curve in others.items():
@@ -66,7 +66,7 @@ def draw(ours: Mapping[str, Curve], others: Mapping[str, Curve], title: str, pat
     axes.grid(visible=True, which="both", alpha=0.25)
     axes.legend()
     with mpl.rc_context({"svg.hashsalt": "imgnet"}):
-        write_atomically(path, _drawn(figure, _format(path)))
+        write_atomically(path, _file_of(figure, _format(path)))
 
 
 def _frame(axes: Any, points: Curve) -> None:
@@ -80,7 +80,7 @@ def _frame(axes: Any, points: Curve) -> None:
     axes.xaxis.set_minor_formatter(NullFormatter())
 
 
-def _drawn(figure: Any, format: str) -> bytes:
+def _file_of(figure: Any, format: str) -> bytes:
     file = BytesIO()
     figure.savefig(file, format=format, dpi=150, metadata=_METADATA[format])
     return file.getvalue()

@@ -1,4 +1,4 @@
-"""What processes cost: wall seconds and the most memory, of this one and of others."""
+"""Resource usage of processes: wall time and peak memory."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ REPEATS = 5
 
 
 @dataclass(frozen=True)
-class ProcessCost:
-    """Median wall time and largest memory of one command, run as a process of its own."""
+class CommandUsage:
+    """Median wall time and peak memory of one command in a process of its own."""
 
     command: str
     seconds: float
@@ -24,9 +24,9 @@ class ProcessCost:
 
 
 def peak_megabytes() -> float | None:
-    """Return the most memory that this process has had; None where the system does not tell.
+    """Return the peak memory of this process; None if the system does not report it.
 
-    On Linux that is at least what the process that started this one had by then.
+    On Linux it is at least that of the parent process when it started this one.
 
     >>> peak_megabytes() != 0
     True
@@ -39,34 +39,33 @@ def peak_megabytes() -> float | None:
 
 
 def _megabytes(maxrss: float) -> float:
-    return maxrss / (1e6 if sys.platform == "darwin" else 1e3)  # bytes there, else kB
+    return maxrss / (1e6 if sys.platform == "darwin" else 1e3)  # bytes on macOS, else kB
 
 
-def process_costs(encoded: Path, repeats: int = REPEATS) -> list[ProcessCost]:
-    """Time the commands that people start most, on one .inr file."""
+def measure_commands(encoded: Path, repeats: int = REPEATS) -> list[CommandUsage]:
+    """Measure the most used commands on one .inr file."""
     with tempfile.TemporaryDirectory() as folder:
-        drawn = ["-o", str(Path(folder, "out.ppm"))]
-        decode = ["decode", str(encoded), *drawn]
+        decode = ["decode", str(encoded), "-o", str(Path(folder, "out.ppm"))]
         commands = [["--version"], ["info", str(encoded)], decode, [*decode, "--size", "400%"]]
-        return [process_cost(command, repeats) for command in commands]
+        return [measure_command(command, repeats) for command in commands]
 
 
-def process_cost(arguments: Sequence[str], repeats: int = REPEATS) -> ProcessCost:
-    """Run `imgnet` with some arguments several times.
+def measure_command(arguments: Sequence[str], repeats: int = REPEATS) -> CommandUsage:
+    """Run `imgnet` several times with the same arguments.
 
     Raises:
-        CalledProcessError: It fails.
+        CalledProcessError: A run fails.
     """
     runs = [_run([sys.executable, "-m", "imgnet", *arguments]) for _ in range(repeats)]
-    # Without the folders, which differ from machine to machine.
+    # Without folders, which differ between machines.
     shown = " ".join(["imgnet", *(Path(a).name if "/" in a else a for a in arguments)])
     peak = max(megabytes for _, megabytes in runs)
-    return ProcessCost(
+    return CommandUsage(
         shown, round(median(s for s, _ in runs), 3), None if isnan(peak) else round(peak, 1)
     )
 
 
-# A process begins with the memory of the one that forks it, so a small one does.
+# A process starts with the peak memory of the one that forks it, so a small one forks it.
 _STOPWATCH = """
 import os, subprocess, sys, time
 started = time.perf_counter()
@@ -83,7 +82,7 @@ sys.exit(process.returncode)
 
 
 def _run(command: Sequence[str]) -> tuple[float, float]:
-    """Run a command; return its wall seconds and its peak memory in megabytes, or nan."""
+    """Run a command; return its wall time in seconds and its peak memory in megabytes or nan."""
     stopwatch = [sys.executable, "-c", _STOPWATCH, *command]
     printed = subprocess.run(stopwatch, check=True, stdout=subprocess.PIPE, text=True).stdout
     seconds, peak = map(float, printed.split())

@@ -1,4 +1,4 @@
-"""What a bench has measured, as one JSON document that begins with the commands that made it."""
+"""Results of a bench, stored as one JSON document."""
 
 from __future__ import annotations
 
@@ -12,19 +12,19 @@ from statistics import fmean
 from typing import Any
 
 from imgnet import __version__
-from imgnet.bench.codecs import PEERS
+from imgnet.bench.codecs import BASELINES
 from imgnet.bench.curves import Curve, RatePoint, by_codec, differences, mean_curve
 from imgnet.bench.jobs import Point, Rate
-from imgnet.bench.processes import ProcessCost
+from imgnet.bench.processes import CommandUsage
 from imgnet.errors import InputError, UsageError
 from imgnet.image.files import write_atomically
 
-AND = " && "  # between commands of which each added to the document
+AND = " && "  # between the commands that added to the document
 
 
 @dataclass(frozen=True)
 class Mean:
-    """The average over the images of one model, effort and rate."""
+    """The mean over the images at one model, effort and rate."""
 
     model: str
     effort: int
@@ -40,16 +40,17 @@ class Mean:
 
 @dataclass(frozen=True)
 class Comparison:
-    """The BD-rate of one of our curves against one other codec.
+    """The BD-rate of a model at an effort against another codec.
 
     Attributes:
         model: Network family.
         effort: 1..9.
         against: Name of the codec.
-        images: How many images count.
-        left_out: How many do not: the curves share too little of their PSNR, or one is missing.
-        percent: Mean over the images that count; negative where our files are smaller.
-        per_image: Percent; None for those left out.
+        images: Number of images in the mean.
+        left_out: Number of other images: the curves share too little of their PSNR, or one is
+            missing.
+        percent: Mean BD-rate; negative if our files are smaller.
+        per_image: BD-rate of each image in percent; None for those left out.
     """
 
     model: str
@@ -63,26 +64,26 @@ class Comparison:
 
 @dataclass
 class Results:
-    """Everything measured so far.
+    """All measurements so far.
 
     Attributes:
-        command: Command lines.
-        centre: Size of the crops that were measured, as WxH, or None.
-        points: Ours.
-        peers: Of other codecs, measured here.
-        anchors: Of other codecs, published; not stored.
-        processes: Times of other commands.
+        command: Command lines, joined by `AND`.
+        centre: Size of the central crops, as WxH; None for whole images.
+        points: Points of this codec.
+        baselines: Points of other codecs, measured here.
+        references: Published points of other codecs; not stored.
+        processes: Resource usage of other commands.
     """
 
     command: str = ""
     centre: str | None = None
     points: list[Point] = field(default_factory=list)
-    peers: list[RatePoint] = field(default_factory=list)
-    anchors: list[RatePoint] = field(default_factory=list)
-    processes: list[ProcessCost] = field(default_factory=list)
+    baselines: list[RatePoint] = field(default_factory=list)
+    references: list[RatePoint] = field(default_factory=list)
+    processes: list[CommandUsage] = field(default_factory=list)
 
     def add_command(self, command: str) -> None:
-        """Remember a command line that adds to the results.
+        """Add a command line, once.
 
         >>> results = Results("imgnet bench a.png")
         >>> results.add_command("imgnet bench b.png --resume")
@@ -93,32 +94,32 @@ class Results:
         self.command = AND.join(dict.fromkeys([*commands, command]))
 
     def means(self) -> list[Mean]:
-        """Average over the images, for every model, effort and rate."""
+        """Return the mean over the images for every model, effort and rate."""
         groups: dict[tuple[str, int, Rate], list[Point]] = {}
         for point in self.points:
             groups.setdefault((point.model, point.effort, point.rate), []).append(point)
         return [_mean(group) for group in groups.values()]
 
     def comparisons(self) -> list[Comparison]:
-        """Compare every model and effort with every peer and every anchor."""
+        """Compare every model and effort with every baseline and every reference curve."""
         return [
-            _compare(model, effort, ours, name, rivals)
+            _compare(model, effort, ours, name, others)
             for (model, effort), ours in self._ours().items()
-            for name, rivals in self._rivals().items()
+            for name, others in self._others().items()
         ]
 
     def mean_curves(self) -> tuple[dict[str, Curve], dict[str, Curve]]:
-        """Return the mean curves of ours and of the others, empty where images are missing."""
+        """Return our mean curves and those of the others; empty if images are missing."""
         images = {Path(point.image).stem for point in self.points}
         ours = {f"{model} effort {e}": points for (model, e), points in self._ours().items()}
-        others = {**by_codec(self.peers), **by_codec(self.anchors)}
+        others = {**by_codec(self.baselines), **by_codec(self.references)}
         return (
             {name: mean_curve(points, images) for name, points in ours.items()},
             {name: mean_curve(points, images) for name, points in others.items()},
         )
 
     def document(self) -> dict[str, object]:
-        """Return everything as it is stored."""
+        """Return the JSON document."""
         return {
             "command": self.command,
             "version": __version__,
@@ -126,46 +127,47 @@ class Results:
             "centre": self.centre,
             "mean": [_plain(mean) for mean in self.means()],
             "points": [_plain(point) for point in self.points],
-            "peers": [_plain(point) for point in self.peers],
+            "peers": [_plain(point) for point in self.baselines],
             "bd_rate": [_plain(comparison) for comparison in self.comparisons()],
-            "processes": [_plain(cost) for cost in self.processes],
+            "processes": [_plain(usage) for usage in self.processes],
         }
 
     def store(self, path: Path) -> None:
-        """Write the document, one number a line, so that changes can be read.
+        """Write the document with one number a line, so that diffs can be read.
 
         Raises:
-            OutputError: It cannot be written.
+            OutputError: The file cannot be written.
         """
         text = json.dumps(self.document(), indent=1, allow_nan=False)
         write_atomically(path, (text + "\n").encode())
 
     def _ours(self) -> dict[tuple[str, int], list[RatePoint]]:
-        series: dict[tuple[str, int], list[RatePoint]] = {}
+        curves: dict[tuple[str, int], list[RatePoint]] = {}
         for p in self.points:
             point = RatePoint(Path(p.image).stem, p.model, str(p.rate), p.bpp, p.psnr_db)
-            series.setdefault((p.model, p.effort), []).append(point)
-        return series
+            curves.setdefault((p.model, p.effort), []).append(point)
+        return curves
 
-    def _rivals(self) -> dict[str, list[RatePoint]]:
-        measured = by_codec(self.peers)
-        peers = {
-            name: [point for one in series for point in measured.get(one, [])]
-            for name, series in PEERS.items()
+    def _others(self) -> dict[str, list[RatePoint]]:
+        measured = by_codec(self.baselines)
+        baselines = {
+            name: [point for one in configurations for point in measured.get(one, [])]
+            for name, configurations in BASELINES.items()
         }
-        return {name: points for name, points in peers.items() if points} | by_codec(self.anchors)
+        measured_ones = {name: points for name, points in baselines.items() if points}
+        return measured_ones | by_codec(self.references)
 
 
 def load(path: Path, centre: str | None) -> Results:
-    """Read a document, to add to it.
+    """Read a document to add to it.
 
     Args:
-        path: What `Results.store` wrote.
-        centre: What the points to add are measured on.
+        path: File of `Results.store`.
+        centre: Size of the central crops of the points to add, as WxH; None for whole images.
 
     Raises:
         InputError: The file cannot be read or is no such document.
-        UsageError: Its points do not belong together with those to add.
+        UsageError: The document is of another version or of other crops.
     """
     try:
         stored = json.loads(path.read_bytes())
@@ -174,8 +176,8 @@ def load(path: Path, centre: str | None) -> Results:
             command=str(stored["command"]),
             centre=was,
             points=[Point(**_restored(row)) for row in stored["points"]],
-            peers=[RatePoint(**_restored(row)) for row in stored["peers"]],
-            processes=[ProcessCost(**row) for row in stored["processes"]],
+            baselines=[RatePoint(**_restored(row)) for row in stored["peers"]],
+            processes=[CommandUsage(**row) for row in stored["processes"]],
         )
     except OSError as error:
         raise InputError(f"{path}: cannot be read ({error.strerror})") from error
@@ -198,8 +200,8 @@ def _restored(row: dict[str, Any]) -> dict[str, Any]:
     return {**row, "psnr_db": inf} if row["psnr_db"] is None else row
 
 
-def _plain(record: Point | RatePoint | Mean | Comparison | ProcessCost) -> dict[str, object]:
-    """Return what `_restored` takes."""
+def _plain(record: Point | RatePoint | Mean | Comparison | CommandUsage) -> dict[str, object]:
+    """Return the JSON object of a record; `_restored` is the inverse."""
     row = asdict(record)
     return {**row, "psnr_db": None} if row.get("psnr_db") == inf else row
 
@@ -222,11 +224,11 @@ def _mean(points: Sequence[Point]) -> Mean:
 
 
 def _compare(
-    model: str, effort: int, ours: list[RatePoint], against: str, rivals: list[RatePoint]
+    model: str, effort: int, ours: list[RatePoint], against: str, others: list[RatePoint]
 ) -> Comparison:
     per_image = {
         image: None if value is None else round(value, 3)
-        for image, value in differences(ours, rivals).items()
+        for image, value in differences(ours, others).items()
     }
     counted = [value for value in per_image.values() if value is not None]
     return Comparison(

@@ -1,4 +1,4 @@
-"""Results of `imgnet bench` in plain text: lines while it runs, tables at the end."""
+"""Text of `imgnet bench`: a line for each result, and tables at the end."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from imgnet.bench.curves import RatePoint
     from imgnet.bench.jobs import Point
-    from imgnet.bench.processes import ProcessCost
+    from imgnet.bench.processes import CommandUsage
     from imgnet.bench.results import Comparison, Mean
 
 
@@ -21,11 +21,11 @@ def point_line(point: Point) -> str:
     )
 
 
-def peer_line(points: Sequence[RatePoint]) -> str:
-    """Return one line about all points of another codec on one image.
+def baseline_line(points: Sequence[RatePoint]) -> str:
+    """Return one line about the points of a baseline codec on one image.
 
     >>> from imgnet.bench.curves import RatePoint
-    >>> peer_line([RatePoint("a", "jpeg", "", 0.1, 24.0), RatePoint("a", "jpeg", "", 2, 39.5)])
+    >>> baseline_line([RatePoint("a", "jpeg", "", 0.1, 24.0), RatePoint("a", "jpeg", "", 2, 39.5)])
     'a  jpeg  2 points  0.1000 .. 2.0000 bpp  24.000 .. 39.500 dB'
     """
     low, high = points[0], points[-1]
@@ -36,7 +36,7 @@ def peer_line(points: Sequence[RatePoint]) -> str:
 
 
 def mean_table(means: Sequence[Mean]) -> str:
-    """Return the averages over the images, a row for every model, effort and rate."""
+    """Return a table of means with a row for every model, effort and rate."""
     rows = [
         (
             mean.model,
@@ -56,7 +56,7 @@ def mean_table(means: Sequence[Mean]) -> str:
 
 
 def comparison_table(comparisons: Sequence[Comparison]) -> str:
-    """Return the BD-rates, a row for every model, effort and other codec."""
+    """Return a table of BD-rates with a row for every model, effort and other codec."""
     rows = [
         (
             c.model,
@@ -72,9 +72,9 @@ def comparison_table(comparisons: Sequence[Comparison]) -> str:
     return f"{_table(heads, rows)}\nBelow 0: our files are smaller at equal PSNR."
 
 
-def cost_line(cost: ProcessCost) -> str:
-    """Return one line about one command."""
-    return f"{cost.seconds:7.3f} s {_megabytes(cost.peak_megabytes):>7} MB  {cost.command}"
+def usage_line(usage: CommandUsage) -> str:
+    """Return one line about the resource usage of a command."""
+    return f"{usage.seconds:7.3f} s {_megabytes(usage.peak_megabytes):>7} MB  {usage.command}"
 
 
 def _rate(of: Point | Mean) -> str:
@@ -86,7 +86,7 @@ def _megabytes(number: float | None) -> str:
 
 
 def _table(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    """Align columns to the right, the first to the left."""
+    """Return a table with the first column aligned to the left and the others to the right."""
     lines = [heads, *rows]
     widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
     return "\n".join(

@@ -1,30 +1,35 @@
-"""The choice of who runs the tasks of a batch: this process, others beside it, or a cluster."""
+"""A batch: the engine that runs its tasks, and the order in which outcomes are shown."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 
+from imgnet.batch.order import in_order
 from imgnet.batch.task import Outcome, Task
+from imgnet.cli.terminal import watch_all
 from imgnet.errors import UsageError
 from imgnet.progress import Progress
-from imgnet.signals import EndRequest, receiving
+from imgnet.signals import EndRequest, Interrupted, receiving
 
-GOING_TO_END = b"imgnet: writing the best so far; a second signal quits at once\n"
+ENDING = b"imgnet: writing the best so far; a second signal quits at once\n"
+
+OnProgress = Callable[[int, Progress], None]
+Run = Callable[[Sequence[Task], OnProgress, EndRequest], Iterator[tuple[int, Outcome]]]
 
 
 @dataclass(frozen=True)
 class Engine:
-    """Who runs the tasks, and what a signal means to them.
+    """The engine of a batch: this process, a pool of processes, or a Ray cluster.
 
     Attributes:
         name: "local" or "ray".
-        jobs: Tasks at the same time; 0 for one a core, None for what is usual.
-        address: Of the Ray cluster.
+        jobs: Tasks at the same time; 0 for one a core, None for the default of the engine.
+        address: Address of the Ray cluster.
         ship_bytes: Send files to the cluster instead of paths.
-        keep_partial: End fits early on a first signal, and keep what they have.
+        keep_partial: End fits early on a first signal, and keep their best so far.
     """
 
     name: str
@@ -39,10 +44,10 @@ class Engine:
         return self.name == "local"
 
     def check(self) -> None:
-        """Refuse what does not go together or is not installed.
+        """Check that the options fit the engine, and that the engine is installed.
 
         Raises:
-            UsageError: It is so.
+            UsageError: An option is for the other engine, or Ray is not installed.
         """
         if self.name == "local":
             if self.ship_bytes or self.address != "auto":
@@ -56,12 +61,9 @@ class Engine:
 
     @contextmanager
     def request(self) -> Iterator[EndRequest]:
-        """Note signals as a request to end, where something can be made of it."""
-        if self.keep_partial:
-            # By its number: this runs in the middle of anything, also of a print.
-            request = EndRequest(lambda: os.write(2, GOING_TO_END))
-        else:
-            request = EndRequest()
+        """Turn signals into a request to end, for the engines that can end early."""
+        # By the number of stderr: a signal may interrupt a print.
+        request = EndRequest(lambda: self.keep_partial and os.write(2, ENDING))
         if not (self.keep_partial or self.name == "ray"):
             yield request
             return
@@ -71,16 +73,16 @@ class Engine:
     def run(
         self,
         tasks: Sequence[Task],
-        on_progress: Callable[[int, Progress], None],
+        on_progress: OnProgress,
         request: EndRequest,
     ) -> Iterator[tuple[int, Outcome]]:
         """Run tasks.
 
         Yields:
-            The place of each task and its outcome, as they are done.
+            The index of each task and its outcome, as they are done.
 
         Raises:
-            UsageError: There is no such cluster.
+            UsageError: No cluster answers at the address.
         """
         if not tasks:
             return iter(())
@@ -98,3 +100,50 @@ class Engine:
         return encode_in_processes(
             tasks, num_workers, on_progress, request, graceful=self.keep_partial
         )
+
+
+def carry_out(
+    entries: Sequence[Task | Outcome],
+    run: Run,
+    request: EndRequest,
+    show: Callable[[Outcome], None],
+    *,
+    ordered: bool = True,
+    watched: bool = True,
+) -> None:
+    """Run the tasks of a batch and show every outcome.
+
+    Args:
+        entries: Tasks, and outcomes that are known already.
+        run: `Engine.run`.
+        request: Request of a signal to end.
+        show: Takes each outcome.
+        ordered: Show outcomes in the order of the entries; else as they come.
+        watched: Show a progress bar if stderr is a terminal.
+
+    Raises:
+        Interrupted: A signal has ended the batch.
+    """
+    places = [place for place, entry in enumerate(entries) if isinstance(entry, Task)]
+    tasks = [entry for entry in entries if isinstance(entry, Task)]
+    known = {i: entry for i, entry in enumerate(entries) if isinstance(entry, Outcome)}
+    with watch_all([task.source for task in tasks], shown=watched) as watcher:
+
+        def coming() -> Iterator[tuple[int, Outcome]]:
+            for index, outcome in run(tasks, watcher.progress, request):
+                watcher.done(index)
+                yield places[index], outcome
+
+        for outcome in in_order(known, coming()) if ordered else as_they_come(known, coming()):
+            show(outcome)
+    if request.signum is not None:
+        raise Interrupted(request.signum)
+
+
+def as_they_come(
+    known: Mapping[int, Outcome], coming: Iterable[tuple[int, Outcome]]
+) -> Iterator[Outcome]:
+    """Yield the known outcomes, then the others as they come."""
+    yield from known.values()
+    for _, outcome in coming:
+        yield outcome

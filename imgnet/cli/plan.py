@@ -1,9 +1,9 @@
-"""What a batch has to do, decided and checked as a whole before any of it is done."""
+"""The plan of a batch: its images and their outputs, checked before anything is encoded."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -11,15 +11,35 @@ from typing import Any
 from imgnet.batch.task import STDIO, Outcome, Task, failed, skipped
 from imgnet.cli.inputs import check_input, image_file
 from imgnet.cli.outputs import check_shared, name_output, resolve_output
-from imgnet.cli.sources import Source, find_sources
-from imgnet.errors import ImgnetError, UsageError
+from imgnet.errors import ImgnetError, InputError, UsageError
 
 SUFFIX = ".inr"
+# Extensions of images in a folder; a file that is named itself may have any name.
+IMAGE_SUFFIXES = {
+    *(".avif", ".bmp", ".gif", ".png", ".tif", ".tiff", ".webp"),
+    *(".jfif", ".jpe", ".jpeg", ".jpg"),
+    *(".pbm", ".pgm", ".pnm", ".ppm"),
+}
+
+
+@dataclass(frozen=True)
+class Source:
+    """One image of the command line.
+
+    Attributes:
+        path: File that the command line names, or in a folder that it names; "-" for stdin.
+        inside: Folder of the file, relative to the folder that was named.
+        fault: Why there is no image.
+    """
+
+    path: str
+    inside: str = ""
+    fault: ImgnetError | None = None
 
 
 @dataclass(frozen=True)
 class Plan:
-    """Where inputs come from, and which files may be written.
+    """Inputs of a batch and the rules for its outputs.
 
     Attributes:
         inputs: Files, folders and "-".
@@ -36,13 +56,14 @@ class Plan:
     skip_existing: bool = False
 
     def entries(self, options: dict[str, Any]) -> list[Task | Outcome]:
-        """Return a task for every image, or what became of it already.
+        """Return a task for every image, or its outcome if that is known already.
 
         Args:
-            options: Of `api.encode`.
+            options: Options of `api.encode`.
 
         Raises:
-            UsageError: Two images would become one file, or several would not go into a folder.
+            UsageError: Options contradict each other, two images have the same output, or several
+                images have an output that is no folder.
         """
         if self.force and self.skip_existing:
             raise UsageError("--force replaces existing files, --skip-existing does not; give one")
@@ -54,7 +75,7 @@ class Plan:
         return [self._entry(source, output, options) for source in sources]
 
     def _output(self) -> str | None:
-        """Return what -o says; what folders go to is a folder, also without a slash."""
+        """Return -o; the output of folders is a folder, also without a slash."""
         if self.output in (None, STDIO) or not any(map(os.path.isdir, self.inputs)):
             return self.output
         return os.path.join(str(self.output), "") if self.recursive else self.output
@@ -77,10 +98,10 @@ class Plan:
 
 
 def _check_distinct(sources: Sequence[Source], output: str | None) -> None:
-    """Refuse a batch in which one result, or one input, would be lost to another result.
+    """Refuse a batch in which a result would replace another result or an input.
 
     Raises:
-        UsageError: It is such a batch.
+        UsageError: Two results have the same file, or a result has the file of an input.
     """
     makers: dict[str, Source] = {}
     for source in sources:
@@ -105,9 +126,55 @@ def _check_distinct(sources: Sequence[Source], output: str | None) -> None:
 def _named(source: Source, output: str | None) -> Path | None:
     try:
         return name_output(source.path, output, SUFFIX, source.inside)
-    except UsageError:  # has no name; refused by itself
+    except UsageError:  # stdin has no name; `_task` says so
         return None
 
 
 def _place(path: Path) -> str:
     return os.path.normcase(os.path.realpath(path))
+
+
+def find_sources(inputs: Sequence[str], *, recursive: bool) -> list[Source]:
+    """Return the images of a command line in order; those of a folder are sorted by name.
+
+    Hidden files and folders and links to folders are left out.
+
+    Args:
+        inputs: Files, folders and "-".
+        recursive: Take the images of folders.
+    """
+    return [source for name in inputs for source in _sources_of(name, recursive)]
+
+
+def _sources_of(name: str, recursive: bool) -> list[Source]:
+    if not os.path.isdir(name):
+        return [Source(name)]
+    if not recursive:
+        fault = InputError(f"{name}: is a folder; add -r to encode the images in it")
+        return [Source(name, fault=fault)]
+    nothing = InputError(f"{name}: holds no image; a file of another name must be named itself")
+    return list(_walk(name)) or [Source(name, fault=nothing)]
+
+
+def _walk(top: str) -> Iterator[Source]:
+    unread: list[Source] = []
+
+    def note(error: OSError) -> None:
+        fault = InputError(f"{error.filename}: cannot be read ({error.strerror})")
+        unread.append(Source(str(error.filename), fault=fault))
+
+    for folder, subfolders, names in os.walk(top, onerror=note):
+        subfolders[:] = sorted(name for name in subfolders if not name.startswith("."))
+        for name in sorted(names):
+            if is_image_name(name):
+                yield Source(os.path.join(folder, name), os.path.relpath(folder, top))
+    yield from unread
+
+
+def is_image_name(name: str) -> bool:
+    """Tell from the name of a file in a folder whether it is taken for an image.
+
+    >>> [is_image_name(name) for name in ("a.JPG", "notes.txt", ".hidden.png")]
+    [True, False, False]
+    """
+    return not name.startswith(".") and os.path.splitext(name)[1].lower() in IMAGE_SUFFIXES

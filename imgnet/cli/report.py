@@ -1,33 +1,29 @@
-"""A batch under way: results in order, faults, the end of it, and how to go on after a signal."""
+"""Reports for people and programs: the outcomes of a batch, and what `-v` adds about a file."""
 
 from __future__ import annotations
 
 import sys
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING
 
-from imgnet.batch.order import in_order
-from imgnet.batch.task import Outcome, Task, name_of
-from imgnet.cli.details import detail_lines
-from imgnet.cli.inputs import SOME_FAILED
+from imgnet.batch.task import Outcome, name_of
+from imgnet.cli.inputs import SOME_FAILED, read_bytes
 from imgnet.cli.outputs import print_result, write_stdout
-from imgnet.cli.terminal import complain, say, watch_all
-from imgnet.progress import Progress
-from imgnet.signals import EndRequest, Interrupted
+from imgnet.cli.terminal import complain, say
 
-Engine = Callable[
-    [Sequence[Task], Callable[[int, Progress], None], EndRequest], Iterator[tuple[int, Outcome]]
-]
+if TYPE_CHECKING:
+    from imgnet.batch.task import Result
+    from imgnet.codec.format.container import Encoded
 
 
 class Reporter:
-    """Tells people and programs what becomes of each image, and counts it.
+    """Reporter of the outcomes of a batch, which it also counts.
 
     Args:
-        total: How many images there are.
+        total: Number of images.
         as_json: Print lines of JSON.
-        quiet: Say nothing but faults.
-        verbose: Say more of every file.
+        quiet: Print faults only.
+        verbose: Add details of every file.
     """
 
     def __init__(
@@ -39,7 +35,7 @@ class Reporter:
         self.codes: list[int] = []
 
     def show(self, outcome: Outcome) -> None:
-        """Tell of one image; a result without a file of its own goes to stdout.
+        """Report one image; the data of a result that has no file goes to stdout.
 
         Raises:
             OutputError: Stdout cannot be written.
@@ -68,17 +64,17 @@ class Reporter:
                 say(line)
 
     def finish(self) -> int:
-        """Sum up where some failed; return the exit code of the program."""
+        """Print a summary if images failed; return the exit code of the program."""
         if not self.codes or self.total == 1:
             return self.codes[0] if self.codes else 0
         complain(f"{len(self.codes)} of {self.total} files failed; {self._rest()}")
         return SOME_FAILED
 
     def say_how_to_resume(self, *, skips: bool) -> None:
-        """Tell how to go on with a batch that a signal has ended.
+        """Print the command that resumes a batch that a signal has ended.
 
         Args:
-            skips: The command already skips what exists.
+            skips: The command already has --skip-existing.
         """
         if self.total > 1:
             how = "the same command" if skips else "the same command with --skip-existing"
@@ -89,48 +85,67 @@ class Reporter:
         return ", ".join(f"{self.counts[kind]} {kind}" for kind in kinds)
 
 
-def carry_out(
-    entries: Sequence[Task | Outcome],
-    engine: Engine,
-    request: EndRequest,
-    show: Callable[[Outcome], None],
-    *,
-    ordered: bool = True,
-    watched: bool = True,
-) -> None:
-    """Run the tasks of a batch and show every outcome.
-
-    Args:
-        entries: Tasks, and outcomes that are known before.
-        engine: Runs tasks.
-        request: Whether a signal has asked for the end.
-        show: Takes the outcomes.
-        ordered: In the order of the entries; else as they come.
-        watched: Draw a progress bar where there is a terminal.
+def detail_lines(outcome: Outcome) -> list[str]:
+    """Return lines about a file that was written and about its fit.
 
     Raises:
-        Interrupted: A signal has ended the batch.
+        InputError: The file cannot be read again.
     """
-    places = [place for place, entry in enumerate(entries) if isinstance(entry, Task)]
-    tasks = [entry for entry in entries if isinstance(entry, Task)]
-    known = {i: entry for i, entry in enumerate(entries) if isinstance(entry, Outcome)}
-    with watch_all([task.source for task in tasks], shown=watched) as watcher:
+    from imgnet.codec.format.container import from_bytes
 
-        def run() -> Iterator[tuple[int, Outcome]]:
-            for index, outcome in engine(tasks, watcher.progress, request):
-                watcher.done(index)
-                yield places[index], outcome
-
-        for outcome in in_order(known, run()) if ordered else as_they_come(known, run()):
-            show(outcome)
-    if request.signum is not None:
-        raise Interrupted(request.signum)
+    result = outcome.result
+    data = read_bytes(str(result.output)) if outcome.data is None else outcome.data
+    encoded = from_bytes(data, str(result.output))
+    return [network_line(encoded), fit_line(result), *byte_lines(encoded, len(data))]
 
 
-def as_they_come(
-    known: Mapping[int, Outcome], coming: Iterable[tuple[int, Outcome]]
-) -> Iterator[Outcome]:
-    """Yield the outcomes that are known, then the others as they come."""
-    yield from known.values()
-    for _, outcome in coming:
-        yield outcome
+def fit_line(result: Result) -> str:
+    """Return one line about a fit.
+
+    >>> from imgnet.batch.task import Result
+    >>> fit_line(Result("a", "b", 3, "grid", seconds=42.5, steps=850, device="cpu"))
+    'fit         effort 3, 850 steps in 42.5 s on cpu, 20.0 a second'
+    """
+    steps, seconds = result.steps or 0, result.seconds or 0.0
+    rate = f", {steps / seconds:.1f} a second" if seconds else ""
+    return (
+        f"{'fit':<12}effort {result.effort}, {steps:,} steps in {seconds:.1f} s "
+        f"on {result.device}{rate}"
+    )
+
+
+def network_line(encoded: Encoded) -> str:
+    """Return one line about the size of a picture and its network."""
+    spec = encoded.spec
+    size = f"{spec.width}x{spec.height} {encoded.mode}"
+    return f"{'network':<12}{spec.family} of {spec.num_parameters:,} parameters for {size}"
+
+
+def byte_lines(encoded: Encoded, num_bytes: int) -> list[str]:
+    """Return lines with the bytes of each part of a file.
+
+    Raises:
+        FormatError: The coded stream is damaged.
+    """
+    from imgnet.codec.format.byte_counts import bytes_by_part
+
+    parts = bytes_by_part(encoded, num_bytes)
+    latents = {name.split()[1]: count for name, count in parts.items() if " " in name}
+    sums = {name: count for name, count in parts.items() if " " not in name}
+    if latents:
+        sums["latents"] = sum(latents.values())
+    lines = [f"{'bytes':<12}{_listed(sums)}"]
+    return [*lines, f"{'latents':<12}{_listed(latents)}"] if latents else lines
+
+
+def _listed(counts: dict[str, int]) -> str:
+    return ", ".join(f"{name} {count:,}" for name, count in counts.items())
+
+
+def drawn_line(name: str, shape: tuple[int, ...], seconds: float) -> str:
+    """Return one line about a rendered picture of shape (height, width, channels).
+
+    >>> drawn_line("a.inr", (683, 1024, 3), 0.314)
+    'a.inr: drawn at 1024x683 in 0.31 s'
+    """
+    return f"{name}: drawn at {shape[1]}x{shape[0]} in {seconds:.2f} s"

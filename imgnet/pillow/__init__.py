@@ -1,1 +1,1 @@
-"""The plug-in of Pillow."""
+"""Plug-in for Pillow."""

@@ -1,8 +1,8 @@
-"""Make Pillow know .inr files, without loading Pillow for those who do not use it.
+"""Import hook that registers .inr files with Pillow, without loading Pillow itself.
 
-Pillow looks for no entry points, so its plug-ins register themselves. Here that happens when
-`imgnet` is imported, if Pillow is loaded by then, or else at the moment in which it is loaded. What
-reads and writes files, `plugin.py`, is loaded with the first of them.
+Pillow has no entry points, so plug-ins register themselves. This one registers when `imgnet` is
+imported if Pillow is loaded already, else as soon as Pillow is loaded. `plugin.py`, which reads and
+writes files, is loaded with the first of them.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from typing import IO, TYPE_CHECKING, Any, cast
 
 from imgnet.signature import looks_encoded
 
-if TYPE_CHECKING:  # the first of these would double the time that `import imgnet` takes
+if TYPE_CHECKING:  # collections.abc would double the time of `import imgnet`
     from collections.abc import Sequence
     from importlib.abc import Loader
     from importlib.machinery import ModuleSpec
@@ -26,7 +26,7 @@ _PILLOW = "PIL.Image"
 
 
 def register_soon() -> None:
-    """Register with Pillow now, or when it is loaded."""
+    """Register with Pillow now or, if it is not loaded yet, when it is."""
     if _PILLOW in sys.modules:
         register(sys.modules[_PILLOW])
     elif not any(isinstance(finder, _Watch) for finder in sys.meta_path):
@@ -34,7 +34,7 @@ def register_soon() -> None:
 
 
 def register(image: Any) -> None:
-    """Tell Pillow how to open and save .inr files.
+    """Register the format .inr with Pillow.
 
     Args:
         image: The module `PIL.Image`.
@@ -46,7 +46,7 @@ def register(image: Any) -> None:
 
 
 def accept(prefix: bytes) -> bool:
-    """Tell from the first 16 bytes whether a file may be an .inr; safetensors files all may.
+    """Tell from the first 16 bytes whether a file may be an .inr; any safetensors file may.
 
     >>> accept(bytes(8) + b'{"__meta'), accept(b"GIF89a" + bytes(10))
     (True, False)
@@ -67,7 +67,7 @@ def _save(image: Any, file: IO[bytes], filename: str | bytes) -> None:
 
 
 class _Watch:
-    """Stand first among those who find modules, until somebody wants Pillow."""
+    """Finder of modules that stays first in `sys.meta_path` until Pillow is imported."""
 
     def find_spec(
         self, name: str, path: Sequence[str] | None, target: ModuleType | None = None
@@ -83,7 +83,7 @@ class _Watch:
 
 
 class _Registering:
-    """Load Pillow as its own loader does, then register."""
+    """Loader of Pillow that registers the plug-in afterwards."""
 
     def __init__(self, loader: Loader, watch: _Watch) -> None:
         self._loader = loader
@@ -93,7 +93,7 @@ class _Registering:
         return self._loader.create_module(spec)
 
     def exec_module(self, module: ModuleType) -> None:
-        module.__loader__ = self._loader  # nobody should see that there was another
+        module.__loader__ = self._loader  # hide this loader from users of the module
         if module.__spec__ is not None:
             module.__spec__.loader = self._loader
         self._loader.exec_module(module)

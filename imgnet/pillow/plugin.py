@@ -1,4 +1,4 @@
-"""Pillow's view of an .inr file: a picture that is drawn when somebody wants its pixels."""
+"""Pillow plug-in for .inr files: opening, rendering and saving."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ from imgnet.signature import OWN_HEADER, PREFIX_BYTES, is_own
 DECODER = "inr"
 OPTIONS = set(signature(api.encode).parameters) - {"image"}
 
-_INFO = {"icc": "icc_profile", "exif": "exif", "xmp": "xmp"}  # what Pillow calls metadata
+_INFO = {"icc": "icc_profile", "exif": "exif", "xmp": "xmp"}  # names in Pillow
 
 
 class InrImageFile(ImageFile.ImageFile):
-    """An .inr file as a Pillow image, which `Image.open` makes.
+    """An .inr file as a Pillow image, returned by `Image.open`.
 
-    Opening reads the header only, and the file is decoded when it is loaded. Safetensors files of
-    others are refused such that Pillow asks its other plug-ins.
+    Opening reads the header only; loading decodes the file. Safetensors files of other programs are
+    left to other plug-ins.
     """
 
     format = "INR"
@@ -35,15 +35,15 @@ class InrImageFile(ImageFile.ImageFile):
         try:
             spec, self._mode, metadata = read_header(cast(BinaryIO, self.fp))
         except FormatError as error:
-            # After a SyntaxError Pillow goes on, and at last says nothing but that nobody knows it.
+            # After a SyntaxError Pillow tries other plug-ins and drops the message.
             fault = OSError if is_own(start) else SyntaxError
             raise fault(str(error)) from None
         self._native = spec.width, spec.height
-        self._draw_at(self._native)
+        self._set_size(self._native)
         for name, part in metadata.parts().items():
             self.info[_INFO[name]] = part
 
-    def _draw_at(self, size: tuple[int, int]) -> None:
+    def _set_size(self, size: tuple[int, int]) -> None:
         self._size = size
         self.tile = [ImageFile._Tile(DECODER, (0, 0, *size))]
 
@@ -52,29 +52,29 @@ class InrImageFile(ImageFile.ImageFile):
         mode: str | None,  # noqa: ARG002
         size: tuple[int, int] | None,
     ) -> tuple[str, tuple[int, int, float, float]] | None:
-        """Have a smaller picture drawn where that will do; no effect on a picture that is loaded.
+        """Render a smaller picture where that suffices; no effect once the picture is loaded.
 
         Args:
-            mode: As Pillow wants it; the mode does not change.
-            size: (width, height) that the picture must at least have, if it has that many pixels.
-                It becomes a half, a quarter, an eighth ... as large as it is.
+            mode: Ignored; the mode does not change.
+            size: Least (width, height). The size becomes the smallest of the native size and its
+                half, quarter, eighth ... that is at least this large; else the native size.
 
         Returns:
-            The mode, and the box that the picture fills; None when nothing can change.
+            The mode and the box of the picture; None if the size cannot change.
         """
         if size is None or len(self.tile) != 1:
             return None
         ratios = [own // max(1, wanted) for own, wanted in zip(self._native, size, strict=True)]
         halvings = max(0, min(ratios).bit_length() - 1)
         width, height = (-(-own >> halvings) for own in self._native)  # rounded up
-        self._draw_at((width, height))
+        self._set_size((width, height))
         return self.mode, (0, 0, width, height)
 
     def verify(self) -> None:
-        """Check the whole file against its checksum, without drawing it; then open it anew.
+        """Check the whole file against its checksum without rendering it; then open it anew.
 
         Raises:
-            OSError: It is damaged or cut short.
+            OSError: The file is damaged or cut short.
         """
         if self.fp is None:
             raise RuntimeError("verify must be called directly after open")
@@ -87,12 +87,12 @@ class InrImageFile(ImageFile.ImageFile):
 
 
 class InrDecoder(ImageFile.PyDecoder):
-    """What Pillow calls to draw a picture at the size of its tile."""
+    """Decoder that Pillow calls to render a picture at the size of its tile."""
 
     _pulls_fd = True
 
     def decode(self, buffer: Any) -> tuple[int, int]:  # noqa: ARG002
-        """Read the file and draw it.
+        """Read the file and render it.
 
         Raises:
             OSError: The file is damaged or cut short.
@@ -104,20 +104,20 @@ class InrDecoder(ImageFile.PyDecoder):
         except FormatError as error:
             raise OSError(str(error)) from None
         self.set_as_raw(pixels.tobytes())
-        return -1, 0  # done, without a fault
+        return -1, 0  # finished, without an error
 
 
 def save(image: Image.Image, file: IO[bytes], _filename: str | bytes) -> None:
-    """Fit a network to a picture and write it, for `Image.save`.
+    """Encode a picture for `Image.save`.
 
     Args:
-        image: Its `encoderinfo` holds what `save` was called with; options of `imgnet.encode` are
-            passed on, others ignored, as Pillow's own plug-ins do.
-        file: Where to write.
+        image: Picture whose `encoderinfo` holds the arguments of `save`; options of `imgnet.encode`
+            are passed on and others ignored, as by Pillow's own plug-ins.
+        file: File to write to.
 
     Raises:
-        ValueError: An option makes no sense.
-        OSError: The picture cannot be encoded as asked.
+        ValueError: An option has an invalid value.
+        OSError: The picture cannot be encoded with these options.
     """
     options = {name: value for name, value in image.encoderinfo.items() if name in OPTIONS}
     try:

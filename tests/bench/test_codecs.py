@@ -29,15 +29,15 @@ def cat(tmp_path: Path) -> Path:
     return path
 
 
-@pytest.mark.parametrize("series", ["jpeg", "webp", "avif-420", "avif-444", "jxl"])
-def test_a_ladder_goes_from_very_low_to_high(series: str, cat: Path) -> None:
-    if series == "jxl" and not has_jxl:
+@pytest.mark.parametrize("configuration", ["jpeg", "webp", "avif-420", "avif-444", "jxl"])
+def test_a_ladder_goes_from_very_low_to_high(configuration: str, cat: Path) -> None:
+    if configuration == "jxl" and not has_jxl:
         pytest.skip("needs the extra `bench`")
-    if series.startswith("avif") and not features.check("avif"):
+    if configuration.startswith("avif") and not features.check("avif"):
         pytest.skip("Pillow has no AVIF here")
-    points = codecs.measure(cat, series)
+    points = codecs.measure(cat, configuration)
     assert 10 <= len(points) <= 14
-    assert {(p.image, p.codec) for p in points} == {("cat", series)}
+    assert {(p.image, p.codec) for p in points} == {("cat", configuration)}
     assert len({p.options for p in points}) == len(points)
     assert points[0].bpp < 0.5
     assert points[0].psnr_db < 27
@@ -65,17 +65,19 @@ def test_grey_pictures_are_measured_as_grey(cat: Path, tmp_path: Path) -> None:
 
 @pytest.mark.skipif(not features.check("avif"), reason="Pillow has no AVIF here")
 def test_avif_is_the_same_whatever_the_cores() -> None:
-    for series in ("avif-420", "avif-444"):
-        for setting in codecs.SERIES[series].settings():
+    for configuration in ("avif-420", "avif-444"):
+        for setting in codecs.CONFIGURATIONS[configuration].settings():
             assert (setting["autotiling"], setting["max_threads"]) == (False, 1)
 
 
-def test_every_peer_has_its_series() -> None:
-    assert [series for name in codecs.PEERS.values() for series in name] == list(codecs.SERIES)
-    assert codecs.PEERS["avif"] == ["avif-420", "avif-444"]
+def test_every_peer_has_its_configuration() -> None:
+    assert [configuration for name in codecs.BASELINES.values() for configuration in name] == list(
+        codecs.CONFIGURATIONS
+    )
+    assert codecs.BASELINES["avif"] == ["avif-420", "avif-444"]
 
 
-def test_unknown_peers_are_refused() -> None:
+def test_unknown_baselines_are_refused() -> None:
     with pytest.raises(UsageError, match="'heic' is not one of jpeg, webp, avif, jxl"):
         codecs.check(["jpeg", "heic"])
 
@@ -94,6 +96,6 @@ def test_a_missing_encoder_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
         codecs.check(["avif"])
 
 
-def test_points_can_be_told_apart_by_series(cat: Path) -> None:
+def test_points_name_their_configuration(cat: Path) -> None:
     points = codecs.measure(cat, "jpeg") + codecs.measure(cat, "webp")
     assert list(by_codec(points)) == ["jpeg", "webp"]

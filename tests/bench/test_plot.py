@@ -26,7 +26,7 @@ def test_a_figure_names_every_curve(tmp_path: Path, monkeypatch: pytest.MonkeyPa
 
     monkeypatch.setitem(mpl.rcParams, "svg.fonttype", "none")  # text as text
     path = tmp_path / "rd.svg"
-    plot.draw(OURS, OTHERS, "Mean over 2 images", path)
+    plot.plot(OURS, OTHERS, "Mean over 2 images", path)
     drawn = path.read_text()
     for text in ("gated effort 3", "old codec", "Mean over 2 images", "bits a pixel"):
         assert text in drawn
@@ -37,7 +37,7 @@ def test_a_figure_names_every_curve(tmp_path: Path, monkeypatch: pytest.MonkeyPa
 def test_the_same_curves_give_the_same_file(name: str, tmp_path: Path) -> None:
     for folder in ("a", "b"):
         (tmp_path / folder).mkdir()
-        plot.draw(OURS, OTHERS, "title", tmp_path / folder / name)
+        plot.plot(OURS, OTHERS, "title", tmp_path / folder / name)
     assert (tmp_path / "a" / name).read_bytes() == (tmp_path / "b" / name).read_bytes()
     if name.endswith("png"):
         with Image.open(tmp_path / "a" / name) as image:
@@ -47,7 +47,7 @@ def test_the_same_curves_give_the_same_file(name: str, tmp_path: Path) -> None:
 @needs_matplotlib
 def test_a_figure_that_cannot_be_written(tmp_path: Path) -> None:
     with pytest.raises(OutputError, match="absent"):
-        plot.draw(OURS, {}, "title", tmp_path / "absent" / "rd.svg")
+        plot.plot(OURS, {}, "title", tmp_path / "absent" / "rd.svg")
 
 
 @needs_matplotlib

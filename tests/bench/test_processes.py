@@ -1,4 +1,4 @@
-"""What processes cost."""
+"""Resource usage of processes."""
 
 from __future__ import annotations
 
@@ -12,15 +12,15 @@ from imgnet.bench import processes
 
 
 def test_a_process_is_timed_with_its_memory() -> None:
-    cost = processes.process_cost(["--version"], repeats=1)
-    assert cost.command == "imgnet --version"
-    assert 0 < cost.seconds < 30
-    assert cost.peak_megabytes is not None
-    assert cost.peak_megabytes > 5
+    usage = processes.measure_command(["--version"], repeats=1)
+    assert usage.command == "imgnet --version"
+    assert 0 < usage.seconds < 30
+    assert usage.peak_megabytes is not None
+    assert usage.peak_megabytes > 5
 
 
 def test_the_usual_commands_are_timed(encoded_file: Path) -> None:
-    commands = [cost.command for cost in processes.process_costs(encoded_file, repeats=1)]
+    commands = [usage.command for usage in processes.measure_commands(encoded_file, repeats=1)]
     assert commands == [
         "imgnet --version",
         "imgnet info encoded.inr",
@@ -31,7 +31,7 @@ def test_the_usual_commands_are_timed(encoded_file: Path) -> None:
 
 def test_a_failing_command_is_not_timed() -> None:
     with pytest.raises(subprocess.CalledProcessError):
-        processes.process_cost(["no-such-command"], repeats=1)
+        processes.measure_command(["no-such-command"], repeats=1)
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="the system does not tell")

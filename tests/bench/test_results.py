@@ -11,7 +11,7 @@ import pytest
 
 from imgnet.bench.curves import RatePoint
 from imgnet.bench.jobs import Point
-from imgnet.bench.processes import ProcessCost
+from imgnet.bench.processes import CommandUsage
 from imgnet.bench.results import Results, load
 from imgnet.errors import InputError, UsageError
 
@@ -59,8 +59,8 @@ def test_means_are_taken_for_each_model_effort_and_rate() -> None:
 def test_every_effort_is_compared_with_every_codec() -> None:
     results = Results(
         points=[*points("a.png"), *points("b.png"), *points("a.png", effort=5, factor=0.5)],
-        peers=rivals("a", "jpeg", 1.25) + rivals("b", "jpeg", 1.0, first_db=80),
-        anchors=rivals("a", "paper", 0.5) + rivals("b", "paper", 2.0),
+        baselines=rivals("a", "jpeg", 1.25) + rivals("b", "jpeg", 1.0, first_db=80),
+        references=rivals("a", "paper", 0.5) + rivals("b", "paper", 2.0),
     )
     found = [(c.effort, c.against, c.images, c.left_out, c.percent) for c in results.comparisons()]
     assert found == [
@@ -73,14 +73,14 @@ def test_every_effort_is_compared_with_every_codec() -> None:
 
 
 def test_a_codec_that_shares_no_image_is_told() -> None:
-    (compared,) = Results(points=points("a.png"), peers=rivals("b", "webp", 1.0)).comparisons()
+    (compared,) = Results(points=points("a.png"), baselines=rivals("b", "webp", 1.0)).comparisons()
     assert (compared.images, compared.left_out, compared.percent) == (0, 1, None)
 
 
-def test_avif_counts_with_the_better_series_of_each_image() -> None:
+def test_avif_counts_with_the_better_configuration_of_each_image() -> None:
     results = Results(
         points=[*points("a.png"), *points("b.png")],
-        peers=[
+        baselines=[
             *(rivals("a", "avif-420", 0.8) + rivals("a", "avif-444", 1.0)),
             *(rivals("b", "avif-420", 1.6) + rivals("b", "avif-444", 1.25)),
         ],
@@ -95,8 +95,8 @@ def test_avif_counts_with_the_better_series_of_each_image() -> None:
 def test_mean_curves_have_every_image() -> None:
     results = Results(
         points=[*points("a.png"), *points("b.png", factor=3.0)],
-        peers=rivals("a", "jpeg", 1.0),
-        anchors=rivals("a", "paper", 1.0) + rivals("b", "paper", 2.0),
+        baselines=rivals("a", "jpeg", 1.0),
+        references=rivals("a", "paper", 1.0) + rivals("b", "paper", 2.0),
     )
     ours, others = results.mean_curves()
     assert ours == {"gated effort 3": [(2.0, 25), (4.0, 28), (8.0, 31), (16.0, 34)]}
@@ -108,8 +108,8 @@ def test_a_document_comes_back(tmp_path: Path) -> None:
         command="imgnet bench a.png",
         centre="384x256",
         points=[POINT, replace(POINT, target_bpp=9.0, psnr_db=inf, peak_megabytes=None)],
-        peers=[*rivals("a", "webp", 1.0), RatePoint("a", "webp", "exact", 9.0, inf)],
-        processes=[ProcessCost("imgnet --version", 0.1, None)],
+        baselines=[*rivals("a", "webp", 1.0), RatePoint("a", "webp", "exact", 9.0, inf)],
+        processes=[CommandUsage("imgnet --version", 0.1, None)],
     )
     results.store(tmp_path / "b.json")
     assert load(tmp_path / "b.json", "384x256") == results

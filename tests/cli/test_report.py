@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from imgnet.batch.task import Outcome, failed, skipped
-from imgnet.cli.report import Reporter, as_they_come
+from imgnet.cli.report import Reporter
 from imgnet.errors import InputError
 
 OPTIONS = {"model": "grid", "effort": 1}
@@ -15,11 +15,6 @@ OPTIONS = {"model": "grid", "effort": 1}
 
 def outcome(place: int) -> Outcome:
     return skipped(f"{place}.png", Path(f"{place}.inr"), OPTIONS)
-
-
-def test_outcomes_are_shown_as_they_come() -> None:
-    coming = [(3, outcome(3)), (0, outcome(0))]
-    assert list(as_they_come({1: outcome(1)}, coming)) == [outcome(place) for place in (1, 3, 0)]
 
 
 @pytest.mark.parametrize(("total", "code"), [(1, 3), (2, 1)])

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from imgnet.cli.sources import find_sources
+from imgnet.cli.plan import find_sources
 
 
 @pytest.fixture

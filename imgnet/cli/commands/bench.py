@@ -1,4 +1,4 @@
-"""`imgnet bench`: what the codec reaches on given images, and how it compares with others."""
+"""`imgnet bench`: rate-distortion measurements, and comparisons with other codecs."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from imgnet.bench.tables import comparison_table, cost_line, mean_table, peer_line, point_line
+from imgnet.bench.tables import baseline_line, comparison_table, mean_table, point_line, usage_line
 from imgnet.cli import options
-from imgnet.cli.lists import QUALITIES, TARGETS, parse_centre, parse_list, parse_rates
+from imgnet.cli.options import QUALITIES, TARGETS, parse_centre, parse_list, parse_rates
 from imgnet.cli.terminal import complain, say
 from imgnet.errors import UsageError
 
@@ -76,9 +76,9 @@ def bench(
     """
     rates = parse_rates(model, qualities, target_bpp)
     levels = [int(effort) for effort in parse_list("--efforts", efforts, "3,5", r"[1-9]")]
-    peers = parse_list("--against", against, "jpeg,webp", r"\w+") if against else []
+    baselines = parse_list("--against", against, "jpeg,webp", r"\w+") if against else []
     part = None if centre is None else parse_centre(centre)
-    _check(peers, anchors or [], part, output, plot, resume=resume)
+    _check(baselines, anchors or [], part, output, plot, resume=resume)
     from imgnet.bench.jobs import Job, prepare
 
     with tempfile.TemporaryDirectory() as name:
@@ -90,21 +90,21 @@ def bench(
             for effort, rate, picture in product(levels, rates, pictures)
         ]
 
-        def keep() -> None:  # after every point: a long run that ends early is not lost
+        def keep() -> None:  # after every point, so that a run that ends early is not lost
             if output is not None:
                 results.store(output)
 
-        keep()  # an output that cannot be written is known before the first hour
+        keep()  # fail now if the output cannot be written
         _measure(results, jobs, processes, keep)
-        _measure_peers(results, pictures, peers, processes, keep)
+        _measure_baselines(results, pictures, baselines, processes, keep)
     _report(results)
     if plot is not None:
-        _draw(results, plot)
+        _plot(results, plot)
     return 0
 
 
 def _check(
-    peers: Sequence[str],
+    baselines: Sequence[str],
     anchors: Sequence[Path],
     centre: tuple[int, int] | None,
     output: Path | None,
@@ -112,9 +112,9 @@ def _check(
     *,
     resume: bool,
 ) -> None:
-    """Refuse what would fail after hours of measuring."""
+    """Check options and packages before hours of measuring."""
     from imgnet.bench.bd_rate import check as check_bd_rate
-    from imgnet.bench.codecs import check as check_peers
+    from imgnet.bench.codecs import check as check_baselines
     from imgnet.bench.plot import check as check_plot
 
     if resume and output is None:
@@ -123,9 +123,9 @@ def _check(
         raise UsageError(
             "--anchors are points of whole images; leave out --centre, or crop the files yourself"
         )
-    if peers or anchors:
+    if baselines or anchors:
         check_bd_rate()
-    check_peers(peers)
+    check_baselines(baselines)
     if plot is not None:
         check_plot(plot)
 
@@ -136,28 +136,29 @@ def _start(
     anchors: Sequence[Path],
     resumed: Path | None,
 ) -> Results:
-    """Return what is known before anything is measured."""
-    from imgnet.bench.anchors import read_all
-    from imgnet.bench.codecs import PEERS, SERIES
+    """Return the stored results, if any, with the reference curves."""
+    from imgnet.bench.codecs import BASELINES, CONFIGURATIONS
+    from imgnet.bench.references import read_all
     from imgnet.bench.results import Results, load
 
     part = None if centre is None else f"{centre[0]}x{centre[1]}"
     kept = resumed is not None and resumed.exists()
     results = load(resumed, part) if resumed is not None and kept else Results(centre=part)
-    # Without the folders of the files, which differ from machine to machine.
+    # Without folders, which differ between machines.
     words = [Path(word).name if Path(word).is_file() else word for word in sys.argv[1:]]
     results.add_command(f"imgnet {shlex.join(words)}")
     names = [picture.name for picture in pictures] + [point.image for point in results.points]
-    results.anchors = read_all(anchors, {Path(name).stem for name in names}, {*PEERS, *SERIES})
+    taken = {*BASELINES, *CONFIGURATIONS}
+    results.references = read_all(anchors, {Path(name).stem for name in names}, taken)
     return results
 
 
 def _measure(
     results: Results, jobs: Sequence[Job], processes: int, keep: Callable[[], None]
 ) -> None:
-    """Run the jobs that the results lack, and time what is done with such a file."""
+    """Run the jobs that the results lack, and measure other commands on one of the files."""
     from imgnet.bench.jobs import run_jobs
-    from imgnet.bench.processes import process_costs
+    from imgnet.bench.processes import measure_commands
 
     known = {(point.image, point.model, point.effort, point.rate) for point in results.points}
     missing = [j for j in jobs if (j.picture.name, j.model, j.effort, j.rate) not in known]
@@ -166,32 +167,32 @@ def _measure(
         say(point_line(point))
         keep()
     if missing:
-        results.processes = process_costs(missing[-1].output)
+        results.processes = measure_commands(missing[-1].output)
         keep()
 
 
-def _measure_peers(
+def _measure_baselines(
     results: Results,
     pictures: Sequence[Picture],
-    peers: Sequence[str],
+    baselines: Sequence[str],
     processes: int,
     keep: Callable[[], None],
 ) -> None:
-    """Measure other codecs on the images where the results lack them."""
-    from imgnet.bench.codecs import PEERS, measure
+    """Measure the baseline codecs on the images where the results lack them."""
+    from imgnet.bench.codecs import BASELINES, measure
     from imgnet.bench.jobs import run_tasks
 
-    known = {(point.image, point.codec) for point in results.peers}
+    known = {(point.image, point.codec) for point in results.baselines}
     tasks = [
-        (picture.path, series)
+        (picture.path, configuration)
         for picture in pictures
-        for peer in peers
-        for series in PEERS[peer]
-        if (Path(picture.name).stem, series) not in known
+        for baseline in baselines
+        for configuration in BASELINES[baseline]
+        if (Path(picture.name).stem, configuration) not in known
     ]
     for points in run_tasks(measure, tasks, processes):
-        results.peers.extend(points)
-        say(peer_line(points))
+        results.baselines.extend(points)
+        say(baseline_line(points))
         keep()
 
 
@@ -201,11 +202,11 @@ def _report(results: Results) -> None:
     if comparisons:
         typer.echo(f"\n{comparison_table(comparisons)}")
     if results.processes:
-        typer.echo("\n" + "\n".join(map(cost_line, results.processes)))
+        typer.echo("\n" + "\n".join(map(usage_line, results.processes)))
 
 
-def _draw(results: Results, path: Path) -> None:
-    from imgnet.bench import plot
+def _plot(results: Results, path: Path) -> None:
+    from imgnet.bench.plot import plot
 
     ours, others = results.mean_curves()
     for name, curve in {**ours, **others}.items():
@@ -213,7 +214,7 @@ def _draw(results: Results, path: Path) -> None:
             complain(f"{path}: lacks {name}, which has no point of every image")
     images = len({point.image for point in results.points})
     title = f"Mean over {images} image{'s' * (images > 1)}"
-    drawn = {name: curve for name, curve in ours.items() if curve}
-    if not drawn:
+    ours = {name: curve for name, curve in ours.items() if curve}
+    if not ours:
         raise UsageError(f"--plot {path}: no rate was measured on every image")
-    plot.draw(drawn, {name: curve for name, curve in others.items() if curve}, title, path)
+    plot(ours, {name: curve for name, curve in others.items() if curve}, title, path)

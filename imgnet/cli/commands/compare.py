@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from imgnet.batch.task import STDIO, NamedBytes, name_of
+from imgnet.batch.task import STDIO, name_of
 from imgnet.cli import options
-from imgnet.cli.inputs import naming, read_bytes
+from imgnet.cli.inputs import load_either, naming
 from imgnet.cli.outputs import check_distinct, print_result, resolve_picture, write_picture
 from imgnet.cli.terminal import say_lines
 from imgnet.errors import UsageError
@@ -74,7 +74,7 @@ def compare(
     if path is not None:
         check_distinct(first, path)
         check_distinct(second, path)
-    a, b = _read(first), _read(second)
+    a, b = _pixels(first), _pixels(second)
     _check_sizes(first, a, second, b)
     from imgnet.image.picture import Metadata
     from imgnet.metrics.comparison import compare as measure
@@ -89,27 +89,22 @@ def compare(
     return 0
 
 
-def _read(source: str) -> Samples:
+def _pixels(source: str) -> Samples:
     """Return the pixels of an image or .inr file."""
     from imgnet import api
-    from imgnet.codec.format.container import from_bytes
-    from imgnet.image.files import read_photo
-    from imgnet.signature import looks_encoded
 
-    data = read_bytes(source)
-    if looks_encoded(data):
-        with naming(source):
-            encoded = from_bytes(data, name_of(source))
-            return api.decode(encoded, depth=encoded.depth)
-    pixels, _profile = read_photo(NamedBytes(data, name_of(source)))
-    return pixels
+    image = load_either(source, quiet=True)
+    if isinstance(image, tuple):
+        return image[0]
+    with naming(source):
+        return api.decode(image, depth=image.depth)
 
 
 def _check_sizes(first: str, a: Samples, second: str, b: Samples) -> None:
     """Refuse pictures of different sizes.
 
     Raises:
-        UsageError: They are.
+        UsageError: The width or the height differs.
     """
     if a.shape[:2] != b.shape[:2]:
         raise UsageError(

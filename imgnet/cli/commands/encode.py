@@ -10,11 +10,11 @@ import typer
 
 from imgnet.batch.task import STDIO
 from imgnet.cli import options
-from imgnet.cli.details import check_verbosity
-from imgnet.cli.engine import Engine
+from imgnet.cli.engine import Engine, carry_out
+from imgnet.cli.options import check_verbosity
 from imgnet.cli.outputs import check_snapshots
 from imgnet.cli.plan import Plan
-from imgnet.cli.report import Reporter, carry_out
+from imgnet.cli.report import Reporter
 from imgnet.cli.terminal import is_terminal
 from imgnet.errors import UsageError
 from imgnet.signals import Interrupted

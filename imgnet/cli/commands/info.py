@@ -10,9 +10,9 @@ import typer
 
 from imgnet.batch.task import name_of
 from imgnet.cli import options
-from imgnet.cli.details import byte_lines
 from imgnet.cli.inputs import for_each, naming, read_bytes
 from imgnet.cli.outputs import print_result
+from imgnet.cli.report import byte_lines
 from imgnet.cli.terminal import printable
 
 if TYPE_CHECKING:

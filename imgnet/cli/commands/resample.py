@@ -9,9 +9,10 @@ import typer
 
 from imgnet.batch.task import name_of
 from imgnet.cli import options
-from imgnet.cli.details import check_verbosity, drawn_line
 from imgnet.cli.inputs import load_either, naming
+from imgnet.cli.options import check_verbosity
 from imgnet.cli.outputs import choose_depth, resolve_picture, write_picture
+from imgnet.cli.report import drawn_line
 from imgnet.cli.terminal import say, watch
 from imgnet.errors import UsageError
 

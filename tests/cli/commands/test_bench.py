@@ -14,9 +14,9 @@ import pytest
 
 from imgnet.bench import jobs, processes
 from imgnet.bench.jobs import Job, Point, Rate
-from imgnet.bench.processes import ProcessCost
+from imgnet.bench.processes import CommandUsage
 from imgnet.cli.app import run
-from imgnet.cli.lists import parse_rates
+from imgnet.cli.options import parse_rates
 from imgnet.signals import Interrupted
 
 Bench = Callable[..., tuple[int, str, str]]
@@ -40,11 +40,11 @@ def measured(monkeypatch: pytest.MonkeyPatch) -> list[Job]:
                 *(100, 2.0**step, 20 + 3 * step, 1.5, 300.0, 600),
             )
 
-    def process_costs(path: Path) -> list[ProcessCost]:
-        return [ProcessCost(f"imgnet info {path.name}", 0.25, 40.0)]
+    def measure_commands(path: Path) -> list[CommandUsage]:
+        return [CommandUsage(f"imgnet info {path.name}", 0.25, 40.0)]
 
     monkeypatch.setattr(jobs, "run_jobs", run_jobs)
-    monkeypatch.setattr(processes, "process_costs", process_costs)
+    monkeypatch.setattr(processes, "measure_commands", measure_commands)
     return measured
 
 
@@ -77,11 +77,11 @@ def test_the_command_writes_what_it_prints(
 ) -> None:
     files: list[Path] = []
 
-    def process_costs(path: Path) -> list[ProcessCost]:
+    def measure_commands(path: Path) -> list[CommandUsage]:
         files.append(path)
-        return [ProcessCost("imgnet info", 0.25, path.stat().st_size)]
+        return [CommandUsage("imgnet info", 0.25, path.stat().st_size)]
 
-    monkeypatch.setattr(processes, "process_costs", process_costs)
+    monkeypatch.setattr(processes, "measure_commands", measure_commands)
     out = tmp_path / "jobs.json"
     options = ["--model", "gated", "--target-bpp", "10", "-e", "1", "-j", "2", "--out", str(out)]
     assert run(["bench", str(photo), "--centre", "16x12", *options]) == 0

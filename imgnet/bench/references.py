@@ -1,8 +1,8 @@
-"""Published rate-distortion points of other codecs, image by image, read from files.
+"""Reference curves: published rate-distortion points of other codecs, read from files.
 
-A file is either JSON, a list of objects with `image`, `codec`, `bpp` and `psnr_db` (the `peers` of
-`imgnet bench --out` have this form), or a table with tabs between its columns, one of them
-`seq_name`, `rate_bpp` and `psnr_db` each (the results that Cool-chic publishes have this form).
+A file is either a JSON list of objects with `image`, `codec`, `bpp` and `psnr_db`, such as the
+`peers` of `imgnet bench --out`, or a table (TSV) with the columns `seq_name`, `rate_bpp` and
+`psnr_db`, such as the results of Cool-chic.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from pathlib import Path
 from imgnet.bench.curves import RatePoint
 from imgnet.errors import InputError, UsageError
 
-# Columns by what they hold; the names have changed from one release of Cool-chic to the next.
+# Names of each column, which have changed between releases of Cool-chic.
 _COLUMNS = {
     "image": ("seq_name", "seq", "image"),
     "bpp": ("rate_bpp", "bpp"),
@@ -29,16 +29,16 @@ _SETTINGS = ("lmbda", "lambda", "options")
 def read_all(
     paths: Sequence[Path], images: Collection[str], taken: Collection[str] = ()
 ) -> list[RatePoint]:
-    """Read several files and keep the points of some images.
+    """Read the points of some images from several files.
 
     Args:
         paths: Files.
         images: File names without extension.
-        taken: Names of curves; a curve of a file that has one of them gets that of the file too.
+        taken: Names of curves. A curve of the same name is prefixed with the name of its file.
 
     Raises:
-        InputError: A file cannot be read, is of neither form, or knows none of the images.
-        UsageError: Two files hold a curve of the same name.
+        InputError: A file cannot be read, is of neither form, or has no point of these images.
+        UsageError: Two files have a curve of the same name.
     """
     names = set(taken)
     found: list[RatePoint] = []
@@ -68,10 +68,10 @@ def _matching(points: Sequence[RatePoint], images: Collection[str]) -> list[Rate
 
 
 def read(path: Path) -> list[RatePoint]:
-    """Read the points of one file; those of a table are one curve, named like the file.
+    """Read the points of one file; those of a table are one curve with the name of the file.
 
     Raises:
-        InputError: The file cannot be read, is of neither form, or holds no point.
+        InputError: The file cannot be read, is of neither form, or has no point.
     """
     try:
         text = path.read_text(encoding="utf-8")
@@ -116,10 +116,10 @@ def _from_table(text: str, codec: str) -> Iterator[RatePoint]:
 
 
 def _point(row: Mapping[str, object], place: str) -> RatePoint:
-    """Check one point.
+    """Return the point of one row.
 
     Raises:
-        ValueError: Something is missing or is no number.
+        ValueError: A field is missing, the rate is not above 0, or a number is not finite.
     """
     rate, psnr = _number(row, "bpp", place), _number(row, "psnr_db", place)
     if not rate > 0:

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from imgnet.bench.anchors import read, read_all
 from imgnet.bench.curves import RatePoint
+from imgnet.bench.references import read, read_all
 from imgnet.errors import InputError, UsageError
 
 TABLE = (
