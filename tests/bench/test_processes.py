@@ -14,7 +14,7 @@ from imgnet.bench import processes
 def test_a_process_is_timed_with_its_memory() -> None:
     cost = processes.process_cost(["--version"], repeats=1)
     assert cost.command == "imgnet --version"
-    assert 0 < cost.seconds < 30
+    assert cost.seconds > 0
     assert cost.peak_megabytes is not None
     assert cost.peak_megabytes > 5
 
