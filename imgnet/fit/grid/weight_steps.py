@@ -37,7 +37,6 @@ def choose_q_steps(
     steps; the cheaper of what is found from two sides is taken.
     """
     rows = sample_strips(spec, num_pixels)
-    first_steps = first_q_steps(lmbda)
     steps: QSteps = {}
 
     def cost(name: str, fraction_bits: int) -> float:
@@ -53,9 +52,7 @@ def choose_q_steps(
         most = most_fraction_bits(name)
         distance = tensor.detach() - origins[name] if name in origins else tensor.detach()
         cost_of = cache(partial(cost, name))
-        starts = {
-            first_fraction_bits(distance, most, latent_q_step) for latent_q_step in first_steps
-        }
+        starts = {first_fraction_bits(distance, most, q_step) for q_step in first_q_steps(lmbda)}
         found = [descend(cost_of, start, most) for start in starts]
         steps[name] = q_index_of_bits(min(found, key=cost_of))
     return steps
@@ -70,13 +67,13 @@ def first_q_steps(lmbda: float) -> list[float]:
     return [part * pace(lmbda) for part in FIRST_Q_STEPS]
 
 
-def first_fraction_bits(tensor: Tensor, most: int, latent_q_step: float) -> int:
+def first_fraction_bits(tensor: Tensor, most: int, q_step: float) -> int:
     """Return a number of fraction bits to begin with, at which all integers can be coded."""
     largest = tensor.abs().max().item()
     if largest == 0:
         return most
     typical = sqrt(tensor.square().mean().item())
-    return max(0, min(round(-log2(typical * latent_q_step)), floor(log2(_CODABLE / largest)), most))
+    return max(0, min(round(-log2(typical * q_step)), floor(log2(_CODABLE / largest)), most))
 
 
 def descend(cost: Callable[[int], float], start: int, most: int) -> int:
