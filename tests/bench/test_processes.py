@@ -14,7 +14,7 @@ from imgnet.bench import processes
 def test_a_process_is_timed_with_its_memory() -> None:
     usage = processes.measure_command(["--version"], repeats=1)
     assert usage.command == "imgnet --version"
-    assert 0 < usage.seconds < 30
+    assert usage.seconds > 0
     assert usage.peak_megabytes is not None
     assert usage.peak_megabytes > 5
 

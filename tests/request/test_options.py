@@ -5,18 +5,8 @@ from dataclasses import replace
 
 import pytest
 
-from imgnet.request.efforts import Preset, preset
+from imgnet.request.efforts import Preset
 from imgnet.request.options import Options
-
-
-def test_by_default_nothing_limits_a_fit_and_nobody_watches() -> None:
-    options = Options(preset(3))
-    assert options.budget_bytes is None
-    assert options.time_limit_s is None
-    assert options.on_progress is None
-    assert options.on_snapshot is None
-    assert options.should_stop is None
-    assert (options.seed, options.device) == (0, "auto")
 
 
 def test_steps_time_and_request_each_use_up_the_schedule() -> None:

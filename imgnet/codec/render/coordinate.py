@@ -64,7 +64,7 @@ def render(
             columns[:, column.start * samples_x : column.stop * samples_x],
             rows[:, row.start * samples_y : row.stop * samples_y],
         )
-        pixels[row, column] = _to_pixels(drawn, samples_x, samples_y, depth)
+        pixels[row, column] = to_pixels(drawn, samples_x, samples_y, depth)
     return pixels
 
 
@@ -88,7 +88,7 @@ def _tiles(
             yield slice(top, bottom), slice(left, right)
 
 
-def _to_pixels(drawn: Array, samples_x: int, samples_y: int, depth: int) -> Samples:
+def to_pixels(drawn: Array, samples_x: int, samples_y: int, depth: int) -> Samples:
     """Average the samples of each pixel, (C, H sy, W sx) in 0..1 to (H, W, C) of some depth."""
     mean = drawn
     if samples_x * samples_y > 1:

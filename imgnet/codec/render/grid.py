@@ -59,7 +59,7 @@ def draw(
         if level:
             missing = np.zeros((max(level - spec.finest, 0), *features.shape[1:]))
             features = np.concatenate([missing, _as_if_doubled(weights, features, level)])
-        pixels[top:bottom] = _to_pixels(_colours(spec, weights, features), depth)
+        pixels[top:bottom] = to_pixels(_colours(spec, weights, features), depth)
 
     on_all_cores(render_strip, range(0, height, rows))
     return pixels
@@ -214,7 +214,7 @@ def _residual(weights: Mapping[str, Array], name: str, colours: Array) -> Array:
     return clamp(total, -LARGEST_COLOUR, LARGEST_COLOUR)
 
 
-def _to_pixels(colours: Array, depth: int) -> Samples:
+def to_pixels(colours: Array, depth: int) -> Samples:
     """Round colours (C, H, W), 0..1 in units of 2**-12, to (H, W, C) in 0..2**depth - 1."""
     peak = (1 << depth) - 1
     levels = np.floor((colours * peak + _ONE // 2) * (1 / _ONE))
@@ -230,4 +230,4 @@ def eight_bits(pixels: Samples) -> NDArray[np.uint8]:
     if pixels.dtype == np.uint8:
         return pixels.astype(np.uint8, copy=False)
     colours = np.rint(pixels * (_ONE / 65535))
-    return _to_pixels(colours.transpose(2, 0, 1), 8).astype(np.uint8)
+    return to_pixels(colours.transpose(2, 0, 1), 8).astype(np.uint8)

@@ -36,8 +36,7 @@ def choose_q_steps(
     coarser or finer as long as distortion + lmbda * bits falls, with those before it at their
     steps; the cheaper of what is found from two sides is taken.
     """
-    rows = _sample(spec, num_pixels)
-    first_steps = [part * pace(lmbda) for part in FIRST_Q_STEPS]
+    rows = sample_strips(spec, num_pixels)
     steps: QSteps = {}
 
     def cost(name: str, fraction_bits: int) -> float:
@@ -53,22 +52,31 @@ def choose_q_steps(
         most = most_fraction_bits(name)
         distance = tensor.detach() - origins[name] if name in origins else tensor.detach()
         cost_of = cache(partial(cost, name))
-        starts = {_first_bits(distance, most, latent_q_step) for latent_q_step in first_steps}
-        found = [_descend(cost_of, start, most) for start in starts]
+        starts = {first_fraction_bits(distance, most, q_step) for q_step in first_q_steps(lmbda)}
+        found = [descend(cost_of, start, most) for start in starts]
         steps[name] = q_index_of_bits(min(found, key=cost_of))
     return steps
 
 
-def _first_bits(tensor: Tensor, most: int, latent_q_step: float) -> int:
+def first_q_steps(lmbda: float) -> list[float]:
+    """Return the steps at which searches begin, as parts of the RMS of a tensor.
+
+    >>> first_q_steps(1e-2)
+    [0.25, 0.015625]
+    """
+    return [part * pace(lmbda) for part in FIRST_Q_STEPS]
+
+
+def first_fraction_bits(tensor: Tensor, most: int, q_step: float) -> int:
     """Return a number of fraction bits to begin with, at which all integers can be coded."""
     largest = tensor.abs().max().item()
     if largest == 0:
         return most
     typical = sqrt(tensor.square().mean().item())
-    return max(0, min(round(-log2(typical * latent_q_step)), floor(log2(_CODABLE / largest)), most))
+    return max(0, min(round(-log2(typical * q_step)), floor(log2(_CODABLE / largest)), most))
 
 
-def _descend(cost: Callable[[int], float], start: int, most: int) -> int:
+def descend(cost: Callable[[int], float], start: int, most: int) -> int:
     """Walk from `start` to the nearest whole number 0..most whose neighbours cost more."""
     best, least = start, cost(start)
     for direction in (-1, 1):
@@ -81,7 +89,7 @@ def _descend(cost: Callable[[int], float], start: int, most: int) -> int:
     return best
 
 
-def _sample(spec: Spec, num_pixels: int) -> list[Rows]:
+def sample_strips(spec: Spec, num_pixels: int) -> list[Rows]:
     """Return evenly spread strips of rows, each in the middle of the rows that it stands for."""
     strips = [
         (top, min(top + STRIP_UNIT, spec.height)) for top in range(0, spec.height, STRIP_UNIT)

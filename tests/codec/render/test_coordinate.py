@@ -1,15 +1,14 @@
 from __future__ import annotations
 
-import tracemalloc
-
 import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from imgnet.codec.render.coordinate import TILE, _to_pixels, render
+from imgnet.codec.render.coordinate import TILE, render, to_pixels
 from imgnet.errors import UsageError
 from imgnet.image.geometry import Crop
 from imgnet.spec import Spec
+from support.memory import peak_bytes
 
 Pixels = NDArray[np.uint8]
 SPECS = [Spec("gated", 48, 33, 8, 12, 1), Spec("mlp", 48, 33, 0, 12, 2)]
@@ -140,28 +139,23 @@ def test_tiles_do_not_show() -> None:
     assert_same(whole, np.concatenate(parts, axis=1))
 
 
-def _peak_bytes(spec: Spec, size: str) -> int:
+def peak_of(spec: Spec, size: str) -> int:
     weights = parameters(spec)
-    tracemalloc.start()
-    try:
-        render(spec, weights, size=size)
-        return tracemalloc.get_traced_memory()[1]
-    finally:
-        tracemalloc.stop()
+    return peak_bytes(lambda: render(spec, weights, size=size))
 
 
 def test_memory_does_not_grow_with_the_picture() -> None:
     spec = Spec("gated", 256, 192, 16, 24, 1)
     height, width, channels = 4 * 192, 4 * 256, 3
     whole_layer = 4 * 3 * 24 * height * width  # what a single layer at full size would take
-    peak = _peak_bytes(spec, "400%")
+    peak = peak_of(spec, "400%")
     assert peak < height * width * channels + 24 * 2**20
     assert peak < whole_layer / 5
 
 
 def test_memory_does_not_grow_when_a_large_picture_is_reduced() -> None:
     spec = Spec("gated", 1024, 768, 4, 8, 0)
-    assert _peak_bytes(spec, "1x1") < 24 * 2**20
+    assert peak_of(spec, "1x1") < 24 * 2**20
 
 
 @pytest.mark.parametrize("crop", [Crop(40, 0, 20, 5), Crop(0, 0, 0, 1)])
@@ -190,6 +184,6 @@ def test_transparent_colours_do_not_bleed_into_a_smaller_picture() -> None:
     drawn[3, 0, 0] = drawn[3, :, 2] = 1.0
     drawn[0, 0, 1] = drawn[0, 1] = 0.9  # where alpha is 0, but for one column
     drawn[0, :, 2] = 0.2
-    reduced = _to_pixels(drawn, 2, 2, 8)
+    reduced = to_pixels(drawn, 2, 2, 8)
     assert reduced[0, :, 0].tolist() == [51, 51]
     assert reduced[0, :, 3].tolist() == [64, 128]

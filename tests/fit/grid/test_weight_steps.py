@@ -14,15 +14,15 @@ from imgnet.codec.format.quantized import q_step_of
 from imgnet.fit.engine.latents import LatentGrids
 from imgnet.fit.engine.reference import ReferenceEvaluator
 from imgnet.fit.engine.tiling import STRIP_UNIT
-from imgnet.fit.grid import weight_steps
 from imgnet.fit.grid.start import start_cold
 from imgnet.fit.grid.weight_steps import (
     FIRST_Q_STEPS,
     MOST_BIAS_BITS,
-    _descend,
-    _first_bits,
-    _sample,
     choose_q_steps,
+    descend,
+    first_fraction_bits,
+    first_q_steps,
+    sample_strips,
 )
 from imgnet.fit.grid.weights import pace
 from imgnet.fit.rounding import quantize
@@ -108,23 +108,13 @@ def test_rounding_costs_little_at_the_chosen_steps(evaluator: ReferenceEvaluator
 def test_the_search_begins_where_integers_can_be_coded(
     values: list[float], least: int, most: int
 ) -> None:
-    bits = _first_bits(torch.tensor(values), 12, FIRST_Q_STEPS[1])
+    bits = first_fraction_bits(torch.tensor(values), 12, FIRST_Q_STEPS[1])
     assert least <= bits <= most
 
 
 @pytest.mark.parametrize(("lmbda", "part"), [(1e-2, 1.0), (1e-3, 1.0), (1e-5, pace(1e-5))])
-def test_the_search_begins_finer_where_bits_are_next_to_nothing(
-    evaluator: ReferenceEvaluator, lmbda: float, part: float, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    begun: set[float] = set()
-
-    def first_bits(tensor: torch.Tensor, most: int, latent_q_step: float) -> int:
-        begun.add(latent_q_step)
-        return _first_bits(tensor, most, latent_q_step)
-
-    monkeypatch.setattr(weight_steps, "_first_bits", first_bits)
-    chosen(evaluator, lmbda)
-    assert begun == {latent_q_step * part for latent_q_step in FIRST_Q_STEPS}
+def test_the_search_begins_finer_where_bits_are_next_to_nothing(lmbda: float, part: float) -> None:
+    assert first_q_steps(lmbda) == [q_step * part for q_step in FIRST_Q_STEPS]
 
 
 @pytest.mark.parametrize("start", [0, 3, 6, 12])
@@ -136,20 +126,20 @@ def test_the_search_walks_to_the_bottom(start: int, best: int) -> None:
         asked.append(bits)
         return abs(bits - best)
 
-    assert _descend(cost, start, 12) == best
+    assert descend(cost, start, 12) == best
     assert len(asked) == len(set(asked))
     assert set(asked) <= set(range(13))
 
 
 @pytest.mark.parametrize("cost", [lambda _bits: 1.0, lambda bits: float("inf") * (1 + bits)])
 def test_the_search_stays_where_nothing_is_better(cost: Callable[[int], Any]) -> None:
-    assert _descend(cost, 4, 12) == 4
+    assert descend(cost, 4, 12) == 4
 
 
 @pytest.mark.parametrize(("width", "height"), [(1, 1), (40, 33), (768, 512), (3000, 2000)])
 def test_large_pictures_are_looked_at_in_part(width: int, height: int) -> None:
     spec = Spec("grid", width, height, 0, 4, 1, num_levels=1, dim_context=3)
-    rows = _sample(spec, NUM_PIXELS)
+    rows = sample_strips(spec, NUM_PIXELS)
     pixels = width * sum(bottom - top for top, bottom in rows)
     assert pixels <= max(1.1 * NUM_PIXELS, STRIP_UNIT * width)
     assert pixels >= min(width * height, NUM_PIXELS // 2)
