@@ -8,8 +8,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from imgnet.codec.format.grid_stream import q_index_of_bits
-from imgnet.codec.format.quantized import Quantized
+from imgnet.codec.format.quantized import Quantized, q_index_of_bits
 from imgnet.fit.engine.latents import LatentGrids
 from imgnet.fit.engine.network import GridNetwork
 from imgnet.fit.engine.reference import ReferenceEvaluator
