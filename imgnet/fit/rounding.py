@@ -10,14 +10,12 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from itertools import product
-from math import inf, log2
+from math import log2
 
-import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 
-from imgnet.codec.entropy.integers import cheapest_distribution, cost_bits
+from imgnet.codec.format.coordinate_stream import WEIGHTS
 from imgnet.codec.format.quantized import NUM_Q_STEPS, Quantized, q_index_of, q_step_of
 
 Parameters = Mapping[str, Tensor]
@@ -118,15 +116,7 @@ def _levels(parameter: Tensor, step: int, origin: Tensor | None) -> Tensor:
 
 def stream_bytes(quantized: Mapping[str, Quantized]) -> float:
     """Estimate the length of the packed stream without coding it; inf if it cannot be coded."""
-    bits = sum(_tensor_bits(tensor.values.ravel()) for tensor in quantized.values())
-    return bits / 8 + 2 * len(quantized) + 4
-
-
-def _tensor_bits(values: NDArray[np.int32]) -> float:
-    try:
-        return cost_bits(values, cheapest_distribution(values))
-    except ValueError:
-        return inf
+    return sum(WEIGHTS.num_bits(tensor.values) for tensor in quantized.values()) / 8 + 4
 
 
 @contextmanager

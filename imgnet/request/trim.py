@@ -9,12 +9,14 @@ from functools import partial
 import numpy as np
 from numpy.typing import NDArray
 
-from imgnet.codec.format.grid_stream import distributions_of_grids, latent_bits, q_index_of_bits
-from imgnet.codec.format.quantized import Quantized
+from imgnet.codec.format.grid_stream import distributions_of_grids, latent_bits
+from imgnet.codec.format.quantized import Q_STEPS_PER_OCTAVE, Quantized, q_index_of
 from imgnet.spec import Spec, latents_name, network_shapes
 
 FIRST_PART = 64  # of the changes, as many are tried at first; then twice as many, and so on
 PRECISION = 16  # part of the changes that are made, by which they may be too many
+
+_COARSEST = q_index_of(1.0)  # q_step of the network
 
 Tensors = dict[str, Quantized]
 Order = NDArray[np.integer]  # of latents, counted through all grids
@@ -120,7 +122,7 @@ def _changed(
 
 
 def _is_roughest(spec: Spec, tensors: Tensors) -> bool:
-    return all(tensors[name].q_index == q_index_of_bits(0) for name in network_shapes(spec))
+    return all(tensors[name].q_index == _COARSEST for name in network_shapes(spec))
 
 
 def _rougher(spec: Spec, tensors: Tensors) -> Tensors:
@@ -129,9 +131,9 @@ def _rougher(spec: Spec, tensors: Tensors) -> Tensors:
         name: replace(
             tensors[name],
             values=np.rint(tensors[name].values / 2).astype(np.int32),
-            q_index=tensors[name].q_index + q_index_of_bits(0) - q_index_of_bits(1),
+            q_index=tensors[name].q_index + Q_STEPS_PER_OCTAVE,
         )
         for name in network_shapes(spec)
-        if tensors[name].q_index != q_index_of_bits(0)
+        if tensors[name].q_index != _COARSEST
     }
     return tensors | halved

@@ -7,6 +7,7 @@ import subprocess
 import sys
 from collections.abc import Callable
 from dataclasses import replace
+from math import prod
 from pathlib import Path
 from zlib import crc32
 
@@ -16,7 +17,8 @@ import pytest
 import imgnet
 from imgnet.codec.entropy import distributions, weights
 from imgnet.codec.entropy.distributions import LOCATIONS, NUM_DISTRIBUTIONS, NUM_SCALES
-from imgnet.codec.format.container import Encoded, to_bytes
+from imgnet.codec.format import coordinate_stream
+from imgnet.codec.format.container import STREAM, Encoded, to_bytes
 from imgnet.codec.format.header import MODES
 from imgnet.errors import FormatError
 from imgnet.image.picture import Metadata
@@ -33,7 +35,7 @@ from support.networks import (
     random_tensors,
     real,
 )
-from support.paths import TESTS
+from support.paths import GOLDEN, TESTS
 
 FORMAT = (Path(imgnet.__file__).parent / "codec" / "format.md").read_text()
 
@@ -202,22 +204,33 @@ def test_plain_files_without_numbers_are_refused(name: str, value: float) -> Non
 
 
 @pytest.mark.parametrize("distribution", range(0, NUM_DISTRIBUTIONS, 5))
-def test_centred_tables_are_those_of_the_page(distribution: int) -> None:
+def test_zero_mean_tables_are_those_of_the_page(distribution: int) -> None:
     assert plain_decoder.zero_mean_table(distribution) == (
         distributions.support(distribution),
         distributions.zero_mean(distribution),
     )
 
 
-@pytest.mark.parametrize("scale", range(weights.NUM_SCALES))
+@pytest.mark.parametrize("index", range(0, NUM_DISTRIBUTIONS, 6))
 @pytest.mark.parametrize("excess", range(8))
-def test_weight_tables_are_those_of_the_page(scale: int, excess: int) -> None:
-    distribution = weights.WeightDistribution(scale, excess)
-    assert plain_decoder.weight_table(scale, excess) == (distribution.support, distribution.table)
+def test_weight_tables_are_those_of_the_page(index: int, excess: int) -> None:
+    distribution = weights.WeightDistribution(index, excess)
+    assert plain_decoder.weight_table(index, excess) == (distribution.support, distribution.table)
+
+
+@pytest.mark.parametrize("name", ["gated", "mlp"])
+def test_coded_weights_of_coordinate_networks_are_those_of_the_page(name: str) -> None:
+    encoded = imgnet.open(GOLDEN / f"v1-{name}.inr")
+    stream = encoded.tensors[STREAM].tobytes()
+    sizes = [prod(shape) for shape in encoded.spec.shapes().values()]
+    assert plain_decoder.coordinate_weights(stream, sizes) == [
+        (tensor.q_index, tensor.values.ravel().tolist())
+        for tensor in coordinate_stream.unpack(encoded.spec, stream).values()
+    ]
 
 
 @pytest.mark.parametrize("scale", range(NUM_SCALES))
-def test_located_tables_are_those_of_the_page(scale: int) -> None:
+def test_laplace_tables_are_those_of_the_page(scale: int) -> None:
     for fraction in range(scale % 3, LOCATIONS, 10):
         expected = distributions.reach(scale), distributions.laplace(scale, fraction)
         assert plain_decoder.laplace_table(scale, fraction) == expected

@@ -5,12 +5,11 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from imgnet.codec.entropy.weights import LARGEST_INTEGER
 from imgnet.codec.format import grid_stream
 from imgnet.codec.format.container import STREAM, Encoded
-from imgnet.codec.format.grid_stream import q_index_of_bits
+from imgnet.codec.format.grid_stream import LARGEST_INTEGER
 from imgnet.codec.format.header import MODES
-from imgnet.codec.format.quantized import Quantized
+from imgnet.codec.format.quantized import Quantized, q_index_of_bits
 from imgnet.codec.priors import loader as priors
 from imgnet.codec.render.grid import draw
 from imgnet.codec.render.resize import checksum

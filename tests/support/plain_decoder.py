@@ -1,4 +1,4 @@
-"""A second decoder of `grid`, written from `imgnet/codec/format.md` in whole numbers of Python.
+"""A second decoder of `grid`, written from `imgnet/codec/format.md` in integers of Python.
 
 It shares nothing with the package, has no arrays and does no arithmetic in floats; it is slow. The
 sections that comments name are those of that page.
@@ -11,7 +11,7 @@ import struct
 from bisect import bisect_right
 from dataclasses import dataclass, field
 from hashlib import sha256
-from itertools import pairwise, product
+from itertools import accumulate, pairwise, product
 from math import prod
 from zlib import crc32
 
@@ -243,13 +243,13 @@ def zero_mean_table(i: int) -> tuple[int, list[int]]:
     return largest, table
 
 
-def weight_table(s: int, e: int) -> tuple[int, list[int]]:
+def weight_table(i: int, e: int) -> tuple[int, list[int]]:
     """Return K and the table of section 4.5."""
-    largest, whole = zero_mean_table(4 * s)
+    largest, whole = zero_mean_table(i)
     owned = [1 + ((b - a - 1) * (8 - e) >> 3) for a, b in pairwise(whole)]
     owned[largest] = 0
     owned[largest] = 65536 - sum(owned)
-    return largest, [sum(owned[:k]) for k in range(len(owned) + 1)]
+    return largest, [0, *accumulate(owned)]
 
 
 def laplace_table(j: int, f: int) -> tuple[int, list[int]]:
@@ -266,6 +266,29 @@ def laplace_table(j: int, f: int) -> tuple[int, list[int]]:
     return largest, [*table, 65535, 65536]
 
 
+def read_weights(reader: Reader, distributions: list[int], sizes: list[int]) -> list[Vector]:
+    """Read the integers of section 4.6, behind the headers."""
+    integers = []
+    for i, size in zip(distributions, sizes, strict=True):
+        excess = reader.symbol(list(range(0, 65537, 8192))) if size > 64 else 0
+        largest, table = weight_table(i, excess)
+        integers.append([reader.symbol(table) - largest for _ in range(size)])
+    return integers
+
+
+# Section 5
+
+
+def coordinate_weights(data: bytes, sizes: list[int]) -> list[tuple[int, Vector]]:
+    """Read the stream of `gated` or `mlp`: the number of the q_step and the integers of each."""
+    header, reader = data[: 2 * len(sizes)], Reader(data[2 * len(sizes) :])
+    if max(header[1::2]) > 95:
+        raise DamagedError("distribution")
+    integers = read_weights(reader, list(header[1::2]), sizes)
+    reader.finish()
+    return list(zip(header[0::2], integers, strict=True))
+
+
 # Section 6
 
 
@@ -274,10 +297,9 @@ def _read_stream(picture: Picture, data: bytes) -> None:
     shapes = picture.shapes()
     header, reader = data[4 : 4 + len(shapes)], Reader(data[4 + len(shapes) :])
     origins = prior(picture, *picture.prior) if picture.prior else {}
-    for (name, shape), byte in zip(shapes.items(), header, strict=True):
-        excess = reader.symbol(list(range(0, 65537, 8192))) if prod(shape) > 64 else 0
-        largest, table = weight_table(byte % 16, excess)
-        values = [reader.symbol(table) - largest for _ in range(prod(shape))]
+    distributions, sizes = [4 * (byte % 16) for byte in header], list(map(prod, shapes.values()))
+    weights = read_weights(reader, distributions, sizes)
+    for name, byte, values in zip(shapes, header, weights, strict=True):
         k = byte // 16
         added = origins.get(name, [0] * len(values))
         sums = [v * 2**12 + o * 2**k for v, o in zip(values, added, strict=True)]

@@ -2,14 +2,8 @@
 
 from __future__ import annotations
 
-import numpy as np
-from numpy.typing import NDArray
-
-from imgnet.codec.entropy.integers import cheapest_distribution, cost_bits
-from imgnet.codec.entropy.weights import EXCESS_BITS, has_excess, weight_bits
-from imgnet.codec.format import grid_stream
+from imgnet.codec.format import coordinate_stream, grid_stream
 from imgnet.codec.format.container import STREAM, Encoded
-from imgnet.codec.format.coordinate_stream import unpack
 from imgnet.codec.format.quantized import Quantized
 from imgnet.spec import Spec, network_shapes
 
@@ -58,24 +52,11 @@ def _tensor_bits(encoded: Encoded) -> Bits:
         return {name: 8 * tensor.nbytes for name, tensor in encoded.tensors.items()}
     spec, data = encoded.spec, encoded.tensors[STREAM].tobytes()
     if spec.family != "grid":
-        return _network_bits(spec, unpack(spec, data))
-    quantized = grid_stream.unpack(spec, data)
-    network = {name: quantized[name] for name in network_shapes(spec)}
-    return _network_bits(spec, network) | _latent_bits(spec, quantized)
-
-
-def _network_bits(spec: Spec, network: dict[str, Quantized]) -> Bits:
-    bits_of = _grid_bits if spec.family == "grid" else _distribution_and_bits
-    return {name: bits_of(tensor.values) for name, tensor in network.items()}
-
-
-def _grid_bits(values: NDArray[np.integer]) -> float:
-    """Return the bits of a tensor: its step, its distribution and its integers."""
-    return 8 + EXCESS_BITS * has_excess(values.size) + weight_bits(values)
-
-
-def _distribution_and_bits(values: NDArray[np.integer]) -> float:
-    return 16 + cost_bits(values, cheapest_distribution(values))
+        coder, quantized = coordinate_stream.WEIGHTS, coordinate_stream.unpack(spec, data)
+        return {name: coder.num_bits(tensor.values) for name, tensor in quantized.items()}
+    coder, quantized = grid_stream.WEIGHTS, grid_stream.unpack(spec, data)
+    network = {name: coder.num_bits(quantized[name].values) for name in network_shapes(spec)}
+    return network | _latent_bits(spec, quantized)
 
 
 def _latent_bits(spec: Spec, quantized: dict[str, Quantized]) -> Bits:

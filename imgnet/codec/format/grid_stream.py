@@ -1,10 +1,7 @@
-"""The network and the latents of `grid` to one stream of bytes and back.
+"""Stream of `grid`: the CRC-32 of the pixels, the coded weights, escapes and latents.
 
-The stream begins with the CRC-32 of the decoded pixels and one byte a tensor of the network: in its
-upper half k, where the tensor is in multiples of 2**-k, in its lower half the scale of its
-distribution. Then one entropy coded stream holds the network's integers, the latents that are out
-of reach of their distribution, if there are any, and then, level by level from the coarsest, all
-latents, wavefront by wavefront. `format.md` has the details.
+The escapes are the latents that their distributions do not reach. The latents follow level by level
+from the coarsest, and within a level wavefront by wavefront. `format.md` has the details.
 """
 
 from __future__ import annotations
@@ -28,38 +25,28 @@ from imgnet.codec.entropy.distributions import LOCATIONS, NUM_SCALES, laplace, r
 from imgnet.codec.entropy.escapes import escape_symbols, read_escapes
 from imgnet.codec.entropy.fixed_point import from_real
 from imgnet.codec.entropy.rans import TOTAL_BITS, Decoder, encode
-from imgnet.codec.entropy.weights import (
-    EXCESS_BITS,
-    WeightDistribution,
-    distribution_of,
-    has_excess,
-)
-from imgnet.codec.format.quantized import Quantized, q_index_of
+from imgnet.codec.entropy.weights import WeightCoder
+from imgnet.codec.format.quantized import Q_STEPS_PER_OCTAVE, Quantized, q_index_of, q_index_of_bits
 from imgnet.codec.priors import loader as priors
 from imgnet.errors import FormatError
 from imgnet.spec import Spec, latents_name, network_shapes
 
 CRC_BYTES = 4
 MOST_FRACTION_BITS = 15
+# The q_steps 2**0 .. 2**-15, and every fourth of the narrower distributions.
+WEIGHTS = WeightCoder(
+    range(q_index_of_bits(0), q_index_of_bits(MOST_FRACTION_BITS) - 1, -Q_STEPS_PER_OCTAVE),
+    range(0, 64, 4),
+)
+LARGEST_INTEGER = WEIGHTS.largest
 # The likeliest latent of all distributions owns all but 8 of the 2**16 slots, so that one byte
 # holds fewer than half as many. Readers refuse larger claims before they allocate anything.
 MAX_LATENTS_PER_BYTE = 1 << 17
 
 _UNIT = q_index_of(1.0)
-_STEPS_PER_OCTAVE = 8
-_CUT_SHORT = "the coded stream is cut short"
 _DAMAGED = "the coded stream is damaged"
 
 Integers = NDArray[np.int64]
-
-
-def q_index_of_bits(fraction_bits: int) -> int:
-    """Return the index of the step 2**-fraction_bits.
-
-    >>> q_index_of_bits(0) == q_index_of(1.0), q_index_of_bits(15) == q_index_of(2.0**-15)
-    (True, True)
-    """
-    return _UNIT - _STEPS_PER_OCTAVE * fraction_bits
 
 
 def pack(spec: Spec, quantized: Mapping[str, Quantized], pixels_crc: int) -> bytes:
@@ -67,39 +54,39 @@ def pack(spec: Spec, quantized: Mapping[str, Quantized], pixels_crc: int) -> byt
 
     Args:
         spec: Shape of the network.
-        quantized: All tensors; those of the network in steps of 2**-15..1, latents in steps of 1.
-            Latents beyond `LARGEST_LATENT` are limited to it, as they are where they are drawn.
-        pixels_crc: CRC-32 of the pixels that it draws.
+        quantized: All tensors; the q_steps of the network are 2**-15..1 and that of latents is 1.
+            Latents beyond `LARGEST_LATENT` are clamped to it, as in rendering.
+        pixels_crc: CRC-32 of the rendered pixels.
 
     Raises:
-        ValueError: A value of the network is too large for every distribution.
+        ValueError: An integer of the network is beyond `LARGEST_INTEGER`.
     """
     quantized = _limited(quantized)
-    header = bytearray(pixels_crc.to_bytes(CRC_BYTES, "little"))
-    starts, frequencies = list[int](), list[int]()
-    for name in network_shapes(spec):
-        tensor = quantized[name]
-        distribution = distribution_of(tensor.values)
-        header.append((_UNIT - tensor.q_index) // _STEPS_PER_OCTAVE << 4 | distribution.scale)
-        if has_excess(tensor.values.size):
-            starts.append(distribution.excess << TOTAL_BITS - EXCESS_BITS)
-            frequencies.append(1 << TOTAL_BITS - EXCESS_BITS)
-        table = np.array(distribution.table)
-        symbols = tensor.values.ravel() + distribution.support
-        starts += table[symbols].tolist()
-        frequencies += (table[symbols + 1] - table[symbols]).tolist()
-    slots, widths, escapes = list[int](), list[int](), list[int]()
+    network = [quantized[name] for name in network_shapes(spec)]
+    headers, starts, widths = WEIGHTS.pack((tensor.q_index, tensor.values) for tensor in network)
+    latent_starts, latent_widths, escapes = _latent_symbols(spec, quantized)
+    escape_starts, escape_widths = escape_symbols(escapes)
+    stream = encode(
+        [*starts, *escape_starts, *latent_starts], [*widths, *escape_widths, *latent_widths]
+    )
+    return pixels_crc.to_bytes(CRC_BYTES, "little") + headers + stream
+
+
+def _latent_symbols(
+    spec: Spec, quantized: Mapping[str, Quantized]
+) -> tuple[list[int], list[int], list[int]]:
+    """Return the first slots and the widths of the symbols of all latents, and the escapes."""
+    starts, widths, escapes = list[int](), list[int](), list[int]()
     for grids, distributions in _distributions_of_levels(spec, quantized):
         order = wavefronts(*grids.shape)
         values = grids.ravel()[order]
         start, end, escape = _latent_slots(
             values, Distributions(*(x.ravel()[order] for x in distributions))
         )
-        slots += start.tolist()
+        starts += start.tolist()
         widths += (end - start).tolist()
         escapes += values[escape].tolist()
-    first, their_widths = escape_symbols(escapes)
-    return bytes(header) + encode([*starts, *first, *slots], [*frequencies, *their_widths, *widths])
+    return starts, widths, escapes
 
 
 def _limited(quantized: Mapping[str, Quantized]) -> dict[str, Quantized]:
@@ -203,7 +190,8 @@ def least_bytes(spec: Spec) -> int:
     >>> least_bytes(Spec("grid", 8, 8, 0, 1, 0, num_levels=1, dim_context=1))
     19
     """
-    return CRC_BYTES + len(network_shapes(spec)) + 4  # and the state of the coder
+    # The last 4 are the state of the coder.
+    return CRC_BYTES + WEIGHTS.header_bytes * len(network_shapes(spec)) + 4
 
 
 def pixels_crc(data: bytes) -> int:
@@ -227,18 +215,14 @@ def unpack(spec: Spec, data: bytes, finest: int = 0) -> dict[str, Quantized]:
         FormatError: The stream is cut short, damaged or not of this spec.
     """
     shapes = network_shapes(spec)
-    header_end = CRC_BYTES + len(shapes)
-    if len(data) < header_end:
-        raise FormatError(_CUT_SHORT)
-    _check_claims(spec, len(data) - header_end)
-    decoder = Decoder(data[header_end:])
-    quantized, origins = {}, priors.origins(spec)
-    for (name, shape), byte in zip(shapes.items(), data[CRC_BYTES:header_end], strict=True):
-        excess = decoder.read_bits(EXCESS_BITS) if has_excess(prod(shape)) else 0
-        distribution = WeightDistribution(byte & 15, excess)
-        symbols = decoder.read([distribution.table] * prod(shape))
-        values = np.array(symbols, np.int32).reshape(shape) - np.int32(distribution.support)
-        quantized[name] = Quantized(values, q_index_of_bits(byte >> 4), origins.get(name))
+    coded = data[CRC_BYTES:]
+    _check_claims(spec, max(0, len(coded) - WEIGHTS.header_bytes * len(shapes)))
+    network, decoder = WEIGHTS.unpack(coded, list(shapes.values()))
+    origins = priors.origins(spec)
+    quantized = {
+        name: Quantized(values, q_index, origins.get(name))
+        for name, (q_index, values) in zip(shapes, network, strict=True)
+    }
     model = _context_model(spec, quantized)
     escapes = iter(read_escapes(decoder))
     for level in spec.levels():

@@ -19,9 +19,8 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from imgnet.codec.entropy.weights import LARGEST_INTEGER, distribution_of, prices, weight_bits
-from imgnet.codec.format.grid_stream import q_index_of_bits
-from imgnet.codec.format.quantized import q_step_of
+from imgnet.codec.format.grid_stream import LARGEST_INTEGER, WEIGHTS
+from imgnet.codec.format.quantized import q_index_of_bits, q_step_of
 from imgnet.fit.grid.curvature import Matrix, of_context, of_drawing
 from imgnet.fit.grid.state import GridState
 from imgnet.fit.grid.weight_steps import most_fraction_bits
@@ -59,8 +58,8 @@ class Coded:
 
     @property
     def num_bits(self) -> float:
-        """Their length under the cheapest distribution; inf where no distribution reaches."""
-        return weight_bits(self.values.astype(np.int32))
+        """The code length of the tensor; inf where it cannot be coded."""
+        return WEIGHTS.num_bits(self.values.astype(np.int32))
 
     def in_steps(self, fraction_bits: int) -> Coded:
         """Return what is nearest in other steps."""
@@ -242,8 +241,8 @@ def descend(
     >>> descend(weights, weights, slope, curvature, 0.0, reach=4).values.tolist()
     [1.0, -2.0]
     """
-    distribution, step = distribution_of(tried.values.astype(np.int32)), tried.step
-    most, costs = min(distribution.support, _MOST), price * prices(distribution)
+    distribution, step = WEIGHTS.distribution_of(tried.values.astype(np.int32)), tried.step
+    most, costs = min(distribution.support, _MOST), price * distribution.bits
     around = reach * max(step, old.step)
     low = np.maximum(np.ceil((old.reals - around) / step), -most)
     high = np.minimum(np.floor((old.reals + around) / step), most)

@@ -8,8 +8,8 @@ from math import floor, log2, sqrt
 
 from torch import Tensor
 
-from imgnet.codec.entropy.weights import LARGEST_INTEGER, weight_bits
-from imgnet.codec.format.grid_stream import MOST_FRACTION_BITS, q_index_of_bits
+from imgnet.codec.format.grid_stream import LARGEST_INTEGER, MOST_FRACTION_BITS, WEIGHTS
+from imgnet.codec.format.quantized import q_index_of_bits
 from imgnet.fit.engine.tiling import STRIP_UNIT, Evaluator, Rows
 from imgnet.fit.grid.weights import pace
 from imgnet.fit.rounding import QSteps, quantize, rounded
@@ -46,7 +46,7 @@ def choose_q_steps(
             of_context = name.startswith("context.")
             error, bits = evaluator.measure(rows, error=not of_context, bits=of_context)
         values = quantize({name: parameters[name]}, tried, origins)[name].values
-        return error + lmbda * (bits + weight_bits(values) / (spec.width * spec.height))
+        return error + lmbda * (bits + WEIGHTS.num_bits(values) / (spec.width * spec.height))
 
     for name, tensor in parameters.items():
         most = most_fraction_bits(name)

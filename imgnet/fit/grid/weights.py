@@ -16,7 +16,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from imgnet.codec.entropy.weights import LARGEST_INTEGER
+from imgnet.codec.format.grid_stream import LARGEST_INTEGER
 from imgnet.codec.format.quantized import q_step_of
 from imgnet.codec.priors.loader import usual_latent_q_step
 from imgnet.fit.engine.network import GridNetwork

@@ -1,11 +1,13 @@
 from __future__ import annotations
 
 import hashlib
+from decimal import Decimal, localcontext
 
 import numpy as np
 import pytest
 
 from imgnet.codec.entropy.distributions import (
+    _WIDEST_DECAYS,
     LOCATIONS,
     NUM_DISTRIBUTIONS,
     NUM_SCALES,
@@ -22,13 +24,17 @@ def scale_of(index: int) -> float:
     return float(2.0 ** (index / 8 - 4.5))
 
 
+def zero_mean_scale(index: int) -> float:
+    return float(2.0 ** (index / 8 - 3))
+
+
 def laplace_below(x: np.ndarray) -> np.ndarray:
     tail = np.exp(-np.abs(x)) / 2
     return np.where(x < 0, tail, 1 - tail)
 
 
 @pytest.mark.parametrize("distribution", range(NUM_DISTRIBUTIONS))
-def test_every_value_of_a_centred_law_owns_a_slot(distribution: int) -> None:
+def test_every_value_of_a_zero_mean_distribution_owns_a_slot(distribution: int) -> None:
     table = np.array(zero_mean(distribution))
     assert len(table) == 2 * support(distribution) + 2
     assert (table[0], table[-1]) == (0, 65536)
@@ -36,7 +42,9 @@ def test_every_value_of_a_centred_law_owns_a_slot(distribution: int) -> None:
 
 
 @pytest.mark.parametrize("scale", SCALES)
-def test_every_value_of_a_located_law_owns_a_slot_and_the_stray_one(scale: int) -> None:
+def test_every_value_of_a_laplace_distribution_owns_a_slot_and_so_does_the_escape(
+    scale: int,
+) -> None:
     for fraction in range(LOCATIONS):
         table = np.array(laplace(scale, fraction))
         assert len(table) == 2 * reach(scale) + 4
@@ -52,7 +60,7 @@ def test_reach_is_sixteen_scales_rounded_up_and_one_more(scale: int) -> None:
 
 @pytest.mark.parametrize("scale", [*range(0, NUM_SCALES, 5), 75])
 @pytest.mark.parametrize("fraction", [0, 1, 16, 31])
-def test_located_table_is_the_laplace_law(scale: int, fraction: int) -> None:
+def test_laplace_table_is_the_laplace_distribution(scale: int, fraction: int) -> None:
     largest = reach(scale)
     edges = np.arange(1 - largest, largest + 2) - 0.5 - fraction / LOCATIONS
     below = laplace_below(edges / scale_of(scale))
@@ -70,10 +78,44 @@ def test_a_location_mirrored_gives_the_frequencies_mirrored(fraction: int) -> No
     assert np.abs(ahead - behind[::-1]).max() <= 1
 
 
-def test_tables_of_located_laws_never_change() -> None:
+def test_tables_of_laplace_distributions_never_change() -> None:
     # A file decodes only with the tables that it was written with: to change them is a new format.
     digest = hashlib.sha256()
     for scale in SCALES:
         for fraction in range(LOCATIONS):
             digest.update(np.array(laplace(scale, fraction), "<u4").tobytes())
     assert digest.hexdigest() == "bca5305688b16c2996425049f5a0e1ee4f8b9db1aade9d58a38f96cd005e5820"
+
+
+def test_stored_constants_are_exact() -> None:
+    with localcontext() as context:
+        context.prec = 60
+        for i, constant in enumerate(_WIDEST_DECAYS):
+            two_scales = Decimal(2) ** (9 + Decimal(i) / 8)
+            assert constant == round((-1 / two_scales).exp() * 2**62)
+
+
+@pytest.mark.parametrize("distribution", range(NUM_DISTRIBUTIONS))
+def test_support_is_sixteen_scales_rounded_up(distribution: int) -> None:
+    assert support(distribution) - 1 < 16 * zero_mean_scale(distribution) <= support(distribution)
+
+
+@pytest.mark.parametrize("distribution", [*range(0, 64, 9), 95])
+def test_table_is_the_logistic_distribution(distribution: int) -> None:
+    k = np.arange(-support(distribution), support(distribution) + 1)
+    edges = np.concatenate([k - 0.5, [support(distribution) + 0.5]]) / zero_mean_scale(distribution)
+    shared = 2**16 - len(k)
+    expected = 1 + shared * np.diff((1 + np.tanh(edges / 2)) / 2)
+    got = np.diff(zero_mean(distribution))
+    assert got.sum() == 2**16
+    assert got.min() >= 1
+    assert np.array_equal(got, got[::-1])
+    assert np.abs(got - expected).max() < 2
+
+
+def test_tables_of_zero_mean_distributions_never_change() -> None:
+    # A file decodes only with the tables that it was written with: to change them is a new format.
+    digest = hashlib.sha256()
+    for distribution in range(NUM_DISTRIBUTIONS):
+        digest.update(np.array(zero_mean(distribution), "<u4").tobytes())
+    assert digest.hexdigest() == "8a7986582756113b7487381d01ade3dcb794d110fdcc3b4384c9d5240b8b3544"

@@ -4,6 +4,8 @@ from itertools import pairwise, repeat
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from imgnet.codec.entropy.rans import TOTAL_BITS, Decoder, encode
 from imgnet.errors import FormatError
@@ -140,3 +142,49 @@ def test_a_changed_state_is_noticed() -> None:
 def test_plain_bits_without_end_end_with_the_stream(stream: bytes) -> None:
     with pytest.raises(FormatError, match="cut short"):
         Decoder(stream).read(repeat(PLAIN))
+
+
+@st.composite
+def messages(draw: st.DrawFn) -> tuple[list[Table], list[int]]:
+    """Draw up to 30 symbols, each with a table of its own."""
+    inner = st.lists(st.integers(1, TOTAL - 1), unique=True, max_size=8).map(sorted)
+    tables = draw(st.lists(inner.map(lambda edges: [0, *edges, TOTAL]), max_size=30))
+    return tables, [draw(st.integers(0, len(table) - 2)) for table in tables]
+
+
+QUICK = settings(derandomize=True, deadline=None, max_examples=50)
+
+
+@given(message=messages())
+@QUICK
+def test_any_message_comes_back(message: tuple[list[Table], list[int]]) -> None:
+    tables, symbols = message
+    decoder = Decoder(packed(tables, symbols))
+    assert decoder.read(tables) == symbols
+    decoder.finish()
+
+
+@given(message=messages(), change=st.tuples(st.integers(0), st.integers(1, 255)))
+@QUICK
+def test_any_changed_byte_is_noticed_or_changes_the_message(
+    message: tuple[list[Table], list[int]], change: tuple[int, int]
+) -> None:
+    tables, symbols = message
+    stream = bytearray(packed(tables, symbols))
+    stream[change[0] % len(stream)] ^= change[1]
+    try:
+        decoder = Decoder(bytes(stream))
+        read = decoder.read(tables)
+        decoder.finish()
+    except FormatError:
+        return
+    assert read != symbols
+
+
+@given(data=st.binary(max_size=40), message=messages())
+@QUICK
+def test_noise_is_never_another_error(data: bytes, message: tuple[list[Table], list[int]]) -> None:
+    try:
+        read_to_the_end(data, message[0])
+    except FormatError:
+        return

@@ -17,19 +17,19 @@ from imgnet.codec.entropy.context import (
 from imgnet.codec.entropy.distributions import LOCATIONS, NUM_SCALES, laplace, reach
 from imgnet.codec.entropy.escapes import escape_symbols
 from imgnet.codec.entropy.fixed_point import from_real
-from imgnet.codec.entropy.weights import EXCESS_BITS, LARGEST_INTEGER, has_excess, weight_bits
 from imgnet.codec.format import grid_stream
 from imgnet.codec.format.grid_stream import (
     CRC_BYTES,
+    LARGEST_INTEGER,
     MAX_LATENTS_PER_BYTE,
     MOST_FRACTION_BITS,
+    WEIGHTS,
     distributions_of_grids,
     pack,
     pixels_crc,
-    q_index_of_bits,
     unpack,
 )
-from imgnet.codec.format.quantized import Quantized, q_step_of
+from imgnet.codec.format.quantized import Quantized, q_index_of_bits, q_step_of
 from imgnet.errors import FormatError
 from imgnet.spec import Spec, latents_name, network_shapes
 from support.memory import peak_bytes
@@ -102,7 +102,7 @@ def test_latents_that_are_too_large_are_limited() -> None:
 def test_weights_that_are_too_large_are_refused() -> None:
     tensors = random_tensors(PICTURE)
     tensors["linear.weight"].values[0, 0] = -LARGEST_INTEGER - 1
-    with pytest.raises(ValueError, match="go up to 363"):
+    with pytest.raises(ValueError, match="364 is too large"):
         pack(PICTURE, tensors, 0)
 
 
@@ -204,9 +204,7 @@ def test_size_is_close_to_the_ideal(seed: int) -> None:
     spec = grid_spec(64, 48)
     tensors, real_bits = latents_by_their_distributions(spec, seed)
     network = {name: tensors[name].values for name in network_shapes(spec)}
-    header_bits = 8 * (CRC_BYTES + len(network))
-    header_bits += EXCESS_BITS * sum(has_excess(values.size) for values in network.values())
-    header_bits += sum(map(weight_bits, network.values()))
+    header_bits = 8 * CRC_BYTES + sum(map(WEIGHTS.num_bits, network.values()))
     length = len(pack(spec, tensors, 0))
     of_tables = (table_bits(spec, tensors) + header_bits) / 8
     of_distributions = (real_bits + header_bits) / 8

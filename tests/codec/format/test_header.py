@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from imgnet.codec.format.header import (
     MODES,
@@ -15,7 +17,7 @@ from imgnet.codec.format.header import (
 from imgnet.codec.priors.loader import names
 from imgnet.encoder.prior import with_prior
 from imgnet.errors import FormatError
-from imgnet.spec import Spec, usual_grid_sizes
+from imgnet.spec import FAMILIES, RANGES, Spec, usual_grid_sizes
 
 PRIOR = names()[0]
 USUAL = Spec("grid", 96, 64, 0, dim_out=3, **usual_grid_sizes(96, 64))
@@ -97,3 +99,51 @@ def test_other_texts_are_refused(text: str, message: str) -> None:
 def test_claims_that_make_no_sense_are_refused(claims: str, message: str) -> None:
     with pytest.raises(FormatError, match=message):
         read_claims(claims)
+
+
+@st.composite
+def specs(draw: st.DrawFn) -> Spec:
+    """Draw any network without a prior, for any mode."""
+    family = draw(st.sampled_from(FAMILIES))
+    sizes = {name: draw(st.sampled_from(known)) for name, known in RANGES[family].items()}
+    if family == "grid":
+        levels = st.integers(0, sizes["num_levels"] - 1)
+        sizes["finest"], sizes["chroma_level"] = sorted((draw(levels), draw(levels)))
+    width, height = draw(st.integers(1, 4096)), draw(st.integers(1, 4096))
+    return Spec(family, width, height, dim_out=draw(st.integers(1, 4)), **sizes)
+
+
+QUICK = settings(derandomize=True, deadline=None, max_examples=50)
+
+
+@given(spec=specs(), depth=st.sampled_from([8, 16]))
+@QUICK
+def test_any_claims_are_read_as_they_were_made(spec: Spec, depth: int) -> None:
+    mode = {channels: mode for mode, channels in MODES.items()}[spec.dim_out]
+    assert read_claims(claims_of(spec, mode, depth)) == (spec, mode, depth)
+
+
+@given(spec=specs(), change=st.tuples(st.integers(0), st.characters()))
+@QUICK
+def test_any_changed_character_is_noticed_or_changes_the_claims(
+    spec: Spec, change: tuple[int, str]
+) -> None:
+    mode = {channels: mode for mode, channels in MODES.items()}[spec.dim_out]
+    claims = claims_of(spec, mode, 8)
+    place = change[0] % len(claims)
+    changed = claims[:place] + change[1] + claims[place + 1 :]
+    try:
+        read = read_claims(changed)
+    except FormatError:
+        return
+    assert claims_of(*read) == changed
+
+
+@given(text=st.text(alphabet="0123456789x =,/amdepthnfil\n", max_size=30))
+@QUICK
+def test_noise_is_never_another_error(text: str) -> None:
+    for read in (read_claims, lambda text: from_header({"__metadata__": {"inr": text}})):
+        try:
+            read(text)
+        except FormatError:
+            continue

@@ -11,9 +11,9 @@ from numpy.typing import NDArray
 
 import imgnet
 from imgnet import api
-from imgnet.codec.entropy.weights import LARGEST_INTEGER
 from imgnet.codec.format import grid_stream
-from imgnet.codec.format.quantized import q_step_of
+from imgnet.codec.format.grid_stream import LARGEST_INTEGER
+from imgnet.codec.format.quantized import q_index_of_bits, q_step_of
 from imgnet.codec.render.grid import draw
 from imgnet.errors import UsageError
 from imgnet.fit.grid import schedule
@@ -275,12 +275,12 @@ def test_weights_stay_where_a_file_can_hold_them(monkeypatch: pytest.MonkeyPatch
     """Also where training goes on until they outgrow the steps that were chosen for them."""
 
     def much_too_fine(_spec: object, parameters: dict[str, Any], *_rest: object) -> dict[str, int]:
-        return dict.fromkeys(parameters, grid_stream.q_index_of_bits(12))
+        return dict.fromkeys(parameters, q_index_of_bits(12))
 
     monkeypatch.setattr(schedule, "choose_q_steps", much_too_fine)
     result = fit_grid(SMALL, PIXELS, TINY, LMBDA)
     assert stored(SMALL, result)
-    largest = LARGEST_INTEGER * q_step_of(grid_stream.q_index_of_bits(12))
+    largest = LARGEST_INTEGER * q_step_of(q_index_of_bits(12))
     assert np.abs(result.parameters["hidden.weight"]).max() == pytest.approx(largest)
 
 

@@ -4,8 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from imgnet.codec.format import grid_stream
-from imgnet.codec.format.quantized import Quantized, q_index_of
+from imgnet.codec.format.quantized import Quantized, q_index_of, q_index_of_bits
 from imgnet.codec.render.grid import draw
 from imgnet.fit.engine.latents import LatentGrids
 from imgnet.fit.engine.network import GridNetwork
@@ -31,7 +30,7 @@ def first_picture(pixels: np.ndarray, spec: Spec, step: float) -> np.ndarray:
     planes = torch.from_numpy(pixels).permute(2, 0, 1).float() / 255
     start_cold(planes, step, network, latents)
     parameters = dict(network.named_parameters())
-    fine = dict.fromkeys(parameters, grid_stream.q_index_of_bits(15))
+    fine = dict.fromkeys(parameters, q_index_of_bits(15))
     stored = quantize(parameters, fine)
     for i, grid in enumerate(latents.grids):
         values = latents.grid(latents.values, i).round().int().numpy()

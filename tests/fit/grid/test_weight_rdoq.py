@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from imgnet.codec.entropy.weights import weight_bits
+from imgnet.codec.format.grid_stream import WEIGHTS
 from imgnet.encoder.levels import detail
 from imgnet.encoder.prior import starting_from_prior
 from imgnet.fit.grid.state import GridState
@@ -51,7 +51,7 @@ def cost(state: GridState, steps: QSteps) -> float:
     quantized = quantize(state.parameters, steps, state.origins)
     with rounded(state.parameters, steps, state.origins):
         error, bits = state.measure()
-    weights = sum(weight_bits(tensor.values) for tensor in quantized.values())
+    weights = sum(WEIGHTS.num_bits(tensor.values) for tensor in quantized.values())
     return error + LMBDA * (bits + weights / (state.spec.width * state.spec.height))
 
 

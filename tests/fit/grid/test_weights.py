@@ -4,9 +4,8 @@ import pytest
 import torch
 from torch import Tensor
 
-from imgnet.codec.entropy.weights import LARGEST_INTEGER
-from imgnet.codec.format.grid_stream import q_index_of_bits
-from imgnet.codec.format.quantized import q_step_of
+from imgnet.codec.format.grid_stream import LARGEST_INTEGER
+from imgnet.codec.format.quantized import q_index_of_bits, q_step_of
 from imgnet.fit.engine.network import GridNetwork
 from imgnet.fit.grid.weights import COLD_LR, WARM_LR, Weights
 from imgnet.spec import Spec
