@@ -34,8 +34,8 @@ def decide(step: Evaluator, latents: LatentGrids, coarsest: int, rounds: float =
 
 
 def cost(step: ReferenceEvaluator) -> float:
-    error, bits = step.measure([(0, SPEC.height)])
-    return error + LMBDA * bits
+    rows = [(0, SPEC.height)]
+    return step.measure_error(rows) + LMBDA * step.measure_bits(rows)
 
 
 def test_decisions_make_a_picture_cheaper(step: ReferenceEvaluator) -> None:

@@ -90,7 +90,7 @@ def test_steps_make_a_picture_cheaper(state: GridState) -> None:
     assert cost() < 0.9 * before
 
 
-@pytest.mark.parametrize("chroma_level", [(0, 0, 0), (17, 93, 201)])
+@pytest.mark.parametrize("colour", [(0, 0, 0), (17, 93, 201)])
 def test_latents_of_one_colour_stay_where_they_are(
     workers: ThreadPoolExecutor, colour: tuple[int, int, int]
 ) -> None:
