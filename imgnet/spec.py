@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from math import log2, prod
 
 from imgnet.errors import UsageError
+from imgnet.neighbourhood import NUM_INPUTS
 
 FAMILIES = ("grid", "gated", "mlp")
 MLP_FREQUENCIES = 16
@@ -18,7 +19,6 @@ MAX_DIM = 4096  # of a layer
 MAX_GRID_DIM = 256  # of a layer of `grid`: wider ones could leave what float64 adds exactly
 MAX_LAYERS = 64
 MAX_LEVELS = 12
-NUM_NEIGHBOURS = 23  # of a latent: 14 in its own grid, 9 in the next coarser one
 UPSAMPLING_TAPS = 4  # on one side of a sample; the other side mirrors them
 
 Shapes = dict[str, tuple[int, ...]]
@@ -235,10 +235,10 @@ def _grid_shapes(spec: Spec) -> Shapes:
         shapes[f"residuals.{i}.weight"] = (spec.dim_out, 9 * spec.dim_out)
         shapes[f"residuals.{i}.bias"] = (spec.dim_out,)
         shapes[f"residuals.{i}.alpha"] = (spec.dim_out,)
-    # The last two rows of the first layer are a linear path to the output; its last two columns
-    # weigh the level and whether the pyramid is not the first.
+    # The last two rows of the first layer are a linear path to the output; its last columns
+    # weigh the place of the grid.
     shapes |= {
-        "context.first.weight": (context + 2, NUM_NEIGHBOURS + 2),
+        "context.first.weight": (context + 2, NUM_INPUTS),
         "context.first.bias": (context,),
         "context.second.weight": (context, context),
         "context.second.bias": (context,),

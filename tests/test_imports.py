@@ -21,6 +21,7 @@ FLOORS = (
     "signals",
     "signature",
     "progress",
+    "neighbourhood",
     "spec",
     "image",
     "metrics",
@@ -48,7 +49,7 @@ FLOORS = (
     "__main__",
 )
 ALLOWED = {
-    **{name: set[str]() for name in ("errors", "signals", "signature", "progress", "spec")},
+    **{name: set[str]() for name in FLOORS[:6]},
     "image": {"numpy", "PIL"},
     "metrics": {"numpy", "PIL"},
     "codec": {"numpy", "PIL", "safetensors"},

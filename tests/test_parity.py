@@ -13,7 +13,7 @@ from imgnet.codec.render.coordinate import encode_positions, render
 from imgnet.codec.render.grid import draw
 from imgnet.fit.coordinate.network import Network, build
 from imgnet.fit.engine.latents import padded
-from imgnet.fit.engine.network import REACH
+from imgnet.fit.engine.tiling import REACH
 from imgnet.fit.rounding import quantize
 from imgnet.spec import Spec, edge_margin, latents_name
 from support.evaluators import network_of

@@ -15,7 +15,6 @@ import json
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
@@ -25,13 +24,13 @@ from imgnet.encoder.levels import detail, with_needed_levels
 from imgnet.fit.device import one_thread_workers
 from imgnet.fit.engine.network import ContextModel, GridNetwork
 from imgnet.fit.engine.reference import ReferenceEvaluator
-from imgnet.fit.engine.tiling import Evaluator
 from imgnet.fit.grid.schedule import GridFit
 from imgnet.fit.grid.state import GridState
 from imgnet.fit.layers import Linear
 from imgnet.fit.soap import SOAP
 from imgnet.image.files import read_image
 from imgnet.image.picture import Samples
+from imgnet.neighbourhood import CAUSAL
 from imgnet.request.efforts import USUAL_PIXELS, Preset
 from imgnet.request.options import Options
 from imgnet.request.request import Request, lmbda_of_quality
@@ -113,12 +112,10 @@ class RegionGate(GridNetwork):
 
 
 class _Orphan(ContextModel):
-    def bits(
-        self, own: Tensor, parents: Tensor | None, skip: int, grid: tuple[int, int, int]
-    ) -> Tensor:
-        """Return the bits of a lmbda_index of latents from those of its own grid alone."""
-        del parents, skip
-        return super().bits(own, None, 0, grid)
+    def forward(self, neighbours: Tensor, grid: int, place: tuple[int, int]) -> Tensor:
+        """Return the distributions of latents from those of their own grid alone."""
+        parents = torch.zeros_like(neighbours[len(CAUSAL) :])
+        return super().forward(torch.cat([neighbours[: len(CAUSAL)], parents]), grid, place)
 
 
 def without_parents(spec: Spec) -> GridNetwork:
@@ -168,22 +165,6 @@ FORMS = {
 }
 
 
-class _State(GridState):
-    """A fit of some form, whose steps are torch's: compiled ones know the usual network only."""
-
-    def __init__(self, form: Form, *args: Any) -> None:
-        self.form = form
-        super().__init__(*args)
-        if form.optimizer is not None:
-            self.weights.optimizer = form.optimizer(self.weights.optimizer)
-
-    def _network(self) -> GridNetwork:
-        return self.form.network(self.spec)
-
-    def _evaluator(self, picture: Tensor, seen: Tensor | None) -> Evaluator:
-        return ReferenceEvaluator(self.network, self.latents, picture, seen, self.workers)
-
-
 @dataclass(frozen=True)
 class Point:
     """What one fit cost.
@@ -217,9 +198,13 @@ def measure(form: str, name: str, pixels: Samples, quality: float, steps: int) -
     lmbda, preset = lmbda_of_quality(quality), Preset(steps, PIXELS_PER_STEP)
     spec = Request("grid", quality=quality).spec((width, height), channels)
     spec = with_needed_levels(spec, detail(pixels, lmbda), lmbda)
-    device = torch.device("cpu")
+    device, own = torch.device("cpu"), FORMS[form]
     with one_thread_workers(device) as (workers, _):
-        state = _State(FORMS[form], spec, pixels, preset, lmbda, None, workers, device, 0)
+        known = spec, pixels, preset, lmbda, None, workers, device, 0
+        # Compiled kernels know the usual network only.
+        state = GridState(*known, network_of=own.network, evaluator_of=ReferenceEvaluator)
+        if own.optimizer is not None:
+            state.weights.optimizer = own.optimizer(state.weights.optimizer)
         cost = GridFit(state, Options(preset), lmbda, None).trial()
     parameters = sum(parameter.numel() for parameter in state.network.parameters())
     cost += lmbda * BITS_A_WEIGHT * parameters / USUAL_PIXELS

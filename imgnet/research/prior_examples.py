@@ -10,9 +10,8 @@ import torch
 from torch import Tensor
 
 from imgnet.codec.priors.loader import lmbda_at
-from imgnet.fit.engine.compiled import CompiledEvaluator
-from imgnet.fit.engine.latents import LatentGrids
 from imgnet.fit.engine.network import GridNetwork
+from imgnet.fit.engine.pick import evaluator_for, latents_for
 from imgnet.fit.engine.tiling import COARSE, Rows
 from imgnet.fit.grid.start import WarmStart, latent_q_step, lmbda_position
 
@@ -42,10 +41,10 @@ class Example:
         self.lmbda, self.position = lmbda_at(lmbda_index), lmbda_position(lmbda_index)
         self.step = latent_q_step(self.lmbda, start.is_graded)
         self.mean = picture.mean((1, 2))
-        self.latents = LatentGrids(network.spec, CPU, generator)
+        self.latents = latents_for(network.spec, CPU, generator)
         start = replace(start, position=self.position)
         self.latents.fill(start.pyramids(picture, self.step, network.spec))
-        self.evaluator = CompiledEvaluator(network, self.latents, picture, None, workers)
+        self.evaluator = evaluator_for(network, self.latents, picture, None, workers)
         self.epochs: dict[Rows, int] = {}
 
     def parts(self, rows: Rows) -> list[tuple[slice, int]]:

@@ -31,9 +31,8 @@ from imgnet.codec.priors.loader import analysis_file, lmbda_index_of, origins
 from imgnet.encoder.levels import detail, with_needed_levels
 from imgnet.encoder.prior import with_prior
 from imgnet.fit.device import one_thread_workers
-from imgnet.fit.engine.compiled import CompiledEvaluator
-from imgnet.fit.engine.latents import LatentGrids
 from imgnet.fit.engine.network import GridNetwork
+from imgnet.fit.engine.pick import evaluator_for, latents_for
 from imgnet.fit.grid.analysis_network import AnalysisNetwork
 from imgnet.fit.grid.start import WarmStart, latent_q_step, lmbda_position, set_network, warm_start
 from imgnet.fit.grid.state import NOISE, TEMPERATURE
@@ -95,11 +94,11 @@ class Case:
         self.spec = _spec(picture, quality, prior)
         self.start = replace(start, position=lmbda_position(self.spec.lmbda_index))
         self.step = latent_q_step(self.lmbda, start.is_graded)
-        self.latents = LatentGrids(self.spec, CPU, generator)
+        self.latents = latents_for(self.spec, CPU, generator)
         network = GridNetwork(self.spec)
         tensors = {name: torch.from_numpy(array) for name, array in origins(self.spec).items()}
         set_network(network, tensors, picture, self.step)
-        self.evaluator = CompiledEvaluator(network, self.latents, picture, None, workers)
+        self.evaluator = evaluator_for(network, self.latents, picture, None, workers)
         self.rows = [(0, self.spec.height)]
 
     def write(self) -> list[Tensor]:
@@ -128,8 +127,8 @@ class Case:
         with torch.no_grad():
             self.write()
         self.latents.round()
-        error, bits = self.evaluator.measure(self.rows)
-        return (error + self.lmbda * bits) / sqrt(self.lmbda)
+        bits = self.evaluator.measure_bits(self.rows)
+        return (self.evaluator.measure_error(self.rows) + self.lmbda * bits) / sqrt(self.lmbda)
 
 
 def _spec(picture: Tensor, quality: float, prior: str) -> Spec:

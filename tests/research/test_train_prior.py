@@ -61,8 +61,8 @@ def test_steps_lower_the_cost_at_prices_that_were_not_trained() -> None:
 
         def cost() -> float:
             training._set_network(fresh)
-            error, bits = fresh.evaluator.measure([(0, 128)])
-            return error + fresh.lmbda * bits
+            bits = fresh.evaluator.measure_bits([(0, 128)])
+            return fresh.evaluator.measure_error([(0, 128)]) + fresh.lmbda * bits
 
         before = cost()
         for _ in range(recipe.steps):
@@ -86,7 +86,8 @@ def test_wider_networks_begin_as_what_they_are_made_of(widened: str) -> None:
             training.take_step()  # which sets the network, and moves it only behind that
             example = training.examples[0]
             example.latents.round()
-            costs.append(example.evaluator.measure([(0, 64)]))
+            evaluator, rows = example.evaluator, [(0, 64)]
+            costs.append((evaluator.measure_error(rows), evaluator.measure_bits(rows)))
     assert training.networks.coefficients[widened][0].shape[1] == next(iter(layers.values()))
     np.testing.assert_allclose(*costs, rtol=1e-3)
 

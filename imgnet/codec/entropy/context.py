@@ -1,11 +1,11 @@
 """Context model: the distribution of each latent from earlier ones, in exact integers.
 
-A latent is predicted from 14 latents of its own grid and 3x3 of the next coarser grid. The causal
-shape advances two columns a row: with t = x + 2 y, all 14 lie on earlier t, so that everything of
-one t, a wavefront, is decoded at once, in all grids of a level. Packing and unpacking run the same
+A latent is predicted from its neighbours (see `neighbourhood.py`). The causal shape advances two
+columns a row: with t = x + 2 y, all of its latents lie on earlier t, so that everything of one t,
+a wavefront, is decoded at once, in all grids of a level. Packing and unpacking run the same
 code, one on many rows in one go, the other wavefront by wavefront.
 
-All numbers are whole numbers in float64 (see `fixedpoint.py`); `test_context.py` proves that none
+All numbers are whole numbers in float64 (see `fixed_point.py`); `test_context.py` proves that none
 gets too large to be exact.
 """
 
@@ -19,18 +19,11 @@ from numpy.typing import NDArray
 
 from imgnet.codec.entropy.distributions import LOCATIONS, LOWEST_SCALE_LOG2, NUM_SCALES
 from imgnet.codec.entropy.fixed_point import FRACTION_BITS, WEIGHT_BITS, clamp, multiply
+from imgnet.neighbourhood import CAUSAL, MARGIN, NUM_NEIGHBOURS, PARENTS, Offsets, place_of
 
 Array = NDArray[np.float64]
 Integers = NDArray[np.int64]
 
-# (dy, dx) of the causal neighbours, in the order of the weights.
-CAUSAL = tuple(
-    (dy, dx)
-    for dy, columns in ((0, range(-3, 0)), (-1, range(-3, 2)), (-2, range(-2, 3)), (-3, range(1)))
-    for dx in columns
-)
-PARENTS = tuple((dy, dx) for dy in (-1, 0, 1) for dx in (-1, 0, 1))
-MARGIN = 3  # zeros around a grid, so that every neighbour exists
 LARGEST_LATENT = 1 << 12
 LARGEST_HIDDEN = (1 << 24) - 1  # in units of 2**-12, as all activations
 
@@ -69,7 +62,7 @@ class ContextModel:
     """The network that maps the neighbours of latents to their distributions.
 
     Args:
-        weights: Parameters of the network in fixed point, as `fixedpoint.from_real` gives them.
+        weights: Parameters of the network in fixed point, as `fixed_point.from_real` gives them.
     """
 
     def __init__(self, weights: Mapping[str, Array]) -> None:
@@ -83,14 +76,14 @@ class ContextModel:
     def of_level(
         self, level: int, grids: Sequence[tuple[int, int]]
     ) -> Callable[[Array], Distributions]:
-        """Return the map from neighbours (23, G N) to distributions (G N) of a level.
+        """Return the map from neighbours (K, G N) to distributions (G N) of a level.
 
         Args:
             level: Of all G grids.
             grids: Index of each in the order of the file, and the pyramid that it belongs to. The
                 first N latents are of the first grid, and so on.
         """
-        dim, first = len(self._second), np.ascontiguousarray(self._first[:, :-2])
+        dim, first = len(self._second), np.ascontiguousarray(self._first[:, :NUM_NEIGHBOURS])
         bias = np.stack([self._bias(level, *grid) for grid in grids], axis=1)[:, :, None]
 
         def distributions(neighbours: Array) -> Distributions:
@@ -109,20 +102,11 @@ class ContextModel:
     def _bias(self, level: int, index: int, pyramid: int) -> Array:
         """Return the bias (E + 2) of the first layer in a grid; `_distributions` rounds down."""
         where = np.array(place_of(pyramid, level), np.float64)[:, None]
-        bias = multiply(self._first[:, -2:], where, None, _EXCESS_BITS)[:, 0]
+        bias = multiply(self._first[:, NUM_NEIGHBOURS:], where, None, _EXCESS_BITS)[:, 0]
         bias[:-2] += self._first_bias
         bias[-2:] += self._last_bias[index]
         bias[-2:] += _HALVES
         return bias
-
-
-def place_of(pyramid: int, level: int) -> tuple[int, int]:
-    """Return what the context model is told about a grid, behind its 23 neighbours.
-
-    >>> place_of(0, 3), place_of(2, 4)
-    ((3, 0), (4, 1))
-    """
-    return level, min(pyramid, 1)
 
 
 def _distributions(output: Array) -> Distributions:
@@ -199,11 +183,11 @@ class Neighbourhood:
         self.values.put(self.centre[:, rows] + t, latents)
 
     def gather(self, rows: slice, t: int) -> Array:
-        """Return the neighbours (23, number N) of the latents of N rows at wavefront t."""
+        """Return the neighbours (K, number N) of the latents of N rows at wavefront t."""
         return self._at(self._rows[:, :, rows] + (t >> self._halves))
 
     def gather_chunk(self, top: int, bottom: int) -> Array:
-        """Return the neighbours (23, number N) of the latents of rows top..bottom, row by row."""
+        """Return the neighbours (K, number N) of the latents of rows top..bottom, row by row."""
         _, width = self.size
         y, x = np.divmod(np.arange(top * width, bottom * width), width)
         return self._at(self._rows[:, :, y] + ((x + 2 * y) >> self._halves))
@@ -213,7 +197,7 @@ class Neighbourhood:
         return found.reshape(len(places), -1)
 
 
-def _shifts(offsets: tuple[tuple[int, int], ...], stride: int) -> Integers:
+def _shifts(offsets: Offsets, stride: int) -> Integers:
     return np.array([dy * stride + dx for dy, dx in offsets])
 
 

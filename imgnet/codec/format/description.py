@@ -9,7 +9,8 @@ from typing import Any
 
 from imgnet.codec.format.container import Encoded
 from imgnet.metrics.psnr import bpp
-from imgnet.spec import NUM_NEIGHBOURS, Spec
+from imgnet.neighbourhood import NUM_NEIGHBOURS
+from imgnet.spec import Spec
 
 
 @dataclass(frozen=True)

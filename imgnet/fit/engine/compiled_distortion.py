@@ -1,42 +1,77 @@
-"""The colours of a tile, their errors and all gradients, compiled part by part."""
+"""Synthesis of tiles with compiled kernels: colours, squared errors and all gradients."""
 
 from __future__ import annotations
 
 import numpy as np
 
 from imgnet.fit.engine.compiled_task import Arrays, Grids, Outcome
-from imgnet.fit.engine.network import REACH
-from imgnet.fit.engine.tiling import Tile
+from imgnet.fit.engine.tiling import Tile, above
 from imgnet.fit.kernels import latents as latent_kernels
 from imgnet.fit.kernels import synthesis as synthesis_kernels
 from imgnet.fit.kernels import upsampling as upsampling_kernels
 from imgnet.fit.kernels.blocks import Floats
 from imgnet.spec import Spec
 
-_NO_MASK = np.zeros((0, 0, 0), np.float32)
+_NO_WEIGHT = np.zeros((0, 0, 0), np.float32)
 _HEAD = ("hidden.weight", "hidden.bias", "output.weight", "linear.weight", "linear.bias")
 _LAYER = ("weight", "bias", "alpha")
 
 
-class Drawing:
-    """Draw tiles and compare them with a picture.
+class Synthesis:
+    """Render tiles and compare them with a picture.
 
     Args:
         spec: Shape of the network.
         grids: Latents.
         picture: (C, H, W) in 0..1.
-        seen: (C, H, W) what each squared error counts; None for 1.
+        weight: (C, H, W) of each squared error; None for 1.
     """
 
-    def __init__(self, spec: Spec, grids: Grids, picture: Floats, seen: Floats | None) -> None:
-        self.spec, self.grids, self.picture, self.seen = spec, grids, picture, seen
+    def __init__(self, spec: Spec, grids: Grids, picture: Floats, weight: Floats | None) -> None:
+        self.spec, self.grids, self.picture, self.weight = spec, grids, picture, weight
 
-    def _drawn(
+    def render(self, weights: Arrays, place: Tile) -> Floats:
+        """Return the colours of a tile, (C, h, w) in 0..1, times the root of their weight."""
+        _, colours = self._forward(weights, place)
+        clamped: Floats = np.clip(colours[-1], 0, 1)
+        return clamped if self.weight is None else clamped * np.sqrt(self.weight[_here(place)])
+
+    def errors(self, weights: Arrays, error: Floats, place: Tile) -> None:
+        """Set the squared errors of the pixels of a tile."""
+        here = _here(place)
+        _, colours = self._forward(weights, place)
+        squares = np.square(np.clip(colours[-1], 0, 1) - self.picture[here])
+        if self.weight is not None:
+            squares *= self.weight[here]
+        error[here[1:]] = squares.sum(0)
+
+    def error(self, weights: Arrays, place: Tile) -> float:
+        """Return the squared error of a tile."""
+        _, colours = self._forward(weights, place)
+        return self._compare(colours[-1], place, 1.0)
+
+    def distortion(self, weights: Arrays, factor: float, place: Tile) -> Outcome:
+        """Return the squared error of a tile, and the gradients of factor * error."""
+        features, colours = self._forward(weights, place)
+        outcome = Outcome(self._compare(colours[-1], place, factor), factor)
+        gradient, layers = colours[-1], self._layers(weights)
+        for i in reversed(range(self.spec.num_layers)):
+            gradient, *found = synthesis_kernels.rezero_layer_back(colours[i], *layers[i], gradient)
+            for name, value in zip(_LAYER, found, strict=True):
+                outcome.weights[f"residuals.{i}.{name}"] = value
+        _, finest = features[0]
+        head = [weights[name] for name in _HEAD]
+        pair = finest.reshape(len(finest), -1), gradient.reshape(len(gradient), -1)
+        back, *found = synthesis_kernels.two_layers_back(pair[0], *head, pair[1])
+        outcome.weights |= dict(zip(_HEAD, found, strict=True))
+        self._features_back(weights, features, back.reshape(finest.shape), outcome)
+        return outcome
+
+    def _forward(
         self, weights: Arrays, place: Tile
     ) -> tuple[list[tuple[Tile, Floats]], list[Floats]]:
         """Return the features of a tile, level by level, and its colours, layer by layer."""
-        top, bottom, left, right = place
-        n = self.spec.num_layers
+        (top, bottom, left, right), n = place, self.spec.num_layers
         features = self._features(weights, (top - n, bottom + n, left - n, right + n))
         _, finest = features[0]
         head = [weights[name] for name in _HEAD]
@@ -50,60 +85,18 @@ class Drawing:
         layers = range(self.spec.num_layers)
         return [[weights[f"residuals.{i}.{name}"] for name in _LAYER] for i in layers]
 
-    def draw(self, weights: Arrays, place: Tile) -> Floats:
-        """Return the colours of a tile, (C, h, w) in 0..1, times the root of what they count."""
-        top, bottom, left, right = place
-        _, colours = self._drawn(weights, place)
-        drawn: Floats = np.clip(colours[-1], 0, 1)
-        return drawn if self.seen is None else drawn * np.sqrt(self.seen[:, top:bottom, left:right])
-
-    def errors(self, weights: Arrays, error: Floats, place: Tile) -> None:
-        """Draw a tile and set the squared errors of its pixels."""
-        top, bottom, left, right = place
-        here = (slice(None), slice(top, bottom), slice(left, right))
-        _, colours = self._drawn(weights, place)
-        squares = np.square(np.clip(colours[-1], 0, 1) - self.picture[here])
-        if self.seen is not None:
-            squares *= self.seen[here]
-        error[here[1:]] = squares.sum(0)
-
-    def distortion(
-        self,
-        weights: Arrays,
-        weight: float,
-        gradients: bool,
-        place: Tile,
-    ) -> Outcome:
-        """Draw a tile and compare it with the picture."""
-        top, bottom, left, right = place
-        n = self.spec.num_layers
-        features, colours = self._drawn(weights, place)
-        _, finest = features[0]
-        flat = finest.reshape(len(finest), -1)
-        head = [weights[name] for name in _HEAD]
-        layers = self._layers(weights)
-        here = (slice(None), slice(top, bottom), slice(left, right))
-        seen = _NO_MASK if self.seen is None else self.seen[here]
-        error = synthesis_kernels.squared_error(colours[-1], self.picture[here], seen, weight)
-        outcome = Outcome(error, weight)
-        if not gradients:
-            return outcome
-        gradient = colours[-1]
-        for i in reversed(range(n)):
-            gradient, *found = synthesis_kernels.rezero_layer_back(colours[i], *layers[i], gradient)
-            for name, value in zip(_LAYER, found, strict=True):
-                outcome.weights[f"residuals.{i}.{name}"] = value
-        flat_gradient = gradient.reshape(len(gradient), -1)
-        back, *found = synthesis_kernels.two_layers_back(flat, *head, flat_gradient)
-        outcome.weights |= dict(zip(_HEAD, found, strict=True))
-        self._features_back(weights, features, back.reshape(finest.shape), outcome)
-        return outcome
+    def _compare(self, colours: Floats, place: Tile, factor: float) -> float:
+        """Return the squared error of colours; replace them by the gradients of factor * error."""
+        here = _here(place)
+        weight = _NO_WEIGHT if self.weight is None else self.weight[here]
+        error: float = synthesis_kernels.squared_error(colours, self.picture[here], weight, factor)
+        return error
 
     def _features(self, weights: Arrays, place: Tile) -> list[tuple[Tile, Floats]]:
-        """Return the features of a place at level 0, with those behind them, level by level."""
+        """Return the features of a place at level 0 and of those above it, level by level."""
         spec, places = self.spec, [place]
         for _ in range(spec.num_levels - 1):
-            places.append(_above(places[-1]))
+            places.append(above(places[-1]))
         features: list[tuple[Tile, Floats]] = []
         for level in reversed(range(spec.num_levels)):
             top, bottom, left, right = here = places[level]
@@ -130,7 +123,7 @@ class Drawing:
         gradient: Floats,
         outcome: Outcome,
     ) -> None:
-        """Carry the gradient of the features of level 0 to grids and to upsampling weights."""
+        """Set the gradients of grids and upsampling weights from that of the finest features."""
         for level, ((top, _, left, _), own) in enumerate(features):
             row = self._own(level)
             if row:
@@ -144,23 +137,18 @@ class Drawing:
                 )
 
     def _own(self, level: int) -> int:
-        """Return how many features a level has of its own: 1, or 0 above the finest."""
+        """Return the number of features of the first pyramid at a level, 0 or 1."""
         return int(level >= self.spec.finest)
 
     def _colours(self, level: int, number: int) -> list[tuple[int, int]]:
-        """List the further pyramids of a level, each with the feature it is added to."""
+        """List the other pyramids of a level, each with the feature that it is added to."""
         others = self.spec.dim_out - 1
         if level < self.spec.chroma_level:
             return []
         return [(pyramid + 1, number - others + pyramid) for pyramid in range(others)]
 
 
-def _above(place: Tile) -> Tile:
-    """Return the place of the next coarser level that one depends on."""
+def _here(place: Tile) -> tuple[slice, slice, slice]:
+    """Return where all channels of a tile lie in a picture."""
     top, bottom, left, right = place
-    return (
-        (top >> 1) - REACH,
-        (bottom - 1 >> 1) + 1 + REACH,
-        (left >> 1) - REACH,
-        (right - 1 >> 1) + 1 + REACH,
-    )
+    return slice(None), slice(top, bottom), slice(left, right)

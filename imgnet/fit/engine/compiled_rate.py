@@ -1,19 +1,18 @@
-"""The bits of chunks of latents and their gradients, compiled: what goes in and what comes out."""
+"""Rate of chunks of latents with compiled kernels: bits and all gradients."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import partial
 from typing import Any
 
 import numpy as np
 
-from imgnet.codec.entropy.context import CAUSAL, MARGIN, PARENTS, place_of
 from imgnet.fit.engine.compiled_task import Arrays, Grids, Outcome
 from imgnet.fit.engine.tiling import Chunk
 from imgnet.fit.kernels import latents as latent_kernels
 from imgnet.fit.kernels import rate as rate_kernels
 from imgnet.fit.kernels.blocks import Floats
+from imgnet.neighbourhood import CAUSAL, MARGIN, NUM_NEIGHBOURS, PARENT_MARGIN, place_of
 from imgnet.spec import Spec
 
 _NOTHING, _NO_LENGTHS = np.zeros((0, 0), np.float32), np.zeros(0, np.float32)
@@ -21,7 +20,7 @@ _REST = ("second.weight", "second.bias", "last.weight")
 
 
 class Context:
-    """Count the bits of chunks.
+    """Measure the bits of chunks.
 
     Args:
         spec: Shape of the network.
@@ -32,9 +31,9 @@ class Context:
         self.spec, self.grids = spec, grids
 
     def weights_of(self, weights: Arrays) -> tuple[Floats, ...]:
-        """Return the weights of the context model as `rate_kernels.rate` wants them."""
+        """Return the weights of the context model as `rate_kernels.rate` takes them."""
         first = weights["context.first.weight"]
-        own, parents, to_grid = np.split(first, [len(CAUSAL), len(CAUSAL) + len(PARENTS)], axis=1)
+        own, parents, to_grid = np.split(first, [len(CAUSAL), NUM_NEIGHBOURS], axis=1)
         biases = []
         for i, grid in enumerate(self.grids.places):
             bias = np.concatenate([weights["context.first.bias"], weights["context.last.bias"][i]])
@@ -42,41 +41,51 @@ class Context:
         others = (weights[f"context.{name}"] for name in _REST)
         return (*map(np.ascontiguousarray, (own, parents)), np.stack(biases), *others)
 
-    def rate(
-        self, weights: tuple[Floats, ...], gradients: bool, chunk: Chunk, weight: float
-    ) -> Outcome:
-        """Count the bits of a chunk."""
+    def bits(self, weights: tuple[Floats, ...], chunk: Chunk) -> float:
+        """Return the bits of a chunk."""
+        bits: float = rate_kernels.rate(*self._around(weights, chunk), False, _NO_LENGTHS)[0]
+        return bits
+
+    def lengths(
+        self, weights: tuple[Floats, ...], lengths: dict[int, Floats], chunk: Chunk
+    ) -> None:
+        """Set the bits of every latent of a chunk."""
+        i, top, bottom = chunk
+        flat = lengths[i][top:bottom].reshape(-1)
+        rate_kernels.rate(*self._around(weights, chunk), False, flat)
+
+    def rate(self, weights: tuple[Floats, ...], chunk: Chunk, factor: float) -> Outcome:
+        """Return the bits of a chunk, and the gradients of factor * bits."""
         i, top, _ = chunk
         pyramid, level = self.grids.places[i]
         arguments = self._around(weights, chunk)
-        bits, g_own, g_above, found = rate_kernels.rate(*arguments, gradients, _NO_LENGTHS)
-        outcome = Outcome(bits, weight)
-        if gradients:
-            outcome.windows.append((i, top - MARGIN, -MARGIN, g_own))
-            if len(g_above):
-                outcome.windows.append(
-                    (self.grids.index[pyramid, level + 1], (top >> 1) - 1, -1, g_above)
-                )
-            outcome.weights = self._gradients(i, weight, found)
+        bits, g_own, g_above, found = rate_kernels.rate(*arguments, True, _NO_LENGTHS)
+        outcome = Outcome(bits, factor)
+        outcome.windows.append((i, top - MARGIN, -MARGIN, g_own))
+        if len(g_above):
+            parent, first = self.grids.index[pyramid, level + 1], (top >> 1) - PARENT_MARGIN
+            outcome.windows.append((parent, first, -PARENT_MARGIN, g_above))
+        outcome.weights = self._gradients(i, factor, found)
         return outcome
 
     def _around(self, weights: tuple[Floats, ...], chunk: Chunk) -> tuple[Any, ...]:
-        """Return a chunk, with what lies around it and above it, and the weights for its bits."""
+        """Return the arguments of `rate_kernels.rate`: chunk, parents and weights."""
         i, top, bottom = chunk
         pyramid, level = self.grids.places[i]
         to_own, to_parents, biases, *others = weights
         width = self.spec.grid_size(level)[1]
         own = np.zeros((bottom - top + MARGIN, width + 2 * MARGIN), np.float32)
         latent_kernels.window(self.grids.of(pyramid, level), top - MARGIN, -MARGIN, own)
-        above, first = _NOTHING, (top >> 1) - 1
+        above, first = _NOTHING, (top >> 1) - PARENT_MARGIN
         if level < self.spec.num_levels - 1:
             columns = self.spec.grid_size(level + 1)[1]
-            above = np.zeros(((bottom - 1 >> 1) + 2 - first, columns + 2), np.float32)
-            latent_kernels.window(self.grids.of(pyramid, level + 1), first, -1, above)
+            last = (bottom + 1 >> 1) + PARENT_MARGIN
+            above = np.zeros((last - first, columns + 2 * PARENT_MARGIN), np.float32)
+            latent_kernels.window(self.grids.of(pyramid, level + 1), first, -PARENT_MARGIN, above)
         return own, above, top % 2, to_own, to_parents, biases[i], *others
 
-    def _gradients(self, grid: int, weight: float, found: Sequence[Floats]) -> Arrays:
-        own, parents, bias, *others = (np.float32(weight) * gradient for gradient in found)
+    def _gradients(self, grid: int, factor: float, found: Sequence[Floats]) -> Arrays:
+        own, parents, bias, *others = (np.float32(factor) * gradient for gradient in found)
         to_grid = np.outer(bias, _place(self.grids.places[grid]))
         last_bias = np.zeros((len(self.grids.places), 2), np.float32)
         last_bias[grid] = bias[-2:]
@@ -85,14 +94,6 @@ class Context:
         gradients["context.first.bias"] = bias[:-2]
         gradients["context.last.bias"] = last_bias
         return gradients
-
-    def lengths(
-        self, weights: tuple[Floats, ...], lengths: dict[int, Floats], chunk: Chunk
-    ) -> None:
-        """Set the bits of every latent of a chunk."""
-        i, top, bottom = chunk
-        rate_of = partial(rate_kernels.rate, *self._around(weights, chunk))
-        rate_of(False, lengths[i][top:bottom].reshape(-1))
 
 
 def _place(grid: tuple[int, int]) -> Floats:

@@ -1,4 +1,4 @@
-"""What a task of a compiled step reads of the latents and what it finds."""
+"""Input and outcome of the tasks of a compiled evaluation."""
 
 from __future__ import annotations
 
@@ -12,32 +12,32 @@ Arrays = dict[str, Floats]
 
 @dataclass
 class Outcome:
-    """What a task found.
+    """Outcome of a task.
 
     Attributes:
         value: Squared error or bits.
-        weight: What they count.
+        factor: Of the value in the cost.
         crops: Gradients of parts of grids whose edges repeat: grid, top, left, values.
-        windows: The same of parts of grids with zeros around, yet to be weighed.
+        windows: The same of parts of grids with zeros around, yet to be multiplied by the factor.
         weights: Gradients of the network's parameters.
     """
 
     value: float
-    weight: float
+    factor: float
     crops: list[tuple[int, int, int, Floats]] = field(default_factory=list)
     windows: list[tuple[int, int, int, Floats]] = field(default_factory=list)
     weights: Arrays = field(default_factory=dict)
 
 
 class Grids:
-    """The relaxed latents and their gradients, grid by grid, in their own memory.
+    """Views of the relaxed latents and their gradients, grid by grid.
 
     Args:
-        latents: All of them; neither tensor is replaced by another.
+        latents: Neither tensor may be replaced by another later.
 
     Attributes:
         places: Pyramid and level of each grid.
-        index: Which grid a pyramid has at a level.
+        index: Index of the grid of a pyramid and level.
         gradients: (h, w) of each grid.
     """
 

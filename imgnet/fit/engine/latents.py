@@ -1,7 +1,7 @@
-"""The latent grids of `grid` during a fit: how they are relaxed and how they move.
+"""Latent grids of a fit of `grid`: relaxation and Adam steps.
 
-All grids lie one behind the other in flat tensors, so that what is done to every latent is done in
-a few calls without fresh memory.
+All grids lie one behind the other in flat tensors, so that operations on every latent need few
+calls and no fresh memory.
 
 Sources: the relaxation by soft rounding with noise is that of C3 (Kim et al., 2023, section 3.2),
 after Agustsson and Theis (2020); here with Gaussian noise.
@@ -13,22 +13,14 @@ from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from math import prod, sqrt, tanh
 
-import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional
 
 from imgnet.spec import Spec, latents_name
 
-try:
-    from imgnet.fit.kernels import latents as latent_kernels
-except ImportError:  # Numba, which is not to be had for every Python and every machine
-    latent_kernels = None  # type: ignore[assignment]
-
 MEAN_DECAY, SQUARE_DECAY = 0.9, 0.95
-SHARES = 4  # tasks that relaxing latents is cut into
-SPARE_NOISE = 1 << 16  # samples more than latents: where a step starts in them is its randomness
+SPARE_NOISE = 1 << 16  # samples more than latents; a step starts at a random one of them
 _EPS = 1e-14
 
 
@@ -41,17 +33,16 @@ def padded(x: Tensor, margin: int) -> Tensor:
 
 
 class LatentGrids:
-    """The latents of one picture.
+    """Latents of one picture.
 
     Args:
         spec: Shape of the network.
-        device: Where they live.
+        device: Of all tensors.
         generator: Source of the noise, on the CPU.
     """
 
     def __init__(self, spec: Spec, device: torch.device, generator: torch.Generator) -> None:
         self.spec, self.generator = spec, generator
-        self.compiled = latent_kernels is not None and device.type == "cpu"
         self.grids = spec.grids()
         self.names = [latents_name(*grid) for grid in self.grids]
         self.sizes = [spec.grid_size(level) for _, level in self.grids]
@@ -96,28 +87,28 @@ class LatentGrids:
             temperature: Of the soft rounding.
             noise: Its standard deviation.
             parts: Ranges of the flat tensors.
-            workers: Where parts are worked on at the same time.
+            workers: Where parts are relaxed at the same time.
         """
         shift = int(torch.randint(SPARE_NOISE, (1,), generator=self.generator))
         fresh = self.noise[shift : shift + len(self.values)]
+        self._relax(temperature, noise, list(parts), fresh, workers)
+
+    def _relax(
+        self,
+        temperature: float,
+        noise: float,
+        parts: Sequence[slice],
+        fresh: Tensor,
+        workers: ThreadPoolExecutor | None,
+    ) -> None:
+        """See `relax`; fresh noise has a sample for every latent."""
+        del workers
         tensors = self.values, fresh, self.relaxed, self.slope
-        if not self.compiled:
-            for part in parts:
-                _relax(temperature, noise, *(tensor[part] for tensor in tensors))
-            return
-        arrays = [tensor.numpy() for tensor in tensors]
-
-        def relax_share(ranges: NDArray[np.int64]) -> None:
-            latent_kernels.relax(temperature, noise, ranges, *arrays)
-
-        list((workers.map if workers else map)(relax_share, shares(self._ranges(parts), SHARES)))
-
-    def _ranges(self, parts: Iterable[slice]) -> NDArray[np.int64]:
-        """Return where each part of a flat tensor begins and ends."""
-        return np.array([part.indices(len(self.values))[:2] for part in parts])
+        for part in parts:
+            _relax(temperature, noise, *(tensor[part] for tensor in tensors))
 
     def round(self) -> None:
-        """Set `relaxed` to what the file will hold."""
+        """Set `relaxed` to the rounded values, which the file will hold."""
         torch.round(self.values, out=self.relaxed)
 
     def step(self, lr: float, parts: Sequence[tuple[slice, int]]) -> None:
@@ -125,36 +116,15 @@ class LatentGrids:
 
         Args:
             lr: Step size.
-            parts: Ranges of the flat tensors, each with the number of steps it will have taken.
+            parts: Ranges of the flat tensors, each with the number of its steps, this one included.
         """
+        self._adam([part for part, _ in parts], [_rates(lr, count) for _, count in parts])
+
+    def _adam(self, parts: Sequence[slice], rates: Sequence[tuple[float, float]]) -> None:
+        """Move parts by Adam steps with a step size and an epsilon each."""
         tensors = self.gradient, self.slope, self.mean, self.square, self.values
-        rates = [_rates(lr, count) for _, count in parts]
-        if not self.compiled:
-            for (part, _), rate in zip(parts, rates, strict=True):
-                _adam(*rate, *(tensor[part] for tensor in tensors))
-            return
-        ranges, decays = self._ranges(part for part, _ in parts), (MEAN_DECAY, SQUARE_DECAY)
-        arrays = (tensor.numpy() for tensor in tensors)
-        latent_kernels.adam(ranges, np.array(rates, np.float32), decays, *arrays)
-
-
-def shares(ranges: NDArray[np.int64], number: int) -> list[NDArray[np.int64]]:
-    """Cut ranges, one behind the other, into shares of about the same size.
-
-    Args:
-        ranges: (N, 2), first and last + 1.
-        number: Of shares.
-
-    Returns:
-        Of each share (N, 2), of which some may be empty.
-
-    >>> [share.tolist() for share in shares(np.array([[0, 3], [7, 8]]), 2)]
-    [[[0, 2], [7, 7]], [[2, 3], [7, 8]]]
-    """
-    first, sizes = ranges[:, :1], ranges[:, 1:] - ranges[:, :1]
-    before = np.cumsum(sizes)[:, None] - sizes
-    edges = np.arange(number + 1) * sizes.sum() // number
-    return [first + np.clip(edges[i : i + 2] - before, 0, sizes) for i in range(number)]
+        for part, rate in zip(parts, rates, strict=True):
+            _adam(*rate, *(tensor[part] for tensor in tensors))
 
 
 def _rates(lr: float, count: int) -> tuple[float, float]:

@@ -1,7 +1,8 @@
-"""The network of `grid`: upsampling, synthesis and context model, with torch.
+"""Network of `grid` with torch: upsampling, synthesis and context model.
 
-It computes in floats what `synthesis.py` and `context.py` compute in whole numbers, on tiles and
-chunks that bring the margins they need. The latents are not part of it; see `latents.py`.
+It computes in floats what `codec/render/grid.py` and `codec/entropy/context.py` compute in whole
+numbers, on crops that bring the margins they need. The latents are not part of it; see
+`latents.py`.
 """
 
 from __future__ import annotations
@@ -10,19 +11,17 @@ from math import sqrt
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional
 
-from imgnet.codec.entropy.context import CAUSAL, PARENTS, place_of
-from imgnet.fit.engine.autograd import chunk_bits, chunk_lengths, rezero_layer, two_layers, windows
+from imgnet.fit.engine.tiling import REACH
 from imgnet.fit.layers import Linear
+from imgnet.neighbourhood import NUM_INPUTS, NUM_NEIGHBOURS, place_of
 from imgnet.spec import Spec
 
-REACH = 2  # samples that an upsampled one depends on, on each side
+LEAST_SCALE_LOG2, MOST_SCALE_LOG2 = -4.5, 4.875  # of the tables in `distributions.py`
 
 # Weights of Keys' cubic convolution with a = -3/4 at distances 1.25, 0.25, 0.75 and 1.75.
 BICUBIC = (-0.10546875, 0.87890625, 0.26171875, -0.03515625)
-
-_ROWS = [(y, 0) for y in range(2 * REACH + 1)]
-_COLUMNS = [(0, x) for x in range(2 * REACH + 1)]
 
 
 class Weight(nn.Module):
@@ -34,7 +33,10 @@ class Weight(nn.Module):
 
 
 class Residual(nn.Module):
-    """x + alpha * relu(conv3x3(x)), behind a ReZero weight a channel, which starts at 0."""
+    """x + alpha * relu(conv3x3(x)), with one ReZero weight for each channel, 0 at first.
+
+    The weight is (C, 9 * C), the nine places outermost.
+    """
 
     def __init__(self, channels: int) -> None:
         super().__init__()
@@ -44,17 +46,23 @@ class Residual(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Map (C, h + 2, w + 2) to (C, h, w)."""
-        return rezero_layer(x, self.weight, self.bias, self.alpha)
+        channels = len(x)
+        kernel = self.weight.view(channels, 3, 3, channels).permute(0, 3, 1, 2)
+        inner = functional.conv2d(x[None], kernel, self.bias)[0].relu()
+        return x[:, 1:-1, 1:-1] + self.alpha[:, None, None] * inner
 
 
 class ContextModel(nn.Module):
-    """Neighbours to distributions; see `context.py`."""
+    """Neighbours to distributions; see `codec/entropy/context.py`.
+
+    The last two rows of the first layer are a linear path to location and scale.
+    """
 
     def __init__(self, dim: int, num_grids: int) -> None:
         super().__init__()
-        self.first = Linear(len(CAUSAL) + len(PARENTS) + 2, dim)
+        self.first = Linear(NUM_INPUTS, dim)
         self.first.weight = nn.Parameter(
-            torch.cat([self.first.weight.data, torch.zeros(2, len(CAUSAL) + len(PARENTS) + 2)])
+            torch.cat([self.first.weight.data, torch.zeros(2, NUM_INPUTS)])
         )
         self.second = Linear(dim, dim)
         self.last = Linear(dim, 2)
@@ -63,48 +71,41 @@ class ContextModel(nn.Module):
             self.second.weight.mul_(0.5)
             self.last.weight.zero_()
 
-    def bits(
-        self, own: Tensor, parents: Tensor | None, skip: int, grid: tuple[int, int, int]
-    ) -> Tensor:
-        """Return the bits of a chunk of latents.
+    def forward(self, neighbours: Tensor, grid: int, place: tuple[int, int]) -> Tensor:
+        """Return locations and logarithms of scales to base 2, (2, N).
 
         Args:
-            own: (1, h + 3, w + 6), the chunk with its margin above, left and right.
-            parents: (1, h' + 2, w' + 2), the latents above the chunk with a margin, or None.
-            skip: Rows, 0 or 1, of what the parents cover before the chunk begins.
-            grid: Its index, pyramid and level.
+            neighbours: (K, N), in the order of `neighbourhood.py`.
+            grid: Index of the grid of all N latents.
+            place: Pyramid and level of that grid.
         """
-        return chunk_bits(own, parents, skip, self._weights_of(grid))
-
-    def lengths(
-        self, own: Tensor, parents: Tensor | None, skip: int, grid: tuple[int, int, int]
-    ) -> Tensor:
-        """Return the bits of every latent of a chunk, (h, w); args are those of `bits`."""
-        return chunk_lengths(own, parents, skip, self._weights_of(grid))
-
-    def _weights_of(self, grid: tuple[int, int, int]) -> tuple[Tensor, ...]:
-        index, pyramid, level = grid
-        to_own, to_parents, to_grid = torch.split(
-            self.first.weight, [len(CAUSAL), len(PARENTS), 2], dim=1
-        )
-        where = self.first.weight.new_tensor(place_of(pyramid, level))
-        bias = torch.cat([self.first.bias, self.last.bias[index]]) + to_grid @ where
-        second = self.second
-        return to_own, to_parents, bias, second.weight, second.bias, self.last.weight
+        first, second, last = self.first, self.second, self.last
+        to_neighbours, to_place = torch.tensor_split(first.weight, [NUM_NEIGHBOURS], dim=1)
+        where = first.weight.new_tensor(place_of(*place))
+        bias = torch.cat([first.bias, last.bias[grid]]) + to_place @ where
+        stacked = torch.addmm(bias[:, None], to_neighbours, neighbours)
+        units, linear = torch.tensor_split(stacked, [len(second.weight)])
+        hidden = units.relu()
+        residual = torch.addmm(second.bias[:, None], second.weight, hidden).relu()
+        location, scale = torch.addmm(linear, last.weight, hidden + residual)
+        return torch.stack([location, scale.clamp(LEAST_SCALE_LOG2, MOST_SCALE_LOG2)])
 
 
 def doubled(x: Tensor, taps: Tensor) -> Tensor:
-    """Double the sides of (F, h + 4, w + 4) without its margin; see `synthesis.upsample`."""
-    channels, height, width = x.shape[0], x.shape[1] - 2 * REACH, x.shape[2]
-    none = taps.new_zeros(1)
+    """Double the sides of (F, h + 4, w + 4) without its margin, to (F, 2 h, 2 w).
+
+    See `upsample` of `codec/render/grid.py`.
+    """
+    channels, height, width = x.shape[0], x.shape[1] - 2 * REACH, x.shape[2] - 2 * REACH
+    none, taken = taps.new_zeros(1), 2 * REACH + 1
     # The weights of 5 samples in each of the two that replace the middle one.
     phases = torch.stack([torch.cat([taps.flip(0), none]), torch.cat([none, taps])])
-    around = windows(x, _ROWS, height, width).view(len(_ROWS), -1)
-    x = (phases @ around).view(2, channels, height, width).permute(1, 2, 0, 3)
-    x = x.reshape(channels, 2 * height, width)
-    around = windows(x, _COLUMNS, 2 * height, width - 2 * REACH).view(len(_COLUMNS), -1)
-    x = (phases @ around).view(2, channels, 2 * height, -1).permute(1, 2, 3, 0)
-    return x.reshape(channels, 2 * height, -1)
+    around = x.unfold(1, taken, 1).permute(3, 0, 1, 2).reshape(taken, -1)
+    x = (phases @ around).view(2, channels, height, -1).permute(1, 2, 0, 3)
+    x = x.reshape(channels, 2 * height, -1)
+    around = x.unfold(2, taken, 1).permute(3, 0, 1, 2).reshape(taken, -1)
+    x = (phases @ around).view(2, channels, 2 * height, width).permute(1, 2, 3, 0)
+    return x.reshape(channels, 2 * height, 2 * width)
 
 
 class GridNetwork(nn.Module):
@@ -128,7 +129,10 @@ class GridNetwork(nn.Module):
         return doubled(x, self.upsample[level])
 
     def join(self, level: int, own: Tensor, features: Tensor | None) -> Tensor:
-        """Put the grids of a level (G, h, w) to the features from above; see `synthesis.py`."""
+        """Join the grids of a level, (G, h, w), to the features from the level above.
+
+        See `codec/render/grid.py`.
+        """
         others = self.spec.dim_out - 1
         if features is None:
             features = own.new_zeros(others, *own.shape[1:])
@@ -148,6 +152,6 @@ class GridNetwork(nn.Module):
     def mixed(self, features: Tensor) -> Tensor:
         """Map features (F, N) to what the 3x3 layers begin with, (C, N)."""
         hidden, linear = self.hidden, self.linear
-        return two_layers(
-            features, hidden.weight, hidden.bias, self.output.weight, linear.weight, linear.bias
-        )
+        units = torch.addmm(hidden.bias[:, None], hidden.weight, features).relu()
+        direct = torch.addmm(linear.bias[:, None], linear.weight, features)
+        return torch.addmm(direct, self.output.weight, units)

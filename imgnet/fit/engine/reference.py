@@ -1,13 +1,14 @@
-"""One evaluation of `grid` on some rows of the picture: rate, distortion and all gradients.
+"""Evaluator with torch and autograd, for any device and without Numba.
 
-The picture is cut into tiles and the latents into chunks, small enough for the cache, each of them
-a task with its own forward and backward pass. Only the coarse levels are computed for the whole
-picture at once. Tasks return gradients, which are added up in order: a fit is repeatable.
+Tiles and chunks are small enough for the cache. Each has a forward and a backward pass of its own,
+as far as its crops; one more backward pass leads from all crops to the latents, through padding and
+the coarse levels, which are computed for the whole picture. Gradients are added up in order, so
+that a fit is repeatable.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 
@@ -15,12 +16,104 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from imgnet.codec.entropy.context import MARGIN
+from imgnet.fit.engine.code_length import clamped, code_length
 from imgnet.fit.engine.latents import LatentGrids, padded
-from imgnet.fit.engine.network import REACH, GridNetwork
-from imgnet.fit.engine.tasks import Input, Outcome, Task, add_gradient, run_task, unpadded
-from imgnet.fit.engine.tiling import COARSE, TILE, Chunk, Costs, Cuts, Floats, Rows, Tile, affected
+from imgnet.fit.engine.network import GridNetwork
+from imgnet.fit.engine.tiling import (
+    COARSE,
+    REACH,
+    Chunk,
+    Costs,
+    Cuts,
+    Floats,
+    Rows,
+    Tile,
+    above,
+    affected,
+)
+from imgnet.neighbourhood import CAUSAL, MARGIN, PARENT_MARGIN, PARENTS, Offsets
 from imgnet.spec import edge_margin
+
+Compute = Callable[["Crops"], Tensor]
+Task = tuple[Compute, float]  # the weight is that of the value in the cost
+
+
+class Source:
+    """Function of the latents that tasks crop, and the sum of the gradients of the crops.
+
+    Args:
+        value: (C, h, w) with margins.
+        margin: Samples on each side.
+    """
+
+    def __init__(self, value: Tensor, margin: int) -> None:
+        self.value, self.margin, self.gradient = value, margin, torch.zeros_like(value)
+
+    def crop(self, tensor: Tensor, place: Tile) -> Tensor:
+        """Return the part of the value or of the gradient at a place without margins."""
+        top, bottom, left, right = (edge + self.margin for edge in place)
+        return tensor[:, top:bottom, left:right]
+
+
+class Crops:
+    """Crops that one task takes: the leaves of its graph."""
+
+    def __init__(self) -> None:
+        self.leaves: list[Tensor] = []
+        self.gradients: list[Tensor] = []
+
+    def take(self, source: Source, place: Tile) -> Tensor:
+        """Return a crop whose gradient is wanted."""
+        leaf = source.crop(source.value, place).detach().requires_grad_()
+        self.leaves.append(leaf)
+        self.gradients.append(source.crop(source.gradient, place))
+        return leaf
+
+
+class Sources:
+    """Everything that tasks crop, as functions of the relaxed latents."""
+
+    def __init__(self, network: GridNetwork, latents: LatentGrids) -> None:
+        self.network, self.spec, grids = network, network.spec, range(len(latents.grids))
+        self.leaves = [latents.grid(latents.relaxed, i).detach().requires_grad_() for i in grids]
+        self.places = latents.grids
+        self.margin = edge_margin(self.spec.num_layers)
+        self.base = min(COARSE, self.spec.num_levels - 1)
+        self.levels = [Source(self._level(level), self.margin) for level in range(self.base)]
+        self.coarse = Source(self._coarse(), self.margin)
+        self.grids = [Source(functional.pad(x[None], (MARGIN,) * 4), MARGIN) for x in self.leaves]
+
+    def _level(self, level: int) -> Tensor:
+        """Return all grids of a level, (G, h, w), with a margin of repeated edges."""
+        chosen = [x for x, place in zip(self.leaves, self.places, strict=True) if place[1] == level]
+        size = self.spec.grid_size(level)
+        empty = next(self.network.parameters()).new_zeros(0, *size)
+        return padded(torch.stack(chosen) if chosen else empty, self.margin)
+
+    def _coarse(self) -> Tensor:
+        """Return the features of the whole picture at level `base`, with a margin."""
+        features = None
+        for level in reversed(range(self.base, self.spec.num_levels)):
+            if features is not None:
+                height, width = self.spec.grid_size(level)
+                skip, more = self.margin - 2 * REACH, 2 * self.margin
+                wide = self.network.doubled(features, level)[:, skip:, skip:]
+                features = wide[:, : height + more, : width + more]
+            features = self.network.join(level, self._level(level), features)
+        assert features is not None
+        return features
+
+    def gradients(self) -> list[Tensor | None]:
+        """Return the gradients of all leaves and then of all upsampling weights."""
+        sources = [s for s in (*self.levels, self.coarse, *self.grids) if s.value.requires_grad]
+        return list(
+            torch.autograd.grad(
+                [source.value for source in sources],
+                [*self.leaves, *self.network.upsample],
+                [source.gradient for source in sources],
+                allow_unused=True,
+            )
+        )
 
 
 class ReferenceEvaluator:
@@ -28,11 +121,12 @@ class ReferenceEvaluator:
 
     Args:
         network: Its parameters get gradients.
-        latents: What it draws; `latents.gradient` is set.
+        latents: `relaxed` is evaluated, `gradient` is set.
         picture: (C, H, W) in 0..1.
-        seen: (H, W) or (C, H, W) what each squared error counts; None for 1.
+        weight: (H, W) or (C, H, W) of each squared error; None for 1.
         workers: Where tasks run.
-        tile: Rows and columns of a distortion task.
+        cuts: Into tiles and chunks; None for those that suit the cache of a CPU, or for none on
+            other devices.
     """
 
     def __init__(
@@ -40,225 +134,218 @@ class ReferenceEvaluator:
         network: GridNetwork,
         latents: LatentGrids,
         picture: Tensor,
-        seen: Tensor | None,
+        weight: Tensor | None,
         workers: ThreadPoolExecutor,
-        tile: tuple[int, int] = TILE,
+        cuts: Cuts | None = None,
     ) -> None:
-        self.network, self.latents, self.picture, self.seen = network, latents, picture, seen
+        self.network, self.latents, self.picture, self.weight = network, latents, picture, weight
         self.workers, self.spec = workers, network.spec
-        self.cuts = Cuts(self.spec, tile)
         self.parameters = list(network.parameters())
-        self.margin = edge_margin(self.spec.num_layers)
-        self.base = min(COARSE, self.spec.num_levels - 1)
+        size = self.spec.height, self.spec.width
+        usual = Cuts(self.spec) if picture.device.type == "cpu" else Cuts(self.spec, tile=size)
+        self.cuts = usual if cuts is None else cuts
 
     def evaluate(
         self, rows: Sequence[Rows], lmbda: float, coarse_weight: float = 1.0
     ) -> tuple[float, float]:
         """See `Evaluator.evaluate`."""
-        return self._run(rows, lmbda, gradients=True, coarse_weight=coarse_weight)
+        sources = Sources(self.network, self.latents)
+        shares = self.cuts.weighted_chunks(rows, coarse_weight)
+        per_sample, per_pixel = 1 / self._samples(rows), len(self.picture) / self._samples(rows)
+        tiles = [(partial(self._error, sources, p), per_sample) for p in self.cuts.tiles(rows)]
+        chunks = [(partial(self._bits, sources, c), lmbda * part * per_pixel) for c, part in shares]
+        values = self._differentiate([*tiles, *chunks])
+        self._finish(sources)
+        bits = sum(v * part for v, (_, part) in zip(values[len(tiles) :], shares, strict=True))
+        return sum(values[: len(tiles)]) * per_sample, bits * per_pixel
 
-    @torch.no_grad()
-    def measure(
-        self, rows: Sequence[Rows], error: bool = True, bits: bool = True
-    ) -> tuple[float, float]:
-        """See `Evaluator.measure`."""
-        return self._run(rows, 1.0, gradients=False, error=error, bits=bits)
+    def measure_error(self, rows: Sequence[Rows]) -> float:
+        """See `Evaluator.measure_error`."""
+        sources = self._constant_sources()
+        tasks = [partial(self._error, sources, place) for place in self.cuts.tiles(rows)]
+        return sum(x.item() for x in self._values(tasks)) / self._samples(rows)
 
-    def _run(
-        self,
-        rows: Sequence[Rows],
-        lmbda: float,
-        gradients: bool,
-        error: bool = True,
-        bits: bool = True,
-        coarse_weight: float = 1.0,
-    ) -> tuple[float, float]:
-        channels, _, width = self.picture.shape
-        pixels = width * sum(bottom - top for top, bottom in rows)
-        coarse, coarse_leaves = self._coarse()
-        base = Input.of(coarse.detach())
-        own = [Input.of(padded(self._of_level(level), self.margin)) for level in range(self.base)]
-        causal, parents = self._context_inputs()
-        of_tile = partial(self._distortion, base, own)
-        of_chunk = partial(self._rate, causal, parents)
-        places = self.cuts.tiles(rows) if error else ()
-        tiles = [(partial(of_tile, place), 1 / (channels * pixels)) for place in places]
-        shares = self.cuts.weighted_chunks(rows, coarse_weight) if bits else []
-        chunks = [(partial(of_chunk, b), lmbda * share / pixels) for b, share in shares]
-        run = partial(run_task, self.parameters if gradients else None)
-        outcomes = list(self.workers.map(run, [*tiles, *chunks]))
-        if gradients:
-            self._collect(outcomes)
-            self._finish(coarse, coarse_leaves, base, own, causal, parents)
-        errors = sum(value for value, _, _ in outcomes[: len(tiles)])
-        weighed = zip(outcomes[len(tiles) :], shares, strict=True)
-        code_length = sum(value * share for (value, _, _), (_, share) in weighed)
-        return errors / (channels * pixels), code_length / pixels
+    def measure_bits(self, rows: Sequence[Rows]) -> float:
+        """See `Evaluator.measure_bits`."""
+        sources = self._constant_sources()
+        shares = self.cuts.weighted_chunks(rows, 1.0)
+        found = self._values([partial(self._bits, sources, chunk) for chunk, _ in shares])
+        bits = sum(x.item() * part for x, (_, part) in zip(found, shares, strict=True))
+        return bits * len(self.picture) / self._samples(rows)
 
-    @torch.no_grad()
-    def draw(self, places: Sequence[Tile]) -> list[Floats]:
-        """See `Evaluator.draw`."""
-        inputs = self._drawing_inputs()
-        drawn = []
-        for place in places:
-            colours, (top, bottom, left, right) = self._colours(*inputs, place, Task()), place
-            if self.seen is not None:
-                colours = colours * self.seen[..., top:bottom, left:right].sqrt()
-            drawn.append(colours.cpu().numpy())
-        return drawn
+    def render(self, tiles: Sequence[Tile]) -> list[Floats]:
+        """See `Evaluator.render`."""
+        sources = self._constant_sources()
+        found = self._values([partial(self._weighted_colours, sources, tile) for tile in tiles])
+        return [colours.cpu().numpy() for colours in found]
 
-    @torch.no_grad()
     def costs(self, grid: int) -> Costs:
         """See `Evaluator.costs`."""
-        rows = [(0, self.spec.height)]
-        base, own = self._drawing_inputs()
+        sources, rows = self._constant_sources(), [(0, self.spec.height)]
+        tiles = list(self.cuts.tiles(rows))
         error = self.picture.new_empty(self.picture.shape[1:])
-        for place in self.cuts.tiles(rows):
-            top, bottom, left, right = place
-            error[top:bottom, left:right] = self._errors(base, own, place, Task()).sum(0)
-        causal, parents = self._context_inputs()
-        grids = self.latents.grids
-        lengths = {i: error.new_empty(self.latents.sizes[i]) for i in affected(grids, grid)}
-        for chunk in self.cuts.chunks(rows):
-            if (i := chunk[0]) in lengths:
-                around = self._around(causal, parents, chunk, Task())
-                lengths[i][chunk[1] : chunk[2]] = self.network.context.lengths(*around)
+        found = self._values([partial(self._errors, sources, tile) for tile in tiles])
+        for (top, bottom, left, right), errors in zip(tiles, found, strict=True):
+            error[top:bottom, left:right] = errors.sum(0)
+        wanted = affected(self.latents.grids, grid)
+        chunks = [chunk for chunk in self.cuts.chunks(rows) if chunk[0] in wanted]
+        lengths = {i: error.new_empty(self.latents.sizes[i]) for i in wanted}
+        found = self._values([partial(self._lengths, sources, chunk) for chunk in chunks])
+        for (i, top, bottom), bits in zip(chunks, found, strict=True):
+            lengths[i][top:bottom] = bits.view(bottom - top, -1)
         return error.cpu().numpy(), {i: bits.cpu().numpy() for i, bits in lengths.items()}
 
-    def _collect(self, outcomes: Sequence[Outcome]) -> None:
-        for _, task, gradients in outcomes:
-            count = len(task.leaves)
-            for (source, place), gradient in zip(task.places, gradients[:count], strict=True):
+    def _samples(self, rows: Sequence[Rows]) -> int:
+        """Return the number of samples of some rows."""
+        return len(self.picture) * self.spec.width * sum(bottom - top for top, bottom in rows)
+
+    def _differentiate(self, tasks: Iterable[Task]) -> list[float]:
+        """Return the values of tasks; add their gradients to parameters and sources."""
+        values = []
+        for value, crops, gradients in self.workers.map(self._backward, tasks):
+            values.append(value)
+            count = len(crops.leaves)
+            for total, gradient in zip(crops.gradients, gradients[:count], strict=True):
                 if gradient is not None:
-                    source.gradient[:, *place] += gradient
-            for parameter, gradient in zip(self.parameters, gradients[count:], strict=True):
-                add_gradient(parameter, gradient)
+                    total += gradient
+            _add(self.parameters, gradients[count:])
+        return values
 
-    def _finish(
-        self,
-        coarse: Tensor,
-        leaves: dict[int, Tensor],
-        base: Input,
-        own: list[Input],
-        causal: list[Input],
-        parents: list[Input],
-    ) -> None:
-        """Carry the gradients of all inputs back to the latents."""
-        latents, flat = self.latents, self.latents.gradient
-        flat.zero_()
-        wanted = [*leaves.values(), *self.network.upsample]
-        carried = torch.autograd.grad(coarse, wanted, base.gradient, allow_unused=True)
-        for level, gradient in zip(leaves, carried, strict=False):
-            if gradient is not None and gradient.numel():
-                latents.of_level(flat, level).add_(gradient)
-        for parameter, gradient in zip(self.network.upsample, carried[len(leaves) :], strict=True):
-            add_gradient(parameter, gradient)
-        for level, source in enumerate(own):
-            if source.value.numel():
-                latents.of_level(flat, level).add_(unpadded(source.gradient, self.margin))
-        for i, source in enumerate(causal):
-            latents.grid(flat, i).add_(source.gradient[0, MARGIN:, MARGIN:-MARGIN])
-        for i, source in enumerate(parents):
-            latents.grid(flat, i).add_(source.gradient[0, 1:-1, 1:-1])
+    def _backward(self, task: Task) -> tuple[float, Crops, Sequence[Tensor | None]]:
+        """Return the value of a task, and the gradients of its crops and of all parameters."""
+        compute, weight = task
+        crops = Crops()
+        value = compute(crops)
+        wanted = [*crops.leaves, *self.parameters]
+        gradients = torch.autograd.grad(weight * value, wanted, allow_unused=True)
+        return value.item(), crops, gradients
 
-    def _of_level(self, level: int) -> Tensor:
-        return self.latents.of_level(self.latents.relaxed, level)
+    def _finish(self, sources: Sources) -> None:
+        """Set the gradients of the latents; add those of the upsampling of coarse levels."""
+        gradients = sources.gradients()
+        count = len(sources.leaves)
+        for i, gradient in enumerate(gradients[:count]):
+            assert gradient is not None
+            self.latents.grid(self.latents.gradient, i).copy_(gradient)
+        _add(list(self.network.upsample), gradients[count:])
 
-    def _coarse(self) -> tuple[Tensor, dict[int, Tensor]]:
-        """Return the features of the whole picture at level `base`, and the latents behind them."""
-        features, leaves = None, {}
-        for level in reversed(range(self.base, self.spec.num_levels)):
-            own = leaves[level] = self._of_level(level).detach().requires_grad_()
-            if features is not None:
-                features = self._extended(features, level)
-            features = self.network.join(level, padded(own, self.margin), features)
-        assert features is not None
-        return features, leaves
+    @torch.no_grad()
+    def _constant_sources(self) -> Sources:
+        return Sources(self.network, self.latents)
 
-    def _extended(self, features: Tensor, level: int) -> Tensor:
-        """Bring the features of a whole level, with margin, to the level below."""
-        height, width = self.spec.grid_size(level)
-        skip = self.margin - 2 * REACH
-        doubled = self.network.doubled(features, level)
-        return doubled[:, skip : skip + height + 2 * self.margin][
-            :, :, skip : skip + width + 2 * self.margin
-        ]
+    def _values(self, tasks: Sequence[Compute]) -> list[Tensor]:
+        """Return the values of tasks without gradients."""
 
-    def _drawing_inputs(self) -> tuple[Input, list[Input]]:
-        """Return the coarse features of the whole picture and the latents of the levels below."""
-        coarse, _ = self._coarse()
-        own = [Input.of(padded(self._of_level(level), self.margin)) for level in range(self.base)]
-        return Input.of(coarse.detach()), own
+        @torch.no_grad()
+        def run(compute: Compute) -> Tensor:
+            return compute(Crops())
 
-    def _distortion(self, base: Input, own: list[Input], place: Tile, task: Task) -> Tensor:
+        return list(self.workers.map(run, tasks))
+
+    def _error(self, sources: Sources, place: Tile, crops: Crops) -> Tensor:
         """Return the squared error of a tile."""
-        return self._errors(base, own, place, task).sum()
+        return self._errors(sources, place, crops).sum()
 
-    def _errors(self, base: Input, own: list[Input], place: Tile, task: Task) -> Tensor:
+    def _errors(self, sources: Sources, place: Tile, crops: Crops) -> Tensor:
         """Return the squared errors of a tile, (C, h, w)."""
         top, bottom, left, right = place
-        error = (
-            self._colours(base, own, place, task) - self.picture[:, top:bottom, left:right]
-        ).square()
-        if self.seen is not None:
-            error = error * self.seen[..., top:bottom, left:right]
-        return error
+        goal = self.picture[:, top:bottom, left:right]
+        errors = (self._colours(sources, place, crops) - goal).square()
+        return errors if self.weight is None else errors * self._weight_at(place)
 
-    def _colours(self, base: Input, own: list[Input], place: Tile, task: Task) -> Tensor:
+    def _weighted_colours(self, sources: Sources, place: Tile, crops: Crops) -> Tensor:
+        colours = self._colours(sources, place, crops)
+        return colours if self.weight is None else colours * self._weight_at(place).sqrt()
+
+    def _weight_at(self, place: Tile) -> Tensor:
+        top, bottom, left, right = place
+        assert self.weight is not None
+        return self.weight[..., top:bottom, left:right]
+
+    def _colours(self, sources: Sources, place: Tile, crops: Crops) -> Tensor:
         """Return the colours of a tile, (C, h, w)."""
-        top, bottom, left, right = place
-        n = self.spec.num_layers
-        features = self._features(task, base, own, 0, (top - n, bottom + n, left - n, right + n))
-        colours = self.network.colours(features)
-        # Clamped in the value but not in the gradient, or what is too bright would stay so.
-        return colours + (colours.detach().clamp(0, 1) - colours.detach())
+        (top, bottom, left, right), n = place, self.spec.num_layers
+        places = [(top - n, bottom + n, left - n, right + n)]
+        for _ in sources.levels:
+            places.append(above(places[-1]))
+        features = crops.take(sources.coarse, places[-1])
+        for level, source in reversed(list(enumerate(sources.levels))):
+            top, bottom, left, right = here = places[level]
+            wide = self.network.doubled(features, level)[:, top % 2 :, left % 2 :]
+            fine = wide[:, : bottom - top, : right - left]
+            features = self.network.join(level, crops.take(source, here), fine)
+        return clamped(self.network.colours(features), 0, 1)
 
-    def _features(
-        self,
-        task: Task,
-        base: Input,
-        own: list[Input],
-        level: int,
-        place: Tile,
-    ) -> Tensor:
-        """Return the features of a place, which may reach into the margin, at a level."""
-        top, bottom, left, right = place
-        m = self.margin
-        here = slice(top + m, bottom + m), slice(left + m, right + m)
-        if level == self.base:
-            return task.take(base, here)
-        above = (
-            (top >> 1) - REACH,
-            (bottom - 1 >> 1) + 1 + REACH,
-            (left >> 1) - REACH,
-            (right - 1 >> 1) + 1 + REACH,
-        )
-        doubled = self.network.doubled(self._features(task, base, own, level + 1, above), level)
-        doubled = doubled[:, top % 2 :, left % 2 :][:, : bottom - top, : right - left]
-        return self.network.join(level, task.take(own[level], here), doubled)
-
-    def _context_inputs(self) -> tuple[list[Input], list[Input]]:
-        """Return every grid with the margins of a neighbourhood and of one of parents."""
-        latents = self.latents
-        grids = [latents.grid(latents.relaxed, i)[None] for i in range(len(latents.grids))]
-        causal = [Input.of(functional.pad(x, (MARGIN, MARGIN, MARGIN, 0))) for x in grids]
-        return causal, [Input.of(functional.pad(x, (1, 1, 1, 1))) for x in grids]
-
-    def _rate(self, causal: list[Input], parents: list[Input], chunk: Chunk, task: Task) -> Tensor:
+    def _bits(self, sources: Sources, chunk: Chunk, crops: Crops) -> Tensor:
         """Return the bits of a chunk."""
-        return self.network.context.bits(*self._around(causal, parents, chunk, task))
+        return self._lengths(sources, chunk, crops).sum()
 
-    def _around(
-        self, causal: list[Input], parents: list[Input], chunk: Chunk, task: Task
-    ) -> tuple[Tensor, Tensor | None, int, tuple[int, int, int]]:
-        """Return a chunk with its neighbours, the latents above it, and where it is."""
+    def _lengths(self, sources: Sources, chunk: Chunk, crops: Crops) -> Tensor:
+        """Return the bits of every latent of a chunk, (N,)."""
+        i, top, bottom = chunk
+        width = self.latents.sizes[i][1]
+        wide = (top - MARGIN, bottom, -MARGIN, width + MARGIN)
+        own = crops.take(sources.grids[i], wide)[0]
+        neighbours = torch.cat(
+            [
+                windows(own, CAUSAL, MARGIN, bottom - top, width).flatten(1),
+                self._parents(sources, chunk, crops).flatten(1),
+            ]
+        )
+        values = own[MARGIN:, MARGIN : MARGIN + width].flatten()
+        return code_length(values, *self.network.context(neighbours, i, self.latents.grids[i]))
+
+    def _parents(self, sources: Sources, chunk: Chunk, crops: Crops) -> Tensor:
+        """Return the neighbours of a chunk in the next coarser grid, (offsets, h, w)."""
         i, top, bottom = chunk
         pyramid, level = self.latents.grids[i]
-        everywhere = slice(None)
-        own = task.take(causal[i], (slice(top, bottom + MARGIN), everywhere))
-        above = None
-        if level < self.spec.num_levels - 1:
-            j = self.latents.grids.index((pyramid, level + 1))
-            rows = slice(top >> 1, (bottom - 1 >> 1) + 3)
-            above = task.take(parents[j], (rows, everywhere))
-        return own, above, top % 2, (i, pyramid, level)
+        width = self.latents.sizes[i][1]
+        if level == self.spec.num_levels - 1:
+            return self.picture.new_zeros(len(PARENTS), bottom - top, width)
+        grid, m = self.latents.grids.index((pyramid, level + 1)), PARENT_MARGIN
+        first, last, columns = top >> 1, (bottom + 1) >> 1, self.latents.sizes[grid][1]
+        wide = crops.take(sources.grids[grid], (first - m, last + m, -m, columns + m))[0]
+        found = windows(wide, PARENTS, m, last - first, columns)
+        return spread(found, top % 2, bottom - top, width)
+
+
+def windows(x: Tensor, offsets: Offsets, margin: int, height: int, width: int) -> Tensor:
+    """Return the neighbours of samples, (offsets, height, width).
+
+    Args:
+        x: (h, w); the first sample lies at (margin, margin).
+        offsets: Of the neighbours.
+        margin: Rows and columns before the first sample.
+        height: Rows of samples.
+        width: Columns of samples.
+
+    >>> windows(torch.arange(4.0).view(2, 2), ((-1, 0), (0, -1)), 1, 1, 1).flatten().tolist()
+    [1.0, 2.0]
+    """
+    corners = [(margin + dy, margin + dx) for dy, dx in offsets]
+    return torch.stack([x[y : y + height, left : left + width] for y, left in corners])
+
+
+def spread(x: Tensor, skip: int, height: int, width: int) -> Tensor:
+    """Give every child what its parent has, (K, h, w) to (K, height, width).
+
+    Args:
+        x: Of the parents.
+        skip: Rows of children, 0 or 1, before the first that is wanted.
+        height: Rows of children.
+        width: Columns of children.
+
+    >>> spread(torch.tensor([[[1.0], [2.0]]]), 1, 3, 1).flatten().tolist()
+    [1.0, 2.0, 2.0]
+    """
+    count, rows, columns = x.shape
+    children = x[:, :, None, :, None].expand(-1, -1, 2, -1, 2)
+    wide = children.reshape(count, 2 * rows, 2 * columns)
+    return wide[:, skip : skip + height, :width]
+
+
+def _add(parameters: Sequence[Tensor], gradients: Sequence[Tensor | None]) -> None:
+    """Add to the gradients that parameters already have."""
+    for parameter, gradient in zip(parameters, gradients, strict=True):
+        if gradient is not None:
+            parameter.grad = gradient if parameter.grad is None else parameter.grad.add_(gradient)

@@ -1,7 +1,7 @@
-"""How a picture and its latents are cut into what one task of a fit works on.
+"""Evaluator of the network of `grid`, and the tiles and chunks that it works on.
 
-Two classes evaluate a network on such tasks: `ReferenceEvaluator`, with torch, and
-`CompiledEvaluator`, compiled.
+Two classes are evaluators: `ReferenceEvaluator`, with torch and autograd, and
+`CompiledEvaluator`, with kernels; `pick.py` chooses.
 """
 
 from __future__ import annotations
@@ -18,8 +18,9 @@ from imgnet.spec import Spec
 
 CHUNK = 8192  # latents of a rate task
 TILE = (64, 384)  # rows and columns of a distortion task
-COARSE = 4  # levels from this one on belong to the whole picture, whatever its rows
-STRIP_UNIT = 1 << COARSE  # rows; the chunks that are looked at are so many, or a multiple
+COARSE = 4  # finest level whose latents belong to the whole picture, whatever the rows
+REACH = 2  # samples that an upsampled one depends on, on each side
+STRIP_UNIT = 1 << COARSE  # rows; a strip has a multiple of it
 
 Rows = tuple[int, int]
 Tile = tuple[int, int, int, int]  # top, bottom, left, right
@@ -29,48 +30,51 @@ Costs = tuple[Floats, dict[int, Floats]]
 
 
 class Evaluator(Protocol):
-    """What gives a network on a picture its rate, distortion and gradients."""
+    """Measure error and bits of a network on a picture, and their gradients."""
 
     cuts: Cuts
 
     def evaluate(
         self, rows: Sequence[Rows], lmbda: float, coarse_weight: float = 1.0
     ) -> tuple[float, float]:
-        """Return squared error a sample and bits a pixel of some rows, and leave gradients.
+        """Return error and bits of some rows, and set the gradients of error + lmbda * bits.
 
-        They are those of error + lmbda * bits, in the network's parameters and in the latents'
-        `gradient`.
+        Those of the network are set in its parameters, those of the latents in `gradient`.
 
         Args:
             rows: Ranges of rows that begin at multiples of 2**COARSE.
             lmbda: Price of a bit a pixel.
-            coarse_weight: How many times the bits of coarse levels count; at 0 they are not even
-                computed, and the bits returned are without them.
-        """
-
-    def measure(
-        self, rows: Sequence[Rows], error: bool = True, bits: bool = True
-    ) -> tuple[float, float]:
-        """Return what `evaluate` returns, without gradients; 0 for what is not wanted."""
-
-    def draw(self, places: Sequence[Tile]) -> list[Floats]:
-        """Return the colours (C, h, w) of places, in 0..1, times the root of what errors count."""
-
-    def costs(self, grid: int) -> Costs:
-        """Return what the whole picture costs, as far as the latents of a grid change it.
+            coarse_weight: Factor of the bits of coarse levels; at 0 they are neither computed nor
+                part of the bits returned.
 
         Returns:
-            What the squared error of every pixel, (H, W), counts, all channels, and the bits of
-            every latent, (h, w), of each grid that is `affected`.
+            Squared error a sample and bits a pixel.
+        """
+
+    def measure_error(self, rows: Sequence[Rows]) -> float:
+        """Return the squared error a sample of some rows."""
+
+    def measure_bits(self, rows: Sequence[Rows]) -> float:
+        """Return the bits a pixel of some rows."""
+
+    def render(self, tiles: Sequence[Tile]) -> list[Floats]:
+        """Return the colours (C, h, w) of tiles, in 0..1, times the root of the error weight."""
+
+    def costs(self, grid: int) -> Costs:
+        """Return the costs of the whole picture that the latents of a grid change.
+
+        Returns:
+            The weighted squared error of every pixel, (H, W), summed over channels, and the bits
+            of every latent, (h, w), of each grid that is `affected`.
         """
 
 
 @dataclass(frozen=True)
 class Cuts:
-    """The cuts of one picture.
+    """Cuts of one picture into tiles and chunks.
 
     Attributes:
-        spec: Its shape.
+        spec: Shape of the network.
         tile: Rows and columns of a distortion task.
         chunk: Latents of a rate task.
     """
@@ -96,7 +100,7 @@ class Cuts:
                     yield i, first, last
 
     def grid_rows(self, rows: Sequence[Rows], level: int) -> list[Rows]:
-        """Return the rows of a level that belong to rows of the picture; of coarse levels, all."""
+        """Return the rows of a level that belong to rows of the picture; all of coarse levels."""
         height = self.spec.grid_size(level)[0]
         if level >= COARSE:
             return [(0, height)]
@@ -105,9 +109,9 @@ class Cuts:
     def weighted_chunks(
         self, rows: Sequence[Rows], coarse_weight: float
     ) -> list[tuple[Chunk, float]]:
-        """List the chunks whose bits count, with the part of their bits that some rows stand for.
+        """List the chunks whose bits count, with the weight of their bits.
 
-        Of fine levels, that is all; of coarse ones, as much as of the picture, times a weight.
+        It is 1 at fine levels; at coarse ones, the rows' part of the picture times `coarse_weight`.
         """
         part = coarse_weight * sum(bottom - top for top, bottom in rows) / self.spec.height
         levels = [level for _, level in self.spec.grids()]
@@ -116,7 +120,7 @@ class Cuts:
 
 
 def affected(grids: Sequence[tuple[int, int]], grid: int) -> list[int]:
-    """List the grids whose bits depend on the latents of one: itself and that which it is above of.
+    """List the grids whose bits depend on the latents of one: itself and the next finer one.
 
     Args:
         grids: Pyramid and level of each.
@@ -129,8 +133,23 @@ def affected(grids: Sequence[tuple[int, int]], grid: int) -> list[int]:
     return [i for i, other in enumerate(grids) if other in {(pyramid, level), (pyramid, level - 1)}]
 
 
+def above(place: Tile) -> Tile:
+    """Return the place of the next coarser level that a place of a level depends on.
+
+    >>> above((0, 4, 3, 5))
+    (-2, 4, -1, 5)
+    """
+    top, bottom, left, right = place
+    return (
+        (top >> 1) - REACH,
+        (bottom - 1 >> 1) + 1 + REACH,
+        (left >> 1) - REACH,
+        (right - 1 >> 1) + 1 + REACH,
+    )
+
+
 def split(start: int, stop: int, most: int) -> list[Rows]:
-    """Cut a range into even parts of about `most`, at even places.
+    """Cut a range into parts of about the same size, near `most`, at even places.
 
     >>> split(0, 10, 4)
     [(0, 4), (4, 10)]

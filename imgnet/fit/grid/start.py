@@ -21,7 +21,8 @@ from imgnet.codec.priors.loader import (
     usual_latent_q_step,
 )
 from imgnet.fit.engine.latents import LatentGrids, padded
-from imgnet.fit.engine.network import BICUBIC, REACH, GridNetwork, doubled
+from imgnet.fit.engine.network import BICUBIC, GridNetwork, doubled
+from imgnet.fit.engine.tiling import REACH
 from imgnet.fit.grid.analysis_network import AnalysisNetwork, Planes, trained_analysis
 from imgnet.spec import Spec
 

@@ -1,7 +1,8 @@
-"""The state of a fit of `grid`: network, latents and what moves them, step by step."""
+"""State of a fit of `grid`: network, latents and their optimisers, step by step."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from math import cos, isfinite, pi
 
@@ -15,7 +16,7 @@ from imgnet.codec.priors.loader import origins
 from imgnet.fit.device import mask_of, picture_of
 from imgnet.fit.engine.latents import LatentGrids
 from imgnet.fit.engine.network import GridNetwork
-from imgnet.fit.engine.reference import ReferenceEvaluator
+from imgnet.fit.engine.pick import evaluator_for, latents_for
 from imgnet.fit.engine.tiling import COARSE, STRIP_UNIT, Evaluator, Rows
 from imgnet.fit.grid.start import filled, latent_q_step, set_network, start_cold, warm_start
 from imgnet.fit.grid.weights import Weights, pace
@@ -25,10 +26,9 @@ from imgnet.request.efforts import FEW_EPOCHS, Preset
 from imgnet.request.options import Arrays, Result
 from imgnet.spec import Spec
 
-try:
-    from imgnet.fit.engine.compiled import CompiledEvaluator
-except ImportError:  # Numba, which is not to be had for every Python and every machine
-    CompiledEvaluator = None  # type: ignore[assignment, misc]
+EvaluatorOf = Callable[
+    [GridNetwork, LatentGrids, Tensor, Tensor | None, ThreadPoolExecutor], Evaluator
+]
 
 LATENT_LR = 0.1
 # Fits that see their pixels less often cannot calm down what they have stirred up: trained networks
@@ -54,6 +54,8 @@ class GridState:
         workers: Where parts of a step run.
         device: Where all tensors live.
         seed: Of the first weights, of noise and of the order of rows.
+        network_of: Returns the network of a spec.
+        evaluator_of: Returns its evaluator on a picture.
     """
 
     def __init__(
@@ -66,6 +68,8 @@ class GridState:
         workers: ThreadPoolExecutor,
         device: torch.device,
         seed: int,
+        network_of: Callable[[Spec], GridNetwork] = GridNetwork,
+        evaluator_of: EvaluatorOf = evaluator_for,
     ) -> None:
         self.spec, self.device, self.workers = spec, device, workers
         torch.manual_seed(seed)
@@ -73,8 +77,8 @@ class GridState:
         picture = picture_of(pixels, device)
         mask = None if seen is None else mask_of(seen, device).float()
         self.seen_part = 1.0 if seen is None else float(seen.mean())
-        self.network = self._network().to(device)
-        self.latents = LatentGrids(spec, device, self.generator)
+        self.network = network_of(spec).to(device)
+        self.latents = latents_for(spec, device, self.generator)
         self.origins = {n: torch.from_numpy(a).to(device) for n, a in origins(spec).items()}
         epochs = preset.epochs(spec.width * spec.height)
         self.latent_lr, self.warm_up = LATENT_LR, WARM_UP
@@ -83,7 +87,7 @@ class GridState:
         step = self._start(known, lmbda, epochs)
         if bool((known == known[:, :1, :1]).all()):
             self.latent_lr = 0.0  # The network alone draws one colour; latents would only escape.
-        self.evaluator = self._evaluator(picture, mask)
+        self.evaluator = evaluator_of(self.network, self.latents, picture, mask, workers)
         part = min(1.0, epochs / FEW_EPOCHS) if self.origins else 1.0
         self.weights = Weights(self.network, self.origins, step, part * pace(lmbda))
         self.parameters = self.weights.parameters
@@ -120,17 +124,6 @@ class GridState:
             self.noise = last + (first - last) * part, last
             self.warm_up = max(1, round(WARM_UP * part))
 
-    def _network(self) -> GridNetwork:
-        return GridNetwork(self.spec)
-
-    def _evaluator(self, picture: Tensor, seen: Tensor | None) -> Evaluator:
-        common = self.network, self.latents, picture, seen, self.workers
-        if self.device.type != "cpu":
-            return ReferenceEvaluator(*common, tile=(self.spec.height, self.spec.width))
-        return (
-            ReferenceEvaluator(*common) if CompiledEvaluator is None else CompiledEvaluator(*common)
-        )
-
     def take_step(self, done: float, relaxed_done: float, lmbda: float) -> Rows:
         """Move network and relaxed latents once.
 
@@ -162,8 +155,8 @@ class GridState:
 
     def measure(self) -> tuple[float, float]:
         """Return squared error, as it counts, and bits a pixel of the whole picture."""
-        error, bits = self.evaluator.measure(self.all_rows)
-        return error / self.seen_part, bits
+        error = self.evaluator.measure_error(self.all_rows)
+        return error / self.seen_part, self.evaluator.measure_bits(self.all_rows)
 
     def _evaluate(self, rows: list[Rows], lmbda: float) -> None:
         self.weights.zero_grad()

@@ -140,7 +140,7 @@ class Refinement:
         state = self.state
         drawn = {n: p for n, p in state.parameters.items() if not n.startswith("context.")}
         differences = {name: self.coded[name].step for name in drawn}
-        _, bits = state.evaluator.measure(state.all_rows, error=False)
+        bits = state.evaluator.measure_bits(state.all_rows)
         num_bits = bits * state.spec.width * state.spec.height
         of_bits = of_context(state.network.context, state.latents, num_bits, state.workers)
         context = [name for name in state.parameters if name not in drawn]
@@ -202,8 +202,9 @@ class Refinement:
     def _measure(self, is_context: bool) -> float:
         """Return the term of the cost that a tensor has a part in."""
         state = self.state
-        error, bits = state.evaluator.measure(state.all_rows, error=not is_context, bits=is_context)
-        return error + self.lmbda * bits
+        if is_context:
+            return self.lmbda * state.evaluator.measure_bits(state.all_rows)
+        return state.evaluator.measure_error(state.all_rows)
 
     def _put(self, name: str, coded: Coded) -> None:
         """Let the network have a tensor."""

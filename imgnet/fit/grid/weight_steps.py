@@ -44,7 +44,8 @@ def choose_q_steps(
         with rounded({n: parameters[n] for n in tried}, tried, origins):
             # The context model has no part in the picture, nor the others in the bits.
             of_context = name.startswith("context.")
-            error, bits = evaluator.measure(rows, error=not of_context, bits=of_context)
+            error = 0.0 if of_context else evaluator.measure_error(rows)
+            bits = evaluator.measure_bits(rows) if of_context else 0.0
         values = quantize({name: parameters[name]}, tried, origins)[name].values
         return error + lmbda * (bits + WEIGHTS.num_bits(values) / (spec.width * spec.height))
 

@@ -1,8 +1,8 @@
-"""The network's weights during a fit of `grid`: how they move, and between which limits.
+"""Weights of the network during a fit of `grid`: their steps and their limits.
 
-With a prior, a file holds differences from it. Each tensor's are coded under a distribution of
-their own, so that what a weight costs grows with its distance from the prior, in units of the
-others'.
+With a prior, a file holds differences from it. Those of each tensor are coded under a distribution
+of their own, so that the bits of a weight grow with its distance from the prior, in units of the
+mean distance of its tensor.
 """
 
 from __future__ import annotations
@@ -12,29 +12,24 @@ from itertools import groupby
 from math import log
 from typing import Any, NamedTuple
 
-import numpy as np
 import torch
 from torch import Tensor
 
 from imgnet.codec.format.grid_stream import LARGEST_INTEGER
 from imgnet.codec.format.quantized import q_step_of
 from imgnet.codec.priors.loader import usual_latent_q_step
+from imgnet.fit.engine.differences import means
 from imgnet.fit.engine.network import GridNetwork
+from imgnet.fit.engine.pick import price_differences_for, soap_for
 from imgnet.fit.rounding import QSteps
 from imgnet.fit.soap import SOAP
-
-try:
-    from imgnet.fit.kernels import soap as soap_kernels
-except ImportError:  # Numba, which is not to be had for every Python and every machine
-    soap_kernels = None  # type: ignore[assignment]
 
 # Step sizes of matrices and of vectors: from random weights, and from trained ones.
 COLD_LR = 4e-2, 1e-2
 WARM_LR = 1.5e-2, 4e-3
 USUAL_Q_STEP = 0.1  # of a quantiser at a price of a bit, in units of the picture
-LEAST_DIFFERENCE = (
-    1 / 32
-)  # of a tensor's size: the narrowest distribution of its differences from a prior
+# Scale of the narrowest distribution of differences from a prior, as a part of the tensor's size.
+LEAST_DIFFERENCE = 1 / 32
 
 
 def pace(lmbda: float) -> float:
@@ -70,21 +65,16 @@ class Weights:
         parts = [self.parameters[name].detach().flatten() for name in names]
         self.flat, self._sizes = torch.cat(parts), [len(part) for part in parts]
         self.gradient = torch.zeros_like(self.flat)
-        self.compiled = soap_kernels is not None and self.flat.device.type == "cpu"
         for name, value, gradient in zip(names, *self._split(), strict=True):
             parameter = self.parameters[name]
             parameter.data = value.view_as(parameter)
             parameter.grad = gradient.view_as(parameter)
         if origins:
             self._origin = torch.cat([origins[name].flatten() for name in names])
-            self._ends = np.cumsum(self._sizes)
-            self._tensor = torch.arange(len(names), device=self.flat.device).repeat_interleave(
-                torch.tensor(self._sizes, device=self.flat.device)
-            )
             # No distribution is so narrow that a tensor could not leave its prior any more.
-            self._least = LEAST_DIFFERENCE * (
-                self._means(self._origin**2).sqrt() + LEAST_DIFFERENCE
-            )
+            size = means(self._origin**2, self._sizes).sqrt()
+            self._least = LEAST_DIFFERENCE * (size + LEAST_DIFFERENCE)
+            self._price_differences = price_differences_for(self.flat.device)
         matrices, vectors = WARM_LR if origins else COLD_LR
         self.optimizer = self._optimizer(names, step, (part * matrices, part * vectors))
 
@@ -101,8 +91,7 @@ class Weights:
             groups.append({"params": tensors, "lr": lr, "peak_lr": lr})
         # Unlimited, the first turns of the bases throw some fits off; equal decays keep what is
         # measured in bases that stay within 1.
-        soap: type[SOAP] = soap_kernels.FusedSOAP if self.compiled else SOAP
-        return soap(groups, lr=rates[0], refresh_every=5, most=1.0)
+        return soap_for(self.flat.device)(groups, lr=rates[0], refresh_every=5, most=1.0)
 
     def _joined(self, tensors: Sequence[Tensor]) -> Tensor:
         """Return the part of the flat tensor that neighbours in it make up."""
@@ -116,6 +105,7 @@ class Weights:
         """Set all gradients to zero."""
         self.gradient.zero_()
 
+    @torch.no_grad()
     def move(self, slowdown: float, price: float) -> None:
         """Take a step.
 
@@ -124,26 +114,11 @@ class Weights:
             price: Of one bit of the file.
         """
         if self.origins:
-            self._price_differences(price)
+            known = self.flat, self._origin, self._sizes, self._least
+            self._price_differences(*known, price / log(2), self.gradient)
         for group in self.optimizer.param_groups:
             group["lr"] = group["peak_lr"] * slowdown
         self.optimizer.step()
-
-    @torch.no_grad()
-    def _price_differences(self, price: float) -> None:
-        """Add the gradient of the bits of the differences, Laplacian in each tensor."""
-        if self.compiled:
-            known = self.flat.numpy(), self._origin.numpy(), self._ends, self._least.numpy()
-            soap_kernels.price_differences(*known, price / log(2), self.gradient.numpy())
-            return
-        difference = self.flat - self._origin
-        scale = torch.maximum(self._means(difference.abs()), self._least)[self._tensor]
-        self.gradient.addcdiv_(difference.sign_(), scale, value=price / log(2))
-
-    def _means(self, flat: Tensor) -> Tensor:
-        """Return the mean over each of the tensors."""
-        sums = flat.new_zeros(len(self._sizes)).index_add_(0, self._tensor, flat)
-        return sums / sums.new_tensor(self._sizes)
 
     @torch.no_grad()
     def limit(self, steps: QSteps) -> None:

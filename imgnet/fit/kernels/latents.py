@@ -72,7 +72,7 @@ def relax(
 ) -> None:
     """Set `relaxed` to s(s(values) + noise * fresh) and `slope` to its derivative.
 
-    s is the soft rounding of `latents.py`. Ranges are rows of first and last + 1.
+    s is the soft rounding of `fit/engine/latents.py`. Ranges are rows of first and last + 1.
     """
     sharp = np.float32(2 * 1.4426950408889634 / temperature)
     scale = np.float32(np.tanh(0.5 / temperature))

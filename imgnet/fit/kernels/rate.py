@@ -1,14 +1,13 @@
 """The bits of a chunk of latents and all their gradients in one pass, compiled.
 
-The same as `chunk_bits` of `grid_kernels.py`, which says what it computes; here block by block,
-with nothing kept for later.
+The same as `ContextModel` and `code_length` of `fit/engine`; here block by block, with nothing kept
+for later.
 """
 
 from __future__ import annotations
 
 import numpy as np
 
-from imgnet.codec.entropy.context import CAUSAL, MARGIN, PARENTS
 from imgnet.fit.kernels.blocks import (
     BLOCK,
     Floats,
@@ -26,12 +25,11 @@ from imgnet.fit.kernels.blocks import (
     rectify,
 )
 from imgnet.fit.kernels.laplace import code_length
-
-Offsets = tuple[tuple[int, int], ...]
+from imgnet.neighbourhood import CAUSAL, MARGIN, PARENT_MARGIN, PARENTS, Offsets
 
 _OWN = tuple((MARGIN + dy, MARGIN + dx) for dy, dx in CAUSAL)
 _NUM_OWN = len(_OWN)
-_ABOVE = tuple((1 + dy, 1 + dx) for dy, dx in PARENTS)
+_ABOVE = tuple((PARENT_MARGIN + dy, PARENT_MARGIN + dx) for dy, dx in PARENTS)
 _NUM_ABOVE = len(_ABOVE)
 _ONE, _NONE = np.float32(1), np.float32(0)
 
@@ -188,9 +186,20 @@ def rate(
 ) -> tuple[float, Floats, Floats, tuple[Floats, Floats, Floats, Floats, Floats, Floats]]:
     """Return the bits of a chunk and, if wanted, the gradients of latents, parents and weights.
 
-    Args are those of `grid_kernels.chunk_bits`, C-contiguous, without the leading axis of `own` and
-    of `parents`; no parents are an empty array. The bits of each latent go to `lengths`, (h * w,),
-    if it is not empty.
+    All arrays are C-contiguous.
+
+    Args:
+        own: (h + MARGIN, w + 2 * MARGIN), the chunk with its margin above, left and right.
+        parents: The latents above the chunk, with PARENT_MARGIN on all sides, or empty for none.
+        skip: Rows, 0 or 1, that the parents cover before the chunk begins.
+        to_own: (D + 2, CAUSAL), weights of the neighbours in the own grid.
+        to_parents: (D + 2, PARENTS), weights of those in the next coarser grid.
+        bias: (D + 2,).
+        second: (D, D), weights of the second layer.
+        second_bias: (D,).
+        last: (2, D), weights of the last layer.
+        wanted: Whether gradients are.
+        lengths: (h * w,), set to the bits of each latent; empty for none.
     """
     height, width = own.shape[0] - MARGIN, own.shape[1] - 2 * MARGIN
     first, above, middle, middle_bias, end = _model(

@@ -1,10 +1,11 @@
-"""What moves the weights of a network between two steps, compiled.
+"""Steps of the weights of a network, compiled.
 
-They are few: what torch takes to call its operations is many times what the work takes.
+Weights are few: the calls of torch's operations take many times as long as the work.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -139,6 +140,19 @@ def _turned(covariance: Floats, basis: Floats) -> Floats:
     # NumPy's QR would compute in float64, which takes longer than all else here.
     turned: Floats = torch.linalg.qr(torch.from_numpy(_times(covariance, basis))).Q.numpy()
     return np.ascontiguousarray(turned)
+
+
+def price_differences_of(
+    weights: Tensor,
+    origin: Tensor,
+    sizes: Sequence[int],
+    least: Tensor,
+    price: float,
+    gradient: Tensor,
+) -> None:
+    """Do what `price_differences` of `fit/engine/differences.py` does."""
+    known = weights.numpy(), origin.numpy(), np.cumsum(sizes), least.numpy()
+    price_differences(*known, price, gradient.numpy())
 
 
 @compiled

@@ -1,6 +1,6 @@
 """The layers between latents and colours, forward and backward, compiled.
 
-The same as `two_layers` and `rezero_layer` of `grid_kernels.py`, which say what they compute.
+The same as `GridNetwork.mixed` and `Residual` of `fit/engine/network.py`.
 Backward passes compute activations again instead of fetching them from memory.
 """
 

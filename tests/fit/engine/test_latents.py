@@ -4,6 +4,7 @@ import pytest
 import torch
 from torch import Tensor
 
+from imgnet.fit.engine.compiled_latents import CompiledLatentGrids
 from imgnet.fit.engine.latents import LatentGrids, _soft_round, padded
 from imgnet.spec import Spec
 from support.networks import SPECS
@@ -13,8 +14,16 @@ pytestmark = pytest.mark.usefixtures("one_thread")
 CPU = torch.device("cpu")
 
 
-def grids(spec: Spec = SPECS[0], seed: int = 1) -> LatentGrids:
-    return LatentGrids(spec, CPU, torch.Generator().manual_seed(seed))
+Kind = type[LatentGrids]
+
+
+def grids(spec: Spec = SPECS[0], seed: int = 1, kind: Kind = LatentGrids) -> LatentGrids:
+    return kind(spec, CPU, torch.Generator().manual_seed(seed))
+
+
+@pytest.fixture(params=[LatentGrids, CompiledLatentGrids])
+def kind(request: pytest.FixtureRequest) -> Kind:
+    return request.param
 
 
 def everything(latents: LatentGrids) -> list[slice]:
@@ -78,8 +87,8 @@ def test_slope_is_the_derivative_of_soft_rounding(temperature: float) -> None:
     )
 
 
-def test_relaxed_latents_without_noise_are_soft_rounded_twice() -> None:
-    latents = grids()
+def test_relaxed_latents_without_noise_are_soft_rounded_twice(kind: Kind) -> None:
+    latents = grids(kind=kind)
     latents.values = torch.randn(len(latents.values)) * 2
     latents.relax(0.3, 0.0, everything(latents))
     once, _ = _soft_round(latents.values.double(), 0.3)
@@ -93,11 +102,10 @@ def test_relaxed_latents_without_noise_are_soft_rounded_twice() -> None:
     )
 
 
-def test_noise_is_fresh_each_time_has_its_size_and_follows_the_seed() -> None:
+def test_noise_is_fresh_each_time_has_its_size_and_follows_the_seed(kind: Kind) -> None:
     def relaxed(seed: int) -> list[Tensor]:
-        latents = grids(
-            Spec("grid", 99, 99, 0, 4, 1, num_levels=2, chroma_level=1, dim_context=4), seed
-        )
+        spec = Spec("grid", 99, 99, 0, 4, 1, num_levels=2, chroma_level=1, dim_context=4)
+        latents = grids(spec, seed, kind)
         taken = []
         for _ in range(2):
             latents.relax(50.0, 0.2, everything(latents))  # so warm that nothing is rounded
@@ -112,8 +120,8 @@ def test_noise_is_fresh_each_time_has_its_size_and_follows_the_seed() -> None:
     assert not torch.equal(relaxed(2)[0], first)
 
 
-def test_only_the_chosen_parts_are_relaxed_and_moved() -> None:
-    latents = grids()
+def test_only_the_chosen_parts_are_relaxed_and_moved(kind: Kind) -> None:
+    latents = grids(kind=kind)
     latents.values.fill_(0.3)
     latents.gradient.fill_(1.0)
     latents.relax(0.2, 0.1, [slice(10, 20)])
@@ -124,8 +132,8 @@ def test_only_the_chosen_parts_are_relaxed_and_moved() -> None:
     assert (latents.values == 0.3).sum() == len(latents.values) - 10
 
 
-def test_steps_are_those_of_adam() -> None:
-    latents = grids()
+def test_steps_are_those_of_adam(kind: Kind) -> None:
+    latents = grids(kind=kind)
     theirs = torch.randn(len(latents.values)).requires_grad_()
     latents.values.copy_(theirs.detach())
     adam = torch.optim.Adam([theirs], lr=0.03, betas=(0.9, 0.95), eps=1e-14)

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
+
 import numpy as np
 import pytest
 import torch
@@ -11,8 +13,10 @@ from imgnet.codec.entropy.distributions import LOCATIONS, LOWEST_SCALE_LOG2
 from imgnet.codec.entropy.fixed_point import from_real
 from imgnet.codec.format.quantized import Quantized
 from imgnet.codec.render.grid import upsample
-from imgnet.fit.engine.network import BICUBIC, GridNetwork
-from imgnet.fit.engine.network import ContextModel as TorchContextModel
+from imgnet.fit.engine.latents import LatentGrids
+from imgnet.fit.engine.network import BICUBIC, LEAST_SCALE_LOG2, MOST_SCALE_LOG2, GridNetwork
+from imgnet.fit.engine.reference import ReferenceEvaluator
+from imgnet.neighbourhood import NUM_NEIGHBOURS
 from imgnet.spec import Spec
 from support.evaluators import network_of
 from support.networks import SPECS, random_tensors, real
@@ -99,24 +103,17 @@ def exact_distributions(spec: Spec, tensors: dict[str, Quantized], index: int) -
     return distributions.at(0)
 
 
-def bits_by_hand(
-    model: TorchContextModel, spec: Spec, tensors: dict[str, Quantized], index: int
-) -> Tensor:
-    pyramid, level = spec.grids()[index]
-    grid = torch.from_numpy(tensors[f"latents.{pyramid}.{level}"].dequantize())
-    own = functional.pad(grid[None], (3, 3, 3, 0))
-    parent = tensors.get(f"latents.{pyramid}.{level + 1}")
-    above = None
-    if parent is not None:
-        above = functional.pad(torch.from_numpy(parent.dequantize())[None], (1, 1, 1, 1))
-    return model.bits(own, above, 0, (index, pyramid, level))
-
-
 @pytest.mark.parametrize("spec", SPECS[:3], ids=str)
-def test_laws_are_those_that_files_are_coded_with(spec: Spec) -> None:
+def test_distributions_are_those_that_files_are_coded_with(spec: Spec) -> None:
     """Bits under the distributions of whole numbers, summed as reals, are those of the network."""
     tensors = random_tensors(spec)
-    network = network_of(spec, tensors)
+    latents = LatentGrids(spec, torch.device("cpu"), torch.Generator())
+    for i, name in enumerate(latents.names):
+        latents.grid(latents.relaxed, i).copy_(torch.from_numpy(tensors[name].dequantize()))
+    goal = torch.zeros(spec.dim_out, spec.height, spec.width)
+    with ThreadPoolExecutor(1) as workers:
+        step = ReferenceEvaluator(network_of(spec, tensors), latents, goal, None, workers)
+        ours = [step.costs(i)[1][i].sum() for i in range(len(latents.grids))]
     for index, (pyramid, level) in enumerate(spec.grids()):
         distributions = exact_distributions(spec, tensors, index)
         location = distributions.whole + distributions.fraction / LOCATIONS
@@ -125,5 +122,17 @@ def test_laws_are_those_that_files_are_coded_with(spec: Spec) -> None:
         edges = (np.array([[0.5], [-0.5]]) + values - location) / scale
         upper, lower = np.where(edges < 0, np.exp(edges) / 2, 1 - np.exp(-np.abs(edges)) / 2)
         wanted = -np.log2(np.maximum(upper - lower, 2.0**-16)).sum()
-        ours = bits_by_hand(network.context, spec, tensors, index).item()
-        assert ours == pytest.approx(wanted, rel=0.02, abs=2)
+        assert ours[index] == pytest.approx(wanted, rel=0.02, abs=2)
+
+
+@pytest.mark.parametrize("beyond", [LEAST_SCALE_LOG2 - 3, MOST_SCALE_LOG2 + 3])
+def test_scales_beyond_the_tables_are_at_their_ends_and_do_not_pull(beyond: float) -> None:
+    model = GridNetwork(SPECS[0]).context
+    with torch.no_grad():
+        for parameter in model.parameters():
+            parameter.zero_()
+        model.last.bias[2, 1] = beyond
+    _, scale = model(torch.zeros(NUM_NEIGHBOURS, 4), 2, (0, 2))
+    assert (scale == min(max(beyond, LEAST_SCALE_LOG2), MOST_SCALE_LOG2)).all()
+    scale.sum().backward()
+    assert not model.last.bias.grad.any()

@@ -8,12 +8,15 @@ import numpy as np
 import pytest
 import torch
 from torch import Tensor
+from torch.nn import functional
 
+from imgnet.codec.entropy.context import Neighbourhood
 from imgnet.codec.format import grid_stream
 from imgnet.codec.render.grid import draw
 from imgnet.fit.engine.latents import LatentGrids
-from imgnet.fit.engine.reference import ReferenceEvaluator
-from imgnet.fit.engine.tiling import Rows
+from imgnet.fit.engine.reference import ReferenceEvaluator, spread, windows
+from imgnet.fit.engine.tiling import Cuts, Rows
+from imgnet.neighbourhood import CAUSAL, MARGIN, PARENTS
 from imgnet.spec import Spec
 from support.evaluators import network_of
 from support.networks import SPECS, random_tensors, real
@@ -29,7 +32,7 @@ def float64_step(
     spec: Spec,
     workers: ThreadPoolExecutor,
     tile: tuple[int, int] = (4096, 4096),
-    seen: Tensor | None = None,
+    weight: Tensor | None = None,
 ) -> ReferenceEvaluator:
     """Evaluate random networks and latents that are not whole, far from all clamps."""
     tensors = random_tensors(spec)
@@ -42,9 +45,8 @@ def float64_step(
         network.output.weight.mul_(0.3)
         network.context.last.bias[:, 1] = 1  # wide distributions: no probability at the floor
     pixels = torch.from_numpy(picture(spec.width, spec.height, spec.dim_out))
-    return ReferenceEvaluator(
-        network, latents, pixels.permute(2, 0, 1) / 255.0, seen, workers, tile
-    )
+    goal, cuts = pixels.permute(2, 0, 1) / 255.0, Cuts(spec, tile)
+    return ReferenceEvaluator(network, latents, goal, weight, workers, cuts)
 
 
 def gradients(
@@ -57,8 +59,8 @@ def gradients(
 
 
 def total(step: ReferenceEvaluator) -> float:
-    error, bits = step.measure([(0, step.spec.height)])
-    return error + LMBDA * bits
+    rows = [(0, step.spec.height)]
+    return step.measure_error(rows) + LMBDA * step.measure_bits(rows)
 
 
 @pytest.mark.parametrize("spec", [SPECS[0], SPECS[2], SPECS[3], SPECS[5]], ids=str)
@@ -131,7 +133,7 @@ def test_parts_of_the_rows_add_up_to_the_whole(spec: Spec, workers: ThreadPoolEx
     for rows in parts:
         share = sum(bottom - top for top, bottom in rows) / spec.height
         *values, found = gradients(step, rows)
-        assert step.measure(rows) == pytest.approx(tuple(values))
+        assert (step.measure_error(rows), step.measure_bits(rows)) == pytest.approx(tuple(values))
         for i, value in enumerate(values):
             sums[i] += share * value
         for name, gradient in found.items():
@@ -150,13 +152,14 @@ def test_a_step_draws_what_a_file_draws_and_counts_the_bits_of_its_stream(
     for i, name in enumerate(latents.names):
         latents.grid(latents.relaxed, i).copy_(torch.from_numpy(tensors[name].dequantize()))
     target = torch.from_numpy(drawn).permute(2, 0, 1) / 255
-    step = ReferenceEvaluator(network_of(spec, tensors), latents, target, None, workers, (32, 48))
-    error, bits = step.measure([(0, 70)])
-    assert error < 0.5 / 255**2  # rounding to levels alone is 1 / 12
+    cuts = Cuts(spec, (32, 48))
+    step = ReferenceEvaluator(network_of(spec, tensors), latents, target, None, workers, cuts)
+    bits = step.measure_bits([(0, 70)])
+    assert step.measure_error([(0, 70)]) < 0.5 / 255**2  # rounding to levels alone is 1 / 12
     zeros = {n: t if "latents" not in n else zero_like(t) for n, t in tensors.items()}
     network_bytes = len(grid_stream.pack(spec, zeros, 0))
     latents.relaxed.zero_()
-    bits -= step.measure([(0, 70)])[1]
+    bits -= step.measure_bits([(0, 70)])
     wanted = 8 * (len(grid_stream.pack(spec, tensors, 0)) - network_bytes)
     assert bits * 90 * 70 == pytest.approx(wanted, rel=0.02)
 
@@ -165,12 +168,12 @@ def zero_like(tensor: grid_stream.Quantized) -> grid_stream.Quantized:
     return grid_stream.Quantized(np.zeros_like(tensor.values), tensor.q_index)
 
 
-def test_unseen_pixels_neither_count_nor_pull(workers: ThreadPoolExecutor) -> None:
+def test_pixels_of_no_weight_neither_count_nor_pull(workers: ThreadPoolExecutor) -> None:
     spec = SPECS[0]
-    seen = (torch.rand(spec.height, spec.width, generator=torch.Generator()) < 0.5).double()
-    step = float64_step(spec, workers, (16, 16), seen)
+    weight = (torch.rand(spec.height, spec.width, generator=torch.Generator()) < 0.5).double()
+    step = float64_step(spec, workers, (16, 16), weight)
     whole = gradients(step, [(0, spec.height)])
-    step.picture = torch.where(seen.bool(), step.picture, 1 - step.picture)
+    step.picture = torch.where(weight.bool(), step.picture, 1 - step.picture)
     changed = gradients(step, [(0, spec.height)])
     assert changed[:2] == whole[:2]
     assert_same(changed[2], whole[2])
@@ -191,15 +194,9 @@ def test_what_is_too_bright_is_pulled_down(workers: ThreadPoolExecutor) -> None:
 
 def test_measuring_leaves_no_gradients(workers: ThreadPoolExecutor) -> None:
     step = float64_step(SPECS[3], workers)
-    step.measure([(0, 12)])
+    step.measure_error([(0, 12)])
+    step.measure_bits([(0, 12)])
     assert all(p.grad is None for p in step.network.parameters())
-
-
-def test_half_of_a_measurement(workers: ThreadPoolExecutor) -> None:
-    step = float64_step(SPECS[3], workers)
-    error, bits = step.measure([(0, 12)])
-    assert step.measure([(0, 12)], bits=False) == (error, 0)
-    assert step.measure([(0, 12)], error=False) == (0, bits)
 
 
 @pytest.mark.parametrize("threads", [1, 3])
@@ -215,10 +212,53 @@ def test_gradients_are_the_same_bit_by_bit_whatever_the_workers(threads: int) ->
 def test_samples_count_channel_by_channel(workers: ThreadPoolExecutor) -> None:
     spec = SPECS[0]
     size = spec.dim_out, spec.height, spec.width
-    seen = (torch.rand(size, generator=torch.Generator()) < 0.5).double()
-    step = float64_step(spec, workers, (16, 16), seen)
+    weight = (torch.rand(size, generator=torch.Generator()) < 0.5).double()
+    step = float64_step(spec, workers, (16, 16), weight)
     whole = gradients(step, [(0, spec.height)])
-    step.picture = torch.where(seen.bool(), step.picture, 1 - step.picture)
+    step.picture = torch.where(weight.bool(), step.picture, 1 - step.picture)
     changed = gradients(step, [(0, spec.height)])
     assert changed[:2] == whole[:2]
     assert_same(changed[2], whole[2])
+
+
+@pytest.mark.parametrize("spec", [SPECS[0], SPECS[1]], ids=str)
+def test_costs_add_up_to_what_is_measured(spec: Spec, workers: ThreadPoolExecutor) -> None:
+    step, rows = float64_step(spec, workers, (16, 16)), [(0, spec.height)]
+    samples = spec.width * spec.height * spec.dim_out
+    total = dict[int, float]()
+    for grid in range(len(spec.grids())):
+        errors, lengths = step.costs(grid)
+        assert errors.sum() / samples == pytest.approx(step.measure_error(rows))
+        total |= {i: float(each.sum()) for i, each in lengths.items()}
+    bits = step.measure_bits(rows) * spec.width * spec.height
+    assert sum(total.values()) == pytest.approx(bits)
+
+
+def test_other_devices_are_given_whole_pictures() -> None:
+    """Many small operations are slow there."""
+    spec, meta = SPECS[0], torch.device("meta")
+    latents = LatentGrids(spec, meta, torch.Generator())
+    size = spec.dim_out, spec.height, spec.width
+    with ThreadPoolExecutor(1) as workers:
+        goal = torch.empty(size, device=meta)
+        step = ReferenceEvaluator(
+            network_of(spec, random_tensors(spec)), latents, goal, None, workers
+        )
+    assert list(step.cuts.tiles([(0, spec.height)])) == [(0, spec.height, 0, spec.width)]
+
+
+def test_children_have_the_neighbours_of_their_parents() -> None:
+    x = torch.arange(6.0).view(1, 2, 3)
+    assert spread(x, 0, 4, 5)[0].tolist() == [[0, 0, 1, 1, 2]] * 2 + [[3, 3, 4, 4, 5]] * 2
+    assert spread(x, 1, 2, 6)[0].tolist() == [[0, 0, 1, 1, 2, 2], [3, 3, 4, 4, 5, 5]]
+
+
+def test_neighbours_are_those_of_the_decoder() -> None:
+    height, width = 7, 10
+    grid, parents = (np.random.default_rng(1).integers(-9, 9, s) for s in ((7, 10), (4, 5)))
+    around = Neighbourhood((height, width), 1, parents[None])
+    around.fill(grid[None])
+    own, wide = (functional.pad(torch.from_numpy(x), (MARGIN,) * 4) for x in (grid, parents))
+    above = spread(windows(wide, PARENTS, MARGIN, 4, 5), 0, height, width)
+    found = torch.cat([windows(own, CAUSAL, MARGIN, height, width), above]).flatten(1)
+    assert np.array_equal(found.numpy(), around.gather_chunk(0, height))

@@ -7,16 +7,17 @@ from math import log
 import pytest
 import torch
 
-from imgnet.fit.engine.autograd import code_length
+from imgnet.fit.engine.code_length import code_length
 from imgnet.fit.engine.reference import ReferenceEvaluator
 from imgnet.fit.grid import curvature
 from imgnet.fit.grid.curvature import (
+    distribution_gradients,
     fisher_information,
     neighbourhood,
+    neighbours_of,
     of_context,
     of_drawing,
     sample_places,
-    told,
 )
 from imgnet.spec import Spec
 from support.evaluators import rounded_step
@@ -44,9 +45,9 @@ def test_what_is_drawn_like_the_picture_costs_what_the_curvature_says(
 ) -> None:
     """Where the error is zero, it is a parabola in small changes."""
     rows = [(0, SPEC.height)]
-    (drawn,) = step.draw([(0, SPEC.height, 0, SPEC.width)])
+    (drawn,) = step.render([(0, SPEC.height, 0, SPEC.width)])
     step.picture = torch.from_numpy(drawn)
-    assert step.measure(rows, bits=False)[0] == pytest.approx(0, abs=1e-12)
+    assert step.measure_error(rows) == pytest.approx(0, abs=1e-12)
     drawing = {n: p for n, p in step.network.named_parameters() if not n.startswith("context.")}
     before = {n: p.detach().clone() for n, p in drawing.items()}
     curvature = of_drawing(step, drawing, dict.fromkeys(drawing, 2.0**-10))
@@ -56,34 +57,35 @@ def test_what_is_drawn_like_the_picture_costs_what_the_curvature_says(
         for name, parameter in drawing.items():
             parameter += changes[name]
     flat = torch.cat([change.flatten() for change in changes.values()]).double().numpy()
-    error, _ = step.measure(rows, bits=False)
+    error = step.measure_error(rows)
     assert flat @ curvature @ flat / 2 == pytest.approx(error, rel=0.1)
 
 
-def test_the_model_is_told_what_the_bits_depend_on(step: ReferenceEvaluator) -> None:
-    latents, model = step.latents, step.network.context
-    total = 0.0
+def test_neighbours_are_what_the_bits_depend_on(step: ReferenceEvaluator) -> None:
+    latents, total = step.latents, 0.0
     for chunk in step.cuts.chunks([(0, SPEC.height)]):
         grid, top, bottom = chunk
-        x = told(latents, neighbourhood(latents, grid), chunk)
-        _, _, distribution = curvature._layers(model, x, grid)
+        neighbours = neighbours_of(neighbourhood(latents, grid), chunk)
+        distributions = step.network.context(neighbours, grid, latents.grids[grid])
         values = latents.grid(latents.relaxed, grid)[top:bottom].ravel()
-        total += (
-            code_length(values, distribution[0], distribution[1].clamp(-4.5, 4.875))[0].sum().item()
-        )
-    _, bits = step.measure([(0, SPEC.height)], error=False)
+        total += code_length(values, *distributions).sum().item()
+    bits = step.measure_bits([(0, SPEC.height)])
     assert total == pytest.approx(bits * SPEC.width * SPEC.height, rel=1e-5)
 
 
 @pytest.mark.parametrize("output", [0, 1])
-def test_gradients_of_laws_are_those_of_autograd(step: ReferenceEvaluator, output: int) -> None:
+def test_gradients_of_distributions_are_those_of_each_latent(
+    step: ReferenceEvaluator, output: int
+) -> None:
     model, chunk = step.network.context, (1, 0, 4)
-    x = told(step.latents, neighbourhood(step.latents, chunk[0]), chunk)[:, 7:9]
-    hidden, residual, distribution = curvature._layers(model, x, chunk[0])
-    ours = curvature._likelihood_gradients(model, x.T, hidden.T, residual.T, chunk[0], output)
+    where = chunk[0], step.latents.grids[chunk[0]]
+    around = neighbourhood(step.latents, chunk[0])
+    neighbours = neighbours_of(around, chunk)[:, 7:9]
+    ours = distribution_gradients(model, neighbours, where)[output]
+    distributions = model(neighbours, *where)
     for i in range(2):
         found = torch.autograd.grad(
-            distribution[output, i], list(model.parameters()), retain_graph=True
+            distributions[output, i], list(model.parameters()), retain_graph=True
         )
         flat = torch.cat([gradient.flatten() for gradient in found])
         torch.testing.assert_close(ours[i].detach(), flat)
@@ -92,7 +94,7 @@ def test_gradients_of_laws_are_those_of_autograd(step: ReferenceEvaluator, outpu
 def test_the_whole_and_a_sample_of_the_latents_curve_alike(
     step: ReferenceEvaluator, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    _, bits = step.measure([(0, SPEC.height)], error=False)
+    bits = step.measure_bits([(0, SPEC.height)])
     num_bits = bits * SPEC.width * SPEC.height
     whole = of_context(step.network.context, step.latents, num_bits, step.workers)
     monkeypatch.setattr(curvature, "SAMPLE_LATENTS", len(step.latents.values) // 2)
@@ -106,7 +108,9 @@ def test_information_is_that_of_all_whole_numbers() -> None:
     location, scale = torch.tensor([0.3, -0.45, 2.0]), torch.tensor([-2.0, 0.0, 0.9])
     wanted = torch.zeros(2, 3)
     for value in range(-60, 61):
-        bits, to_value, to_scale = code_length(torch.full((3,), float(value)), location, scale)
-        wanted += torch.exp2(-bits) * torch.stack([to_value, to_scale]).square() * log(2)
+        leaves = [location.clone().requires_grad_(), scale.clone().requires_grad_()]
+        bits = code_length(torch.full((3,), float(value)), *leaves)
+        gradients = torch.stack(torch.autograd.grad(bits.sum(), leaves))
+        wanted += torch.exp2(-bits.detach()) * gradients.square() * log(2)
     # What lies outside the window is cut off; probabilities have a floor.
     torch.testing.assert_close(fisher_information(location, scale), wanted, rtol=0.08, atol=0.01)

@@ -39,8 +39,8 @@ def run_rdoq(step: Evaluator, latents: LatentGrids, coarsest: int, rounds: float
 
 
 def cost(step: ReferenceEvaluator) -> float:
-    error, bits = step.measure([(0, SPEC.height)])
-    return error + LMBDA * bits
+    rows = [(0, SPEC.height)]
+    return step.measure_error(rows) + LMBDA * step.measure_bits(rows)
 
 
 def test_rdoq_makes_a_picture_cheaper(step: ReferenceEvaluator) -> None:

@@ -90,13 +90,13 @@ def test_the_search_leaves_the_weights_alone(evaluator: ReferenceEvaluator) -> N
 def test_rounding_costs_little_at_the_chosen_steps(evaluator: ReferenceEvaluator) -> None:
     rows = [(0, SPEC.height)]
     lmbda = 1e-3
-    before = evaluator.measure(rows)
+    before = evaluator.measure_error(rows), evaluator.measure_bits(rows)
     steps = chosen(evaluator, lmbda)
     parameters = dict(evaluator.network.named_parameters())
     with torch.no_grad():
         for name, tensor in quantize(parameters, steps).items():
             parameters[name].copy_(torch.from_numpy(tensor.dequantize()))
-    after = evaluator.measure(rows)
+    after = evaluator.measure_error(rows), evaluator.measure_bits(rows)
     cost = [error + lmbda * bits for error, bits in (before, after)]
     assert cost[1] < 1.5 * cost[0]
 

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 import torch
 
+from imgnet.fit.engine.compiled_latents import CompiledLatentGrids
 from imgnet.fit.engine.latents import LatentGrids, padded
 from imgnet.fit.kernels import latents as latent_kernels
 from imgnet.spec import Spec
@@ -45,9 +46,8 @@ def test_windows_have_zeros_around_and_pass_gradients_back(top: int, left: int) 
     np.testing.assert_allclose(found, 1 + back[20:25, 20:27], rtol=1e-6)
 
 
-def moved(compiled: bool) -> LatentGrids:
-    latents = LatentGrids(SPEC, torch.device("cpu"), torch.Generator().manual_seed(1))
-    latents.compiled = compiled
+def moved(kind: type[LatentGrids]) -> LatentGrids:
+    latents = kind(SPEC, torch.device("cpu"), torch.Generator().manual_seed(1))
     latents.values.normal_(0, 3, generator=torch.Generator().manual_seed(2))
     for step in range(1, 4):
         latents.relax(0.2, 0.2, [slice(10, 700), slice(1000, None)])
@@ -57,7 +57,7 @@ def moved(compiled: bool) -> LatentGrids:
 
 
 def test_latents_relax_and_move_as_without_compiling() -> None:
-    ours, theirs = moved(True), moved(False)
+    ours, theirs = moved(CompiledLatentGrids), moved(LatentGrids)
     for name in ("relaxed", "slope", "mean", "square", "values"):
         torch.testing.assert_close(
             getattr(ours, name), getattr(theirs, name), rtol=1e-4, atol=1e-4, msg=name

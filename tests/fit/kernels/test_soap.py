@@ -6,10 +6,8 @@ import pytest
 import torch
 from torch import Tensor
 
-from imgnet.fit.engine.network import GridNetwork
-from imgnet.fit.grid.weights import Weights
+from imgnet.fit.engine.differences import price_differences
 from imgnet.fit.soap import SOAP
-from imgnet.spec import Spec
 
 fused = pytest.importorskip("imgnet.fit.kernels.soap")
 
@@ -42,19 +40,15 @@ def test_a_limit_of_steps_is_kept() -> None:
 
 
 def test_differences_from_a_prior_cost_what_they_do_with_torch() -> None:
-    spec = Spec("grid", 60, 40, 0, 4, 1, num_levels=4, chroma_level=1, dim_context=4)
-    torch.manual_seed(0)
-    network = GridNetwork(spec)
-    origins = {n: p.detach().clone() for n, p in network.named_parameters()}
-    weights = Weights(network, origins, step=1.0)
-    change = 0.1 * torch.randn(weights.flat.shape)
+    generator = torch.Generator().manual_seed(0)
+    sizes = [5, 300, 1, 40]
+    origin, change = torch.randn(2, sum(sizes), generator=generator)
     change[::7] = 0
-    weights.flat += change
+    least = torch.tensor([0.1, 0.1, 0.1, 3.0])
     found = []
-    for compiled in (True, False):
-        weights.compiled = compiled
-        weights.zero_grad()
-        weights.move(0.0, 0.3)  # so slowly that nothing moves, but with a price
-        found.append(weights.gradient.clone())
+    for price in (fused.price_differences_of, price_differences):
+        gradient = torch.ones(sum(sizes))
+        price(origin + 0.1 * change, origin, sizes, least, 0.3, gradient)
+        found.append(gradient)
     torch.testing.assert_close(*found, rtol=1e-4, atol=1e-6)
-    assert torch.equal(found[0] != 0, change != 0)
+    assert torch.equal(found[0] != 1, origin + 0.1 * change != origin)

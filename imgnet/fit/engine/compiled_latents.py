@@ -1,0 +1,64 @@
+"""Latent grids that are relaxed and moved by compiled kernels."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+
+import numpy as np
+from numpy.typing import NDArray
+from torch import Tensor
+
+from imgnet.fit.engine.latents import MEAN_DECAY, SQUARE_DECAY, LatentGrids
+from imgnet.fit.kernels import latents as latent_kernels
+
+SHARES = 4  # tasks that relaxing latents is cut into
+
+
+class CompiledLatentGrids(LatentGrids):
+    """Latents of one picture, on the CPU."""
+
+    def _relax(
+        self,
+        temperature: float,
+        noise: float,
+        parts: Sequence[slice],
+        fresh: Tensor,
+        workers: ThreadPoolExecutor | None,
+    ) -> None:
+        tensors = self.values, fresh, self.relaxed, self.slope
+        arrays = [tensor.numpy() for tensor in tensors]
+
+        def relax_share(ranges: NDArray[np.int64]) -> None:
+            latent_kernels.relax(temperature, noise, ranges, *arrays)
+
+        list((workers.map if workers else map)(relax_share, shares(self._ranges(parts), SHARES)))
+
+    def _adam(self, parts: Sequence[slice], rates: Sequence[tuple[float, float]]) -> None:
+        tensors = self.gradient, self.slope, self.mean, self.square, self.values
+        ranges, decays = self._ranges(parts), (MEAN_DECAY, SQUARE_DECAY)
+        arrays = (tensor.numpy() for tensor in tensors)
+        latent_kernels.adam(ranges, np.array(rates, np.float32), decays, *arrays)
+
+    def _ranges(self, parts: Iterable[slice]) -> NDArray[np.int64]:
+        """Return the first latent and the last + 1 of each part."""
+        return np.array([part.indices(len(self.values))[:2] for part in parts])
+
+
+def shares(ranges: NDArray[np.int64], number: int) -> list[NDArray[np.int64]]:
+    """Cut ranges into shares of about the same size.
+
+    Args:
+        ranges: (N, 2), first and last + 1.
+        number: Of shares.
+
+    Returns:
+        Of each share (N, 2), of which some may be empty.
+
+    >>> [share.tolist() for share in shares(np.array([[0, 3], [7, 8]]), 2)]
+    [[[0, 2], [7, 7]], [[2, 3], [7, 8]]]
+    """
+    first, sizes = ranges[:, :1], ranges[:, 1:] - ranges[:, :1]
+    before = np.cumsum(sizes)[:, None] - sizes
+    edges = np.arange(number + 1) * sizes.sum() // number
+    return [first + np.clip(edges[i : i + 2] - before, 0, sizes) for i in range(number)]

@@ -1,0 +1,61 @@
+"""Choice of the engine: compiled kernels on a CPU with Numba, else torch."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+
+import torch
+from torch import Tensor
+
+from imgnet.fit.engine.differences import price_differences
+from imgnet.fit.engine.latents import LatentGrids
+from imgnet.fit.engine.network import GridNetwork
+from imgnet.fit.engine.reference import ReferenceEvaluator
+from imgnet.fit.engine.tiling import Evaluator
+from imgnet.fit.soap import SOAP
+from imgnet.spec import Spec
+
+try:
+    from imgnet.fit.engine.compiled import CompiledEvaluator
+    from imgnet.fit.engine.compiled_latents import CompiledLatentGrids
+    from imgnet.fit.kernels import soap as soap_kernels
+
+    HAS_NUMBA = True
+except ImportError:  # Numba follows a new Python after months, and not every machine has it.
+    HAS_NUMBA = False
+
+PriceDifferences = Callable[[Tensor, Tensor, Sequence[int], Tensor, float, Tensor], None]
+
+
+def is_compiled(device: torch.device) -> bool:
+    """Return whether fits on a device use compiled kernels."""
+    return HAS_NUMBA and device.type == "cpu"
+
+
+def evaluator_for(
+    network: GridNetwork,
+    latents: LatentGrids,
+    picture: Tensor,
+    weight: Tensor | None,
+    workers: ThreadPoolExecutor,
+) -> Evaluator:
+    """Return the evaluator for the device of a picture; see `ReferenceEvaluator` for args."""
+    kind = CompiledEvaluator if is_compiled(picture.device) else ReferenceEvaluator
+    return kind(network, latents, picture, weight, workers)
+
+
+def latents_for(spec: Spec, device: torch.device, generator: torch.Generator) -> LatentGrids:
+    """Return latents on a device; see `LatentGrids` for args."""
+    kind = CompiledLatentGrids if is_compiled(device) else LatentGrids
+    return kind(spec, device, generator)
+
+
+def soap_for(device: torch.device) -> type[SOAP]:
+    """Return the optimiser of weights on a device."""
+    return soap_kernels.FusedSOAP if is_compiled(device) else SOAP
+
+
+def price_differences_for(device: torch.device) -> PriceDifferences:
+    """Return what does the work of `price_differences` on a device."""
+    return soap_kernels.price_differences_of if is_compiled(device) else price_differences
