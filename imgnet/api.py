@@ -25,7 +25,7 @@ from imgnet.image.masks import Mask, counted_samples, seen_pixels
 from imgnet.image.picture import DTYPES, Original, Samples
 from imgnet.metrics.psnr import psnr_db
 from imgnet.progress import Progress
-from imgnet.request.efforts import preset
+from imgnet.request.efforts import schedule_for
 from imgnet.request.options import Options, Result
 from imgnet.request.request import Request, Shape
 from imgnet.signature import looks_encoded
@@ -115,7 +115,7 @@ def encode(
     spent = profile.metadata.num_bytes
     spec = request.less(spent, width * height).spec((width, height), channels)
     options = Options(
-        preset=preset(effort, model),
+        schedule=schedule_for(effort, model),
         time_limit_s=time_limit,
         seed=seed,
         device=device,

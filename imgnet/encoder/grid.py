@@ -58,9 +58,9 @@ def encode_coordinates(
             fit,  # not before the request is known to make sense
         )
 
-    scaled = options.preset.scaled(spec.num_parameters)
+    scaled = options.schedule.for_network(spec)
     options = replace(
-        options, preset=scaled, budget_bytes=budget, target_psnr_db=request.target_psnr
+        options, schedule=scaled, budget_bytes=budget, target_psnr_db=request.target_psnr
     )
     result = fit(spec, original.pixels, options, original.seen)
     if request.weights != "coded":
@@ -74,14 +74,14 @@ def encode_grid(request: Request, spec: Spec, original: Original, options: Optio
     pixels, profile, seen = original.pixels, original.profile, original.seen
     num_pixels = spec.width * spec.height
     quality = request.less(profile.metadata.num_bytes, num_pixels).grid_quality(num_pixels)
-    options = _options_of_grid(request, spec, original, options)
+    base, options = options.schedule, _options_of_grid(request, spec, original, options)
     with holding_back():
         from imgnet.fit.grid.fit import fit_grid, pilot_grid, trial_grid
 
     def network_for(lmbda: float, options: Options) -> Spec:
         found = detail(pixels, lmbda)
         needed = with_needed_levels(spec, found, lmbda)
-        return starting_from_prior(needed, found, lmbda, options.preset.epochs(num_pixels))
+        return starting_from_prior(needed, found, lmbda, options.schedule)
 
     def pilot(lmbda: float, options: Options) -> float:
         return pilot_grid(network_for(lmbda, options), pixels, options, lmbda, seen)
@@ -90,8 +90,7 @@ def encode_grid(request: Request, spec: Spec, original: Original, options: Optio
     if aim is not None:
         lmbda = first_lmbda(pilot, lmbda, options)
     begun = network_for(lmbda, options)
-    if begun.finest:
-        options = replace(options, preset=options.preset.coarse())
+    options = replace(options, schedule=base.for_network(begun))
     if seen is None:
         trial = partial(trial_grid, lmbda=lmbda)
         begun = with_best_prior(begun, pixels, options.in_time(began, 1.0), lmbda, trial)
@@ -116,12 +115,12 @@ def _options_of_grid(request: Request, spec: Spec, original: Original, options: 
         # The longest of all headers names the finest level, a prior, and one of its bands that has
         # two digits.
         coarse, cheapest = without_finest(spec), lmbda_at(NUM_LMBDAS - 1)
-        longest = starting_from_prior(coarse, 0.0, cheapest, 0.0)
+        longest = starting_from_prior(coarse, 0.0, cheapest, options.schedule)
         budget = target - _overhead(longest, original.profile, target)
         options = replace(options, budget_bytes=max(budget, grid_stream.least_bytes(spec)))
-    preset = options.preset.covering(num_pixels)
+    schedule = options.schedule.for_network(spec)
     target_psnr_db, tune = request.target_psnr, request.tune
-    return replace(options, preset=preset, target_psnr_db=target_psnr_db, tune=tune)
+    return replace(options, schedule=schedule, target_psnr_db=target_psnr_db, tune=tune)
 
 
 def previews(every: int, folder: Path) -> Callable[[Spec, int, Arrays], None]:

@@ -52,8 +52,9 @@ def with_needed_levels(spec: Spec, found: float, lmbda: float) -> Spec:
 def without_finest(spec: Spec) -> Spec:
     """Return a network without the finest level, if others remain and none of them is finer.
 
-    >>> without_finest(Spec("grid", 9, 8, 0, 4, 1, num_levels=2, chroma_level=1,
-    dim_context=4)).finest 1
+    >>> spec = Spec("grid", 9, 8, 0, 4, 1, num_levels=2, chroma_level=1, dim_context=4)
+    >>> without_finest(spec).finest
+    1
     """
     return replace(spec, finest=min(1, spec.num_levels - 1, spec.chroma_level))
 

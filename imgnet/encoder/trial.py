@@ -12,18 +12,15 @@ from dataclasses import replace
 
 from imgnet.encoder.prior import FOR_DETAIL, FOR_SMOOTH, with_prior
 from imgnet.image.picture import Samples
-from imgnet.request.efforts import Preset
+from imgnet.request.efforts import TRIAL_TIME, trial_schedule
 from imgnet.request.options import Options
 from imgnet.spec import Spec
 
 SIDE = 112  # rows and columns of the part, at most
-EPOCHS = 150  # of each of its pixels
 # What may take the place of a prior, and the part of the cost with that prior below which it does.
 # Fits from the prior for smooth pictures begin further away and gain more later.
 OTHERS = {FOR_DETAIL: [""], FOR_SMOOTH: [FOR_DETAIL, ""]}
 LESS = {FOR_DETAIL: 0.99, FOR_SMOOTH: 0.75}
-LEAST_STEPS = 300  # of a fit with trials, which take about as long as half of these
-PART = 0.1  # of the time of a fit that each of the trials may take
 MORE_BITS = 6000  # that weights take without a prior, about
 
 Trial = Callable[[Spec, Samples, Options], float]
@@ -44,18 +41,18 @@ def with_best_prior(
         trial: Gives error and bits at that price, of weights none, after a fit of a part of the
             picture.
     """
-    if not chosen.prior or options.preset.steps < LEAST_STEPS:
+    if not chosen.prior or not options.schedule.has_trials:
         return chosen
     part = _middle(pixels)
     height, width = part.shape[:2]
     aimless = replace(options, budget_bytes=None, target_psnr_db=None)
     silent = replace(aimless, on_progress=None, on_snapshot=None)
-    short = replace(silent, preset=Preset(EPOCHS, width * height))
+    short = replace(silent, schedule=trial_schedule(width * height))
     began, costs = time.monotonic(), dict[Spec, float]()
     for prior in (chosen.prior, *OTHERS[chosen.prior]):
         spec = with_prior(chosen, prior, chosen.lmbda_index)
         there = replace(spec, width=width, height=height)
-        costs[spec] = trial(there, part, short.in_time(began, PART))
+        costs[spec] = trial(there, part, short.in_time(began, TRIAL_TIME))
         if not prior:
             costs[spec] += lmbda * MORE_BITS / (chosen.width * chosen.height)
     best = min(costs, key=costs.__getitem__)

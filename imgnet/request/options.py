@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from imgnet.codec.format.quantized import Quantized
 from imgnet.image.picture import Samples
 from imgnet.progress import Progress
-from imgnet.request.efforts import Preset
+from imgnet.request.efforts import Schedule
 from imgnet.spec import Spec
 
 LEAST_TIME_S = 1e-3
@@ -25,7 +25,7 @@ class Options:
     """What a fit is asked for besides the network's shape.
 
     Attributes:
-        preset: Schedule.
+        schedule: Schedule.
         budget_bytes: Most bytes of the packed weights; None leaves the weights real.
         target_psnr_db: PSNR to bring the picture to, of `grid` without a budget, of the other
             families within one; None for none.
@@ -41,7 +41,7 @@ class Options:
             must stay so.
     """
 
-    preset: Preset
+    schedule: Schedule
     budget_bytes: int | None = None
     target_psnr_db: float | None = None
     tune: str = "psnr"
@@ -60,12 +60,12 @@ class Options:
             step: QSteps taken.
             started: When, by the monotonic clock.
 
-        >>> Options(Preset(steps=200, pixels_per_step=4096)).part_done(50, time.monotonic())
+        >>> Options(Schedule(steps=200, pixels_per_step=4096)).part_done(50, time.monotonic())
         0.25
         """
         if self.should_stop is not None and self.should_stop():
             return 1.0
-        done = step / self.preset.steps
+        done = step / self.schedule.steps
         if self.time_limit_s:
             done = max(done, (time.monotonic() - started) / self.time_limit_s)
         return done
@@ -77,7 +77,7 @@ class Options:
             started: When the time began, by the monotonic clock.
             part: Of the time.
 
-        >>> Options(Preset(200, 4096)).in_time(time.monotonic(), 0.5).time_limit_s is None
+        >>> Options(Schedule(200, 4096)).in_time(time.monotonic(), 0.5).time_limit_s is None
         True
         """
         if self.time_limit_s is None:
@@ -88,7 +88,7 @@ class Options:
     def is_time_up(self, started: float) -> bool:
         """Tell whether the time is up, or the end has been asked for, whatever the steps.
 
-        >>> Options(Preset(200, 4096), time_limit_s=3600).is_time_up(time.monotonic())
+        >>> Options(Schedule(200, 4096), time_limit_s=3600).is_time_up(time.monotonic())
         False
         """
         return self.part_done(0, started) >= 1

@@ -167,8 +167,8 @@ def rate_control_of(
         has_prior: Whether its weights are coded as differences from a prior.
         rounding_error: Squared, of the pixels that are drawn.
 
-    >>> from imgnet.request.efforts import Preset
-    >>> options = Options(Preset(100, 4096), target_psnr_db=30.0)
+    >>> from imgnet.request.efforts import Schedule
+    >>> options = Options(Schedule(100, 4096), target_psnr_db=30.0)
     >>> rate_control = rate_control_of(options, 768 * 512, 1500, True, ROUNDING_ERROR)
     >>> round(rate_control.goal.error, 4)
     0.001
@@ -185,7 +185,7 @@ def rate_control_of(
         goal = QualityGoal(max(error, ROUNDING_ERROR / 100))
     else:
         return None
-    return RateControl(goal, options.preset.steps)
+    return RateControl(goal, options.schedule.steps)
 
 
 def first_lmbda(pilot: Callable[[float, Options], float], lmbda: float, options: Options) -> float:
@@ -199,9 +199,9 @@ def first_lmbda(pilot: Callable[[float, Options], float], lmbda: float, options:
         lmbda: First lmbda to try.
         options: Of the fit that is to begin.
     """
-    steps = min(PILOT_STEPS, options.preset.steps)
-    preset = replace(options.preset, steps=steps)
-    short = replace(options, preset=preset, on_progress=None, on_snapshot=None)
+    steps = min(PILOT_STEPS, options.schedule.steps)
+    schedule = replace(options.schedule, steps=steps)
+    short = replace(options, schedule=schedule, on_progress=None, on_snapshot=None)
     started, tried = time.monotonic(), list[tuple[float, float]]()
     while len(tried) < MOST_PILOTS and not options.is_time_up(started):
         tried.append((lmbda, pilot(lmbda, short.in_time(started, PILOT / MOST_PILOTS))))

@@ -47,8 +47,9 @@ from imgnet.fit.engine.latents import LatentGrids
 from imgnet.fit.engine.network import GridNetwork
 from imgnet.fit.engine.tiling import COARSE, Rows
 from imgnet.fit.grid.start import WarmStart, latent_q_step, lmbda_position, warm_start
-from imgnet.fit.grid.state import LATENT_LR, NOISE, TEMPERATURE
+from imgnet.fit.grid.state import LATENT_LR
 from imgnet.fit.soap import SOAP
+from imgnet.request.efforts import NOISE, TEMPERATURE
 from imgnet.research.pictures import (
     load_pictures,
     principal_colours,

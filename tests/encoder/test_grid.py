@@ -18,7 +18,7 @@ from imgnet.encoder.grid import encode_coordinates, encode_grid
 from imgnet.errors import UsageError
 from imgnet.image.picture import Original, Profile
 from imgnet.metrics.psnr import psnr_db
-from imgnet.request.efforts import Preset, preset
+from imgnet.request.efforts import Schedule, schedule_for
 from imgnet.request.options import Options, Result
 from imgnet.request.request import Request, Shape
 from support.grid_cases import Pixels, picture
@@ -26,7 +26,7 @@ from support.paths import SAMPLES
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 
-QUICK = Options(Preset(4, 4096, 0.25), device="cpu")
+QUICK = Options(Schedule(4, 4096, 0.25), device="cpu")
 
 
 def encoded_with(
@@ -87,7 +87,7 @@ def test_low_quality_makes_small_files() -> None:
 def test_a_target_is_never_exceeded(part: float) -> None:
     """Also where a short fit lands above it: latents move towards zero until it holds."""
     pixels = np.random.default_rng(0).integers(90, 160, (30, 40, 3), np.uint8)
-    short = replace(QUICK, preset=Preset(100, 4096, 0.2))
+    short = replace(QUICK, schedule=Schedule(100, 4096, 0.2))
     usual, _ = encoded_with(pixels, short)
     target = int(part * len(to_bytes(usual)))
     encoded, result = encoded_with(pixels, short, target_size=target)
@@ -102,7 +102,7 @@ def test_a_picture_is_as_good_at_a_target_as_at_the_quality_that_gives_it(qualit
     sizes: dict[str, list[float]] = {"target_size": [], "target_psnr": []}
     gains: dict[str, list[float]] = {"target_size": [], "target_psnr": []}
     for seed in (0, 1, 2):  # so short a fit differs from seed to seed
-        effort = replace(QUICK, preset=preset(1, "grid"), seed=seed)
+        effort = replace(QUICK, schedule=schedule_for(1, "grid"), seed=seed)
         usual, _ = encoded_with(pixels, effort, shape=Shape(), quality=quality)
         target = len(to_bytes(usual))
         for aim in ({"target_size": target}, {"target_psnr": psnr_of(usual, pixels)}):
@@ -139,11 +139,11 @@ def test_the_other_families_come_by_the_same_way(model: str) -> None:
     assert all(np.array_equal(a, result.parameters[n]) for n, a in encoded.parameters().items())
 
 
-@pytest.mark.parametrize("chroma_level", [(0, 0, 0), (17, 93, 201)])
+@pytest.mark.parametrize("colour", [(0, 0, 0), (17, 93, 201)])
 def test_pictures_of_one_colour_are_nearly_exact_and_small(colour: tuple[int, int, int]) -> None:
     pixels = np.empty((160, 160, 3), np.uint8)
     pixels[:] = colour
-    options = Options(preset(1, "grid"), device="cpu")
+    options = Options(schedule_for(1, "grid"), device="cpu")
     encoded, result = encoded_with(
         pixels,
         options,

@@ -13,7 +13,7 @@ from imgnet.codec.format.container import Encoded
 from imgnet.encoder import psnr_search
 from imgnet.encoder.psnr_search import MOST_FITS, WASTE_DB, encode_at_psnr
 from imgnet.image.picture import Original, Profile
-from imgnet.request.efforts import Preset
+from imgnet.request.efforts import Schedule
 from imgnet.request.options import Options, Result
 from imgnet.request.request import Request, Shape
 from imgnet.spec import Spec
@@ -55,7 +55,7 @@ def search(target_db: float, shape: Shape | None = None, **options: Any) -> floa
     """Return the PSNR that is found."""
     request = Request("mlp", target_psnr=target_db, shape=shape or Shape())
     spec = request.spec(SIZE, 3)
-    options = {"preset": Preset(STEPS, 4096), **options}
+    options = {"schedule": Schedule(STEPS, 4096), **options}
     outcome = encode_at_psnr(request, spec, ORIGINAL, Options(**options))
     found: float = outcome[1].parameters  # type: ignore[assignment]
     return found
@@ -93,7 +93,7 @@ def test_a_network_that_does_not_suit_is_followed_by_another(
 def test_of_those_that_reach_it_the_smallest_is_taken(monkeypatch: pytest.MonkeyPatch) -> None:
     fits = Fits(monkeypatch, at_1000=33.0, slope=1.9)
     request = Request("mlp", target_psnr=29.0)
-    spec, options = request.spec(SIZE, 3), Options(Preset(STEPS, 4096))
+    spec, options = request.spec(SIZE, 3), Options(Schedule(STEPS, 4096))
     encoded, _ = encode_at_psnr(request, spec, ORIGINAL, options)
     assert encoded.spec.num_parameters == min(fits.sizes) < max(fits.sizes)
 

@@ -7,9 +7,9 @@ import pytest
 
 from imgnet.codec.priors.loader import lmbda_index_of
 from imgnet.encoder.prior import FOR_DETAIL, FOR_SMOOTH, with_prior
-from imgnet.encoder.trial import EPOCHS, LESS, MORE_BITS, SIDE, with_best_prior
+from imgnet.encoder.trial import LESS, MORE_BITS, SIDE, with_best_prior
 from imgnet.image.picture import Samples
-from imgnet.request.efforts import Preset
+from imgnet.request.efforts import TRIAL_EPOCHS, Schedule
 from imgnet.request.options import Options
 from imgnet.spec import Spec, usual_grid_sizes
 from support.grid_cases import picture
@@ -18,7 +18,7 @@ WIDTH, HEIGHT = 300, 90
 LMBDA = 1e-3
 PLAIN = Spec("grid", WIDTH, HEIGHT, dim_axis=0, **usual_grid_sizes(WIDTH, HEIGHT))
 CHOSEN = with_prior(PLAIN, FOR_SMOOTH, lmbda_index_of(LMBDA))
-OPTIONS = Options(Preset(500, WIDTH * HEIGHT), budget_bytes=999, on_progress=print)
+OPTIONS = Options(Schedule(500, WIDTH * HEIGHT), budget_bytes=999, on_progress=print)
 PIXELS = picture(WIDTH, HEIGHT)
 
 
@@ -61,13 +61,13 @@ def test_all_are_tried_on_the_middle_of_the_picture_and_aim_at_nothing() -> None
         assert spec.num_levels == CHOSEN.num_levels
         left = (WIDTH - SIDE) // 2
         np.testing.assert_array_equal(part, PIXELS[:, left : left + SIDE])
-        assert options.preset.epochs(SIDE * HEIGHT) == EPOCHS
+        assert options.schedule.epochs(SIDE * HEIGHT) == TRIAL_EPOCHS
         assert options.budget_bytes is options.on_progress is None
 
 
 def test_short_fits_and_those_without_a_prior_have_no_trials() -> None:
     trials = Trials(0.5)
-    brief = replace(OPTIONS, preset=Preset(100, WIDTH * HEIGHT))
+    brief = replace(OPTIONS, schedule=Schedule(100, WIDTH * HEIGHT))
     assert with_best_prior(CHOSEN, PIXELS, brief, LMBDA, trials) is CHOSEN
     assert with_best_prior(PLAIN, PIXELS, OPTIONS, LMBDA, trials) is PLAIN
     assert not trials.seen

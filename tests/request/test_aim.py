@@ -7,7 +7,7 @@ from imgnet.codec.format import grid_stream
 from imgnet.codec.render.grid import draw
 from imgnet.metrics.psnr import psnr_db
 from imgnet.request.aim import EXACT_DB, SHORT_DB, TOLERANCE_DB, Aim, aim_of, distance
-from imgnet.request.efforts import Preset
+from imgnet.request.efforts import Schedule
 from imgnet.request.options import Options, Result
 from imgnet.request.rate_control import AIM
 from support.grid_samples import grid_spec, random_tensors
@@ -21,7 +21,7 @@ NUM_BYTES = len(grid_stream.pack(SPEC, TENSORS, 0))
 NOISY = np.clip(DRAWN + np.random.default_rng(1).normal(0, 16, DRAWN.shape).round(), 0, 255).astype(
     np.uint8
 )
-OPTIONS = Options(Preset(100, 4096))
+OPTIONS = Options(Schedule(100, 4096))
 
 
 def test_a_price_that_is_given_is_no_aim() -> None:

@@ -5,7 +5,7 @@ from math import log2
 
 import pytest
 
-from imgnet.request.efforts import Preset
+from imgnet.request.efforts import Schedule
 from imgnet.request.options import Options
 from imgnet.request.rate_control import (
     HIGHEST_LMBDA,
@@ -22,7 +22,7 @@ from imgnet.request.rate_control import (
     rate_control_of,
 )
 
-OPTIONS = Options(Preset(steps=160, pixels_per_step=4096))
+OPTIONS = Options(Schedule(steps=160, pixels_per_step=4096))
 
 
 def goal_of(options: Options, *, has_prior: bool = False, rounding_error: float = 0.0) -> Goal:
@@ -127,7 +127,7 @@ class Photograph:
 
     def pilot(self, lmbda: float, options: Options) -> float:
         self.asked.append(lmbda)
-        assert options.preset.steps <= PILOT_STEPS
+        assert options.schedule.steps <= PILOT_STEPS
         return -2 * log2(lmbda / self.lmbda)
 
 

@@ -173,7 +173,9 @@ def test_grid_has_a_network_for_every_picture(size: tuple[int, int], quality: fl
 
 
 def test_colour_of_grid_gets_finer_as_bits_get_cheaper() -> None:
-    colours = [Request("grid", quality=quality).spec(KODAK, 3).colour for quality in range(101)]
+    colours = [
+        Request("grid", quality=quality).spec(KODAK, 3).chroma_level for quality in range(101)
+    ]
     assert colours == sorted(colours, reverse=True)
     assert set(colours) == {0, 1, 2}
     assert (colours[80], colours[95]) == (2, 0)

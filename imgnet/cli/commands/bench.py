@@ -17,10 +17,13 @@ from imgnet.cli import options
 from imgnet.cli.lists import QUALITIES, TARGETS, parse_centre, parse_list, parse_rates
 from imgnet.cli.terminal import complain, say
 from imgnet.errors import UsageError
+from imgnet.request.efforts import EFFORTS
 
 if TYPE_CHECKING:
     from imgnet.bench.jobs import Job, Picture
     from imgnet.bench.results import Results
+
+EFFORT = "|".join(map(str, EFFORTS))  # regular expression
 
 
 def bench(
@@ -33,7 +36,10 @@ def bench(
         str | None, typer.Option(metavar="LIST", help=f"File bits a pixel, such as {TARGETS}.")
     ] = None,
     efforts: Annotated[
-        str, typer.Option("-e", "--efforts", metavar="LIST", help="1..9, such as 3,5.")
+        str,
+        typer.Option(
+            "-e", "--efforts", metavar="LIST", help=f"{EFFORTS[0]}..{EFFORTS[-1]}, such as 3,5."
+        ),
     ] = "3",
     centre: Annotated[
         str | None, typer.Option(metavar="WxH", help="Measure on this middle part of each image.")
@@ -64,7 +70,7 @@ def bench(
     how many percent larger or smaller our files are at equal PSNR (BD-rate).
     """
     rates = parse_rates(model, qualities, target_bpp)
-    levels = [int(effort) for effort in parse_list("--efforts", efforts, "3,5", r"[1-9]")]
+    levels = [int(effort) for effort in parse_list("--efforts", efforts, "3,5", EFFORT)]
     peers = parse_list("--against", against, "jpeg,webp", r"\w+") if against else []
     part = None if centre is None else parse_centre(centre)
     _check(peers, anchors or [], part, output, plot, resume=resume)

@@ -92,7 +92,7 @@ class _Fit:
         order = torch.Generator().manual_seed(options.seed)
         picture = picture_of(pixels, self.device)
         mask = None if seen is None else mask_of(seen, self.device)
-        pixels_per_step = options.preset.pixels_per_step
+        pixels_per_step = options.schedule.pixels_per_step
         chunk = min(CHUNK, ceil(pixels_per_step / num_workers))
         self.sampler = LatticeSampler(picture, mask, pixels_per_step, chunk, order)
         self.spec = spec
@@ -118,7 +118,7 @@ class _Fit:
 
     def run(self) -> Result:
         """Go through the schedule and return the best network."""
-        checks = [1 - self.options.preset.quantized * i / CHECKS for i in range(CHECKS + 1)]
+        checks = [1 - self.options.schedule.quantized * i / CHECKS for i in range(CHECKS + 1)]
         while (done := self._done()) < 1:
             if done >= checks[-1]:
                 checks.pop()

@@ -63,7 +63,7 @@ class Correction:
         """Relax the latents once more and end as the schedule does, both for a part of its time."""
         fit = self.fit
         fit.lmbda = lmbda
-        more = max(8, round(CORRECTION * fit.preset.steps))
+        more = max(8, round(CORRECTION * fit.schedule.steps))
         self._repeat(lambda _: fit.take_step(AS_AT, AS_AT), more)
         fit.state.latents.round()
         fit.steps = {}

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from imgnet.fit.device import one_thread_workers, pick_device
 from imgnet.fit.grid.correction import Correction
 from imgnet.fit.grid.schedule import GridFit
+from imgnet.fit.grid.start import first_latents
 from imgnet.fit.grid.state import GridState
 from imgnet.image.picture import Samples
 from imgnet.metrics.ssim_weights import importance
@@ -82,7 +83,8 @@ def ready(
     with one_thread_workers(device) as (workers, _):
         counts = importance(pixels, seen) if options.tune == "msssim" else seen
         common = workers, device, options.seed
-        state = GridState(spec, pixels, options.preset, lmbda, counts, *common)
+        schedule = options.schedule.for_start(spec.width * spec.height, first_latents(spec))
+        state = GridState(spec, pixels, schedule, lmbda, counts, *common)
         rate_control = rate_control_of(
             options,
             spec.width * spec.height,

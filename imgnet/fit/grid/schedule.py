@@ -45,19 +45,24 @@ class GridFit:
     def __init__(
         self, state: GridState, options: Options, lmbda: float, rate_control: RateControl | None
     ) -> None:
-        self.state, self.options, self.lmbda, self.preset = state, options, lmbda, options.preset
+        self.state, self.options, self.lmbda, self.schedule = (
+            state,
+            options,
+            lmbda,
+            options.schedule,
+        )
         self.rate_control = rate_control
         self.steps: QSteps = {}
         self.started = self.reported = time.monotonic()
 
     def run(self) -> Result:
         """Go through the schedule and return its result."""
-        relaxed = 1 - self.preset.quantized
+        relaxed = 1 - self.schedule.quantized
         self._go_on_until(relaxed, lambda done: self.take_step(done, done / relaxed))
         self.state.latents.round()
 
         def settle(done: float) -> None:
-            self.take_network_step((done - relaxed) / self.preset.quantized)
+            self.take_network_step((done - relaxed) / self.schedule.quantized)
 
         self._go_on_until((1 + relaxed) / 2, settle)
         self.decide_early()
@@ -105,7 +110,7 @@ class GridFit:
 
     def decide_early(self) -> None:
         """Decide on latents of the fine levels half-way through the steps of the network alone."""
-        if self.preset.decisions > 1:
+        if self.schedule.decisions > 1:
             self.decide(FINE)
 
     def decide(self, coarsest: int = MAX_LEVELS) -> None:
@@ -113,7 +118,7 @@ class GridFit:
         state = self.state
         spec = state.spec
         size = spec.height, spec.width, spec.dim_out
-        worth = ROUND_WORTH / self.preset.steps
+        worth = ROUND_WORTH / self.schedule.steps
         decisions = Decisions(
             *(state.latents, state.evaluator, self.lmbda, size, worth), go_on=self.has_time
         )
@@ -124,16 +129,16 @@ class GridFit:
         """Round the weights, then decide on latents and refine weights in turns."""
         state = self.state
         known = state.spec, state.parameters, state.origins, state.evaluator
-        self.steps = choose_q_steps(*known, self.lmbda, self.preset.pixels_per_step)
+        self.steps = choose_q_steps(*known, self.lmbda, self.schedule.pixels_per_step)
         state.weights.limit(self.steps)
-        for _ in range(max(1, self.preset.decisions - 1)):
-            if self.preset.decisions:
+        for _ in range(max(1, self.schedule.decisions - 1)):
+            if self.schedule.decisions:
                 self.decide()
             self._refine()
 
     def _refine(self) -> None:
         """Give the weights the steps and the whole numbers that are the cheapest together."""
-        passes = self.preset.refinements
+        passes = self.schedule.refinements
         if passes and self.has_time() and len(self.state.weights.flat) <= MOST_WEIGHTS:
             refinement = Refinement(self.state, self.steps, self.lmbda, self.has_time)
             self.steps = refinement.run(passes)
@@ -160,7 +165,7 @@ class GridFit:
         rate_control.see(rows, state.error / state.seen_part, state.bits)
         if relaxed_done < STARTS:
             return
-        if state.step % max(1, self.preset.steps // GAPS) == 0:
+        if state.step % max(1, self.schedule.steps // GAPS) == 0:
             state.latents.round()
             rate_control.compare(*state.measure())
         self.lmbda = rate_control.lmbda(self.lmbda)

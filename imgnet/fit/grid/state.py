@@ -21,7 +21,7 @@ from imgnet.fit.grid.start import filled, latent_q_step, set_network, start_cold
 from imgnet.fit.grid.weights import Weights, pace
 from imgnet.fit.rounding import QSteps, quantize, rounded
 from imgnet.image.picture import Samples
-from imgnet.request.efforts import FEW_EPOCHS, Preset
+from imgnet.request.efforts import Schedule
 from imgnet.request.options import Arrays, Result
 from imgnet.spec import Spec
 
@@ -31,14 +31,6 @@ except ImportError:  # Numba, which is not to be had for every Python and every 
     CompiledEvaluator = None  # type: ignore[assignment, misc]
 
 LATENT_LR = 0.1
-# Fits that see their pixels less often cannot calm down what they have stirred up: trained networks
-# move by less, and so do latents. Where a network wrote these, they move by much less and are
-# relaxed less; others have less noise, and no time to lose.
-MANY_EPOCHS = 100
-SHYNESS = 0.1  # power of the epochs with which other latents move; with written ones it is 1
-WARM_UP = 20  # steps
-TEMPERATURE = (0.35, 0.08)  # of the soft rounding, from the first step to the last
-NOISE = (0.22, 0.15)
 COARSE_EVERY = 4  # steps in which the bits of coarse levels are left out, but for one
 
 
@@ -48,7 +40,7 @@ class GridState:
     Args:
         spec: Shape of the network.
         pixels: (H, W, C) colours of 8 or 16 bits.
-        preset: Schedule.
+        schedule: Schedule, for the network and for where its latents start.
         lmbda: Price of a bit a pixel that the fit begins at, in squared error of colours in 0..1.
         seen: (H, W) or (H, W, C) what each squared error counts; None for 1.
         workers: Where parts of a step run.
@@ -60,7 +52,7 @@ class GridState:
         self,
         spec: Spec,
         pixels: Samples,
-        preset: Preset,
+        schedule: Schedule,
         lmbda: float,
         seen: NDArray[np.bool_] | NDArray[np.float32] | None,
         workers: ThreadPoolExecutor,
@@ -76,18 +68,16 @@ class GridState:
         self.network = self._network().to(device)
         self.latents = LatentGrids(spec, device, self.generator)
         self.origins = {n: torch.from_numpy(a).to(device) for n, a in origins(spec).items()}
-        epochs = preset.epochs(spec.width * spec.height)
-        self.latent_lr, self.warm_up = LATENT_LR, WARM_UP
-        self.temperature, self.noise = TEMPERATURE, NOISE
+        self.schedule, self.latent_lr = schedule, LATENT_LR * schedule.latent_lr_scale
         known = picture if mask is None else filled(picture, mask > 0)
-        step = self._start(known, lmbda, epochs)
+        step = self._start(known, lmbda)
         if bool((known == known[:, :1, :1]).all()):
             self.latent_lr = 0.0  # The network alone draws one colour; latents would only escape.
         self.evaluator = self._evaluator(picture, mask)
-        part = min(1.0, epochs / FEW_EPOCHS) if self.origins else 1.0
-        self.weights = Weights(self.network, self.origins, step, part * pace(lmbda))
+        lr_scale = schedule.network_lr_scale * pace(lmbda)
+        self.weights = Weights(self.network, self.origins, step, lr_scale)
         self.parameters = self.weights.parameters
-        units = round(preset.pixels_per_step / (STRIP_UNIT * spec.width))
+        units = round(schedule.pixels_per_step / (STRIP_UNIT * spec.width))
         rows = STRIP_UNIT * max(1, units)
         height = spec.height
         self.all_rows = [(top, min(top + rows, height)) for top in range(0, height, rows)]
@@ -95,7 +85,7 @@ class GridState:
         self.order: list[Rows] = []
         self.step, self.error, self.bits = 0, 1.0, 0.0
 
-    def _start(self, picture: Tensor, lmbda: float, epochs: float) -> float:
+    def _start(self, picture: Tensor, lmbda: float) -> float:
         """Set network and latents to where the fit begins; return what a latent of 1 means."""
         if not self.origins:
             step = latent_q_step(lmbda, is_graded=False)
@@ -105,20 +95,7 @@ class GridState:
         step = latent_q_step(lmbda, start.is_graded)
         set_network(self.network, self.origins, picture, step)
         self.latents.fill(start.pyramids(picture, step, self.spec))
-        self._calm(epochs, is_written=start.analysis is not None)
         return step
-
-    def _calm(self, epochs: float, is_written: bool) -> None:
-        """Let latents be stirred up no more than so many epochs can calm down."""
-        part = min(1.0, epochs / MANY_EPOCHS)
-        self.latent_lr *= part ** (1.0 if is_written else SHYNESS)
-        if is_written:
-            first, last = TEMPERATURE
-            self.temperature = last + (first - last) * min(1.0, epochs / FEW_EPOCHS), last
-        else:
-            first, last = NOISE
-            self.noise = last + (first - last) * part, last
-            self.warm_up = max(1, round(WARM_UP * part))
 
     def _network(self) -> GridNetwork:
         return GridNetwork(self.spec)
@@ -144,7 +121,8 @@ class GridState:
         """
         rows = self._next_rows()
         parts = self._parts(rows)
-        temperature, noise = (a + (b - a) * relaxed_done for a, b in (self.temperature, self.noise))
+        courses = self.schedule.temperature, self.schedule.noise
+        temperature, noise = (first + (last - first) * relaxed_done for first, last in courses)
         self.latents.relax(temperature, noise, [part for part, _ in parts], self.workers)
         self._evaluate(rows, lmbda)
         lr = self.latent_lr * self._slowdown(relaxed_done)
@@ -177,7 +155,7 @@ class GridState:
             self.weights.move(self._slowdown(done), price)
 
     def _slowdown(self, done: float) -> float:
-        return min(1.0, (self.step + 1) / self.warm_up) * (1 + cos(pi * done)) / 2
+        return min(1.0, (self.step + 1) / self.schedule.warm_up) * (1 + cos(pi * done)) / 2
 
     def _next_rows(self) -> list[Rows]:
         """Return one of the strips of rows, each of them once before any comes again."""

@@ -18,13 +18,13 @@ from imgnet.fit.coordinate.schedule import Options, Result, fit
 from imgnet.image.masks import counted_samples
 from imgnet.metrics.psnr import psnr_db
 from imgnet.progress import Progress
-from imgnet.request.efforts import Preset
+from imgnet.request.efforts import Schedule
 from imgnet.request.options import Arrays
 from imgnet.spec import Spec
 
 GATED = Spec("gated", 32, 24, 8, 10, 1)
 MLP = Spec("mlp", 32, 24, 0, 10, 2)
-SHORT = Preset(steps=120, pixels_per_step=384, quantized=0.4)
+SHORT = Schedule(steps=120, pixels_per_step=384, quantized=0.4)
 QUICK = Options(SHORT, device="cpu")
 CODED = replace(QUICK, budget_bytes=700)
 
@@ -77,7 +77,7 @@ def test_a_short_fit_beats_a_flat_picture(spec: Spec, options: Options) -> None:
 
 
 def test_longer_fits_are_better() -> None:
-    longer = replace(QUICK, preset=replace(SHORT, steps=400))
+    longer = replace(QUICK, schedule=replace(SHORT, steps=400))
     short, long = (drawn_psnr_db(GATED, fit(GATED, picture(), o)) for o in (QUICK, longer))
     assert long > short + 2
 
@@ -123,7 +123,7 @@ def test_weights_stay_real_without_a_budget() -> None:
 
 
 def test_a_fit_keeps_to_its_time() -> None:
-    endless = replace(CODED, preset=replace(SHORT, steps=5000), time_limit_s=0.7)
+    endless = replace(CODED, schedule=replace(SHORT, steps=5000), time_limit_s=0.7)
     started = time.monotonic()
     result = fit(GATED, picture(), endless)
     assert 0.6 < time.monotonic() - started < 2.5
@@ -173,7 +173,7 @@ def test_unseen_pixels_have_no_influence(regular: bool) -> None:
         seen = np.zeros((24, 32), bool)
         seen[::3, ::3] = True
     changed = np.where(seen[:, :, None], picture(), rng.integers(0, 256, (24, 32, 3), np.uint8))
-    options = replace(CODED, preset=replace(SHORT, steps=40, pixels_per_step=16))
+    options = replace(CODED, schedule=replace(SHORT, steps=40, pixels_per_step=16))
     first, second = (fit(GATED, p, options, seen) for p in (picture(), changed))
     assert same(first, second)
     third = fit(GATED, np.where(seen[:, :, None], changed // 2, changed), options, seen)
@@ -192,14 +192,14 @@ def test_seen_pixels_are_fitted() -> None:
 def test_a_single_seen_pixel_is_enough() -> None:
     seen = np.zeros((24, 32), bool)
     seen[20, 3] = True
-    result = fit(GATED, picture(), replace(CODED, preset=replace(SHORT, steps=20)), seen)
+    result = fit(GATED, picture(), replace(CODED, schedule=replace(SHORT, steps=20)), seen)
     assert len(stored(GATED, result)) <= 700
 
 
-@pytest.mark.parametrize("chroma_level", [(0, 0, 0), (255, 255, 255), (200, 10, 90)])
+@pytest.mark.parametrize("colour", [(0, 0, 0), (255, 255, 255), (200, 10, 90)])
 def test_flat_pictures_are_drawn_flat(colour: tuple[int, int, int]) -> None:
     pixels = np.broadcast_to(np.array(colour, np.uint8), (24, 32, 3)).copy()
-    result = fit(GATED, pixels, replace(CODED, preset=replace(SHORT, steps=60)))
+    result = fit(GATED, pixels, replace(CODED, schedule=replace(SHORT, steps=60)))
     assert psnr_db(pixels, render(GATED, result.parameters)) > 35
 
 
@@ -261,7 +261,7 @@ def test_colours_that_nobody_sees_have_no_influence(seen: str | None) -> None:
     spec = replace(GATED, dim_out=4)
     mask = None if seen is None else np.indices((24, 32)).sum(0) % 2 == 0
     counted = counted_samples(with_alpha(picture(), 0), mask)
-    short = replace(QUICK, preset=replace(SHORT, steps=20))
+    short = replace(QUICK, schedule=replace(SHORT, steps=20))
     first, other = (fit(spec, with_alpha(picture(), hidden), short, counted) for hidden in (0, 9))
     assert same(first, other)
     drawn = render(spec, fit(spec, with_alpha(picture(), 0), QUICK, counted).parameters)

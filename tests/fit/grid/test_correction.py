@@ -12,7 +12,7 @@ from imgnet.fit.grid.correction import Correction
 from imgnet.fit.grid.fit import fit_grid, ready
 from imgnet.metrics.psnr import psnr_db
 from imgnet.request.aim import aim_of
-from imgnet.request.efforts import Preset
+from imgnet.request.efforts import Schedule
 from imgnet.request.options import Options, Result
 from imgnet.spec import Spec
 from support.grid_cases import picture
@@ -22,8 +22,8 @@ pytestmark = pytest.mark.usefixtures("one_thread")
 SPEC = Spec("grid", 24, 20, 0, 4, 1, num_levels=2, chroma_level=1, dim_context=3)
 PIXELS = picture(24, 20)
 LMBDA = 1.5e-4  # at which latents are most of the bytes
-QUICK = Options(Preset(steps=40, pixels_per_step=4096, quantized=0.2), device="cpu")
-TINY = replace(QUICK, preset=replace(QUICK.preset, steps=8))
+QUICK = Options(Schedule(steps=40, pixels_per_step=4096, quantized=0.2), device="cpu")
+TINY = replace(QUICK, schedule=replace(QUICK.schedule, steps=8))
 
 
 def num_bytes(result: Result, spec: Spec = SPEC) -> int:
@@ -34,13 +34,13 @@ def num_bytes(result: Result, spec: Spec = SPEC) -> int:
 @pytest.mark.parametrize("target", [{"target_psnr_db": 60.0}, {"budget_bytes": 9000}])
 def test_time_that_is_up_leaves_a_file_as_it_is(target: dict[str, Any]) -> None:
     options = replace(TINY, **target, time_limit_s=1e-6)
-    assert fit_grid(SPEC, PIXELS, options, LMBDA).steps < QUICK.preset.steps
+    assert fit_grid(SPEC, PIXELS, options, LMBDA).steps < QUICK.schedule.steps
 
 
 def test_a_correction_ends_when_it_is_asked_to() -> None:
     asked = count()
     options = replace(TINY, target_psnr_db=60.0, should_stop=lambda: next(asked) > 12)
-    assert fit_grid(SPEC, PIXELS, options, LMBDA).steps < TINY.preset.steps + 8
+    assert fit_grid(SPEC, PIXELS, options, LMBDA).steps < TINY.schedule.steps + 8
 
 
 @pytest.mark.parametrize("part", [0.8, 1.2])
@@ -62,7 +62,7 @@ def test_a_size_is_corrected_until_it_is_near(part: float) -> None:
 def test_a_file_a_little_too_large_becomes_smaller_by_decisions() -> None:
     """Moves towards zero alone can cost as much as the bits that they save."""
     spec = Spec("grid", 48, 40, 0, 8, 1, num_levels=3, chroma_level=1, dim_context=6)
-    pixels, options = picture(), replace(QUICK, preset=replace(QUICK.preset, decisions=1))
+    pixels, options = picture(), replace(QUICK, schedule=replace(QUICK.schedule, decisions=1))
     with ready(spec, pixels, options, LMBDA, None) as fit:
         whole = fit.run()
         budget = round(0.995 * num_bytes(whole, spec))
