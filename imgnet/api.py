@@ -96,9 +96,9 @@ def encode(
         TargetError: The target is out of reach; its `best` is the encoded image nearest to it.
     """
     # Those who only decode do without these.
-    from imgnet.encoder.grid import previews
-    from imgnet.encoder.psnr_search import encoder_of
-    from imgnet.request.target import checked
+    from imgnet.encoder.encode import encode as encode_as_requested
+    from imgnet.encoder.preview import previews
+    from imgnet.request.target import checked, target_of
 
     started = time.monotonic()
     if seed < 0:
@@ -109,11 +109,9 @@ def encode(
     seen = seen_pixels(pixels, mask, keep, seed)
     counted = counted_samples(pixels, seen)
     shape = Shape(dim_axis, dim_hidden, num_layers)
-    targets = target_bpp, target_size, target_psnr
-    request = Request(model, weights, quality, *targets, shape=shape, tune=tune)
-    height, width, channels = pixels.shape
-    spent = profile.metadata.num_bytes
-    spec = request.less(spent, width * height).spec((width, height), channels)
+    height, width = pixels.shape[:2]
+    target = target_of(target_bpp, target_size, target_psnr, width * height)
+    request = Request(model, weights, quality, target, shape, tune)
     options = Options(
         schedule=schedule_for(effort, model),
         time_limit_s=time_limit,
@@ -125,10 +123,10 @@ def encode(
         should_stop=should_stop,
     )
     original = Original(pixels, profile, counted)
-    encoded, result = encoder_of(request)(request, spec, original, options)
+    encoded, result = encode_as_requested(request, original, options)
     encoded = replace(encoded, report=_report(encoded, pixels, seen, result, started))
     is_ended = bool(should_stop and should_stop())
-    return checked(encoded, request, pixels, counted, is_ended=is_ended)
+    return checked(encoded, target, pixels, counted, is_ended=is_ended)
 
 
 def decode(

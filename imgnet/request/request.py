@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from math import inf, log2
+from math import log2
 from typing import Any
 
 from imgnet.errors import UsageError
+from imgnet.request.target import PsnrTarget, SizeTarget, Target
 from imgnet.spec import FAMILIES, Spec, usual_grid_sizes
 
 TUNES = ("psnr", "msssim")
@@ -59,9 +60,7 @@ class Request:
         model: "grid", "gated" or "mlp".
         weights: "coded", "float16" or "float32".
         quality: 0..100, used where there is no target.
-        target_bpp: File bits a pixel, or None.
-        target_size: File bytes, or None.
-        target_psnr: PSNR in dB, or None.
+        target: Size or PSNR to reach, or None.
         shape: Sizes set by hand.
         tune: What errors count by, "psnr" or "msssim".
 
@@ -72,9 +71,7 @@ class Request:
     model: str
     weights: str = "coded"
     quality: float = 75
-    target_bpp: float | None = None
-    target_size: float | None = None
-    target_psnr: float | None = None
+    target: Target | None = None
     shape: Shape = BY_BUDGET
     tune: str = "psnr"
 
@@ -86,15 +83,9 @@ class Request:
             raise UsageError(f"unknown weights {self.weights!r}; known are {known}")
         if not 0 <= self.quality <= 100:
             raise UsageError(f"quality {self.quality:g} is not in 0..100")
-        targets = (self.target_bpp, self.target_size, self.target_psnr)
-        if sum(target is not None for target in targets) > 1:
-            raise UsageError("a target bpp, size and PSNR contradict each other; give one")
-        if self.target_psnr is not None and self.weights != "coded":
+        if isinstance(self.target, PsnrTarget) and self.weights != "coded":
             raise UsageError("a target PSNR needs coded weights")
         self._check_tune()
-        for number in targets:
-            if number is not None and not 0 < number < inf:
-                raise UsageError(f"a target of {number:g} is not a number above 0")
 
     def _check_tune(self) -> None:
         if self.tune not in TUNES:
@@ -103,36 +94,35 @@ class Request:
             return
         if self.model != "grid":
             raise UsageError(f"{self.model} is fitted to PSNR; tuning for msssim needs grid")
-        if self.target_psnr is not None:
+        if isinstance(self.target, PsnrTarget):
             raise UsageError("a target PSNR contradicts tuning for msssim; aim at a size instead")
 
-    def target_bytes(self, num_pixels: int) -> int | None:
-        """Return the file size never to exceed, or None where there is no target.
+    @property
+    def target_bytes(self) -> int | None:
+        """File size never to exceed; None where there is no such target."""
+        return self.target.num_bytes if isinstance(self.target, SizeTarget) else None
 
-        >>> Request("gated", target_bpp=0.5).target_bytes(768 * 512)
-        24576
-        """
-        if self.target_size is not None:
-            return int(self.target_size)
-        return None if self.target_bpp is None else int(num_pixels * self.target_bpp / 8)
+    @property
+    def target_psnr_db(self) -> float | None:
+        """PSNR to reach; None where there is no such target."""
+        return self.target.psnr_db if isinstance(self.target, PsnrTarget) else None
 
-    def less(self, num_bytes: int, num_pixels: int) -> Request:
+    def less(self, num_bytes: int) -> Request:
         """Return the request for the rest of a file, some of whose bytes are spent.
 
-        >>> Request("grid", target_size=5000).less(2000, 768 * 512).target_size
+        >>> Request("grid", target=SizeTarget(5000)).less(2000).target_bytes
         3000
         """
-        target = self.target_bytes(num_pixels)
-        if target is None or not num_bytes:
-            return self
-        return replace(self, target_bpp=None, target_size=max(1, target - num_bytes))
+        if isinstance(self.target, SizeTarget):
+            return replace(self, target=self.target.less(num_bytes))
+        return self
 
     def spec(self, size: tuple[int, int], dim_out: int) -> Spec:
         """Return the network: as set by hand, else the largest for the bytes.
 
         The bytes of `grid` are in its latents; see `detail.with_needed_levels` for these.
 
-        >>> Request("gated", target_bpp=0.61).spec((768, 512), 3).dim_hidden
+        >>> Request("gated", target=SizeTarget(29982)).spec((768, 512), 3).dim_hidden
         57
         """
         if self.model == "grid":
@@ -140,7 +130,7 @@ class Request:
         if self.shape != BY_BUDGET:
             return self.shape.spec(self.model, size, dim_out)
         num_pixels = size[0] * size[1]
-        target = self.target_bytes(num_pixels)
+        target = self.target_bytes
         weight_bytes = self._quality_bytes(num_pixels)
         if target is not None:
             weight_bytes = target - USUAL_OVERHEAD[self.weights]
@@ -152,7 +142,7 @@ class Request:
     def resized(self, spec: Spec, num_parameters: float) -> Spec:
         """Return the smallest network of so many parameters; what is set by hand stays as it is.
 
-        >>> Request("mlp", target_psnr=30).resized(Spec("mlp", 8, 8, 0, 2, 3), 5000).dim_hidden
+        >>> Request("mlp").resized(Spec("mlp", 8, 8, 0, 2, 3), 5000).dim_hidden
         36
         """
         if self.shape != BY_BUDGET:
@@ -169,26 +159,26 @@ class Request:
         """
         if self.weights != "coded":
             return None
-        target = self.target_bytes(spec.width * spec.height)
+        target = self.target_bytes
         if target is not None:
             return target - overhead
-        if self.shape != BY_BUDGET or self.target_psnr is not None:
+        if self.shape != BY_BUDGET or self.target_psnr_db is not None:
             return int(spec.num_parameters * HAND_MADE_BITS / 8)
         return self._quality_bytes(spec.width * spec.height)
 
     def grid_quality(self, num_pixels: int) -> float:
         """Return the quality at which a fit of `grid` starts: as given, else by the target."""
-        target = self.target_bytes(num_pixels)
-        if self.target_psnr is not None:
-            return quality_near_psnr(self.target_psnr)
+        target = self.target_bytes
+        if self.target_psnr_db is not None:
+            return quality_near_psnr(self.target_psnr_db)
         if target is None:
             return self.quality
         return quality_near(8 * max(1, target - USUAL_OVERHEAD["coded"]) / num_pixels)
 
     def _quality_bytes(self, num_pixels: int) -> int:
         bpp = quality_bpp(self.quality)
-        if self.target_psnr is not None:
-            bpp = min(bpp_near_psnr(self.target_psnr), quality_bpp(100))
+        if self.target_psnr_db is not None:
+            bpp = min(bpp_near_psnr(self.target_psnr_db), quality_bpp(100))
         return max(LEAST_WEIGHT_BYTES, int(num_pixels * bpp / 8))
 
 

@@ -38,6 +38,7 @@ from imgnet.image.picture import Samples
 from imgnet.metrics.psnr import psnr_db
 from imgnet.progress import Progress
 from imgnet.request.options import Options, Result
+from imgnet.request.target import NEAR_DB, PsnrTarget
 from imgnet.spec import Spec
 
 CHUNK = 8192  # crossings of a batch: few enough for the cache, many enough to hide the calls
@@ -47,7 +48,6 @@ VECTOR_LR = 3e-3
 CHECKS = 12  # looks at the whole image, evenly over the last part of the fit
 SETTLED = 0.9  # part of the fit after which the steps of the weights stay as they are
 SLACK = 0.997  # part of the budget that chosen steps aim at; training moves the size a little
-NEAR_DB = 0.05  # distance from a PSNR that is asked for at which the search for steps ends
 REPORT_S = 0.1
 
 
@@ -127,8 +127,10 @@ class _Fit:
             self._take_step()
             self._tell()
         self._check(1.0)
-        best, target_db = self._kept(), self.options.target_psnr_db
-        return best if target_db is None else self._no_better_than(target_db, best)
+        best, target = self._kept(), self.options.target
+        if isinstance(target, PsnrTarget):
+            return self._no_better_than(target.psnr_db, best)
+        return best
 
     def _done(self) -> float:
         return self.options.part_done(self.step, self.started)

@@ -15,7 +15,6 @@ from imgnet.fit.grid.start import first_latents
 from imgnet.fit.grid.state import GridState
 from imgnet.image.picture import Samples
 from imgnet.metrics.ssim_weights import importance
-from imgnet.request.aim import aim_of
 from imgnet.request.options import Options, Result
 from imgnet.request.rate_control import ROUNDING_ERROR, rate_control_of
 from imgnet.spec import Spec
@@ -42,8 +41,9 @@ def fit_grid(
     """
     with ready(spec, pixels, options, lmbda, seen) as fit:
         result = fit.run()
-        aim = aim_of(options, pixels, seen)
-        return Correction(fit, aim).run() if aim else result
+        if options.target is None:
+            return result
+        return Correction(fit, options.target, pixels, seen).run()
 
 
 def pilot_grid(

@@ -79,7 +79,7 @@ class GridFit:
         rate_control, self.rate_control = self.rate_control, None
         assert rate_control is not None
         error, bits = self._rehearse()
-        return 10 * log10(rate_control.goal.excess(max(error, LEAST_ERROR), bits))
+        return 10 * log10(rate_control.excess(max(error, LEAST_ERROR), bits))
 
     def trial(self) -> float:
         """Return what relaxed latents, then rounded, cost: error and bits at their price."""
@@ -162,7 +162,7 @@ class GridFit:
     def _steer(self, rate_control: RateControl, rows: Rows, relaxed_done: float) -> None:
         """Bring the price of a bit to where the file becomes what was asked for."""
         state = self.state
-        rate_control.see(rows, state.error / state.seen_part, state.bits)
+        rate_control.observe(rows, state.error / state.seen_part, state.bits)
         if relaxed_done < STARTS:
             return
         if state.step % max(1, self.schedule.steps // GAPS) == 0:

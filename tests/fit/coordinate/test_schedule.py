@@ -20,6 +20,7 @@ from imgnet.metrics.psnr import psnr_db
 from imgnet.progress import Progress
 from imgnet.request.efforts import Schedule
 from imgnet.request.options import Arrays
+from imgnet.request.target import PsnrTarget
 from imgnet.spec import Spec
 
 GATED = Spec("gated", 32, 24, 8, 10, 1)
@@ -100,13 +101,13 @@ def test_the_budget_is_kept_where_training_drifts_above_it(
 def test_a_psnr_that_is_asked_for_is_met_in_fewer_bytes() -> None:
     best = fit(GATED, picture(), CODED)
     wanted = drawn_psnr_db(GATED, best) - 2
-    result = fit(GATED, picture(), replace(CODED, target_psnr_db=wanted))
+    result = fit(GATED, picture(), replace(CODED, target=PsnrTarget(wanted)))
     assert drawn_psnr_db(GATED, result) == pytest.approx(wanted, abs=0.1)
     assert len(stored(GATED, result)) < 0.9 * len(stored(GATED, best))
 
 
 def test_a_psnr_that_is_too_high_gives_what_the_bytes_give() -> None:
-    result = fit(GATED, picture(), replace(CODED, target_psnr_db=90.0))
+    result = fit(GATED, picture(), replace(CODED, target=PsnrTarget(90.0)))
     assert 630 < len(stored(GATED, result)) <= 700
     assert drawn_psnr_db(GATED, result) > flat_psnr_db() + 4
 
