@@ -3,31 +3,23 @@
 from __future__ import annotations
 
 import builtins
-import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
-
-from imgnet.codec.format.container import Encoded, Report, from_bytes, to_bytes
+from imgnet.codec.format.container import Encoded, from_bytes, to_bytes
 from imgnet.codec.render.coordinate import render
 from imgnet.codec.render.grid import draw, eight_bits
 from imgnet.codec.render.resize import NEURAL, ZOOMS, checksum, fitted, needed_level
 from imgnet.errors import FormatError, InputError, UsageError
 from imgnet.image.files import write_atomically
 from imgnet.image.geometry import Crop, Size
-from imgnet.image.load import Picture, load_photo
-from imgnet.image.masks import Mask, counted_samples, seen_pixels
-from imgnet.image.picture import DTYPES, Original, Samples
-from imgnet.metrics.psnr import psnr_db
+from imgnet.image.load import Picture
+from imgnet.image.masks import Mask
+from imgnet.image.picture import DTYPES, Samples
 from imgnet.progress import Progress
-from imgnet.request.efforts import schedule_for
-from imgnet.request.options import Options, Result
-from imgnet.request.request import Request, Shape
+from imgnet.request.encode_options import EFFORT, MODEL, QUALITY, EncodeOptions
 from imgnet.signature import looks_encoded
 
 WRONG_PIXELS = (
@@ -39,12 +31,12 @@ WRONG_PIXELS = (
 def encode(
     image: Picture,
     *,
-    model: str = "grid",
-    quality: float = 75,
+    model: str = MODEL,
+    quality: float = QUALITY,
     target_bpp: float | None = None,
     target_size: int | None = None,
     target_psnr: float | None = None,
-    effort: int = 3,
+    effort: int = EFFORT,
     dim_axis: int | None = None,
     dim_hidden: int | None = None,
     num_layers: int | None = None,
@@ -95,38 +87,37 @@ def encode(
         InputError: The image or the mask cannot be read.
         TargetError: The target is out of reach; its `best` is the encoded image nearest to it.
     """
-    # Those who only decode do without these.
-    from imgnet.encoder.encode import encode as encode_as_requested
-    from imgnet.encoder.preview import previews
-    from imgnet.request.target import checked, target_of
-
-    started = time.monotonic()
-    if seed < 0:
-        raise UsageError(f"seed {seed} is below 0")
-    if time_limit is not None and not time_limit > 0:
-        raise UsageError(f"a time limit of {time_limit:g} seconds is not above 0")
-    pixels, profile = load_photo(image, metadata)
-    seen = seen_pixels(pixels, mask, keep, seed)
-    counted = counted_samples(pixels, seen)
-    shape = Shape(dim_axis, dim_hidden, num_layers)
-    height, width = pixels.shape[:2]
-    target = target_of(target_bpp, target_size, target_psnr, width * height)
-    request = Request(model, weights, quality, target, shape, tune)
-    options = Options(
-        schedule=schedule_for(effort, model),
-        time_limit_s=time_limit,
+    options = EncodeOptions(
+        model=model,
+        quality=quality,
+        target_bpp=target_bpp,
+        target_size=target_size,
+        target_psnr=target_psnr,
+        effort=effort,
+        dim_axis=dim_axis,
+        dim_hidden=dim_hidden,
+        num_layers=num_layers,
+        weights=weights,
+        time_limit=time_limit,
+        metadata=metadata,
         seed=seed,
         device=device,
+        mask=mask,
+        keep=keep,
+        tune=tune,
         on_progress=on_progress,
-        snapshot_every=snapshot[0] if snapshot else 0,
-        on_snapshot=None if snapshot is None else previews(*snapshot),
+        snapshot=snapshot,
         should_stop=should_stop,
     )
-    original = Original(pixels, profile, counted)
-    encoded, result = encode_as_requested(request, original, options)
-    encoded = replace(encoded, report=_report(encoded, pixels, seen, result, started))
-    is_ended = bool(should_stop and should_stop())
-    return checked(encoded, target, pixels, counted, is_ended=is_ended)
+    return encode_with(image, options)
+
+
+def encode_with(image: Picture, options: EncodeOptions) -> Encoded:
+    """Fit a network to an image, as `encode` does, with options in one piece."""
+    # Programs that only decode do without it.
+    from imgnet.encoder.encode import encode_image
+
+    return encode_image(image, options)
 
 
 def decode(
@@ -280,22 +271,3 @@ def _naming(source: object) -> Iterator[None]:
         if isinstance(source, str | Path):
             raise FormatError(f"{source}: {error}") from None
         raise
-
-
-def _report(
-    encoded: Encoded,
-    pixels: Samples,
-    seen: NDArray[np.bool_] | None,
-    result: Result,
-    started: float,
-) -> Report:
-    # What a coded stream of `grid` decodes to is known: drawing and coding are exact.
-    decoded = decode(encoded, depth=encoded.depth) if result.drawn is None else result.drawn
-    unseen = None if seen is None or seen.all() else counted_samples(pixels, ~seen)
-    return Report(
-        psnr_db=psnr_db(pixels, decoded, counted_samples(pixels, seen)),
-        psnr_unseen_db=None if unseen is None else psnr_db(pixels, decoded, unseen),
-        seconds=time.monotonic() - started,
-        steps=result.steps,
-        device=result.device,
-    )

@@ -18,6 +18,7 @@ from imgnet import api
 from imgnet.codec.format import grid_stream
 from imgnet.codec.format.container import STREAM, to_bytes
 from imgnet.codec.render.resize import checksum
+from imgnet.encoder import encode as encoding
 from imgnet.fit.coordinate import schedule as fit_module
 from imgnet.fit.rounding import choose_q_steps
 from imgnet.image.masks import counted_samples
@@ -32,7 +33,7 @@ Pixels = NDArray[np.uint8]
 def _quick(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """Make every effort a short fit that gives the same bytes each time."""
     monkeypatch.setattr(fit_module, "fastest_dtype", lambda _device: torch.float32)
-    monkeypatch.setattr(api, "schedule_for", lambda _effort, _model: Schedule(100, 256))
+    monkeypatch.setattr(encoding, "schedule_for", lambda _effort, _model: Schedule(100, 256))
     num_threads = torch.get_num_threads()
     torch.set_num_threads(1)
     yield
@@ -320,13 +321,13 @@ def test_progress_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture
 def _short(monkeypatch: pytest.MonkeyPatch) -> None:
     """Make fits of grid, which see whole pictures, shorter still."""
-    monkeypatch.setattr(api, "schedule_for", lambda _effort, _model: Schedule(4, 4096, 0.25))
+    monkeypatch.setattr(encoding, "schedule_for", lambda _effort, _model: Schedule(4, 4096, 0.25))
 
 
 @pytest.fixture(scope="module")
 def grid() -> imgnet.Encoded:
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(api, "schedule_for", lambda _effort, _model: Schedule(12, 4096, 0.25))
+        patch.setattr(encoding, "schedule_for", lambda _effort, _model: Schedule(12, 4096, 0.25))
         return encode(model="grid", dim_hidden=6)
 
 

@@ -6,13 +6,13 @@ import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from imgnet.batch.task import STDIO, Outcome, Task, failed, skipped
 from imgnet.cli.inputs import check_input, image_file
 from imgnet.cli.outputs import check_shared, name_output, resolve_output
 from imgnet.cli.sources import Source, find_sources
 from imgnet.errors import ImgnetError, UsageError
+from imgnet.request.encode_options import EncodeOptions
 
 SUFFIX = ".inr"
 
@@ -35,11 +35,11 @@ class Plan:
     force: bool = False
     skip_existing: bool = False
 
-    def entries(self, options: dict[str, Any]) -> list[Task | Outcome]:
+    def entries(self, options: EncodeOptions) -> list[Task | Outcome]:
         """Return a task for every image, or what became of it already.
 
         Args:
-            options: Of `api.encode`.
+            options: Of all fits.
 
         Raises:
             UsageError: Two images would become one file, or several would not go into a folder.
@@ -59,7 +59,7 @@ class Plan:
             return self.output
         return os.path.join(str(self.output), "") if self.recursive else self.output
 
-    def _entry(self, source: Source, output: str | None, options: dict[str, Any]) -> Task | Outcome:
+    def _entry(self, source: Source, output: str | None, options: EncodeOptions) -> Task | Outcome:
         try:
             if source.fault is not None:
                 raise source.fault
@@ -67,7 +67,7 @@ class Plan:
         except ImgnetError as error:
             return failed(source.path, options, error)
 
-    def _task(self, source: Source, output: str | None, options: dict[str, Any]) -> Task | Outcome:
+    def _task(self, source: Source, output: str | None, options: EncodeOptions) -> Task | Outcome:
         check_input(source.path)
         path = name_output(source.path, output, SUFFIX, source.inside)
         if self.skip_existing and path is not None and path.exists():

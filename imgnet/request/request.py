@@ -7,6 +7,7 @@ from math import log2
 from typing import Any
 
 from imgnet.errors import UsageError
+from imgnet.request.encode_options import QUALITY
 from imgnet.request.target import PsnrTarget, SizeTarget, Target
 from imgnet.spec import FAMILIES, Spec, usual_grid_sizes
 
@@ -70,7 +71,7 @@ class Request:
 
     model: str
     weights: str = "coded"
-    quality: float = 75
+    quality: float = QUALITY
     target: Target | None = None
     shape: Shape = BY_BUDGET
     tune: str = "psnr"

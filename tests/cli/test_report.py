@@ -10,9 +10,10 @@ import pytest
 from imgnet.batch.task import Outcome, failed, skipped
 from imgnet.cli.report import Reporter, as_they_come, in_order
 from imgnet.errors import InputError
+from imgnet.request.encode_options import EncodeOptions
 from imgnet.signals import Interrupted
 
-OPTIONS = {"model": "grid", "effort": 1}
+OPTIONS = EncodeOptions(effort=1)
 
 
 def outcome(place: int) -> Outcome:

@@ -14,7 +14,7 @@ from imgnet.codec.format.container import Encoded, from_bytes, to_bytes
 from imgnet.codec.format.header import MODES
 from imgnet.codec.render.grid import draw
 from imgnet.codec.render.resize import checksum
-from imgnet.encoder.encode import encode
+from imgnet.encoder.encode import fitted
 from imgnet.errors import UsageError
 from imgnet.image.picture import Original, Profile
 from imgnet.metrics.psnr import psnr_db
@@ -36,7 +36,7 @@ def encoded_with(
     pixels = picture(24, 20) if pixels is None else pixels
     wanted = Request(**{"model": "grid", "shape": Shape(dim_hidden=6), **request})
     profile = Profile(next(mode for mode, count in MODES.items() if count == pixels.shape[2]))
-    return encode(wanted, Original(pixels, profile), options)
+    return fitted(wanted, Original(pixels, profile), options)
 
 
 @pytest.fixture(scope="module")

@@ -18,17 +18,18 @@ from imgnet.cli.lists import QUALITIES, TARGETS, parse_centre, parse_list, parse
 from imgnet.cli.terminal import complain, say
 from imgnet.errors import UsageError
 from imgnet.request.efforts import EFFORTS
+from imgnet.request.encode_options import EFFORT, MODEL
 
 if TYPE_CHECKING:
     from imgnet.bench.jobs import Job, Picture
     from imgnet.bench.results import Results
 
-EFFORT = "|".join(map(str, EFFORTS))  # regular expression
+EFFORT_PATTERN = "|".join(map(str, EFFORTS))
 
 
 def bench(
     images: Annotated[list[Path], typer.Argument(metavar="IMAGE...", help="Images to encode.")],
-    model: options.Model = "grid",
+    model: options.Model = MODEL,
     qualities: Annotated[
         str | None, typer.Option(metavar="LIST", help=f"0..100, such as {QUALITIES}.")
     ] = None,
@@ -40,7 +41,7 @@ def bench(
         typer.Option(
             "-e", "--efforts", metavar="LIST", help=f"{EFFORTS[0]}..{EFFORTS[-1]}, such as 3,5."
         ),
-    ] = "3",
+    ] = str(EFFORT),
     centre: Annotated[
         str | None, typer.Option(metavar="WxH", help="Measure on this middle part of each image.")
     ] = None,
@@ -70,7 +71,7 @@ def bench(
     how many percent larger or smaller our files are at equal PSNR (BD-rate).
     """
     rates = parse_rates(model, qualities, target_bpp)
-    levels = [int(effort) for effort in parse_list("--efforts", efforts, "3,5", EFFORT)]
+    levels = [int(effort) for effort in parse_list("--efforts", efforts, "3,5", EFFORT_PATTERN)]
     peers = parse_list("--against", against, "jpeg,webp", r"\w+") if against else []
     part = None if centre is None else parse_centre(centre)
     _check(peers, anchors or [], part, output, plot, resume=resume)
