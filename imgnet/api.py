@@ -83,7 +83,7 @@ def encode(
         The encoded image; its `report` holds what the fit measured.
 
     Raises:
-        UsageError: An option makes no sense.
+        UsageError: An option is out of its range, or two contradict each other.
         InputError: The image or the mask cannot be read.
         TargetError: The target is out of reach; its `best` is the encoded image nearest to it.
     """
@@ -128,14 +128,14 @@ def decode(
     depth: int = 8,
     zoom: str = NEURAL,
 ) -> Samples:
-    """Draw an encoded image.
+    """Render an encoded image.
 
     Args:
-        source: What `encode` returns, or an .inr file as a path or as bytes.
+        source: An encoded image, or an .inr file as a path or as bytes.
         size: "1024" or 1024 (long side), "800x600" or (800, 600), "50%"; None for native.
-        crop: Part to draw, in native pixels; the size is then that of the part.
+        crop: Part to render, in native pixels; the size is then that of the part.
         depth: Bits of a sample, 8 or 16.
-        zoom: How `grid` is enlarged: "neural", by a network trained on photographs, with detail
+        zoom: Enlargement of `grid`: "neural", by a network trained on photographs, with detail
             that is plausible and not recovered, or "lanczos".
 
     Returns:
@@ -144,14 +144,14 @@ def decode(
     Raises:
         UsageError: The size, the crop, the depth or the zoom makes no sense.
         InputError: The file cannot be read.
-        FormatError: It is not an .inr file, is damaged, or is newer than this version.
+        FormatError: The source is not an .inr file, is damaged, or is newer than this version.
     """
     encoded = _encoded(source)
     with _naming(source):
-        return _drawn(encoded, size, crop, depth, zoom)
+        return _rendered(encoded, size, crop, depth, zoom)
 
 
-def _drawn(
+def _rendered(
     encoded: Encoded, size: Size | None, crop: Crop | None, depth: int, zoom: str
 ) -> Samples:
     if depth not in DTYPES:
@@ -169,14 +169,14 @@ def _drawn(
 
 
 def verify(source: Encoded | str | Path | bytes) -> bool | None:
-    """Tell whether an encoded image decodes to the very pixels that its encoder saw.
+    """Return whether an encoded image decodes to the very pixels that its encoder saw.
 
     Returns:
         None where the file does not say: only coded `grid` files do.
 
     Raises:
         InputError: The file cannot be read.
-        FormatError: It is not an .inr file, is damaged, or is newer than this version.
+        FormatError: The source is not an .inr file, is damaged, or is newer than this version.
     """
     encoded = _encoded(source)
     with _naming(source):
@@ -191,7 +191,7 @@ def open(path: str | Path) -> Encoded:  # read as imgnet.open
 
     Raises:
         InputError: The file cannot be read.
-        FormatError: It is not an .inr file, is damaged, or is newer than this version.
+        FormatError: The source is not an .inr file, is damaged, or is newer than this version.
     """
     try:
         with builtins.open(path, "rb") as file:
@@ -209,7 +209,7 @@ def resample(
     zoom: str = NEURAL,
     **encode_options: Any,
 ) -> Samples:
-    """Draw an image at another size; one that is no network yet is fitted first.
+    """Render an image at another size; an image that is no network yet is fitted first.
 
     Args:
         source: Encoded image, .inr file, or any image that `encode` takes.
@@ -235,7 +235,7 @@ def resample(
 
 
 def is_container(path: str | Path) -> bool:
-    """Tell from its first bytes whether a file is a safetensors file and so may be an .inr.
+    """Return whether a file is a safetensors file, by its first bytes, and so may be an .inr.
 
     Raises:
         InputError: The file cannot be read.
@@ -251,7 +251,7 @@ def save(encoded: Encoded, path: str | Path) -> None:
     """Write an .inr file; an existing one is replaced in one piece.
 
     Raises:
-        OutputError: It cannot be written.
+        OutputError: The file cannot be written.
     """
     write_atomically(Path(path), to_bytes(encoded))
 
@@ -264,7 +264,7 @@ def _encoded(source: Encoded | str | Path | bytes) -> Encoded:
 
 @contextmanager
 def _naming(source: object) -> Iterator[None]:
-    """Say in the message of a FormatError which file it is about."""
+    """Add the name of the file to the message of a FormatError."""
     try:
         yield
     except FormatError as error:

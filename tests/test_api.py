@@ -19,6 +19,7 @@ from imgnet.codec.format import grid_stream
 from imgnet.codec.format.container import STREAM, to_bytes
 from imgnet.codec.render.resize import checksum
 from imgnet.encoder import encode as encoding
+from imgnet.fit import meter
 from imgnet.fit.coordinate import schedule as fit_module
 from imgnet.fit.rounding import choose_q_steps
 from imgnet.image.masks import counted_samples
@@ -311,7 +312,7 @@ def test_previews_are_written(tmp_path: Path) -> None:
 
 
 def test_progress_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(fit_module, "REPORT_S", 0.0)
+    monkeypatch.setattr(meter, "REPORT_S", 0.0)
     told: list[Progress] = []
     report = encode(on_progress=told.append).report
     assert report is not None

@@ -80,7 +80,7 @@ def _check_distinct(sources: Sequence[Source], output: str | None) -> None:
     """Refuse a batch in which one result, or one input, would be lost to another result.
 
     Raises:
-        UsageError: It is such a batch.
+        UsageError: Two images would become one file, or a file would become another input.
     """
     makers: dict[str, Source] = {}
     for source in sources:

@@ -1,4 +1,4 @@
-"""From what a user asks for to a number of bytes, and from bytes to the shape of a network."""
+"""Requests of a file, and the shape of the network and the lmbda that follow from them."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from imgnet.request.target import PsnrTarget, SizeTarget, Target
 from imgnet.spec import FAMILIES, Spec, usual_grid_sizes
 
 TUNES = ("psnr", "msssim")
-# Bits to count on for a weight. Coded, on one photograph: 5.2 loses 0.07 dB, 4.4 loses 0.4 dB.
+# Expected bits of a weight. Coded, on one photograph: 5.2 loses 0.07 dB, 4.4 loses 0.4 dB.
 BITS_PER_WEIGHT = {"coded": 5.7, "float16": 16.0, "float32": 32.0}
-HAND_MADE_BITS = 6.0  # coded bits a weight where the user set the network but no size
-USUAL_OVERHEAD = {"coded": 224, "float16": 1800, "float32": 1800}  # bytes that are not weights
-LEAST_WEIGHT_BYTES = 256  # where only a quality was asked for: tiny pictures still get a network
+HAND_MADE_BITS = 6.0  # coded bits of a weight, in a network set by hand without a target size
+USUAL_OVERHEAD = {"coded": 224, "float16": 1800, "float32": 1800}  # bytes besides the weights
+LEAST_WEIGHT_BYTES = 256  # without a target size: tiny images still get a network
 
 # (dim_axis, dim_hidden, num_layers) in growing order. On the two photographs tried, two ReZero
 # blocks are within 0.05 dB of one at equal bytes, and slower; wide branches lose to a wide trunk.
@@ -28,7 +28,7 @@ _LADDER = {
 
 @dataclass(frozen=True)
 class Shape:
-    """The sizes of a network that a user may set by hand; None leaves them to the byte budget."""
+    """Sizes of a network that a user may set by hand; None leaves them to the byte budget."""
 
     dim_axis: int | None = None
     dim_hidden: int | None = None
@@ -55,7 +55,7 @@ _PUBLISHED = {"gated": (100, 2), "mlp": (64, 3)}  # dim_hidden, num_layers
 
 @dataclass(frozen=True)
 class Request:
-    """What a user asks of a file.
+    """Request of a file.
 
     Attributes:
         model: "grid", "gated" or "mlp".
@@ -63,7 +63,7 @@ class Request:
         quality: 0..100, used where there is no target.
         target: Size or PSNR to reach, or None.
         shape: Sizes set by hand.
-        tune: What errors count by, "psnr" or "msssim".
+        tune: Metric of the distortion, "psnr" or "msssim".
 
     Raises:
         UsageError: A value is out of range, or two contradict each other.
@@ -121,7 +121,7 @@ class Request:
     def spec(self, size: tuple[int, int], dim_out: int) -> Spec:
         """Return the network: as set by hand, else the largest for the bytes.
 
-        The bytes of `grid` are in its latents; see `detail.with_needed_levels` for these.
+        The bytes of `grid` are in its latents; see `levels.with_needed_levels` for these.
 
         >>> Request("gated", target=SizeTarget(29982)).spec((768, 512), 3).dim_hidden
         57
@@ -141,7 +141,7 @@ class Request:
         return fitting[-1] if fitting else specs[0]
 
     def resized(self, spec: Spec, num_parameters: float) -> Spec:
-        """Return the smallest network of so many parameters; what is set by hand stays as it is.
+        """Return the smallest network with a number of parameters; one set by hand stays.
 
         >>> Request("mlp").resized(Spec("mlp", 8, 8, 0, 2, 3), 5000).dim_hidden
         36
@@ -168,7 +168,7 @@ class Request:
         return self._quality_bytes(spec.width * spec.height)
 
     def grid_quality(self, num_pixels: int) -> float:
-        """Return the quality at which a fit of `grid` starts: as given, else by the target."""
+        """Return the quality at which a fit of `grid` starts: as given, or near to a target."""
         target = self.target_bytes
         if self.target_psnr_db is not None:
             return quality_near_psnr(self.target_psnr_db)
@@ -188,7 +188,7 @@ def _ladder(family: str, size: tuple[int, int], dim_out: int) -> list[Spec]:
 
 
 def quality_bpp(quality: float) -> float:
-    """Return the bits a pixel that a quality 0..100 stands for: 20 points double them.
+    """Return the bits a pixel of `gated` and `mlp` for a quality 0..100: 20 points double them.
 
     >>> round(quality_bpp(75), 3)
     0.605
@@ -197,9 +197,10 @@ def quality_bpp(quality: float) -> float:
 
 
 def lmbda_of_quality(quality: float) -> float:
-    """Return the lmbda of `grid` for a quality 0..100: 11 points halve it, above 80 not even 3.
+    """Return the lmbda of `grid` for a quality 0..100.
 
-    It is the price of a bit a pixel in squared error of colours in 0..1.
+    It is the squared error of colours in 0..1 that one bit a pixel is worth. It halves every 11
+    points up to a quality of 80, and every 2.8 points from there.
 
     >>> round(lmbda_of_quality(75), 5), round(lmbda_of_quality(95), 6)
     (0.00059, 1e-05)
@@ -208,12 +209,12 @@ def lmbda_of_quality(quality: float) -> float:
     return float(0.064 * 2**-octaves)
 
 
-_FINE = 80.0  # quality above which the price of a bit falls faster
-_MOST_QUALITY = 120.0  # to begin a search with: beyond what users may ask for
+_FINE = 80.0  # quality above which lmbda falls faster
+_MOST_QUALITY = 120.0  # to begin a search with; users may ask for 100
 
 
 def quality_near(bpp: float) -> float:
-    """Return a quality of `grid` that gives about `bpp` on photographs, where a search may begin.
+    """Return the quality of `grid` that gives about `bpp` on photographs, to begin a search with.
 
     >>> round(quality_near(0.5)), round(quality_near(4.0))
     (64, 95)
@@ -222,7 +223,7 @@ def quality_near(bpp: float) -> float:
 
 
 def quality_near_psnr(psnr_db: float) -> float:
-    """Return a quality of `grid` that gives about a PSNR on photographs, for the same purpose.
+    """Return the quality of `grid` that gives about a PSNR on photographs, to begin a search with.
 
     >>> round(quality_near_psnr(32.0)), round(quality_near_psnr(45.0))
     (58, 95)
@@ -231,13 +232,13 @@ def quality_near_psnr(psnr_db: float) -> float:
 
 
 def _beside_fine(distance: float, below: float, above: float) -> float:
-    """Return the quality at a distance from `_FINE`, in units of so many points on either side."""
+    """Return the quality at a distance from `_FINE`, with the points of a unit on either side."""
     quality = _FINE + distance * (below if distance < 0 else above)
     return min(max(quality, 0.0), _MOST_QUALITY)
 
 
 def bpp_near_psnr(psnr_db: float) -> float:
-    """Return the bits a pixel with which `gated` and `mlp` give about a PSNR on photographs.
+    """Return the bits a pixel of `gated` and `mlp` that give about a PSNR on photographs.
 
     >>> round(bpp_near_psnr(28.2), 2)
     0.3
@@ -252,13 +253,13 @@ def _grid_spec(shape: Shape, size: tuple[int, int], dim_out: int, quality: float
     sizes: dict[str, Any] = usual_grid_sizes(*size) | {
         k: v for k, v in by_hand.items() if v is not None
     }
-    price = lmbda_of_quality(quality)
+    lmbda = lmbda_of_quality(quality)
     sizes["chroma_level"] = min(
-        sum(price > bound for bound in _CHROMA_LMBDAS), sizes["chroma_level"]
+        sum(lmbda > bound for bound in _CHROMA_LMBDAS), sizes["chroma_level"]
     )
     return Spec("grid", *size, dim_axis=0, dim_out=dim_out, **sizes)
 
 
-# Of a bit, above which the first, and the second, level of colour costs more than it gives; without
-# them, photographs of fine textures get no further than 38 dB, however cheap bits are.
+# Lmbdas above which the first, and the second, level of chroma costs more than it gives. Without
+# these levels, photographs of fine textures get no further than 38 dB at any lmbda.
 _CHROMA_LMBDAS = 8e-5, 3e-4

@@ -22,8 +22,8 @@ from imgnet.metrics.psnr import psnr_db
 from imgnet.request.target import Target
 from imgnet.spec import Spec, latents_name, network_shapes
 
-FIRST_PART = 64  # of the changes, as many are tried at first; then twice as many, and so on
-PRECISION = 16  # part of the changes that are made, by which they may be too many
+FIRST_PART = 64  # the first try makes 1 / 64 of the changes, each further one twice as many
+PRECISION = 16  # the number of changes is at most 1 / 16 too large
 
 Tensors = dict[str, Quantized]
 Order = NDArray[np.integer]  # of latents, counted through all grids
@@ -103,7 +103,7 @@ def trim(
 
 
 def _moves(spec: Spec, tensors: Tensors) -> Order:
-    """Return which latents to move a step towards zero, best first.
+    """Return the order in which latents move a step towards zero, best first.
 
     A step of level k is 2**(k / 2) times as fine as one of level 0, and seen in 4**k pixels.
     """
@@ -118,7 +118,7 @@ def _dearest(spec: Spec, tensors: Tensors) -> Order:
 
 
 def _bits(spec: Spec, tensors: Tensors, changed: Callable[[Order], Order]) -> tuple[Floats, Floats]:
-    """Return bits and level of each latent (N,), were it changed and its distribution the same."""
+    """Return bits and level of each latent (N,) after a change, under its present distribution."""
     bits, levels = [], []
     for (_, level), (name, distributions) in zip(
         spec.grids(), distributions_of_grids(spec, tensors).items(), strict=True
@@ -136,7 +136,7 @@ def _nearer_zero(values: Order) -> Order:
 def _enough(
     change: Callable[[int], Tensors], available: int, suits: Callable[[Tensors], bool]
 ) -> Tensors:
-    """Make about as few changes as it takes to fit, or all where that is not enough."""
+    """Make about as few changes as it takes to suit, or all where that is not enough."""
     too_few, enough = 0, max(1, available // FIRST_PART)
     while not suits(changed := change(enough)):
         if enough >= available:

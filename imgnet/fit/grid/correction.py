@@ -45,7 +45,7 @@ class Correction:
             candidate = self._candidate(result)
             tried.append((self.fit.lmbda, self.target.excess_db(candidate)))
             distances = [distance(excess_db) for _, excess_db in tried]
-            is_last = len(tried) > MOST_CORRECTIONS or not self.fit.has_time()
+            is_last = len(tried) > MOST_CORRECTIONS or not self.fit.meter.has_time()
             if self.target.needs_tightening(candidate):
                 tightened = self.tightened(result)
                 if self._is_just_met(tightened):
@@ -58,7 +58,7 @@ class Correction:
         """Repeat RDOQ of the latents at rising lmbdas until a result is not too large any more."""
         fit = self.fit
         for _ in range(MOST_TIGHTENED):
-            if not self.target.needs_trimming(self._candidate(result)) or not fit.has_time():
+            if not self.target.needs_trimming(self._candidate(result)) or not fit.meter.has_time():
                 break
             fit.lmbda *= TIGHTER
             fit.decide()
@@ -90,6 +90,6 @@ class Correction:
 
     def _repeat(self, take_step: Callable[[float], None], steps: int) -> None:
         for i in range(steps):
-            if not self.fit.has_time():
+            if not self.fit.meter.has_time():
                 return
             take_step(i / steps)

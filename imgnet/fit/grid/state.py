@@ -1,9 +1,9 @@
-"""The state of a fit of `grid`: network, latents and what moves them, step by step."""
+"""State of a fit of `grid`: network, latents and one step of both."""
 
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
-from math import cos, isfinite, pi
+from math import isfinite
 
 import numpy as np
 import torch
@@ -20,6 +20,7 @@ from imgnet.fit.engine.tiling import COARSE, STRIP_UNIT, Evaluator, Rows
 from imgnet.fit.grid.start import filled, latent_q_step, set_network, start_cold, warm_start
 from imgnet.fit.grid.weights import Weights, pace
 from imgnet.fit.rounding import QSteps, quantize, rounded
+from imgnet.fit.soap import lr_factor
 from imgnet.image.picture import Samples
 from imgnet.request.efforts import Schedule
 from imgnet.request.options import Arrays, Result
@@ -41,10 +42,10 @@ class GridState:
         spec: Shape of the network.
         pixels: (H, W, C) colours of 8 or 16 bits.
         schedule: Schedule, for the network and for where its latents start.
-        lmbda: Price of a bit a pixel that the fit begins at, in squared error of colours in 0..1.
-        seen: (H, W) or (H, W, C) what each squared error counts; None for 1.
-        workers: Where parts of a step run.
-        device: Where all tensors live.
+        lmbda: First lmbda: squared error of colours in 0..1 that one bit a pixel is worth.
+        seen: (H, W) or (H, W, C) weight of each squared error; None for 1.
+        workers: Threads for the parts of a step.
+        device: Device of all tensors.
         seed: Of the first weights, of noise and of the order of rows.
     """
 
@@ -86,7 +87,7 @@ class GridState:
         self.step, self.error, self.bits = 0, 1.0, 0.0
 
     def _start(self, picture: Tensor, lmbda: float) -> float:
-        """Set network and latents to where the fit begins; return what a latent of 1 means."""
+        """Set the first network and latents; return the quantiser step of a latent."""
         if not self.origins:
             step = latent_q_step(lmbda, is_graded=False)
             start_cold(picture, step, self.network, self.latents)
@@ -112,12 +113,12 @@ class GridState:
         """Move network and relaxed latents once.
 
         Args:
-            done: Part 0..1 of the schedule that lies behind.
-            relaxed_done: Part of its relaxed steps that does.
-            lmbda: Price of a bit.
+            done: Part 0..1 of the schedule that is done.
+            relaxed_done: Part of its relaxed steps that is done.
+            lmbda: Squared error that one bit a pixel is worth.
 
         Returns:
-            Rows that were looked at.
+            Rows of the step.
         """
         rows = self._next_rows()
         parts = self._parts(rows)
@@ -133,13 +134,13 @@ class GridState:
         return rows[0]
 
     def take_network_step(self, done: float, lmbda: float) -> None:
-        """Move the network once, as it draws latents that stay as they are; see `take_step`."""
+        """Move the network once, with latents that stay; see `take_step`."""
         self._evaluate(self._next_rows(), lmbda)
         self._move_network(done, lmbda)
         self.step += 1
 
     def measure(self) -> tuple[float, float]:
-        """Return squared error, as it counts, and bits a pixel of the whole picture."""
+        """Return weighted mean squared error and bits a pixel of the whole image."""
         error, bits = self.evaluator.measure(self.all_rows)
         return error / self.seen_part, bits
 
@@ -155,10 +156,10 @@ class GridState:
             self.weights.move(self._slowdown(done), price)
 
     def _slowdown(self, done: float) -> float:
-        return min(1.0, (self.step + 1) / self.schedule.warm_up) * (1 + cos(pi * done)) / 2
+        return lr_factor(self.step, self.schedule.warm_up, done)
 
     def _next_rows(self) -> list[Rows]:
-        """Return one of the strips of rows, each of them once before any comes again."""
+        """Return the next strip of rows; all come once, in random order, before any comes again."""
         if not self.order:
             shuffled = torch.randperm(len(self.all_rows), generator=self.generator).tolist()
             self.order = [self.all_rows[i] for i in shuffled]
@@ -167,7 +168,7 @@ class GridState:
         return [rows]
 
     def _parts(self, rows: list[Rows]) -> list[tuple[slice, int]]:
-        """Return where the latents of some rows lie and how often each has been visited."""
+        """Return slices of the latents of some rows and the number of steps of each."""
         parts = []
         for i, (_, level) in enumerate(self.latents.grids):
             start, width = self.latents.starts[i], self.latents.sizes[i][1]
@@ -178,7 +179,7 @@ class GridState:
         return parts
 
     def result(self, steps: QSteps) -> Result:
-        """Return what is to be stored of weights in some steps and of rounded latents."""
+        """Return the network as it is stored, given the quantiser steps of its weights."""
         quantized = quantize(self.parameters, steps, self.origins)
         unit = q_index_of(1.0)
         for i, name in enumerate(self.latents.names):
@@ -188,7 +189,7 @@ class GridState:
         return Result(stored, quantized, self.step, self.device.type)
 
     def snapshot(self, steps: QSteps) -> Arrays:
-        """Return all tensors as they would be stored; weights without steps stay real."""
+        """Return all tensors as they would be stored; weights without quantiser steps stay real."""
         with rounded({name: self.parameters[name] for name in steps}, steps, self.origins):
             arrays = {n: p.detach().cpu().numpy().copy() for n, p in self.parameters.items()}
         for i, name in enumerate(self.latents.names):
