@@ -3,31 +3,23 @@
 from __future__ import annotations
 
 import builtins
-import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
-
-from imgnet.codec.format.container import Encoded, Report, from_bytes, to_bytes
+from imgnet.codec.format.container import Encoded, from_bytes, to_bytes
 from imgnet.codec.render.coordinate import render
 from imgnet.codec.render.grid import draw, eight_bits
 from imgnet.codec.render.resize import NEURAL, ZOOMS, checksum, fitted, needed_level
 from imgnet.errors import FormatError, InputError, UsageError
 from imgnet.image.files import write_atomically
 from imgnet.image.geometry import Crop, Size
-from imgnet.image.load import Picture, load_photo
-from imgnet.image.masks import Mask, counted_samples, seen_pixels
-from imgnet.image.picture import DTYPES, Original, Samples
-from imgnet.metrics.psnr import psnr_db
+from imgnet.image.load import Picture
+from imgnet.image.masks import Mask
+from imgnet.image.picture import DTYPES, Samples
 from imgnet.progress import Progress
-from imgnet.request.efforts import preset
-from imgnet.request.options import Options, Result
-from imgnet.request.request import Request, Shape
+from imgnet.request.encode_options import EFFORT, MODEL, QUALITY, EncodeOptions
 from imgnet.signature import looks_encoded
 
 WRONG_PIXELS = (
@@ -39,12 +31,12 @@ WRONG_PIXELS = (
 def encode(
     image: Picture,
     *,
-    model: str = "grid",
-    quality: float = 75,
+    model: str = MODEL,
+    quality: float = QUALITY,
     target_bpp: float | None = None,
     target_size: int | None = None,
     target_psnr: float | None = None,
-    effort: int = 3,
+    effort: int = EFFORT,
     dim_axis: int | None = None,
     dim_hidden: int | None = None,
     num_layers: int | None = None,
@@ -90,44 +82,41 @@ def encode(
         The encoded image; its `report` holds what the fit measured.
 
     Raises:
-        UsageError: An option makes no sense.
+        UsageError: An option is out of its range, or two contradict each other.
         InputError: The image or the mask cannot be read.
         TargetError: The target is out of reach; its `best` is the encoded image nearest to it.
     """
-    # Those who only decode do without these.
-    from imgnet.encoder.grid import previews
-    from imgnet.encoder.psnr_search import encoder_of
-    from imgnet.request.target import checked
-
-    started = time.monotonic()
-    if seed < 0:
-        raise UsageError(f"seed {seed} is below 0")
-    if time_limit is not None and not time_limit > 0:
-        raise UsageError(f"a time limit of {time_limit:g} seconds is not above 0")
-    pixels, profile = load_photo(image, metadata)
-    seen = seen_pixels(pixels, mask, keep, seed)
-    counted = counted_samples(pixels, seen)
-    shape = Shape(dim_axis, dim_hidden, num_layers)
-    targets = target_bpp, target_size, target_psnr
-    request = Request(model, weights, quality, *targets, shape=shape, tune=tune)
-    height, width, channels = pixels.shape
-    spent = profile.metadata.num_bytes
-    spec = request.less(spent, width * height).spec((width, height), channels)
-    options = Options(
-        preset=preset(effort, model),
-        time_limit_s=time_limit,
+    options = EncodeOptions(
+        model=model,
+        quality=quality,
+        target_bpp=target_bpp,
+        target_size=target_size,
+        target_psnr=target_psnr,
+        effort=effort,
+        dim_axis=dim_axis,
+        dim_hidden=dim_hidden,
+        num_layers=num_layers,
+        weights=weights,
+        time_limit=time_limit,
+        metadata=metadata,
         seed=seed,
         device=device,
+        mask=mask,
+        keep=keep,
+        tune=tune,
         on_progress=on_progress,
-        snapshot_every=snapshot[0] if snapshot else 0,
-        on_snapshot=None if snapshot is None else previews(*snapshot),
+        snapshot=snapshot,
         should_stop=should_stop,
     )
-    original = Original(pixels, profile, counted)
-    encoded, result = encoder_of(request)(request, spec, original, options)
-    encoded = replace(encoded, report=_report(encoded, pixels, seen, result, started))
-    is_ended = bool(should_stop and should_stop())
-    return checked(encoded, request, pixels, counted, is_ended=is_ended)
+    return encode_with(image, options)
+
+
+def encode_with(image: Picture, options: EncodeOptions) -> Encoded:
+    """Fit a network to an image, as `encode` does, with options in one piece."""
+    # Programs that only decode do without it.
+    from imgnet.encoder.encode import encode_image
+
+    return encode_image(image, options)
 
 
 def decode(
@@ -138,14 +127,14 @@ def decode(
     depth: int = 8,
     zoom: str = NEURAL,
 ) -> Samples:
-    """Draw an encoded image.
+    """Render an encoded image.
 
     Args:
-        source: What `encode` returns, or an .inr file as a path or as bytes.
+        source: An encoded image, or an .inr file as a path or as bytes.
         size: "1024" or 1024 (long side), "800x600" or (800, 600), "50%"; None for native.
-        crop: Part to draw, in native pixels; the size is then that of the part.
+        crop: Part to render, in native pixels; the size is then that of the part.
         depth: Bits of a sample, 8 or 16.
-        zoom: How `grid` is enlarged: "neural", by a network trained on photographs, with detail
+        zoom: Enlargement of `grid`: "neural", by a network trained on photographs, with detail
             that is plausible and not recovered, or "lanczos".
 
     Returns:
@@ -154,14 +143,14 @@ def decode(
     Raises:
         UsageError: The size, the crop, the depth or the zoom makes no sense.
         InputError: The file cannot be read.
-        FormatError: It is not an .inr file, is damaged, or is newer than this version.
+        FormatError: The source is not an .inr file, is damaged, or is newer than this version.
     """
     encoded = _encoded(source)
     with _naming(source):
-        return _drawn(encoded, size, crop, depth, zoom)
+        return _rendered(encoded, size, crop, depth, zoom)
 
 
-def _drawn(
+def _rendered(
     encoded: Encoded, size: Size | None, crop: Crop | None, depth: int, zoom: str
 ) -> Samples:
     if depth not in DTYPES:
@@ -179,14 +168,14 @@ def _drawn(
 
 
 def verify(source: Encoded | str | Path | bytes) -> bool | None:
-    """Tell whether an encoded image decodes to the very pixels that its encoder saw.
+    """Return whether an encoded image decodes to the very pixels that its encoder saw.
 
     Returns:
         None where the file does not say: only coded `grid` files do.
 
     Raises:
         InputError: The file cannot be read.
-        FormatError: It is not an .inr file, is damaged, or is newer than this version.
+        FormatError: The source is not an .inr file, is damaged, or is newer than this version.
     """
     encoded = _encoded(source)
     with _naming(source):
@@ -201,7 +190,7 @@ def open(path: str | Path) -> Encoded:  # read as imgnet.open
 
     Raises:
         InputError: The file cannot be read.
-        FormatError: It is not an .inr file, is damaged, or is newer than this version.
+        FormatError: The source is not an .inr file, is damaged, or is newer than this version.
     """
     try:
         with builtins.open(path, "rb") as file:
@@ -219,7 +208,7 @@ def resample(
     zoom: str = NEURAL,
     **encode_options: Any,
 ) -> Samples:
-    """Draw an image at another size; one that is no network yet is fitted first.
+    """Render an image at another size; an image that is no network yet is fitted first.
 
     Args:
         source: Encoded image, .inr file, or any image that `encode` takes.
@@ -245,7 +234,7 @@ def resample(
 
 
 def is_container(path: str | Path) -> bool:
-    """Tell from its first bytes whether a file is a safetensors file and so may be an .inr.
+    """Return whether a file is a safetensors file, by its first bytes, and so may be an .inr.
 
     Raises:
         InputError: The file cannot be read.
@@ -261,7 +250,7 @@ def save(encoded: Encoded, path: str | Path) -> None:
     """Write an .inr file; an existing one is replaced in one piece.
 
     Raises:
-        OutputError: It cannot be written.
+        OutputError: The file cannot be written.
     """
     write_atomically(Path(path), to_bytes(encoded))
 
@@ -274,29 +263,10 @@ def _encoded(source: Encoded | str | Path | bytes) -> Encoded:
 
 @contextmanager
 def _naming(source: object) -> Iterator[None]:
-    """Say in the message of a FormatError which file it is about."""
+    """Add the name of the file to the message of a FormatError."""
     try:
         yield
     except FormatError as error:
         if isinstance(source, str | Path):
             raise FormatError(f"{source}: {error}") from None
         raise
-
-
-def _report(
-    encoded: Encoded,
-    pixels: Samples,
-    seen: NDArray[np.bool_] | None,
-    result: Result,
-    started: float,
-) -> Report:
-    # What a coded stream of `grid` decodes to is known: drawing and coding are exact.
-    decoded = decode(encoded, depth=encoded.depth) if result.drawn is None else result.drawn
-    unseen = None if seen is None or seen.all() else counted_samples(pixels, ~seen)
-    return Report(
-        psnr_db=psnr_db(pixels, decoded, counted_samples(pixels, seen)),
-        psnr_unseen_db=None if unseen is None else psnr_db(pixels, decoded, unseen),
-        seconds=time.monotonic() - started,
-        steps=result.steps,
-        device=result.device,
-    )

@@ -18,12 +18,14 @@ from imgnet import api
 from imgnet.codec.format import grid_stream
 from imgnet.codec.format.container import STREAM, to_bytes
 from imgnet.codec.render.resize import checksum
+from imgnet.encoder import encode as encoding
+from imgnet.fit import meter
 from imgnet.fit.coordinate import schedule as fit_module
 from imgnet.fit.rounding import choose_q_steps
 from imgnet.image.masks import counted_samples
 from imgnet.metrics.psnr import psnr_db
 from imgnet.progress import Progress
-from imgnet.request.efforts import Preset
+from imgnet.request.efforts import Schedule
 
 Pixels = NDArray[np.uint8]
 
@@ -32,7 +34,7 @@ Pixels = NDArray[np.uint8]
 def _quick(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """Make every effort a short fit that gives the same bytes each time."""
     monkeypatch.setattr(fit_module, "fastest_dtype", lambda _device: torch.float32)
-    monkeypatch.setattr(api, "preset", lambda _effort, _model: Preset(100, 256))
+    monkeypatch.setattr(encoding, "schedule_for", lambda _effort, _model: Schedule(100, 256))
     num_threads = torch.get_num_threads()
     torch.set_num_threads(1)
     yield
@@ -310,7 +312,7 @@ def test_previews_are_written(tmp_path: Path) -> None:
 
 
 def test_progress_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(fit_module, "REPORT_S", 0.0)
+    monkeypatch.setattr(meter, "REPORT_S", 0.0)
     told: list[Progress] = []
     report = encode(on_progress=told.append).report
     assert report is not None
@@ -320,13 +322,13 @@ def test_progress_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture
 def _short(monkeypatch: pytest.MonkeyPatch) -> None:
     """Make fits of grid, which see whole pictures, shorter still."""
-    monkeypatch.setattr(api, "preset", lambda _effort, _model: Preset(4, 4096, 0.25))
+    monkeypatch.setattr(encoding, "schedule_for", lambda _effort, _model: Schedule(4, 4096, 0.25))
 
 
 @pytest.fixture(scope="module")
 def grid() -> imgnet.Encoded:
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(api, "preset", lambda _effort, _model: Preset(12, 4096, 0.25))
+        patch.setattr(encoding, "schedule_for", lambda _effort, _model: Schedule(12, 4096, 0.25))
         return encode(model="grid", dim_hidden=6)
 
 

@@ -34,6 +34,7 @@ FLOORS = (
     "fit/layers",
     "fit/rounding",
     "fit/soap",
+    "fit/meter",
     "fit/kernels",
     "fit/engine",
     "fit/grid",

@@ -14,11 +14,11 @@ from numpy.typing import NDArray
 from PIL import Image, ImageOps
 
 import imgnet
-from imgnet import api
 from imgnet.cli.app import run
+from imgnet.encoder import encode as encoding
 from imgnet.image.files import read_photo
 from imgnet.metrics.psnr import psnr_db
-from imgnet.request.efforts import Preset
+from imgnet.request.efforts import Schedule
 from support.picture_files import (
     GREY_ICC,
     ORIENTATION,
@@ -39,7 +39,7 @@ FAMILIES = ["grid", "mlp"]
 
 @pytest.fixture(autouse=True)
 def _quick(monkeypatch: pytest.MonkeyPatch, one_thread: None) -> None:  # noqa: ARG001
-    monkeypatch.setattr(api, "preset", lambda _effort, _model: Preset(4, 4096, 0.25))
+    monkeypatch.setattr(encoding, "schedule_for", lambda _effort, _model: Schedule(4, 4096, 0.25))
 
 
 def bits(count: int) -> bytes:
@@ -302,7 +302,7 @@ def test_what_is_not_read_is_said_once(tmp_path: Path, capfd: Capture) -> None:
 
 
 def test_16_bits_through_the_api(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(api, "preset", lambda _effort, _model: Preset(80, 4096, 0.25))
+    monkeypatch.setattr(encoding, "schedule_for", lambda _effort, _model: Schedule(80, 4096, 0.25))
     y, x = np.mgrid[0:24, 0:32]
     pixels = np.stack([x * 1500, y * 2000, 30000 + x * 0], axis=2).astype(np.uint16)
     encoded = imgnet.encode(pixels, quality=95)

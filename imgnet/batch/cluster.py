@@ -139,7 +139,7 @@ def _flow(
 
 
 def _submit(ray: Any, task: Task, ship_bytes: bool) -> Any:
-    num_gpus = 1 if task.options.get("device") == "cuda" else 0
+    num_gpus = 1 if task.options.device == "cuda" else 0
     remote = ray.remote(num_cpus=1, num_gpus=num_gpus, max_retries=RETRIES)(encode_one)
     return remote.remote(_shipped(task) if ship_bytes else _absolute(task))
 
@@ -150,8 +150,9 @@ def _shipped(task: Task) -> Task:
     if isinstance(image, Path):
         image = NamedBytes(_read(image), str(image))
     options = task.options
-    if options.get("mask") is not None:
-        options = options | {"mask": NamedBytes(_read(options["mask"]), str(options["mask"]))}
+    if isinstance(options.mask, Path):
+        mask = NamedBytes(_read(options.mask), str(options.mask))
+        options = replace(options, mask=mask)
     return Task(task.source, image, None, options)
 
 
@@ -167,8 +168,8 @@ def _absolute(task: Task) -> Task:
     image = task.image.absolute() if isinstance(task.image, Path) else task.image
     output = None if task.output is None else task.output.absolute()
     options = task.options
-    if options.get("mask") is not None:
-        options = options | {"mask": options["mask"].absolute()}
+    if isinstance(options.mask, Path):
+        options = replace(options, mask=options.mask.absolute())
     return Task(task.source, image, output, options)
 
 

@@ -7,19 +7,21 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, replace
 from io import BytesIO
 from math import isfinite
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, BinaryIO
+from typing import TYPE_CHECKING, BinaryIO
 
 from imgnet.errors import ImgnetError, TargetError
 from imgnet.progress import Progress
+from imgnet.request.encode_options import EncodeOptions
 
 if TYPE_CHECKING:
     from imgnet.codec.format.container import Encoded
 
 STDIO = "-"
+DEFAULTS = EncodeOptions()
 
 
 class NamedBytes(BytesIO):
@@ -38,13 +40,13 @@ class Task:
         source: Name of the image in messages; "-" for stdin.
         image: File to read.
         output: File to write, or None to return its bytes.
-        options: Options of `api.encode`.
+        options: Options of the encoder.
     """
 
     source: str
     image: Path | BinaryIO
     output: Path | None
-    options: dict[str, Any] = field(default_factory=dict)
+    options: EncodeOptions = DEFAULTS
 
 
 @dataclass(frozen=True)
@@ -158,9 +160,8 @@ def _encode(
 
     photo, missed = read_photo(task.image), None
     try:
-        encoded = api.encode(
-            photo, **task.options, on_progress=on_progress, should_stop=should_stop
-        )
+        watched = replace(task.options, on_progress=on_progress, should_stop=should_stop)
+        encoded = api.encode_with(photo, watched)
     except TargetError as error:
         if error.best is None:
             raise
@@ -180,11 +181,11 @@ def _encode(
     return outcome
 
 
-def failed(source: str, options: dict[str, Any], error: ImgnetError) -> Outcome:
+def failed(source: str, options: EncodeOptions, error: ImgnetError) -> Outcome:
     """Return the outcome of an image that could not be encoded.
 
     >>> from imgnet.errors import TargetError
-    >>> outcome = failed("a.png", {"effort": 3, "model": "grid"}, TargetError("9 bytes are few"))
+    >>> outcome = failed("a.png", EncodeOptions(), TargetError("9 bytes are few"))
     >>> outcome.exit_code, outcome.result.error
     (5, 'a.png: 9 bytes are few')
     """
@@ -193,7 +194,7 @@ def failed(source: str, options: dict[str, Any], error: ImgnetError) -> Outcome:
     return Outcome(_unmeasured(source, None, options, "failed", message), error.exit_code)
 
 
-def skipped(source: str, path: Path, options: dict[str, Any]) -> Outcome:
+def skipped(source: str, path: Path, options: EncodeOptions) -> Outcome:
     """Return the outcome of an image that is skipped because its file exists."""
     return Outcome(_unmeasured(source, str(path), options, "skipped", None))
 
@@ -204,9 +205,9 @@ def name_of(source: str) -> str:
 
 
 def _unmeasured(
-    source: str, output: str | None, options: dict[str, Any], status: str, error: str | None
+    source: str, output: str | None, options: EncodeOptions, status: str, error: str | None
 ) -> Result:
-    return Result(source, output, options["effort"], options["model"], status, error)
+    return Result(source, output, options.effort, options.model, status, error)
 
 
 def _measured(task: Task, encoded: Encoded, num_bytes: int, *, ended_early: bool) -> Result:
@@ -218,7 +219,7 @@ def _measured(task: Task, encoded: Encoded, num_bytes: int, *, ended_early: bool
     return Result(
         input=task.source,
         output=STDIO if task.output is None else str(task.output),
-        effort=task.options["effort"],
+        effort=task.options.effort,
         model=spec.family,
         bytes=num_bytes,
         bpp=round(bpp(num_bytes, spec.width, spec.height), 4),

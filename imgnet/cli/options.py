@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from imgnet.errors import UsageError
+from imgnet.request.efforts import EFFORTS
 
 if TYPE_CHECKING:
     from imgnet.bench.jobs import Rate
@@ -33,7 +34,12 @@ Quality = Annotated[
 Effort = Annotated[
     int,
     typer.Option(
-        "-e", "--effort", metavar="N", min=1, max=9, help="1 fastest fit, 9 best picture."
+        "-e",
+        "--effort",
+        metavar="N",
+        min=EFFORTS[0],
+        max=EFFORTS[-1],
+        help="1 fastest fit, 9 best picture.",
     ),
 ]
 TimeLimit = Annotated[

@@ -6,12 +6,12 @@ import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from imgnet.batch.task import STDIO, Outcome, Task, failed, skipped
 from imgnet.cli.inputs import check_input, image_file
 from imgnet.cli.outputs import check_shared, name_output, resolve_output
 from imgnet.errors import ImgnetError, InputError, UsageError
+from imgnet.request.encode_options import EncodeOptions
 
 SUFFIX = ".inr"
 # Extensions of images in a folder; a file that is named itself may have any name.
@@ -55,11 +55,11 @@ class Plan:
     force: bool = False
     skip_existing: bool = False
 
-    def entries(self, options: dict[str, Any]) -> list[Task | Outcome]:
+    def entries(self, options: EncodeOptions) -> list[Task | Outcome]:
         """Return a task for every image, or its outcome if that is known already.
 
         Args:
-            options: Options of `api.encode`.
+            options: Options of the encoder.
 
         Raises:
             UsageError: Options contradict each other, two images have the same output, or several
@@ -80,7 +80,7 @@ class Plan:
             return self.output
         return os.path.join(str(self.output), "") if self.recursive else self.output
 
-    def _entry(self, source: Source, output: str | None, options: dict[str, Any]) -> Task | Outcome:
+    def _entry(self, source: Source, output: str | None, options: EncodeOptions) -> Task | Outcome:
         try:
             if source.fault is not None:
                 raise source.fault
@@ -88,7 +88,7 @@ class Plan:
         except ImgnetError as error:
             return failed(source.path, options, error)
 
-    def _task(self, source: Source, output: str | None, options: dict[str, Any]) -> Task | Outcome:
+    def _task(self, source: Source, output: str | None, options: EncodeOptions) -> Task | Outcome:
         check_input(source.path)
         path = name_output(source.path, output, SUFFIX, source.inside)
         if self.skip_existing and path is not None and path.exists():

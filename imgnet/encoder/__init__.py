@@ -1,1 +1,1 @@
-"""A request and a picture to an encoded image."""
+"""Encoders: from a request and an image to an encoded image."""

@@ -1,4 +1,4 @@
-"""How much of a picture is too fine for few bits, and which levels `grid` needs for that."""
+"""Detail of an image, and the levels that `grid` needs for it."""
 
 from __future__ import annotations
 
@@ -11,16 +11,16 @@ from imgnet.codec.priors.loader import usual_latent_q_step
 from imgnet.image.picture import Samples
 from imgnet.spec import Spec
 
-DEADZONE = 0.75  # steps from the mean of their neighbours, up to which samples are no detail
-LITTLE = 0.5  # of it, times the price of a bit, up to which the finest level is not worth its bits
+DEADZONE = 0.75  # quantiser steps from the mean of its neighbours from which on a sample is detail
+LITTLE = 0.5  # detail over lmbda up to which the finest level is not worth its bits
 
 
 def detail(pixels: Samples, lmbda: float) -> float:
-    """Return the part of the samples that differ from their neighbours by more than bits cost.
+    """Return the fraction of samples that differ from their neighbours by more than bits cost.
 
     Args:
         pixels: (H, W, C) colours; all channels count alike.
-        lmbda: Price of a bit a pixel, in squared error of colours in 0..1.
+        lmbda: Squared error of colours in 0..1 that one bit a pixel is worth.
 
     >>> flat = np.full((4, 4, 3), 9, np.uint8)
     >>> detail(flat, 1e-3), detail(flat * (np.arange(4) % 2)[:, None].astype(np.uint8), 1e-9)
@@ -37,14 +37,14 @@ def detail(pixels: Samples, lmbda: float) -> float:
 
 
 def with_needed_levels(spec: Spec, found: float, lmbda: float) -> Spec:
-    """Return a network without the finest level where a picture has little detail.
+    """Return a network without its finest level where an image has little detail.
 
-    The dearer bits are, the more detail is left to coarser levels.
+    A higher lmbda leaves more detail to coarser levels.
 
     Args:
         spec: Shape of the network of `grid`, with all levels.
-        found: What `detail` found.
-        lmbda: Price of a bit a pixel, in squared error of colours in 0..1.
+        found: Detail of the image.
+        lmbda: Squared error of colours in 0..1 that one bit a pixel is worth.
     """
     return without_finest(spec) if found <= LITTLE * lmbda else spec
 

@@ -1,42 +1,58 @@
-"""Which prior a picture starts from."""
+"""Choice of the prior that the fit of an image starts from.
+
+The first choice goes by the detail of the image. A long fit then tries the others on a part of the
+image, which may be unlike all that the priors were trained on. Fits of photographs that start from
+a prior stay ahead of others for long; where one from random weights is ahead after few epochs, as
+on noise or in images made of squares, it also ends better.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
 from imgnet.codec.priors.loader import layers_of, lmbda_index_of
-from imgnet.request.efforts import FEW_EPOCHS
+from imgnet.image.picture import Samples
+from imgnet.request.efforts import TRIAL_TIME, Schedule, trial_schedule
+from imgnet.request.options import Options
 from imgnet.spec import USUAL_GRID_LAYERS, Spec
 
-# The first writes textures into few levels, and a network gives its fits their first latents; the
-# second keeps whole pyramids, which smooth parts are cheaper in, but its fits begin far from them.
-# Their networks are wider than those without a prior, where every weight costs bits.
+# The first writes textures into few levels, and its analysis network writes the first latents of
+# its fits; the second keeps whole pyramids, which are cheaper in smooth parts, but its fits begin
+# far from them. Their networks are wider than those without a prior, where every weight costs bits.
 FOR_DETAIL, FOR_SMOOTH = "p8-2e3565a6", "p9-0409762d"
-DETAILED = 0.02  # part of the samples that make a picture a detailed one,
-SOON_DETAILED = 0.012  # and where a fit has little time to get over such a beginning
-LEAST_LMBDA = 8e-5  # of a bit, below which fits that start from random weights end better
+LEAST_LMBDA = 8e-5  # below which fits that start from random weights end better
+
+SIDE = 112  # rows and columns of the part for trials, at most
+# Alternatives to a prior, and the part of its cost below which they take its place. Fits from the
+# prior for smooth images begin further away and gain more later.
+OTHERS = {FOR_DETAIL: [""], FOR_SMOOTH: [FOR_DETAIL, ""]}
+LESS = {FOR_DETAIL: 0.99, FOR_SMOOTH: 0.75}
+MORE_BITS = 6000  # of the weights of a network without a prior, about
+
+Trial = Callable[[Spec, Samples, Options, float], float]
 
 
-def starting_from_prior(spec: Spec, found: float, lmbda: float, epochs: float) -> Spec:
-    """Return a network with the prior for a picture and a price of a bit, if one is of use.
+def starting_from_prior(spec: Spec, found: float, lmbda: float, schedule: Schedule) -> Spec:
+    """Return a network with the prior for an image and a lmbda, if one is of use.
 
     Args:
         spec: Shape of the network.
-        found: Its detail, see `detail.py`.
-        lmbda: Price of a bit a pixel, in squared error of colours in 0..1.
-        epochs: How often the fit sees each pixel.
+        found: Detail of the image, see `levels.detail`.
+        lmbda: Squared error of colours in 0..1 that one bit a pixel is worth.
+        schedule: Of the fit.
     """
     by_hand = any(getattr(spec, name) != size for name, size in USUAL_GRID_LAYERS.items())
     if lmbda < LEAST_LMBDA or by_hand:
         return spec
-    most = DETAILED if epochs > FEW_EPOCHS else SOON_DETAILED
-    prior = FOR_SMOOTH if found <= most else FOR_DETAIL
+    is_smooth = found <= schedule.smooth_detail(spec.width * spec.height)
+    prior = FOR_SMOOTH if is_smooth else FOR_DETAIL
     return with_prior(spec, prior, lmbda_index_of(lmbda))
 
 
 def with_prior(spec: Spec, prior: str, lmbda_index: int) -> Spec:
-    """Return a network with another prior, of the size of those of that; with "" none.
+    """Return a network with another prior and the layers of its networks; with none for "".
 
     >>> from imgnet.spec import usual_grid_sizes
     >>> with_prior(Spec("grid", 9, 9, 0, **usual_grid_sizes(9, 9)), FOR_DETAIL, 3).lmbda_index
@@ -44,3 +60,50 @@ def with_prior(spec: Spec, prior: str, lmbda_index: int) -> Spec:
     """
     layers: dict[str, Any] = layers_of(prior) if prior else USUAL_GRID_LAYERS
     return replace(spec, prior=prior, lmbda_index=lmbda_index if prior else 0, **layers)
+
+
+def with_best_prior(
+    chosen: Spec, pixels: Samples, options: Options, lmbda: float, trial: Trial
+) -> Spec:
+    """Return a network with the prior, or with none, that is cheapest on a part of the image.
+
+    For a short fit it stays the same.
+
+    Args:
+        chosen: Network with a prior, or without one.
+        pixels: (H, W, C) colours.
+        options: Of the fit that is to begin.
+        lmbda: Squared error of colours in 0..1 that one bit a pixel is worth.
+        trial: Returns the cost, error plus lmbda times bits without those of weights, of a network
+            after a fit of a part of the image.
+    """
+    if not chosen.prior or not options.schedule.has_trials:
+        return chosen
+    part = _middle(pixels)
+    height, width = part.shape[:2]
+    short = _trial_options(options, height * width)
+    began, costs = options.clock(), dict[Spec, float]()
+    for prior in (chosen.prior, *OTHERS[chosen.prior]):
+        spec = with_prior(chosen, prior, chosen.lmbda_index)
+        there = replace(spec, width=width, height=height)
+        costs[spec] = trial(there, part, short.in_time(began, TRIAL_TIME), lmbda)
+        if not prior:
+            costs[spec] += lmbda * MORE_BITS / (chosen.width * chosen.height)
+    best = min(costs, key=costs.__getitem__)
+    return best if costs[best] < LESS[chosen.prior] * costs[chosen] else chosen
+
+
+def _trial_options(options: Options, num_pixels: int) -> Options:
+    return replace(
+        options,
+        schedule=trial_schedule(num_pixels),
+        target=None,
+        on_progress=None,
+        on_snapshot=None,
+    )
+
+
+def _middle(pixels: Samples) -> Samples:
+    height, width = pixels.shape[:2]
+    top, left = (max(0, (size - SIDE) // 2) for size in (height, width))
+    return pixels[top : top + SIDE, left : left + SIDE]

@@ -6,11 +6,25 @@ Source: Vyas et al., "SOAP: Improving and Stabilizing Shampoo using Adam", 2024,
 from __future__ import annotations
 
 from collections.abc import Iterable
-from math import inf
+from math import cos, inf, pi
 from typing import Any
 
 import torch
 from torch import Tensor
+
+
+def lr_factor(step: int, warm_up: int, done: float) -> float:
+    """Return the factor 0..1 on learning rates: a linear warm-up times half a cosine.
+
+    Args:
+        step: Optimiser steps taken.
+        warm_up: Steps until the factor is that of the cosine.
+        done: Part 0..1 of the schedule that is done.
+
+    >>> lr_factor(0, 20, 0.0), lr_factor(50, 20, 0.5), lr_factor(99, 20, 1.0)
+    (0.05, 0.5, 0.0)
+    """
+    return min(1.0, (step + 1) / warm_up) * (1 + cos(pi * done)) / 2
 
 
 class SOAP:

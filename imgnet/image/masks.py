@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import numpy as np
 from numpy.typing import NDArray
 
 from imgnet.errors import UsageError
-from imgnet.image.files import read_mask
+from imgnet.image.files import Source, read_mask
 from imgnet.image.picture import Samples
 
-Mask = str | Path | NDArray[np.bool_]
+Mask = Source | NDArray[np.bool_]
 
 
 def seen_pixels(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from inspect import signature
+from dataclasses import fields
 from typing import IO, Any, BinaryIO, cast
 
 from PIL import Image, ImageFile
@@ -10,10 +10,11 @@ from PIL import Image, ImageFile
 from imgnet import api
 from imgnet.codec.format.container import from_bytes, read_header, to_bytes
 from imgnet.errors import FormatError, ImgnetError, UsageError
+from imgnet.request.encode_options import EncodeOptions
 from imgnet.signature import OWN_HEADER, PREFIX_BYTES, is_own
 
 DECODER = "inr"
-OPTIONS = set(signature(api.encode).parameters) - {"image"}
+OPTIONS = {field.name for field in fields(EncodeOptions)}
 
 _INFO = {"icc": "icc_profile", "exif": "exif", "xmp": "xmp"}  # names in Pillow
 

@@ -1,33 +1,61 @@
-"""Effort 1..9: how long a fit runs and how many pixels each of its steps sees."""
+"""Schedules of fits by effort, 1..9, with every number and threshold that depends on an effort.
+
+An epoch is one look at every pixel of the image.
+"""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from math import sqrt
+from typing import Literal
 
 from imgnet.errors import UsageError
+from imgnet.spec import Spec
 
-LARGE = 40_000  # parameters of a network from which on a preset's steps are taken as they are
-MOST = 1.5  # times as many steps for small ones
-USUAL_PIXELS = 768 * 512  # of a picture up to which the steps of `grid` are taken as they are
-COARSE_STEPS = 4 / 3  # times as many steps of `grid` without its finest level
+EFFORTS = range(1, 10)
 
+LARGE = 40_000  # parameters of a coordinate network that takes the steps of the table
+MOST_SCALED = 1.5  # factor on the steps of smaller networks, at most
+USUAL_PIXELS = 768 * 512  # of an image, up to which `grid` takes the steps of the table
+COARSE_STEPS = 4 / 3  # factor on the steps of `grid` without its finest level
 
-FEW_EPOCHS = 20  # of each pixel, up to which a fit has little time to get over a bad start
+# A fit below these epochs has little time to leave a bad start (FEW), or to settle again what noise
+# and large steps move (MANY).
+FEW_EPOCHS = 20
+MANY_EPOCHS = 100
+TEMPERATURE = (0.35, 0.08)  # of the soft rounding, from the first step to the last
+NOISE = (0.22, 0.15)  # standard deviation, from the first step to the last
+WARM_UP = 20  # steps
+PYRAMID_LR_POWER = 0.1  # of the part of MANY_EPOCHS, by which the latents' learning rate falls
+
+DETAILED = 0.02  # fraction of detailed samples above which an image is a detailed one,
+SOON_DETAILED = 0.012  # and above which it is one for a fit of few epochs
+
+LEAST_TRIAL_STEPS = 300  # of a fit with trials of priors, which cost about half as many
+TRIAL_EPOCHS = 150
+TRIAL_TIME = 0.1  # part of the time limit for each trial
+
+# Origin of the first latents: of a fit without a prior; Laplacian pyramids in the colours of a
+# prior; these corrected by the analysis network of a prior.
+FirstLatents = Literal["cold", "pyramids", "analysis"]
 
 
 @dataclass(frozen=True)
-class Preset:
+class Schedule:
     """The schedule of one fit.
 
     Attributes:
-        steps: Optimiser steps in all, for a large network.
-        pixels_per_step: Pixels that one step sees.
-        quantized: Last part of the steps, 0..1, that is taken on rounded weights; in `grid`, on
-            rounded latents.
-        decisions: How often the latents of `grid` are decided on: at the end, from 2 on half-way
-            through that part, too, and from 3 on several times at the end.
-        refinements: How often its weights are refined behind decisions at the end.
+        steps: Optimiser steps in all.
+        pixels_per_step: Pixels in one step.
+        quantized: Last part 0..1 of the steps, on rounded weights; of `grid`, on rounded latents.
+        decisions: RDOQ of the latents of `grid`: 1 for once at the end, 2 for half-way through the
+            quantized part, too, and from 3 on for several rounds at the end.
+        refinements: Passes of RDOQ of the weights of `grid` after each round at the end.
+        latent_lr_scale: Factor on the learning rate of latents.
+        network_lr_scale: Factor on the learning rates of the networks of `grid`.
+        temperature: Of the soft rounding of `grid`, from the first step to the last.
+        noise: Standard deviation of the noise on latents, from the first step to the last.
+        warm_up: Steps over which learning rates of `grid` rise.
     """
 
     steps: int
@@ -35,57 +63,106 @@ class Preset:
     quantized: float = 0.2
     decisions: int = 0
     refinements: int = 0
+    latent_lr_scale: float = 1.0
+    network_lr_scale: float = 1.0
+    temperature: tuple[float, float] = TEMPERATURE
+    noise: tuple[float, float] = NOISE
+    warm_up: int = WARM_UP
 
-    def scaled(self, num_parameters: int) -> Preset:
-        """Give a smaller network more steps, since each of them takes less time.
+    def for_network(self, spec: Spec) -> Schedule:
+        """Return the schedule with the steps for a network and its image.
 
-        >>> Preset(1000, 4096).scaled(LARGE // 4).steps
-        1500
+        A `grid` network takes more steps for a large image, so that the epochs stay the same, and
+        without its finest level, where each step is shorter. A coordinate network takes more steps
+        if it is small, where each step is shorter, too.
+
+        >>> base = Schedule(1500, 4096)
+        >>> base.for_network(Spec("mlp", 64, 48, 0, 16, 3)).steps
+        2250
+        >>> base.for_network(Spec("grid", 768, 1024, 0, 4, 1, num_levels=2, dim_context=4)).steps
+        3000
         """
-        factor = sqrt(LARGE / min(num_parameters, LARGE))
-        return replace(self, steps=round(self.steps * min(factor, MOST)))
+        if spec.family != "grid":
+            factor = sqrt(LARGE / min(spec.num_parameters, LARGE))
+            return replace(self, steps=round(self.steps * min(factor, MOST_SCALED)))
+        steps = round(self.steps * max(1.0, spec.width * spec.height / USUAL_PIXELS))
+        return replace(self, steps=round(steps * COARSE_STEPS) if spec.finest else steps)
 
-    def covering(self, num_pixels: int) -> Preset:
-        """Give a larger picture more steps, so that each of its pixels is seen as often.
+    def for_start(self, num_pixels: int, first: FirstLatents) -> Schedule:
+        """Return the schedule with the learning rates and the relaxation for a start of `grid`.
 
-        >>> Preset(1000, 4096).covering(2 * USUAL_PIXELS).steps
-        2000
+        A short fit from a prior moves less than a long one, for it has no time to settle again.
+
+        Args:
+            num_pixels: Of the image.
+            first: Origin of the first latents.
+
+        >>> Schedule(10, 4096).for_start(4096, "analysis").latent_lr_scale
+        0.1
         """
-        return replace(self, steps=round(self.steps * max(1.0, num_pixels / USUAL_PIXELS)))
-
-    def coarse(self) -> Preset:
-        """Give a network of `grid` without its finest level more steps, since each is shorter.
-
-        >>> Preset(1500, 4096).coarse().steps
-        2000
-        """
-        return replace(self, steps=round(self.steps * COARSE_STEPS))
+        if first == "cold":
+            return self
+        few = min(1.0, self.epochs(num_pixels) / FEW_EPOCHS)
+        many = min(1.0, self.epochs(num_pixels) / MANY_EPOCHS)
+        calmer = replace(self, network_lr_scale=few)
+        if first == "analysis":
+            return replace(calmer, latent_lr_scale=many, temperature=_nearer_end(TEMPERATURE, few))
+        return replace(
+            calmer,
+            latent_lr_scale=many**PYRAMID_LR_POWER,
+            noise=_nearer_end(NOISE, many),
+            warm_up=max(1, round(WARM_UP * many)),
+        )
 
     def epochs(self, num_pixels: int) -> float:
-        """Return how often each pixel of a picture is seen.
+        """Return the number of epochs on an image.
 
-        >>> Preset(1000, 4096).epochs(2 * 4096), Preset(1000, 4096).epochs(9)
+        >>> Schedule(1000, 4096).epochs(2 * 4096), Schedule(1000, 4096).epochs(9)
         (500.0, 1000)
         """
         return self.steps * min(1, self.pixels_per_step / num_pixels)
 
+    def smooth_detail(self, num_pixels: int) -> float:
+        """Return the largest fraction of detailed samples of an image that counts as smooth.
+
+        >>> Schedule(10, 4096).smooth_detail(4096), Schedule(100, 4096).smooth_detail(4096)
+        (0.012, 0.02)
+        """
+        return DETAILED if self.epochs(num_pixels) > FEW_EPOCHS else SOON_DETAILED
+
+    @property
+    def has_trials(self) -> bool:
+        """Whether the fit is long enough to try other priors first."""
+        return self.steps >= LEAST_TRIAL_STEPS
+
+
+def _nearer_end(course: tuple[float, float], part: float) -> tuple[float, float]:
+    """Start a course from first to last value at only a part 0..1 of their difference."""
+    first, last = course
+    return last + (first - last) * part, last
+
+
+def trial_schedule(num_pixels: int) -> Schedule:
+    """Return the schedule of a trial of a prior, on a part of the image of that many pixels."""
+    return Schedule(TRIAL_EPOCHS, num_pixels)
+
 
 PRESETS = {
-    1: Preset(steps=600, pixels_per_step=4096),
-    2: Preset(steps=1500, pixels_per_step=4096),
-    3: Preset(steps=3000, pixels_per_step=6144),
-    4: Preset(steps=6000, pixels_per_step=6144),
-    5: Preset(steps=12000, pixels_per_step=6144),
-    6: Preset(steps=20000, pixels_per_step=8192),
-    7: Preset(steps=40000, pixels_per_step=8192),
-    8: Preset(steps=80000, pixels_per_step=12288),
-    9: Preset(steps=160000, pixels_per_step=16384),
+    1: Schedule(steps=600, pixels_per_step=4096),
+    2: Schedule(steps=1500, pixels_per_step=4096),
+    3: Schedule(steps=3000, pixels_per_step=6144),
+    4: Schedule(steps=6000, pixels_per_step=6144),
+    5: Schedule(steps=12000, pixels_per_step=6144),
+    6: Schedule(steps=20000, pixels_per_step=8192),
+    7: Schedule(steps=40000, pixels_per_step=8192),
+    8: Schedule(steps=80000, pixels_per_step=12288),
+    9: Schedule(steps=160000, pixels_per_step=16384),
 }
 
-
-# A network moves once a step, however few pixels that sees, which pays where it moves seldom.
+# A step moves the network once for any number of pixels: short fits take small steps, to move it
+# often enough.
 GRID_PRESETS = {
-    effort: Preset(steps, pixels, quantized=0.1, decisions=decisions, refinements=refinements)
+    effort: Schedule(steps, pixels, quantized=0.1, decisions=decisions, refinements=refinements)
     for effort, (steps, pixels, decisions, refinements) in {
         1: (160, 24576, 1, 0),
         2: (700, 49152, 2, 1),
@@ -100,16 +177,20 @@ GRID_PRESETS = {
 }
 
 
-def preset(effort: int, model: str = "gated") -> Preset:
-    """Return the schedule of an effort.
+def schedule_for(effort: int, model: str = "gated") -> Schedule:
+    """Return the schedule of an effort; see `for_network` and `for_start` for what it lacks.
+
+    Args:
+        effort: 1..9.
+        model: Network family.
 
     Raises:
         UsageError: The effort is not in 1..9.
 
-    >>> preset(1).steps < preset(9).steps
+    >>> schedule_for(1).steps < schedule_for(9).steps
     True
     """
     presets = GRID_PRESETS if model == "grid" else PRESETS
-    if effort not in presets:
-        raise UsageError(f"effort {effort} is not in 1..{max(presets)}")
+    if effort not in EFFORTS:
+        raise UsageError(f"effort {effort} is not in {EFFORTS[0]}..{EFFORTS[-1]}")
     return presets[effort]

@@ -1,20 +1,22 @@
-"""From what a user asks for to a number of bytes, and from bytes to the shape of a network."""
+"""Requests of a file, and the shape of the network and the lmbda that follow from them."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from math import inf, log2
+from math import log2
 from typing import Any
 
 from imgnet.errors import UsageError
+from imgnet.request.encode_options import QUALITY
+from imgnet.request.target import PsnrTarget, SizeTarget, Target
 from imgnet.spec import FAMILIES, Spec, usual_grid_sizes
 
 TUNES = ("psnr", "msssim")
-# Bits to count on for a weight. Coded, on one photograph: 5.2 loses 0.07 dB, 4.4 loses 0.4 dB.
+# Expected bits of a weight. Coded, on one photograph: 5.2 loses 0.07 dB, 4.4 loses 0.4 dB.
 BITS_PER_WEIGHT = {"coded": 5.7, "float16": 16.0, "float32": 32.0}
-HAND_MADE_BITS = 6.0  # coded bits a weight where the user set the network but no size
-USUAL_OVERHEAD = {"coded": 224, "float16": 1800, "float32": 1800}  # bytes that are not weights
-LEAST_WEIGHT_BYTES = 256  # where only a quality was asked for: tiny pictures still get a network
+HAND_MADE_BITS = 6.0  # coded bits of a weight, in a network set by hand without a target size
+USUAL_OVERHEAD = {"coded": 224, "float16": 1800, "float32": 1800}  # bytes besides the weights
+LEAST_WEIGHT_BYTES = 256  # without a target size: tiny images still get a network
 
 # (dim_axis, dim_hidden, num_layers) in growing order. On the two photographs tried, two ReZero
 # blocks are within 0.05 dB of one at equal bytes, and slower; wide branches lose to a wide trunk.
@@ -26,7 +28,7 @@ _LADDER = {
 
 @dataclass(frozen=True)
 class Shape:
-    """The sizes of a network that a user may set by hand; None leaves them to the byte budget."""
+    """Sizes of a network that a user may set by hand; None leaves them to the byte budget."""
 
     dim_axis: int | None = None
     dim_hidden: int | None = None
@@ -53,17 +55,15 @@ _PUBLISHED = {"gated": (100, 2), "mlp": (64, 3)}  # dim_hidden, num_layers
 
 @dataclass(frozen=True)
 class Request:
-    """What a user asks of a file.
+    """Request of a file.
 
     Attributes:
         model: "grid", "gated" or "mlp".
         weights: "coded", "float16" or "float32".
         quality: 0..100, used where there is no target.
-        target_bpp: File bits a pixel, or None.
-        target_size: File bytes, or None.
-        target_psnr: PSNR in dB, or None.
+        target: Size or PSNR to reach, or None.
         shape: Sizes set by hand.
-        tune: What errors count by, "psnr" or "msssim".
+        tune: Metric of the distortion, "psnr" or "msssim".
 
     Raises:
         UsageError: A value is out of range, or two contradict each other.
@@ -71,10 +71,8 @@ class Request:
 
     model: str
     weights: str = "coded"
-    quality: float = 75
-    target_bpp: float | None = None
-    target_size: float | None = None
-    target_psnr: float | None = None
+    quality: float = QUALITY
+    target: Target | None = None
     shape: Shape = BY_BUDGET
     tune: str = "psnr"
 
@@ -86,15 +84,9 @@ class Request:
             raise UsageError(f"unknown weights {self.weights!r}; known are {known}")
         if not 0 <= self.quality <= 100:
             raise UsageError(f"quality {self.quality:g} is not in 0..100")
-        targets = (self.target_bpp, self.target_size, self.target_psnr)
-        if sum(target is not None for target in targets) > 1:
-            raise UsageError("a target bpp, size and PSNR contradict each other; give one")
-        if self.target_psnr is not None and self.weights != "coded":
+        if isinstance(self.target, PsnrTarget) and self.weights != "coded":
             raise UsageError("a target PSNR needs coded weights")
         self._check_tune()
-        for number in targets:
-            if number is not None and not 0 < number < inf:
-                raise UsageError(f"a target of {number:g} is not a number above 0")
 
     def _check_tune(self) -> None:
         if self.tune not in TUNES:
@@ -103,36 +95,35 @@ class Request:
             return
         if self.model != "grid":
             raise UsageError(f"{self.model} is fitted to PSNR; tuning for msssim needs grid")
-        if self.target_psnr is not None:
+        if isinstance(self.target, PsnrTarget):
             raise UsageError("a target PSNR contradicts tuning for msssim; aim at a size instead")
 
-    def target_bytes(self, num_pixels: int) -> int | None:
-        """Return the file size never to exceed, or None where there is no target.
+    @property
+    def target_bytes(self) -> int | None:
+        """File size never to exceed; None where there is no such target."""
+        return self.target.num_bytes if isinstance(self.target, SizeTarget) else None
 
-        >>> Request("gated", target_bpp=0.5).target_bytes(768 * 512)
-        24576
-        """
-        if self.target_size is not None:
-            return int(self.target_size)
-        return None if self.target_bpp is None else int(num_pixels * self.target_bpp / 8)
+    @property
+    def target_psnr_db(self) -> float | None:
+        """PSNR to reach; None where there is no such target."""
+        return self.target.psnr_db if isinstance(self.target, PsnrTarget) else None
 
-    def less(self, num_bytes: int, num_pixels: int) -> Request:
+    def less(self, num_bytes: int) -> Request:
         """Return the request for the rest of a file, some of whose bytes are spent.
 
-        >>> Request("grid", target_size=5000).less(2000, 768 * 512).target_size
+        >>> Request("grid", target=SizeTarget(5000)).less(2000).target_bytes
         3000
         """
-        target = self.target_bytes(num_pixels)
-        if target is None or not num_bytes:
-            return self
-        return replace(self, target_bpp=None, target_size=max(1, target - num_bytes))
+        if isinstance(self.target, SizeTarget):
+            return replace(self, target=self.target.less(num_bytes))
+        return self
 
     def spec(self, size: tuple[int, int], dim_out: int) -> Spec:
         """Return the network: as set by hand, else the largest for the bytes.
 
-        The bytes of `grid` are in its latents; see `detail.with_needed_levels` for these.
+        The bytes of `grid` are in its latents; see `levels.with_needed_levels` for these.
 
-        >>> Request("gated", target_bpp=0.61).spec((768, 512), 3).dim_hidden
+        >>> Request("gated", target=SizeTarget(29982)).spec((768, 512), 3).dim_hidden
         57
         """
         if self.model == "grid":
@@ -140,7 +131,7 @@ class Request:
         if self.shape != BY_BUDGET:
             return self.shape.spec(self.model, size, dim_out)
         num_pixels = size[0] * size[1]
-        target = self.target_bytes(num_pixels)
+        target = self.target_bytes
         weight_bytes = self._quality_bytes(num_pixels)
         if target is not None:
             weight_bytes = target - USUAL_OVERHEAD[self.weights]
@@ -150,9 +141,9 @@ class Request:
         return fitting[-1] if fitting else specs[0]
 
     def resized(self, spec: Spec, num_parameters: float) -> Spec:
-        """Return the smallest network of so many parameters; what is set by hand stays as it is.
+        """Return the smallest network with a number of parameters; one set by hand stays.
 
-        >>> Request("mlp", target_psnr=30).resized(Spec("mlp", 8, 8, 0, 2, 3), 5000).dim_hidden
+        >>> Request("mlp").resized(Spec("mlp", 8, 8, 0, 2, 3), 5000).dim_hidden
         36
         """
         if self.shape != BY_BUDGET:
@@ -169,26 +160,26 @@ class Request:
         """
         if self.weights != "coded":
             return None
-        target = self.target_bytes(spec.width * spec.height)
+        target = self.target_bytes
         if target is not None:
             return target - overhead
-        if self.shape != BY_BUDGET or self.target_psnr is not None:
+        if self.shape != BY_BUDGET or self.target_psnr_db is not None:
             return int(spec.num_parameters * HAND_MADE_BITS / 8)
         return self._quality_bytes(spec.width * spec.height)
 
     def grid_quality(self, num_pixels: int) -> float:
-        """Return the quality at which a fit of `grid` starts: as given, else by the target."""
-        target = self.target_bytes(num_pixels)
-        if self.target_psnr is not None:
-            return quality_near_psnr(self.target_psnr)
+        """Return the quality at which a fit of `grid` starts: as given, or near to a target."""
+        target = self.target_bytes
+        if self.target_psnr_db is not None:
+            return quality_near_psnr(self.target_psnr_db)
         if target is None:
             return self.quality
         return quality_near(8 * max(1, target - USUAL_OVERHEAD["coded"]) / num_pixels)
 
     def _quality_bytes(self, num_pixels: int) -> int:
         bpp = quality_bpp(self.quality)
-        if self.target_psnr is not None:
-            bpp = min(bpp_near_psnr(self.target_psnr), quality_bpp(100))
+        if self.target_psnr_db is not None:
+            bpp = min(bpp_near_psnr(self.target_psnr_db), quality_bpp(100))
         return max(LEAST_WEIGHT_BYTES, int(num_pixels * bpp / 8))
 
 
@@ -197,7 +188,7 @@ def _ladder(family: str, size: tuple[int, int], dim_out: int) -> list[Spec]:
 
 
 def quality_bpp(quality: float) -> float:
-    """Return the bits a pixel that a quality 0..100 stands for: 20 points double them.
+    """Return the bits a pixel of `gated` and `mlp` for a quality 0..100: 20 points double them.
 
     >>> round(quality_bpp(75), 3)
     0.605
@@ -206,9 +197,10 @@ def quality_bpp(quality: float) -> float:
 
 
 def lmbda_of_quality(quality: float) -> float:
-    """Return the lmbda of `grid` for a quality 0..100: 11 points halve it, above 80 not even 3.
+    """Return the lmbda of `grid` for a quality 0..100.
 
-    It is the price of a bit a pixel in squared error of colours in 0..1.
+    It is the squared error of colours in 0..1 that one bit a pixel is worth. It halves every 11
+    points up to a quality of 80, and every 2.8 points from there.
 
     >>> round(lmbda_of_quality(75), 5), round(lmbda_of_quality(95), 6)
     (0.00059, 1e-05)
@@ -217,12 +209,12 @@ def lmbda_of_quality(quality: float) -> float:
     return float(0.064 * 2**-octaves)
 
 
-_FINE = 80.0  # quality above which the price of a bit falls faster
-_MOST_QUALITY = 120.0  # to begin a search with: beyond what users may ask for
+_FINE = 80.0  # quality above which lmbda falls faster
+_MOST_QUALITY = 120.0  # to begin a search with; users may ask for 100
 
 
 def quality_near(bpp: float) -> float:
-    """Return a quality of `grid` that gives about `bpp` on photographs, where a search may begin.
+    """Return the quality of `grid` that gives about `bpp` on photographs, to begin a search with.
 
     >>> round(quality_near(0.5)), round(quality_near(4.0))
     (64, 95)
@@ -231,7 +223,7 @@ def quality_near(bpp: float) -> float:
 
 
 def quality_near_psnr(psnr_db: float) -> float:
-    """Return a quality of `grid` that gives about a PSNR on photographs, for the same purpose.
+    """Return the quality of `grid` that gives about a PSNR on photographs, to begin a search with.
 
     >>> round(quality_near_psnr(32.0)), round(quality_near_psnr(45.0))
     (58, 95)
@@ -240,13 +232,13 @@ def quality_near_psnr(psnr_db: float) -> float:
 
 
 def _beside_fine(distance: float, below: float, above: float) -> float:
-    """Return the quality at a distance from `_FINE`, in units of so many points on either side."""
+    """Return the quality at a distance from `_FINE`, with the points of a unit on either side."""
     quality = _FINE + distance * (below if distance < 0 else above)
     return min(max(quality, 0.0), _MOST_QUALITY)
 
 
 def bpp_near_psnr(psnr_db: float) -> float:
-    """Return the bits a pixel with which `gated` and `mlp` give about a PSNR on photographs.
+    """Return the bits a pixel of `gated` and `mlp` that give about a PSNR on photographs.
 
     >>> round(bpp_near_psnr(28.2), 2)
     0.3
@@ -261,13 +253,13 @@ def _grid_spec(shape: Shape, size: tuple[int, int], dim_out: int, quality: float
     sizes: dict[str, Any] = usual_grid_sizes(*size) | {
         k: v for k, v in by_hand.items() if v is not None
     }
-    price = lmbda_of_quality(quality)
+    lmbda = lmbda_of_quality(quality)
     sizes["chroma_level"] = min(
-        sum(price > bound for bound in _CHROMA_LMBDAS), sizes["chroma_level"]
+        sum(lmbda > bound for bound in _CHROMA_LMBDAS), sizes["chroma_level"]
     )
     return Spec("grid", *size, dim_axis=0, dim_out=dim_out, **sizes)
 
 
-# Of a bit, above which the first, and the second, level of colour costs more than it gives; without
-# them, photographs of fine textures get no further than 38 dB, however cheap bits are.
+# Lmbdas above which the first, and the second, level of chroma costs more than it gives. Without
+# these levels, photographs of fine textures get no further than 38 dB at any lmbda.
 _CHROMA_LMBDAS = 8e-5, 3e-4

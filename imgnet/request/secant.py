@@ -1,4 +1,4 @@
-"""Where a quantity is to be tried next, from what it has given so far: the secant method."""
+"""Secant search for the value of a quantity that gives some decibels."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ from math import log2
 
 @dataclass(frozen=True)
 class Secant:
-    """How decibels go with the logarithm of a quantity.
+    """Secant search on the logarithm of a quantity.
 
     Attributes:
         usual: Slope in dB an octave, as long as a single value has been tried.
-        least: Smallest slope to believe in.
-        most: Largest.
-        reach: Octaves to go at once.
+        least: Smallest slope that is credible.
+        most: Largest slope that is credible.
+        reach: Octaves of one search step, at most.
     """
 
     usual: float
@@ -24,16 +24,16 @@ class Secant:
     reach: float
 
     def solve(self, target_db: float, tried: Sequence[tuple[float, float]]) -> float:
-        """Return the value at which some decibels are to be expected.
+        """Return the value to try next.
 
         Args:
-            target_db: To reach.
-            tried: Values and what each has given in dB; the next value is near the last.
+            target_db: Decibels to reach.
+            tried: Values and the decibels of each; the next value is near the last.
 
-        >>> trend = Secant(usual=2.0, least=1.0, most=4.0, reach=3.0)
-        >>> trend.solve(30.0, [(1000, 28.0)])
+        >>> search = Secant(usual=2.0, least=1.0, most=4.0, reach=3.0)
+        >>> search.solve(30.0, [(1000, 28.0)])
         2000.0
-        >>> round(trend.solve(30.0, [(500, 26.0), (1000, 29.0)]))
+        >>> round(search.solve(30.0, [(500, 26.0), (1000, 29.0)]))
         1260
         """
         value, given_db = tried[-1]

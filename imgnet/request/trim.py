@@ -1,20 +1,24 @@
-"""Bring a picture of `grid` that came out too large, or too good, to what was asked for."""
+"""Trimming of a fitted `grid` that is too large, or too good, for its target."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import replace
-from functools import partial
+from dataclasses import dataclass, replace
+from functools import cached_property, partial
 
 import numpy as np
 from numpy.typing import NDArray
 
-from imgnet.codec.format.grid_stream import distributions_of_grids, latent_bits
+from imgnet.codec.format.grid_stream import distributions_of_grids, latent_bits, pack
 from imgnet.codec.format.quantized import Q_STEPS_PER_OCTAVE, Quantized, q_index_of
+from imgnet.codec.render.grid import draw
+from imgnet.image.picture import Samples
+from imgnet.metrics.psnr import psnr_db
+from imgnet.request.target import Target
 from imgnet.spec import Spec, latents_name, network_shapes
 
-FIRST_PART = 64  # of the changes, as many are tried at first; then twice as many, and so on
-PRECISION = 16  # part of the changes that are made, by which they may be too many
+FIRST_PART = 64  # the first try makes 1 / 64 of the changes, each further one twice as many
+PRECISION = 16  # the number of changes is at most 1 / 16 too large
 
 _COARSEST = q_index_of(1.0)  # q_step of the network
 
@@ -23,40 +27,80 @@ Order = NDArray[np.integer]  # of latents, counted through all grids
 Floats = NDArray[np.float64]
 
 
-def trim(
-    spec: Spec, quantized: Mapping[str, Quantized], fits: Callable[[Tensors], bool]
-) -> Tensors:
-    """Move latents a step towards zero, those first that save most for their error, until it fits.
+@dataclass(frozen=True)
+class Candidate:
+    """A fitted `grid` beside its image, measured when it is asked to be.
 
-    Where no such move saves anything, as with a network that has learned nothing, latents become
-    zero, of the finest level first and there the dearest; where even that is too little, the same
-    is done with a network in steps twice as large.
+    Attributes:
+        spec: Shape of the network.
+        tensors: All its tensors.
+        pixels: (H, W, C) colours of the image.
+        mask: (H, W) or (H, W, C) True where they count; None for everywhere.
+    """
+
+    spec: Spec
+    tensors: Tensors
+    pixels: Samples
+    mask: NDArray[np.bool_] | None
+
+    @cached_property
+    def num_bytes(self) -> int:
+        """Size of the coded stream."""
+        return len(pack(self.spec, self.tensors, 0))
+
+    @cached_property
+    def psnr_db(self) -> float:
+        """PSNR of the decoded image over the pixels that count."""
+        stored = {name: tensor.dequantize() for name, tensor in self.tensors.items()}
+        x_hat = draw(self.spec, stored, depth=8 * self.pixels.itemsize)
+        return psnr_db(self.pixels, x_hat, self.mask)
+
+
+def trimmed(candidate: Candidate, target: Target) -> Tensors:
+    """Return the tensors of a candidate, trimmed if it is too large or too good."""
+
+    def suits(tensors: Tensors) -> bool:
+        return not target.needs_trimming(replace(candidate, tensors=tensors))
+
+    if not target.needs_trimming(candidate):
+        return candidate.tensors
+    return trim(candidate.spec, candidate.tensors, suits)
+
+
+def trim(
+    spec: Spec, quantized: Mapping[str, Quantized], suits: Callable[[Tensors], bool]
+) -> Tensors:
+    """Move latents a step towards zero until the tensors suit, in order of bits saved by error.
+
+    Where no such move saves bits, as in a network that has learned nothing, latents become zero:
+    those of the finest level first, and of a level the most expensive first. Where even that is too
+    little, the network is rounded to steps twice as large, and all of it is repeated.
 
     Args:
         spec: Shape of the network.
         quantized: All its tensors.
-        fits: Tells whether tensors are as they were to be; the more changes, the rather they are.
+        suits: Whether tensors need no more changes; True for all that have more than those.
 
     Returns:
-        All tensors, without any latents and with whole weights where even that does not fit.
+        All tensors, without latents and with integers as weights where even that does not suit.
     """
     tensors = whole = dict(quantized)
-    while not fits(tensors):
+    while not suits(tensors):
         order = _moves(spec, tensors)
         if order.size:
             change = partial(_changed, spec, tensors, _nearer_zero, order)
-            tensors = _enough(change, order.size, fits)
+            tensors = _enough(change, order.size, suits)
             continue
         order = _dearest(spec, tensors)
-        tensors = _enough(partial(_changed, spec, tensors, np.zeros_like, order), order.size, fits)
-        if fits(tensors) or _is_roughest(spec, whole):
+        tensors = _enough(partial(_changed, spec, tensors, np.zeros_like, order), order.size, suits)
+        if suits(tensors) or _is_roughest(spec, whole):
             break
         tensors = whole = _rougher(spec, whole)
     return tensors
 
 
 def _moves(spec: Spec, tensors: Tensors) -> Order:
-    """Return which latents to move a step towards zero, best first.
+    """Return the order in which latents move a step towards zero, best first.
 
     A step of level k is 2**(k / 2) times as fine as one of level 0, and seen in 4**k pixels.
     """
@@ -71,7 +115,7 @@ def _dearest(spec: Spec, tensors: Tensors) -> Order:
 
 
 def _bits(spec: Spec, tensors: Tensors, changed: Callable[[Order], Order]) -> tuple[Floats, Floats]:
-    """Return bits and level of each latent (N,), were it changed and its distribution the same."""
+    """Return bits and level of each latent (N,) after a change, under its present distribution."""
     bits, levels = [], []
     for (_, level), (name, distributions) in zip(
         spec.grids(), distributions_of_grids(spec, tensors).items(), strict=True
@@ -87,18 +131,18 @@ def _nearer_zero(values: Order) -> Order:
 
 
 def _enough(
-    change: Callable[[int], Tensors], available: int, fits: Callable[[Tensors], bool]
+    change: Callable[[int], Tensors], available: int, suits: Callable[[Tensors], bool]
 ) -> Tensors:
-    """Make about as few changes as it takes to fit, or all where that is not enough."""
+    """Make about as few changes as it takes to suit, or all where that is not enough."""
     too_few, enough = 0, max(1, available // FIRST_PART)
-    while not fits(changed := change(enough)):
+    while not suits(changed := change(enough)):
         if enough >= available:
             return changed
         too_few, enough = enough, 2 * enough
     while enough - too_few > max(1, enough // PRECISION):
         middle = (too_few + enough) // 2
         tried = change(middle)
-        if fits(tried):
+        if suits(tried):
             enough, changed = middle, tried
         else:
             too_few = middle

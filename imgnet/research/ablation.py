@@ -31,7 +31,7 @@ from imgnet.fit.soap import SOAP
 from imgnet.image.files import read_image
 from imgnet.image.picture import Samples
 from imgnet.neighbourhood import CAUSAL
-from imgnet.request.efforts import USUAL_PIXELS, Preset
+from imgnet.request.efforts import USUAL_PIXELS, Schedule
 from imgnet.request.options import Options
 from imgnet.request.request import Request, lmbda_of_quality
 from imgnet.spec import Spec
@@ -195,17 +195,17 @@ def measure(form: str, name: str, pixels: Samples, quality: float, steps: int) -
         steps: Of the fit.
     """
     height, width, channels = pixels.shape
-    lmbda, preset = lmbda_of_quality(quality), Preset(steps, PIXELS_PER_STEP)
+    lmbda, schedule = lmbda_of_quality(quality), Schedule(steps, PIXELS_PER_STEP)
     spec = Request("grid", quality=quality).spec((width, height), channels)
     spec = with_needed_levels(spec, detail(pixels, lmbda), lmbda)
     device, own = torch.device("cpu"), FORMS[form]
     with one_thread_workers(device) as (workers, _):
-        known = spec, pixels, preset, lmbda, None, workers, device, 0
+        known = spec, pixels, schedule, lmbda, None, workers, device, 0
         # Compiled kernels know the usual network only.
         state = GridState(*known, network_of=own.network, evaluator_of=ReferenceEvaluator)
         if own.optimizer is not None:
             state.weights.optimizer = own.optimizer(state.weights.optimizer)
-        cost = GridFit(state, Options(preset), lmbda, None).trial()
+        cost = GridFit(state, Options(schedule), lmbda, None).trial()
     parameters = sum(parameter.numel() for parameter in state.network.parameters())
     cost += lmbda * BITS_A_WEIGHT * parameters / USUAL_PIXELS
     return Point(form, name, quality, cost, parameters)

@@ -35,7 +35,7 @@ from imgnet.fit.engine.network import GridNetwork
 from imgnet.fit.engine.pick import evaluator_for, latents_for
 from imgnet.fit.grid.analysis_network import AnalysisNetwork
 from imgnet.fit.grid.start import WarmStart, latent_q_step, lmbda_position, set_network, warm_start
-from imgnet.fit.grid.state import NOISE, TEMPERATURE
+from imgnet.request.efforts import NOISE, TEMPERATURE
 from imgnet.request.request import Request, lmbda_of_quality
 from imgnet.research.pictures import load_photos, load_picture, random_crop
 from imgnet.research.runs import Intervals, common_options, lr_factor, train

@@ -43,8 +43,9 @@ from imgnet.fit.device import one_thread_workers
 from imgnet.fit.engine.network import GridNetwork
 from imgnet.fit.engine.tiling import Rows
 from imgnet.fit.grid.start import WarmStart, warm_start
-from imgnet.fit.grid.state import LATENT_LR, NOISE, TEMPERATURE
+from imgnet.fit.grid.state import LATENT_LR
 from imgnet.fit.soap import SOAP
+from imgnet.request.efforts import NOISE, TEMPERATURE
 from imgnet.research.pictures import (
     load_photos,
     load_picture,

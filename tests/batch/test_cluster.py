@@ -22,6 +22,7 @@ from imgnet.batch import cluster
 from imgnet.batch.task import Task
 from imgnet.codec.format.container import from_bytes
 from imgnet.errors import UsageError
+from imgnet.request.encode_options import EncodeOptions
 from support.shell import Shell
 
 COUNT = 6
@@ -152,7 +153,7 @@ def test_a_folder_that_is_not_shared(ray_cluster: tuple[str, int], photos: list[
     """What is not where the workers look is said to be so, with the way out."""
     address, _ = ray_cluster
     missing = Task("gone.png", photos[0].with_name("gone.png"), photos[0].with_name("gone.inr"))
-    task = Task(missing.source, missing.image, missing.output, {"effort": 1, "model": "grid"})
+    task = Task(missing.source, missing.image, missing.output, EncodeOptions(effort=1))
     ((place, outcome),) = cluster.encode_on_cluster([task], address, lambda: False)
     assert (place, outcome.exit_code) == (0, 3)
     assert "--ship-bytes" in str(outcome.result.error)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import multiprocessing
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -11,9 +12,10 @@ import pytest
 from imgnet.batch.processes import Outcomes, encode_here, encode_in_processes
 from imgnet.batch.task import Task
 from imgnet.progress import Progress
+from imgnet.request.encode_options import EncodeOptions
 from imgnet.signals import Interrupted
 
-OPTIONS = {"model": "grid", "effort": 1, "time_limit": 0.2}
+OPTIONS = EncodeOptions(effort=1, time_limit=0.2)
 
 
 def tasks_of(photo: Path, count: int) -> list[Task]:
@@ -53,7 +55,7 @@ def test_workers_go_when_their_batch_breaks_off(photo: Path) -> None:
     def interrupt(_index: int, _progress: Progress) -> None:
         raise Interrupted(2)
 
-    options = OPTIONS | {"effort": 9, "time_limit": 9.0}
+    options = replace(OPTIONS, effort=9, time_limit=9.0)
     tasks = [Task(t.source, t.image, t.output, options) for t in tasks_of(photo, 2)]
     with pytest.raises(Interrupted):
         list(encode_in_processes(tasks, 2, interrupt, lambda: False))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import pickle
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,8 +14,9 @@ from imgnet import api
 from imgnet.batch.task import NamedBytes, Outcome, Task, encode_one, failed, skipped
 from imgnet.codec.format.container import from_bytes
 from imgnet.errors import InputError
+from imgnet.request.encode_options import EncodeOptions
 
-OPTIONS: dict[str, Any] = {"model": "grid", "effort": 1, "time_limit": 0.2}
+OPTIONS = EncodeOptions(effort=1, time_limit=0.2)
 
 
 def test_a_file_is_written_and_measured(photo: Path) -> None:
@@ -39,7 +41,7 @@ def test_a_task_travels_with_its_bytes_both_ways(photo: Path) -> None:
 
 
 def test_a_fault_is_an_outcome_that_names_the_file(photo: Path) -> None:
-    options = OPTIONS | {"effort": 99}
+    options = replace(OPTIONS, effort=99)
     outcome = encode_one(Task("my.png", photo, photo.with_suffix(".inr"), options))
     assert outcome.exit_code == 2
     assert str(outcome.result.error).startswith("my.png: effort 99")
@@ -52,10 +54,10 @@ def test_a_fault_is_an_outcome_that_names_the_file(photo: Path) -> None:
     "target", [{"target_psnr": 90.0}, {"target_size": 9}, {"target_bpp": 0.01}]
 )
 def test_a_target_that_is_missed_is_written_and_told(
-    photo: Path, with_file: bool, target: dict[str, float]
+    photo: Path, with_file: bool, target: dict[str, Any]
 ) -> None:
     path = photo.with_suffix(".inr") if with_file else None
-    outcome = encode_one(Task("my.png", photo, path, OPTIONS | target))
+    outcome = encode_one(Task("my.png", photo, path, replace(OPTIONS, **target)))
     assert outcome.exit_code == 5
     assert str(outcome.result.error).startswith("my.png: cannot reach")
     assert (f"the best is written to {path}" in str(outcome.result.error)) == with_file
@@ -67,7 +69,7 @@ def test_an_unexpected_fault_is_one_too(photo: Path, monkeypatch: pytest.MonkeyP
     def overflow(*_: object, **__: object) -> None:
         raise MemoryError("no room")
 
-    monkeypatch.setattr(api, "encode", overflow)
+    monkeypatch.setattr(api, "encode_with", overflow)
     outcome = encode_one(Task("my.png", photo, None, OPTIONS))
     assert outcome.exit_code == 1
     assert outcome.result.error == "my.png: unexpected fault, MemoryError: no room"
@@ -76,7 +78,7 @@ def test_an_unexpected_fault_is_one_too(photo: Path, monkeypatch: pytest.MonkeyP
 def test_an_early_end_keeps_a_sound_file(photo: Path) -> None:
     path = photo.with_suffix(".inr")
     asked = iter([False] * 10)
-    task = Task("photo.png", photo, path, {"model": "grid", "effort": 1})
+    task = Task("photo.png", photo, path, EncodeOptions(effort=1))
     outcome = encode_one(task, should_stop=lambda: next(asked, True))
     assert outcome.result.ended_early
     assert outcome.result.steps == 10

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from imgnet.batch.task import Outcome, Task
 from imgnet.cli.plan import Plan
 from imgnet.errors import UsageError
+from imgnet.request.encode_options import EncodeOptions
 
-OPTIONS: dict[str, Any] = {"model": "grid", "effort": 1}
+OPTIONS = EncodeOptions(effort=1)
 
 
 @pytest.fixture(autouse=True)

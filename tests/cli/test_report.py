@@ -9,8 +9,9 @@ import pytest
 from imgnet.batch.task import Outcome, failed, skipped
 from imgnet.cli.report import Reporter
 from imgnet.errors import InputError
+from imgnet.request.encode_options import EncodeOptions
 
-OPTIONS = {"model": "grid", "effort": 1}
+OPTIONS = EncodeOptions(effort=1)
 
 
 def outcome(place: int) -> Outcome:

@@ -14,19 +14,20 @@ from imgnet.codec.format.container import Encoded, from_bytes, to_bytes
 from imgnet.codec.format.header import MODES
 from imgnet.codec.render.grid import draw
 from imgnet.codec.render.resize import checksum
-from imgnet.encoder.grid import encode_coordinates, encode_grid
+from imgnet.encoder.encode import fitted
 from imgnet.errors import UsageError
 from imgnet.image.picture import Original, Profile
 from imgnet.metrics.psnr import psnr_db
-from imgnet.request.efforts import Preset, preset
+from imgnet.request.efforts import Schedule, schedule_for
 from imgnet.request.options import Options, Result
 from imgnet.request.request import Request, Shape
+from imgnet.request.target import PsnrTarget, SizeTarget
 from support.paths import SAMPLES
 from support.pictures import Pixels, picture
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 
-QUICK = Options(Preset(4, 4096, 0.25), device="cpu")
+QUICK = Options(Schedule(4, 4096, 0.25), device="cpu")
 
 
 def encoded_with(
@@ -34,11 +35,8 @@ def encoded_with(
 ) -> tuple[Encoded, Result]:
     pixels = picture(24, 20) if pixels is None else pixels
     wanted = Request(**{"model": "grid", "shape": Shape(dim_hidden=6), **request})
-    height, width, channels = pixels.shape
-    spec = wanted.spec((width, height), channels)
-    profile = Profile(next(mode for mode, count in MODES.items() if count == channels))
-    encoder = encode_grid if wanted.model == "grid" else encode_coordinates
-    return encoder(wanted, spec, Original(pixels, profile), options)
+    profile = Profile(next(mode for mode, count in MODES.items() if count == pixels.shape[2]))
+    return fitted(wanted, Original(pixels, profile), options)
 
 
 @pytest.fixture(scope="module")
@@ -87,10 +85,10 @@ def test_low_quality_makes_small_files() -> None:
 def test_a_target_is_never_exceeded(part: float) -> None:
     """Also where a short fit lands above it: latents move towards zero until it holds."""
     pixels = np.random.default_rng(0).integers(90, 160, (30, 40, 3), np.uint8)
-    short = replace(QUICK, preset=Preset(100, 4096, 0.2))
+    short = replace(QUICK, schedule=Schedule(100, 4096, 0.2))
     usual, _ = encoded_with(pixels, short)
     target = int(part * len(to_bytes(usual)))
-    encoded, result = encoded_with(pixels, short, target_size=target)
+    encoded, result = encoded_with(pixels, short, target=SizeTarget(target))
     assert 0.93 * target < len(to_bytes(encoded)) <= target
     assert encoded.pixels_crc == checksum(draw(encoded.spec, encoded.parameters()))
     assert all(np.array_equal(a, result.parameters[n]) for n, a in encoded.parameters().items())
@@ -99,16 +97,16 @@ def test_a_target_is_never_exceeded(part: float) -> None:
 @pytest.mark.parametrize("quality", [25, 65])
 def test_a_picture_is_as_good_at_a_target_as_at_the_quality_that_gives_it(quality: int) -> None:
     pixels = np.array(Image.open(SAMPLES / "chelsea.png").convert("RGB"))[60:124, 100:196]
-    sizes: dict[str, list[float]] = {"target_size": [], "target_psnr": []}
-    gains: dict[str, list[float]] = {"target_size": [], "target_psnr": []}
+    sizes: dict[type, list[float]] = {SizeTarget: [], PsnrTarget: []}
+    gains: dict[type, list[float]] = {SizeTarget: [], PsnrTarget: []}
     for seed in (0, 1, 2):  # so short a fit differs from seed to seed
-        effort = replace(QUICK, preset=preset(1, "grid"), seed=seed)
+        effort = replace(QUICK, schedule=schedule_for(1, "grid"), seed=seed)
         usual, _ = encoded_with(pixels, effort, shape=Shape(), quality=quality)
-        target = len(to_bytes(usual))
-        for aim in ({"target_size": target}, {"target_psnr": psnr_of(usual, pixels)}):
-            encoded, _ = encoded_with(pixels, effort, shape=Shape(), **aim)
-            sizes[next(iter(aim))].append(len(to_bytes(encoded)) / target)
-            gains[next(iter(aim))].append(psnr_of(encoded, pixels) - psnr_of(usual, pixels))
+        num_bytes = len(to_bytes(usual))
+        for target in (SizeTarget(num_bytes), PsnrTarget(psnr_of(usual, pixels))):
+            encoded, _ = encoded_with(pixels, effort, shape=Shape(), target=target)
+            sizes[type(target)].append(len(to_bytes(encoded)) / num_bytes)
+            gains[type(target)].append(psnr_of(encoded, pixels) - psnr_of(usual, pixels))
     assert max(map(np.mean, sizes.values())) < 1.12
     assert min(map(np.mean, gains.values())) > -0.8
 
@@ -120,19 +118,19 @@ def psnr_of(encoded: Encoded, pixels: Pixels) -> float:
 @pytest.mark.parametrize("model", ["grid", "gated", "mlp"])
 def test_a_target_below_any_network_gives_a_small_file(model: str) -> None:
     small, usual = (
-        encoded_with(model=model, shape=Shape(), target_size=size)[0] for size in (9, 2000)
+        encoded_with(model=model, shape=Shape(), target=SizeTarget(size))[0] for size in (9, 2000)
     )
     assert 9 < len(to_bytes(small)) < 0.5 * len(to_bytes(usual))
 
 
 def test_plain_weights_of_grid_take_no_target() -> None:
     with pytest.raises(UsageError, match="float16"):
-        encoded_with(weights="float16", target_size=9000)
+        encoded_with(weights="float16", target=SizeTarget(9000))
 
 
 @pytest.mark.parametrize("model", ["gated", "mlp"])
 def test_the_other_families_come_by_the_same_way(model: str) -> None:
-    encoded, result = encoded_with(model=model, shape=Shape(), target_size=900)
+    encoded, result = encoded_with(model=model, shape=Shape(), target=SizeTarget(900))
     assert encoded.spec.family == model
     assert encoded.pixels_crc is None
     assert len(to_bytes(encoded)) <= 900
@@ -143,7 +141,7 @@ def test_the_other_families_come_by_the_same_way(model: str) -> None:
 def test_pictures_of_one_colour_are_nearly_exact_and_small(colour: tuple[int, int, int]) -> None:
     pixels = np.empty((160, 160, 3), np.uint8)
     pixels[:] = colour
-    options = Options(preset(1, "grid"), device="cpu")
+    options = Options(schedule_for(1, "grid"), device="cpu")
     encoded, result = encoded_with(
         pixels,
         options,

@@ -1,22 +1,40 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from itertools import pairwise
 
 import pytest
 
 from imgnet.errors import UsageError
-from imgnet.request.efforts import GRID_PRESETS, PRESETS, USUAL_PIXELS, Preset, preset
+from imgnet.request.efforts import (
+    EFFORTS,
+    FEW_EPOCHS,
+    GRID_PRESETS,
+    MANY_EPOCHS,
+    NOISE,
+    PRESETS,
+    TEMPERATURE,
+    USUAL_PIXELS,
+    WARM_UP,
+    FirstLatents,
+    Schedule,
+    schedule_for,
+)
+from imgnet.spec import Spec, usual_grid_sizes
+
+GRID = Spec("grid", 96, 64, dim_axis=0, **usual_grid_sizes(96, 64))
+NUM_PIXELS = 96 * 64
 
 
 def test_every_effort_has_a_schedule() -> None:
-    assert list(PRESETS) == list(GRID_PRESETS) == list(range(1, 10))
-    for effort in range(1, 10):
-        assert preset(effort) is preset(effort, "gated") is preset(effort, "mlp") is PRESETS[effort]
-        assert preset(effort, "grid") is GRID_PRESETS[effort]
+    assert list(EFFORTS) == list(range(1, 10))
+    for effort in EFFORTS:
+        assert schedule_for(effort, "gated") == schedule_for(effort, "mlp")
+        assert schedule_for(effort, "grid") != schedule_for(effort, "mlp")
 
 
 @pytest.mark.parametrize("presets", [PRESETS, GRID_PRESETS], ids=["gated", "grid"])
-def test_more_effort_sees_more_pixels(presets: dict[int, Preset]) -> None:
+def test_more_effort_sees_more_pixels(presets: dict[int, Schedule]) -> None:
     for lower, higher in pairwise(presets.values()):
         assert higher.steps > lower.steps
         assert higher.pixels_per_step >= lower.pixels_per_step
@@ -27,16 +45,65 @@ def test_a_part_of_every_fit_is_taken_on_rounded_weights() -> None:
         assert 0 < schedule.quantized < 1
 
 
-def test_large_pictures_of_grid_get_steps_in_proportion_and_small_ones_no_fewer() -> None:
-    schedule = preset(3, "grid")
-    assert schedule.covering(100) == schedule.covering(USUAL_PIXELS) == schedule
-    larger = schedule.covering(3 * USUAL_PIXELS)
+def test_large_images_of_grid_get_steps_in_proportion_and_small_ones_no_fewer() -> None:
+    schedule = schedule_for(3, "grid")
+    small, usual = replace(GRID, width=10, height=10), replace(GRID, width=768, height=512)
+    assert schedule.for_network(small) == schedule.for_network(usual) == schedule
+    larger = schedule.for_network(replace(GRID, width=3, height=USUAL_PIXELS))
     assert larger.steps == 3 * schedule.steps
     assert larger.pixels_per_step == schedule.pixels_per_step
+
+
+def test_a_network_without_its_finest_level_gets_more_steps() -> None:
+    schedule = Schedule(1500, 4096)
+    assert schedule.for_network(replace(GRID, finest=1, chroma_level=2)).steps == 2000
+
+
+@pytest.mark.parametrize(("dim_hidden", "steps"), [(8, 1500), (180, 1000), (300, 1000)])
+def test_a_small_coordinate_network_gets_more_steps(dim_hidden: int, steps: int) -> None:
+    spec = Spec("mlp", 96, 64, 0, dim_hidden, 3)
+    assert Schedule(1000, 4096).for_network(spec).steps == steps
+
+
+@pytest.mark.parametrize("first", ["cold", "pyramids", "analysis"])
+def test_a_long_fit_starts_in_the_usual_way(first: FirstLatents) -> None:
+    schedule = Schedule(MANY_EPOCHS, NUM_PIXELS)
+    assert schedule.for_start(NUM_PIXELS, first) == schedule
+
+
+@pytest.mark.parametrize("epochs", [5, 15])
+def test_a_short_fit_from_pyramids_has_less_noise_and_warm_up(epochs: int) -> None:
+    usual = Schedule(epochs, NUM_PIXELS)
+    calm = usual.for_start(NUM_PIXELS, "pyramids")
+    assert calm.network_lr_scale == epochs / FEW_EPOCHS
+    assert epochs / MANY_EPOCHS < calm.latent_lr_scale < 1
+    assert NOISE[1] < calm.noise[0] < NOISE[0]
+    assert calm.noise[1] == NOISE[1]
+    assert 1 <= calm.warm_up < WARM_UP
+    assert calm.temperature == TEMPERATURE
+
+
+@pytest.mark.parametrize("epochs", [5, 15])
+def test_a_short_fit_from_an_analysis_moves_latents_and_relaxes_them_less(epochs: int) -> None:
+    calm = Schedule(epochs, NUM_PIXELS).for_start(NUM_PIXELS, "analysis")
+    assert calm.network_lr_scale == epochs / FEW_EPOCHS
+    assert calm.latent_lr_scale == epochs / MANY_EPOCHS
+    assert TEMPERATURE[1] < calm.temperature[0] < TEMPERATURE[0]
+    assert (calm.noise, calm.warm_up) == (NOISE, WARM_UP)
+
+
+def test_a_start_is_no_calmer_for_being_asked_for_twice() -> None:
+    calm = Schedule(5, NUM_PIXELS).for_start(NUM_PIXELS, "pyramids")
+    assert calm.for_start(NUM_PIXELS, "pyramids") == calm
+
+
+def test_long_fits_have_trials() -> None:
+    assert not schedule_for(1, "grid").has_trials
+    assert schedule_for(3, "grid").has_trials
 
 
 @pytest.mark.parametrize("model", ["gated", "grid"])
 @pytest.mark.parametrize("effort", [0, 10, -1])
 def test_other_efforts_are_refused(effort: int, model: str) -> None:
     with pytest.raises(UsageError, match=rf"effort {effort} is not in 1\.\.9"):
-        preset(effort, model)
+        schedule_for(effort, model)

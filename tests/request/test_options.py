@@ -1,19 +1,24 @@
 from __future__ import annotations
 
-import time
 from dataclasses import replace
 
-import pytest
-
-from imgnet.request.efforts import Preset
+from imgnet.request.efforts import Schedule
 from imgnet.request.options import Options
+
+OPTIONS = Options(Schedule(steps=100, pixels_per_step=4096), clock=lambda: 105.0)
+STARTED = 100.0
 
 
 def test_steps_time_and_request_each_use_up_the_schedule() -> None:
-    options = Options(Preset(steps=100, pixels_per_step=4096))
-    now = time.monotonic()
-    assert options.part_done(25, now) == 0.25
-    assert replace(options, time_limit_s=10.0).part_done(25, now - 5) == pytest.approx(0.5, abs=0.1)
-    assert replace(options, time_limit_s=10.0).part_done(90, now - 5) == 0.9
-    assert replace(options, should_stop=lambda: False).part_done(25, now) == 0.25
-    assert replace(options, should_stop=lambda: True).part_done(25, now) == 1.0
+    limited = replace(OPTIONS, time_limit_s=10.0)
+    assert OPTIONS.part_done(25, STARTED) == 0.25
+    assert limited.part_done(25, STARTED) == 0.5
+    assert limited.part_done(90, STARTED) == 0.9
+    assert replace(OPTIONS, should_stop=lambda: False).part_done(25, STARTED) == 0.25
+    assert replace(OPTIONS, should_stop=lambda: True).part_done(25, STARTED) == 1.0
+
+
+def test_time_that_is_over_leaves_a_moment() -> None:
+    limit = replace(OPTIONS, time_limit_s=3.0).in_time(STARTED, 1.0).time_limit_s
+    assert limit is not None
+    assert 0 < limit < 0.1

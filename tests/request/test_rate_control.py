@@ -5,7 +5,7 @@ from math import log2
 
 import pytest
 
-from imgnet.request.efforts import Preset
+from imgnet.request.efforts import Schedule
 from imgnet.request.options import Options
 from imgnet.request.rate_control import (
     HIGHEST_LMBDA,
@@ -14,107 +14,111 @@ from imgnet.request.rate_control import (
     MOST_PILOTS,
     PILOT_STEPS,
     ROUNDING_ERROR,
-    Goal,
-    QualityGoal,
+    PsnrControl,
     RateControl,
-    SizeGoal,
+    SizeControl,
     first_lmbda,
     rate_control_of,
 )
+from imgnet.request.target import PsnrTarget, SizeTarget
 
-OPTIONS = Options(Preset(steps=160, pixels_per_step=4096))
+OPTIONS = Options(Schedule(steps=160, pixels_per_step=4096))
 
 
-def goal_of(options: Options, *, has_prior: bool = False, rounding_error: float = 0.0) -> Goal:
-    rate_control = rate_control_of(
+def control_of(
+    options: Options, *, has_prior: bool = False, rounding_error: float = 0.0
+) -> RateControl:
+    control = rate_control_of(
         options, 10_000, 100, has_prior=has_prior, rounding_error=rounding_error
     )
-    assert rate_control is not None
-    return rate_control.goal
+    assert control is not None
+    return control
 
 
-def test_a_price_that_is_given_stays() -> None:
+def test_a_lmbda_without_a_target_stays() -> None:
     assert rate_control_of(OPTIONS, 1000, 10, has_prior=True, rounding_error=0.0) is None
 
 
 def test_bits_of_the_network_count() -> None:
-    goal = goal_of(replace(OPTIONS, budget_bytes=1000))
-    assert goal.excess(0.1, 0.0) == pytest.approx(450 / 7960)
-    assert goal.excess(0.1, 0.8 * 0.995 - 0.045) == pytest.approx(1.0)
+    control = control_of(replace(OPTIONS, target=SizeTarget(1000)))
+    assert control.excess(0.1, 0.0) == pytest.approx(450 / 7960)
+    assert control.excess(0.1, 0.8 * 0.995 - 0.045) == pytest.approx(1.0)
 
 
 def test_a_network_with_a_prior_takes_a_part_of_the_bits() -> None:
-    goals = [goal_of(replace(OPTIONS, budget_bytes=n), has_prior=True) for n in (100, 10_000)]
-    assert [goal.excess(0.1, 0.0) for goal in goals] == pytest.approx(
+    controls = [
+        control_of(replace(OPTIONS, target=SizeTarget(n)), has_prior=True) for n in (100, 10_000)
+    ]
+    assert [control.excess(0.1, 0.0) for control in controls] == pytest.approx(
         [0.08 + 240 / 796, 0.083], 0.01
     )
 
 
 def test_rounding_is_a_part_of_the_error_where_pixels_are_rounded() -> None:
-    options = replace(OPTIONS, target_psnr_db=50.0)
-    fine, rounded = (goal_of(options, rounding_error=error) for error in (0.0, ROUNDING_ERROR))
+    options = replace(OPTIONS, target=PsnrTarget(50.0))
+    fine, rounded = (control_of(options, rounding_error=error) for error in (0.0, ROUNDING_ERROR))
     assert fine.excess(1e-5, 0.0) == pytest.approx(1.0)
     assert rounded.excess(1e-5 - ROUNDING_ERROR, 0.0) == pytest.approx(1.0)
 
 
 @pytest.mark.parametrize(("bits", "rises"), [(0.6, True), (0.4, False)])
 def test_too_many_bits_raise_the_price(bits: float, rises: bool) -> None:
-    rate_control = RateControl(SizeGoal(0.5, 0.0), 160)
-    rate_control.see(0, 0.01, bits)
+    rate_control = SizeControl(160, 0.5, 0.0)
+    rate_control.observe(0, 0.01, bits)
     assert (rate_control.lmbda(0.01) > 0.01) == rises
 
 
 @pytest.mark.parametrize(("error", "rises"), [(0.012, False), (0.008, True)])
 def test_too_little_error_raises_the_price(error: float, rises: bool) -> None:
-    rate_control = RateControl(QualityGoal(0.01), 160)
-    rate_control.see(0, error, 0.5)
+    rate_control = PsnrControl(160, 0.01)
+    rate_control.observe(0, error, 0.5)
     assert (rate_control.lmbda(0.01) > 0.01) == rises
 
 
 @pytest.mark.parametrize(
-    ("goal", "excess"), [(QualityGoal(0.01), 1 / 3), (SizeGoal(0.4, 0.1), (0.3 * 2 + 0.1) / 0.4)]
+    ("control", "excess"),
+    [(PsnrControl(16, 0.01), 1 / 3), (SizeControl(16, 0.4, 0.1), (0.3 * 2 + 0.1) / 0.4)],
 )
-def test_what_rounded_latents_give_counts(goal: Goal, excess: float) -> None:
-    rate_control = RateControl(goal, 16)
+def test_the_gap_of_rounded_latents_counts(control: RateControl, excess: float) -> None:
     for part, error, bits in ((0, 0.005, 0.2), (1, 0.015, 0.4)):
-        rate_control.see(part, error, bits)
-    rate_control.compare(error=0.03, bits=0.6)
-    assert goal.excess(0.01, 0.3) == pytest.approx(excess)
+        control.observe(part, error, bits)
+    control.compare(error=0.03, bits=0.6)
+    assert control.excess(0.01, 0.3) == pytest.approx(excess)
 
 
 def test_nothing_to_compare_with_is_no_fault() -> None:
-    rate_control = RateControl(SizeGoal(0.4, 0.1), 16)
-    rate_control.see(0, 0.01, 0.0)
+    rate_control = SizeControl(16, 0.4, 0.1)
+    rate_control.observe(0, 0.01, 0.0)
     rate_control.compare(0.01, 0.0)
-    assert rate_control.goal.excess(0.01, 0.3) == pytest.approx(1.0)
+    assert rate_control.excess(0.01, 0.3) == pytest.approx(1.0)
 
 
 def test_all_parts_count_once_with_their_last_values() -> None:
-    rate_control = RateControl(SizeGoal(0.5, 0.0), 16)
+    rate_control = SizeControl(16, 0.5, 0.0)
     for part, bits in (("a", 9.0), ("b", 0.7), ("a", 0.3)):
-        rate_control.see(part, 0.01, bits)
+        rate_control.observe(part, 0.01, bits)
     assert rate_control.lmbda(0.01) == pytest.approx(0.01)
 
 
 def test_a_step_changes_the_price_by_a_little() -> None:
-    rate_control = RateControl(SizeGoal(0.5, 0.0), 16)
-    rate_control.see(0, 0.01, 50.0)
+    rate_control = SizeControl(16, 0.5, 0.0)
+    rate_control.observe(0, 0.01, 50.0)
     assert rate_control.lmbda(0.01) == pytest.approx(0.01 * MOST_CHANGE)
-    rate_control.see(0, 0.01, 0.001)
+    rate_control.observe(0, 0.01, 0.001)
     assert rate_control.lmbda(0.01) == pytest.approx(0.01 / MOST_CHANGE)
 
 
 def test_a_price_stays_where_it_changes_something() -> None:
-    rate_control = RateControl(SizeGoal(0.5, 0.0), 16)
-    rate_control.see(0, 0.01, 50.0)
+    rate_control = SizeControl(16, 0.5, 0.0)
+    rate_control.observe(0, 0.01, 50.0)
     assert rate_control.lmbda(HIGHEST_LMBDA) == HIGHEST_LMBDA
-    rate_control.see(0, 0.01, 0.001)
+    rate_control.observe(0, 0.01, 0.001)
     assert rate_control.lmbda(LEAST_LMBDA) == LEAST_LMBDA
 
 
 def test_a_whole_schedule_of_one_excess_changes_the_price_by_its_force() -> None:
-    rate_control = RateControl(SizeGoal(0.5, 0.0), 1000)
-    rate_control.see(0, 0.01, 0.55)
+    rate_control = SizeControl(1000, 0.5, 0.0)
+    rate_control.observe(0, 0.01, 0.55)
     assert (rate_control.lmbda(0.01) / 0.01) ** 1000 == pytest.approx(1.1**16)
 
 
@@ -127,7 +131,7 @@ class Photograph:
 
     def pilot(self, lmbda: float, options: Options) -> float:
         self.asked.append(lmbda)
-        assert options.preset.steps <= PILOT_STEPS
+        assert options.schedule.steps <= PILOT_STEPS
         return -2 * log2(lmbda / self.lmbda)
 
 

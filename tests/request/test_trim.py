@@ -7,7 +7,10 @@ import numpy as np
 import pytest
 
 from imgnet.codec.format import grid_stream
-from imgnet.request.trim import trim
+from imgnet.codec.render.grid import draw
+from imgnet.metrics.psnr import psnr_db
+from imgnet.request.target import NEAR_DB, PsnrTarget, SizeTarget
+from imgnet.request.trim import Candidate, trim, trimmed
 from support.networks import Tensors, grid_spec, random_tensors
 
 SPEC = grid_spec(20, 12)
@@ -75,3 +78,36 @@ def test_what_does_not_fit_is_small_all_the_same() -> None:
     trimmed = trim(SPEC, TENSORS, within(0))
     assert num_bytes(trimmed) < num_bytes(without_latents())
     assert not any(t.values.any() for name, t in trimmed.items() if name.startswith("latents."))
+
+
+X_HAT = draw(SPEC, {name: tensor.dequantize() for name, tensor in TENSORS.items()})
+NOISE = np.random.default_rng(1).normal(0, 16, X_HAT.shape).round()
+NOISY = np.clip(X_HAT + NOISE, 0, 255).astype(np.uint8)
+NOISY_DB = psnr_db(NOISY, X_HAT)
+
+
+def test_a_candidate_measures_decoded_pixels_where_they_count() -> None:
+    mask = np.zeros(X_HAT.shape[:2], bool)
+    mask[:6] = True
+    assert Candidate(SPEC, TENSORS, NOISY, None).num_bytes == WHOLE
+    assert Candidate(SPEC, TENSORS, NOISY, None).psnr_db == pytest.approx(NOISY_DB)
+    expected = psnr_db(NOISY[:6], X_HAT[:6])
+    assert Candidate(SPEC, TENSORS, NOISY, mask).psnr_db == pytest.approx(expected)
+
+
+@pytest.mark.parametrize("missed_db", [-3.0, -2.0, -0.05, 0.05, 3.0])
+def test_what_meets_its_target_or_is_far_from_it_stays(missed_db: float) -> None:
+    target = PsnrTarget(NOISY_DB - missed_db)
+    assert trimmed(Candidate(SPEC, TENSORS, NOISY, None), target) is TENSORS
+
+
+def test_what_is_too_good_becomes_as_good_as_its_target_and_smaller() -> None:
+    candidate, target = Candidate(SPEC, TENSORS, NOISY, None), PsnrTarget(NOISY_DB - 0.5)
+    after = replace(candidate, tensors=trimmed(candidate, target))
+    assert -0.1 <= target.excess_db(after) <= NEAR_DB
+    assert after.num_bytes < WHOLE
+
+
+def test_what_is_too_large_is_trimmed_to_its_size() -> None:
+    tensors = trimmed(Candidate(SPEC, TENSORS, X_HAT, None), SizeTarget(WHOLE - 20))
+    assert num_bytes(tensors) <= WHOLE - 20

@@ -17,15 +17,19 @@ from imgnet.cli import options
 from imgnet.cli.options import QUALITIES, TARGETS, parse_centre, parse_list, parse_rates
 from imgnet.cli.terminal import complain, say
 from imgnet.errors import UsageError
+from imgnet.request.efforts import EFFORTS
+from imgnet.request.encode_options import EFFORT, MODEL
 
 if TYPE_CHECKING:
     from imgnet.bench.jobs import Job, Picture
     from imgnet.bench.results import Results
 
+EFFORT_PATTERN = "|".join(map(str, EFFORTS))
+
 
 def bench(
     images: Annotated[list[Path], typer.Argument(metavar="IMAGE...", help="Images to encode.")],
-    model: options.Model = "grid",
+    model: options.Model = MODEL,
     qualities: Annotated[
         str | None,
         typer.Option(metavar="LIST", help=f"Qualities, 0..100; default of grid: {QUALITIES}."),
@@ -37,8 +41,14 @@ def bench(
         ),
     ] = None,
     efforts: Annotated[
-        str, typer.Option("-e", "--efforts", metavar="LIST", help="Efforts, 1..9, such as 3,5.")
-    ] = "3",
+        str,
+        typer.Option(
+            "-e",
+            "--efforts",
+            metavar="LIST",
+            help=f"Efforts, {EFFORTS[0]}..{EFFORTS[-1]}, such as 3,5.",
+        ),
+    ] = str(EFFORT),
     centre: Annotated[
         str | None, typer.Option(metavar="WxH", help="Measure on this middle part of each image.")
     ] = None,
@@ -75,7 +85,7 @@ def bench(
     progressive. Comparisons and --plot need pip install "imgnet[bench]".
     """
     rates = parse_rates(model, qualities, target_bpp)
-    levels = [int(effort) for effort in parse_list("--efforts", efforts, "3,5", r"[1-9]")]
+    levels = [int(effort) for effort in parse_list("--efforts", efforts, "3,5", EFFORT_PATTERN)]
     baselines = parse_list("--against", against, "jpeg,webp", r"\w+") if against else []
     part = None if centre is None else parse_centre(centre)
     _check(baselines, anchors or [], part, output, plot, resume=resume)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 import typer
 
@@ -17,9 +17,9 @@ from imgnet.cli.plan import Plan
 from imgnet.cli.report import Reporter
 from imgnet.cli.terminal import is_terminal
 from imgnet.errors import UsageError
+from imgnet.request.encode_options import EFFORT, MODEL, QUALITY, EncodeOptions
 from imgnet.signals import Interrupted
-
-MAX_DIM, MAX_LAYERS = 4096, 64  # limits of the file format
+from imgnet.spec import MAX_DIM, MAX_LAYERS
 
 
 def encode(
@@ -47,8 +47,8 @@ def encode(
             help="Images at the same time, which share the cores; 0 for one a core; default: one.",
         ),
     ] = None,
-    model: options.Model = "grid",
-    quality: options.Quality = 75,
+    model: options.Model = MODEL,
+    quality: options.Quality = QUALITY,
     target_bpp: Annotated[
         float | None,
         typer.Option(
@@ -72,7 +72,7 @@ def encode(
             help="Target PSNR, met within 0.1 dB; needs coded weights.",
         ),
     ] = None,
-    effort: options.Effort = 3,
+    effort: options.Effort = EFFORT,
     tune: Annotated[
         Literal["psnr", "msssim"],
         typer.Option(
@@ -187,27 +187,26 @@ def encode(
         if len(inputs) > 1 or recursive or engine_name != "local":
             raise UsageError("--snapshot-every watches the fit of one image on this machine")
         check_snapshots(*snapshot_every)
-    fit_options: dict[str, Any] = {
-        "model": model,
-        "quality": quality,
-        "target_bpp": target_bpp,
-        "target_size": target_size,
-        "target_psnr": target_psnr,
-        "effort": effort,
-        "tune": tune,
-        "time_limit": time_limit,
-        "mask": mask,
-        "keep": keep,
-        "dim_axis": dim_axis,
-        "dim_hidden": dim_hidden,
-        "num_layers": num_layers,
-        "metadata": metadata,
-        "weights": weights,
-        "snapshot": snapshot_every,
-        "seed": seed,
-        "device": device,
-    }
-
+    fit_options = EncodeOptions(
+        model=model,
+        quality=quality,
+        target_bpp=target_bpp,
+        target_size=target_size,
+        target_psnr=target_psnr,
+        effort=effort,
+        tune=tune,
+        time_limit=time_limit,
+        mask=mask,
+        keep=keep,
+        dim_axis=dim_axis,
+        dim_hidden=dim_hidden,
+        num_layers=num_layers,
+        metadata=metadata,
+        weights=weights,
+        snapshot=snapshot_every,
+        seed=seed,
+        device=device,
+    )
     entries = plan.entries(fit_options)
     reporter = Reporter(len(entries), as_json=as_json, quiet=quiet, verbose=verbose)
     try:

@@ -15,6 +15,7 @@ from imgnet.cli.outputs import choose_depth, resolve_picture, write_picture
 from imgnet.cli.report import drawn_line
 from imgnet.cli.terminal import say, watch
 from imgnet.errors import UsageError
+from imgnet.request.encode_options import EFFORT, MODEL, QUALITY, EncodeOptions
 
 
 def resample(
@@ -32,9 +33,9 @@ def resample(
     zoom: options.Zoom = "neural",
     image_format: options.ImageFormat = None,
     depth: options.Depth = None,
-    model: options.Model = "grid",
-    quality: options.Quality = 75,
-    effort: options.Effort = 3,
+    model: options.Model = MODEL,
+    quality: options.Quality = QUALITY,
+    effort: options.Effort = EFFORT,
     time_limit: options.TimeLimit = None,
     seed: options.Seed = 0,
     device: options.Device = "auto",
@@ -61,20 +62,16 @@ def resample(
     path = resolve_picture(source, output, image_format, depth, force=force)
     image = load_either(source, quiet=quiet)
     with naming(source), watch(name_of(source), quiet=quiet) as on_progress:
-        encoded = (
-            image
-            if isinstance(image, Encoded)
-            else api.encode(
-                image,
-                model=model,
-                quality=quality,
-                effort=effort,
-                time_limit=time_limit,
-                seed=seed,
-                device=device,
-                on_progress=on_progress,
-            )
+        wanted = EncodeOptions(
+            model=model,
+            quality=quality,
+            effort=effort,
+            time_limit=time_limit,
+            seed=seed,
+            device=device,
+            on_progress=on_progress,
         )
+        encoded = image if isinstance(image, Encoded) else api.encode_with(image, wanted)
         bits = choose_depth(depth, encoded.depth, path, image_format)
         pixels = api.resample(encoded, size=size, scale=scale, depth=bits, zoom=zoom)
     write_picture(pixels, path, image_format, encoded.metadata)

@@ -8,11 +8,10 @@ not be the last. Where a PSNR is asked for, it is the last, in the coarsest step
 
 from __future__ import annotations
 
-import time
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
-from math import ceil, cos, inf, isfinite, log10, pi
+from math import ceil, inf, isfinite
 
 import numpy as np
 import torch
@@ -24,6 +23,7 @@ from imgnet.codec.render.coordinate import render
 from imgnet.fit.coordinate.network import Network, build
 from imgnet.fit.coordinate.sampler import Batch, LatticeSampler
 from imgnet.fit.device import fastest_dtype, mask_of, one_thread_workers, pick_device, picture_of
+from imgnet.fit.meter import Meter
 from imgnet.fit.rounding import (
     Parameters,
     QSteps,
@@ -33,11 +33,11 @@ from imgnet.fit.rounding import (
     refine_q_steps,
     rounded,
 )
-from imgnet.fit.soap import SOAP
+from imgnet.fit.soap import SOAP, lr_factor
 from imgnet.image.picture import Samples
 from imgnet.metrics.psnr import psnr_db
-from imgnet.progress import Progress
 from imgnet.request.options import Options, Result
+from imgnet.request.target import NEAR_DB, PsnrTarget
 from imgnet.spec import Spec
 
 CHUNK = 8192  # crossings of a batch: few enough for the cache, many enough to hide the calls
@@ -47,8 +47,6 @@ VECTOR_LR = 3e-3
 CHECKS = 12  # looks at the whole image, evenly over the last part of the fit
 SETTLED = 0.9  # part of the fit after which the steps of the weights stay as they are
 SLACK = 0.997  # part of the budget that chosen steps aim at; training moves the size a little
-NEAR_DB = 0.05  # distance from a PSNR that is asked for at which the search for steps ends
-REPORT_S = 0.1
 
 
 def fit(
@@ -92,7 +90,7 @@ class _Fit:
         order = torch.Generator().manual_seed(options.seed)
         picture = picture_of(pixels, self.device)
         mask = None if seen is None else mask_of(seen, self.device)
-        pixels_per_step = options.preset.pixels_per_step
+        pixels_per_step = options.schedule.pixels_per_step
         chunk = min(CHUNK, ceil(pixels_per_step / num_workers))
         self.sampler = LatticeSampler(picture, mask, pixels_per_step, chunk, order)
         self.spec = spec
@@ -105,7 +103,7 @@ class _Fit:
         self.best: Result | None = None
         self.bytes = options.budget_bytes or 4 * spec.num_parameters
         self.step = 0
-        self.started = self.reported = time.monotonic()
+        self.meter = Meter(options)
 
     def _fresh_network(self, means: Tensor) -> Network:
         network = build(self.spec).to(self.device)
@@ -118,23 +116,22 @@ class _Fit:
 
     def run(self) -> Result:
         """Go through the schedule and return the best network."""
-        checks = [1 - self.options.preset.quantized * i / CHECKS for i in range(CHECKS + 1)]
-        while (done := self._done()) < 1:
+        checks = [1 - self.options.schedule.quantized * i / CHECKS for i in range(CHECKS + 1)]
+        while (done := self.meter.done(self.step)) < 1:
             if done >= checks[-1]:
                 checks.pop()
                 self._check(done)
             self._set_learning_rate(done)
             self._take_step()
-            self._tell()
+            self._report()
         self._check(1.0)
-        best, target_db = self._kept(), self.options.target_psnr_db
-        return best if target_db is None else self._no_better_than(target_db, best)
-
-    def _done(self) -> float:
-        return self.options.part_done(self.step, self.started)
+        best, target = self._kept(), self.options.target
+        if isinstance(target, PsnrTarget):
+            return self._no_better_than(target.psnr_db, best)
+        return best
 
     def _set_learning_rate(self, done: float) -> None:
-        factor = min(1.0, (self.step + 1) / WARM_UP) * (1 + cos(pi * done)) / 2
+        factor = lr_factor(self.step, WARM_UP, done)
         for group in self.optimizer.param_groups:
             group["lr"] = group["peak_lr"] * factor
 
@@ -242,24 +239,10 @@ class _Fit:
         drawn = render(self.spec, result.parameters, depth=8 * self.pixels.itemsize)
         return psnr_db(self.pixels, drawn, self.seen)
 
-    def _tell(self) -> None:
-        options, now = self.options, time.monotonic()
-        if options.on_snapshot and self.step % options.snapshot_every == 0:
-            options.on_snapshot(self.spec, self.step, self._result().parameters)
-        if options.on_progress and now - self.reported > REPORT_S:
-            self.reported = now
-            options.on_progress(self._progress(now - self.started))
-
-    def _progress(self, elapsed: float) -> Progress:
-        done = self._done()
-        return Progress(
-            step=self.step,
-            steps=max(self.step, round(self.step / done)),
-            psnr_db=-10 * log10(max(self.error, 1e-12)),
-            bpp=8 * self.bytes / (self.spec.width * self.spec.height),
-            elapsed_s=elapsed,
-            remaining_s=elapsed / done - elapsed,
-        )
+    def _report(self) -> None:
+        self.meter.take_snapshot(self.spec, self.step, lambda: self._result().parameters)
+        bpp = 8 * self.bytes / (self.spec.width * self.spec.height)
+        self.meter.report(self.step, self.error, bpp)
 
 
 def _means(picture: Tensor, seen: Tensor | None) -> Tensor:

@@ -1,69 +1,85 @@
-"""What brings a fit of `grid` that is done to the size or the PSNR that was asked for."""
+"""Correction of a finished fit of `grid` that misses its target."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 
+import numpy as np
+from numpy.typing import NDArray
+
 from imgnet.fit.grid.schedule import AS_AT, GridFit
-from imgnet.request.aim import Aim, distance
+from imgnet.image.picture import Samples
 from imgnet.request.options import Result
 from imgnet.request.rate_control import LMBDAS, within_limits
+from imgnet.request.target import TIGHTENED_DB, Target, distance
+from imgnet.request.trim import Candidate
 
 MOST_CORRECTIONS = 4
-CORRECTION = 1 / 8  # part of the schedule that goes on after it, to correct that
-MOST_TIGHTENED = 4  # times that latents of a file a little too large are decided on once more, as
-TIGHTER = 1.15  # bits become so many times as dear
+CORRECTION = 1 / 8  # part of the schedule that one correction takes
+MOST_TIGHTENED = 4  # rounds of RDOQ of the latents of a file that is a little too large
+TIGHTER = 1.15  # factor on lmbda from one round to the next
 
 
 class Correction:
-    """Go on with a fit at other prices of a bit until its result is what was asked for.
+    """Continuation of a fit at other lmbdas until its result meets a target.
 
     Args:
-        fit: That has gone through its schedule.
-        aim: What was asked for.
+        fit: A fit that has gone through its schedule.
+        target: Size of the coded stream, or PSNR.
+        pixels: (H, W, C) colours of the image.
+        mask: (H, W) or (H, W, C) True where they count; None for everywhere.
     """
 
-    def __init__(self, fit: GridFit, aim: Aim) -> None:
-        self.fit, self.aim = fit, aim
+    def __init__(
+        self, fit: GridFit, target: Target, pixels: Samples, mask: NDArray[np.bool_] | None
+    ) -> None:
+        self.fit, self.target, self.pixels, self.mask = fit, target, pixels, mask
 
     def run(self) -> Result:
         """Return the result that comes nearest."""
-        fit, aim = self.fit, self.aim
-        fit.rate_control = None
+        self.fit.rate_control = None
         tried: list[tuple[float, float]] = []
         results: list[Result] = []
         while True:
-            results.append(result := fit.result())
-            assert result.quantized is not None
-            tried.append((fit.lmbda, aim.excess_db(fit.state.spec, result.quantized)))
+            results.append(result := self.fit.result())
+            candidate = self._candidate(result)
+            tried.append((self.fit.lmbda, self.target.excess_db(candidate)))
             distances = [distance(excess_db) for _, excess_db in tried]
-            is_last = len(tried) > MOST_CORRECTIONS or not fit.has_time()
-            if aim.is_nearly_met(tried[-1][1]):
+            is_last = len(tried) > MOST_CORRECTIONS or not self.fit.meter.has_time()
+            if self.target.needs_tightening(candidate):
                 tightened = self.tightened(result)
-                assert tightened.quantized is not None
-                if aim.is_just_met(fit.state.spec, tightened.quantized):
+                if self._is_just_met(tightened):
                     return tightened
             if is_last or distances[-1] == 0:
                 return results[distances.index(min(distances))]
             self._go_on_at(within_limits(LMBDAS.solve(0.0, tried)))
 
     def tightened(self, result: Result) -> Result:
-        """Decide on latents at rising prices of a bit until a result is not too large any more."""
+        """Repeat RDOQ of the latents at rising lmbdas until a result is not too large any more."""
         fit = self.fit
         for _ in range(MOST_TIGHTENED):
-            assert result.quantized is not None
-            if self.aim.is_met(fit.state.spec, result.quantized) or not fit.has_time():
+            if not self.target.needs_trimming(self._candidate(result)) or not fit.meter.has_time():
                 break
             fit.lmbda *= TIGHTER
             fit.decide()
             result = fit.result()
         return result
 
+    def _is_just_met(self, result: Result) -> bool:
+        """Whether a result meets the target, and not by much."""
+        candidate = self._candidate(result)
+        excess_db = self.target.excess_db(candidate)
+        return excess_db > -TIGHTENED_DB and not self.target.needs_trimming(candidate)
+
+    def _candidate(self, result: Result) -> Candidate:
+        assert result.quantized is not None
+        return Candidate(self.fit.state.spec, result.quantized, self.pixels, self.mask)
+
     def _go_on_at(self, lmbda: float) -> None:
-        """Relax the latents once more and end as the schedule does, both for a part of its time."""
+        """Relax the latents once more and end as the schedule does, in a part of its steps."""
         fit = self.fit
         fit.lmbda = lmbda
-        more = max(8, round(CORRECTION * fit.preset.steps))
+        more = max(8, round(CORRECTION * fit.schedule.steps))
         self._repeat(lambda _: fit.take_step(AS_AT, AS_AT), more)
         fit.state.latents.round()
         fit.steps = {}
@@ -74,6 +90,6 @@ class Correction:
 
     def _repeat(self, take_step: Callable[[float], None], steps: int) -> None:
         for i in range(steps):
-            if not self.fit.has_time():
+            if not self.fit.meter.has_time():
                 return
             take_step(i / steps)

@@ -1,4 +1,4 @@
-"""Overfit `grid` to one image, or only begin to."""
+"""Fits of `grid` to one image: whole fits, pilots and trials."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from numpy.typing import NDArray
 from imgnet.fit.device import one_thread_workers, pick_device
 from imgnet.fit.grid.correction import Correction
 from imgnet.fit.grid.schedule import GridFit
+from imgnet.fit.grid.start import first_latents
 from imgnet.fit.grid.state import GridState
 from imgnet.image.picture import Samples
 from imgnet.metrics.ssim_weights import importance
-from imgnet.request.aim import aim_of
 from imgnet.request.options import Options, Result
 from imgnet.request.rate_control import ROUNDING_ERROR, rate_control_of
 from imgnet.spec import Spec
@@ -32,17 +32,18 @@ def fit_grid(
     Args:
         spec: Shape of the network; its size is the image's.
         pixels: Colours of 8 or 16 bits.
-        options: Device, seed, limits and who is told.
-        lmbda: Price of a bit a pixel, in squared error of colours in 0..1.
+        options: Schedule, target, device, seed, limits and callbacks.
+        lmbda: Squared error of colours in 0..1 that one bit a pixel is worth.
         seen: (H, W) or (H, W, C) True where the fit may look; None for everywhere.
 
     Raises:
-        UsageError: No such device.
+        UsageError: The device is unknown or missing.
     """
     with ready(spec, pixels, options, lmbda, seen) as fit:
         result = fit.run()
-        aim = aim_of(options, pixels, seen)
-        return Correction(fit, aim).run() if aim else result
+        if options.target is None:
+            return result
+        return Correction(fit, options.target, pixels, seen).run()
 
 
 def pilot_grid(
@@ -52,18 +53,18 @@ def pilot_grid(
     lmbda: float,
     seen: NDArray[np.bool_] | None = None,
 ) -> float:
-    """Return by how many dB a picture is too good or, in dB of a byte, too large at a price.
+    """Return the excess in dB over a target of a fit that only relaxes latents.
 
-    Args and errors are those of `fit_grid`; the options aim at a PSNR or a size.
+    Arguments and errors are those of `fit_grid`; the options have a target.
     """
     with ready(spec, pixels, options, lmbda, seen) as fit:
         return fit.pilot()
 
 
 def trial_grid(spec: Spec, pixels: Samples, options: Options, lmbda: float) -> float:
-    """Return error and bits, those of weights left out, after a fit without rounded weights.
+    """Return the cost, error plus lmbda times bits of latents, of a fit that only relaxes latents.
 
-    Args and errors are those of `fit_grid`; the options aim at nothing.
+    Arguments and errors are those of `fit_grid`; the options have no target.
     """
     with ready(spec, pixels, options, lmbda, None) as fit:
         return fit.trial()
@@ -77,12 +78,13 @@ def ready(
     lmbda: float,
     seen: NDArray[np.bool_] | None,
 ) -> Iterator[GridFit]:
-    """Give a fit that has taken no step yet; arguments and errors are those of `fit_grid`."""
+    """Yield a fit that has taken no step yet; arguments and errors are those of `fit_grid`."""
     device = pick_device(options.device)
     with one_thread_workers(device) as (workers, _):
         counts = importance(pixels, seen) if options.tune == "msssim" else seen
         common = workers, device, options.seed
-        state = GridState(spec, pixels, options.preset, lmbda, counts, *common)
+        schedule = options.schedule.for_start(spec.width * spec.height, first_latents(spec))
+        state = GridState(spec, pixels, schedule, lmbda, counts, *common)
         rate_control = rate_control_of(
             options,
             spec.width * spec.height,

@@ -17,6 +17,7 @@ from imgnet.codec.priors.loader import (
     COLOURS,
     FINEST_COLOUR,
     NUM_LMBDAS,
+    analysis_file,
     colours_of,
     usual_latent_q_step,
 )
@@ -24,6 +25,7 @@ from imgnet.fit.engine.latents import LatentGrids, padded
 from imgnet.fit.engine.network import BICUBIC, GridNetwork, doubled
 from imgnet.fit.engine.tiling import REACH
 from imgnet.fit.grid.analysis_network import AnalysisNetwork, Planes, trained_analysis
+from imgnet.request.efforts import FirstLatents
 from imgnet.spec import Spec
 
 DEADZONE = 0.25  # that the first latents lose of their magnitude
@@ -177,6 +179,17 @@ class WarmStart:
             others = laplacian_pyramids(centred[num_colours:], spec.num_levels, is_graded=False)
             pyramids |= {(num_colours, level): plane for (_, level), plane in others.items()}
         return pyramids
+
+
+def first_latents(spec: Spec) -> FirstLatents:
+    """Return the origin of the first latents of a fit.
+
+    >>> first_latents(Spec("grid", 8, 8, 0, 4, 1, num_levels=2, dim_context=4))
+    'cold'
+    """
+    if not spec.prior:
+        return "cold"
+    return "analysis" if analysis_file(spec.prior).exists() else "pyramids"
 
 
 def warm_start(prior: str, lmbda_index: float, device: torch.device) -> WarmStart:

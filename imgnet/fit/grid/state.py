@@ -1,10 +1,10 @@
-"""State of a fit of `grid`: network, latents and their optimisers, step by step."""
+"""State of a fit of `grid`: network, latents and one step of both."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from math import cos, isfinite, pi
+from math import isfinite
 
 import numpy as np
 import torch
@@ -21,8 +21,9 @@ from imgnet.fit.engine.tiling import COARSE, STRIP_UNIT, Evaluator, Rows
 from imgnet.fit.grid.start import filled, latent_q_step, set_network, start_cold, warm_start
 from imgnet.fit.grid.weights import Weights, pace
 from imgnet.fit.rounding import QSteps, quantize, rounded
+from imgnet.fit.soap import lr_factor
 from imgnet.image.picture import Samples
-from imgnet.request.efforts import FEW_EPOCHS, Preset
+from imgnet.request.efforts import Schedule
 from imgnet.request.options import Arrays, Result
 from imgnet.spec import Spec
 
@@ -31,14 +32,6 @@ EvaluatorOf = Callable[
 ]
 
 LATENT_LR = 0.1
-# Fits that see their pixels less often cannot calm down what they have stirred up: trained networks
-# move by less, and so do latents. Where a network wrote these, they move by much less and are
-# relaxed less; others have less noise, and no time to lose.
-MANY_EPOCHS = 100
-SHYNESS = 0.1  # power of the epochs with which other latents move; with written ones it is 1
-WARM_UP = 20  # steps
-TEMPERATURE = (0.35, 0.08)  # of the soft rounding, from the first step to the last
-NOISE = (0.22, 0.15)
 COARSE_EVERY = 4  # steps in which the bits of coarse levels are left out, but for one
 
 
@@ -48,11 +41,11 @@ class GridState:
     Args:
         spec: Shape of the network.
         pixels: (H, W, C) colours of 8 or 16 bits.
-        preset: Schedule.
-        lmbda: Price of a bit a pixel that the fit begins at, in squared error of colours in 0..1.
-        seen: (H, W) or (H, W, C) what each squared error counts; None for 1.
-        workers: Where parts of a step run.
-        device: Where all tensors live.
+        schedule: Schedule, for the network and for where its latents start.
+        lmbda: First lmbda: squared error of colours in 0..1 that one bit a pixel is worth.
+        seen: (H, W) or (H, W, C) weight of each squared error; None for 1.
+        workers: Threads for the parts of a step.
+        device: Device of all tensors.
         seed: Of the first weights, of noise and of the order of rows.
         network_of: Returns the network of a spec.
         evaluator_of: Returns its evaluator on a picture.
@@ -62,7 +55,7 @@ class GridState:
         self,
         spec: Spec,
         pixels: Samples,
-        preset: Preset,
+        schedule: Schedule,
         lmbda: float,
         seen: NDArray[np.bool_] | NDArray[np.float32] | None,
         workers: ThreadPoolExecutor,
@@ -80,18 +73,16 @@ class GridState:
         self.network = network_of(spec).to(device)
         self.latents = latents_for(spec, device, self.generator)
         self.origins = {n: torch.from_numpy(a).to(device) for n, a in origins(spec).items()}
-        epochs = preset.epochs(spec.width * spec.height)
-        self.latent_lr, self.warm_up = LATENT_LR, WARM_UP
-        self.temperature, self.noise = TEMPERATURE, NOISE
+        self.schedule, self.latent_lr = schedule, LATENT_LR * schedule.latent_lr_scale
         known = picture if mask is None else filled(picture, mask > 0)
-        step = self._start(known, lmbda, epochs)
+        step = self._start(known, lmbda)
         if bool((known == known[:, :1, :1]).all()):
             self.latent_lr = 0.0  # The network alone draws one colour; latents would only escape.
         self.evaluator = evaluator_of(self.network, self.latents, picture, mask, workers)
-        part = min(1.0, epochs / FEW_EPOCHS) if self.origins else 1.0
-        self.weights = Weights(self.network, self.origins, step, part * pace(lmbda))
+        lr_scale = schedule.network_lr_scale * pace(lmbda)
+        self.weights = Weights(self.network, self.origins, step, lr_scale)
         self.parameters = self.weights.parameters
-        units = round(preset.pixels_per_step / (STRIP_UNIT * spec.width))
+        units = round(schedule.pixels_per_step / (STRIP_UNIT * spec.width))
         rows = STRIP_UNIT * max(1, units)
         height = spec.height
         self.all_rows = [(top, min(top + rows, height)) for top in range(0, height, rows)]
@@ -99,8 +90,8 @@ class GridState:
         self.order: list[Rows] = []
         self.step, self.error, self.bits = 0, 1.0, 0.0
 
-    def _start(self, picture: Tensor, lmbda: float, epochs: float) -> float:
-        """Set network and latents to where the fit begins; return what a latent of 1 means."""
+    def _start(self, picture: Tensor, lmbda: float) -> float:
+        """Set the first network and latents; return the quantiser step of a latent."""
         if not self.origins:
             step = latent_q_step(lmbda, is_graded=False)
             start_cold(picture, step, self.network, self.latents)
@@ -109,35 +100,23 @@ class GridState:
         step = latent_q_step(lmbda, start.is_graded)
         set_network(self.network, self.origins, picture, step)
         self.latents.fill(start.pyramids(picture, step, self.spec))
-        self._calm(epochs, is_written=start.analysis is not None)
         return step
-
-    def _calm(self, epochs: float, is_written: bool) -> None:
-        """Let latents be stirred up no more than so many epochs can calm down."""
-        part = min(1.0, epochs / MANY_EPOCHS)
-        self.latent_lr *= part ** (1.0 if is_written else SHYNESS)
-        if is_written:
-            first, last = TEMPERATURE
-            self.temperature = last + (first - last) * min(1.0, epochs / FEW_EPOCHS), last
-        else:
-            first, last = NOISE
-            self.noise = last + (first - last) * part, last
-            self.warm_up = max(1, round(WARM_UP * part))
 
     def take_step(self, done: float, relaxed_done: float, lmbda: float) -> Rows:
         """Move network and relaxed latents once.
 
         Args:
-            done: Part 0..1 of the schedule that lies behind.
-            relaxed_done: Part of its relaxed steps that does.
-            lmbda: Price of a bit.
+            done: Part 0..1 of the schedule that is done.
+            relaxed_done: Part of its relaxed steps that is done.
+            lmbda: Squared error that one bit a pixel is worth.
 
         Returns:
-            Rows that were looked at.
+            Rows of the step.
         """
         rows = self._next_rows()
         parts = self._parts(rows)
-        temperature, noise = (a + (b - a) * relaxed_done for a, b in (self.temperature, self.noise))
+        courses = self.schedule.temperature, self.schedule.noise
+        temperature, noise = (first + (last - first) * relaxed_done for first, last in courses)
         self.latents.relax(temperature, noise, [part for part, _ in parts], self.workers)
         self._evaluate(rows, lmbda)
         lr = self.latent_lr * self._slowdown(relaxed_done)
@@ -148,13 +127,13 @@ class GridState:
         return rows[0]
 
     def take_network_step(self, done: float, lmbda: float) -> None:
-        """Move the network once, as it draws latents that stay as they are; see `take_step`."""
+        """Move the network once, with latents that stay; see `take_step`."""
         self._evaluate(self._next_rows(), lmbda)
         self._move_network(done, lmbda)
         self.step += 1
 
     def measure(self) -> tuple[float, float]:
-        """Return squared error, as it counts, and bits a pixel of the whole picture."""
+        """Return weighted mean squared error and bits a pixel of the whole image."""
         error = self.evaluator.measure_error(self.all_rows)
         return error / self.seen_part, self.evaluator.measure_bits(self.all_rows)
 
@@ -170,10 +149,10 @@ class GridState:
             self.weights.move(self._slowdown(done), price)
 
     def _slowdown(self, done: float) -> float:
-        return min(1.0, (self.step + 1) / self.warm_up) * (1 + cos(pi * done)) / 2
+        return lr_factor(self.step, self.schedule.warm_up, done)
 
     def _next_rows(self) -> list[Rows]:
-        """Return one of the strips of rows, each of them once before any comes again."""
+        """Return the next strip of rows; all come once, in random order, before any comes again."""
         if not self.order:
             shuffled = torch.randperm(len(self.all_rows), generator=self.generator).tolist()
             self.order = [self.all_rows[i] for i in shuffled]
@@ -182,7 +161,7 @@ class GridState:
         return [rows]
 
     def _parts(self, rows: list[Rows]) -> list[tuple[slice, int]]:
-        """Return where the latents of some rows lie and how often each has been visited."""
+        """Return slices of the latents of some rows and the number of steps of each."""
         parts = []
         for i, (_, level) in enumerate(self.latents.grids):
             start, width = self.latents.starts[i], self.latents.sizes[i][1]
@@ -193,7 +172,7 @@ class GridState:
         return parts
 
     def result(self, steps: QSteps) -> Result:
-        """Return what is to be stored of weights in some steps and of rounded latents."""
+        """Return the network as it is stored, given the quantiser steps of its weights."""
         quantized = quantize(self.parameters, steps, self.origins)
         unit = q_index_of(1.0)
         for i, name in enumerate(self.latents.names):
@@ -203,7 +182,7 @@ class GridState:
         return Result(stored, quantized, self.step, self.device.type)
 
     def snapshot(self, steps: QSteps) -> Arrays:
-        """Return all tensors as they would be stored; weights without steps stay real."""
+        """Return all tensors as they would be stored; weights without quantiser steps stay real."""
         with rounded({name: self.parameters[name] for name in steps}, steps, self.origins):
             arrays = {n: p.detach().cpu().numpy().copy() for n, p in self.parameters.items()}
         for i, name in enumerate(self.latents.names):

@@ -15,7 +15,7 @@ from imgnet.errors import UsageError
 from imgnet.fit.grid.state import GridState
 from imgnet.image.geometry import Crop, Size
 from imgnet.metrics.psnr import psnr_db
-from imgnet.request.efforts import Preset
+from imgnet.request.efforts import Schedule
 from imgnet.request.options import Arrays
 from imgnet.spec import Spec
 from support.networks import SPECS, grid_spec, random_tensors, real
@@ -42,8 +42,8 @@ def smooth() -> Arrays:
     torch.set_num_threads(1)
     pool = ThreadPoolExecutor(1, initializer=torch.set_num_threads, initargs=(1,))
     with pool as workers:
-        cpu, preset = torch.device("cpu"), Preset(40, 1 << 20)
-        state = GridState(SPEC, picture(97, 73), preset, 6e-4, None, workers, cpu, seed=0)
+        cpu, schedule = torch.device("cpu"), Schedule(40, 1 << 20)
+        state = GridState(SPEC, picture(97, 73), schedule, 6e-4, None, workers, cpu, seed=0)
         for step in range(36):
             state.take_step(step / 40, step / 36, 6e-4)
         parameters = state.snapshot({})

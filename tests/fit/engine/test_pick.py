@@ -47,12 +47,12 @@ import numpy as np, torch
 from imgnet.fit.grid.fit import fit_grid
 from imgnet.fit.engine import pick
 from imgnet.request.options import Options
-from imgnet.request.efforts import Preset
+from imgnet.request.efforts import Schedule
 from imgnet.spec import Spec
 assert not pick.is_compiled(torch.device("cpu"))
 spec = Spec("grid", 40, 30, 0, 4, 1, num_levels=3, chroma_level=1, dim_context=4)
 pixels = np.zeros((30, 40, 3), np.uint8)
-result = fit_grid(spec, pixels, Options(Preset(5, 4096), device="cpu"), 1e-3)
+result = fit_grid(spec, pixels, Options(Schedule(5, 4096), device="cpu"), 1e-3)
 assert result.quantized
 """
 

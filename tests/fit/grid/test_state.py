@@ -2,23 +2,16 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 
 import numpy as np
 import pytest
 import torch
 
-from imgnet.encoder.prior import FOR_DETAIL, FOR_SMOOTH, with_prior
 from imgnet.fit.engine.tiling import STRIP_UNIT
-from imgnet.fit.grid.state import (
-    LATENT_LR,
-    NOISE,
-    SHYNESS,
-    TEMPERATURE,
-    WARM_UP,
-    GridState,
-)
-from imgnet.request.efforts import FEW_EPOCHS, Preset
-from imgnet.spec import Spec, usual_grid_sizes
+from imgnet.fit.grid.state import GridState
+from imgnet.request.efforts import Schedule
+from imgnet.spec import Spec
 from support.pictures import Pixels, picture
 
 pytestmark = pytest.mark.usefixtures("one_thread")
@@ -26,12 +19,12 @@ pytestmark = pytest.mark.usefixtures("one_thread")
 SPEC = Spec("grid", 20, 3 * STRIP_UNIT, 0, 4, 1, num_levels=3, chroma_level=1, dim_context=4)
 PIXELS = picture(20, 3 * STRIP_UNIT)
 LMBDA = 1e-3
+SCHEDULE = Schedule(30, 20 * STRIP_UNIT)  # one of three strips a step
 
 
 def state_of(workers: ThreadPoolExecutor, seed: int = 0, pixels: Pixels = PIXELS) -> GridState:
-    preset = Preset(30, 20 * STRIP_UNIT)  # one of three bands a step
     cpu = torch.device("cpu")
-    return GridState(SPEC, pixels, preset, LMBDA, None, workers, cpu, seed)
+    return GridState(SPEC, pixels, SCHEDULE, LMBDA, None, workers, cpu, seed)
 
 
 @pytest.fixture
@@ -52,29 +45,15 @@ def test_every_band_is_seen_once_before_any_comes_again(state: GridState) -> Non
     assert set(state.epochs.values()) == {2}
 
 
-def test_short_fits_stir_up_less_where_a_network_wrote_the_latents(
-    workers: ThreadPoolExecutor,
-) -> None:
-    sizes = usual_grid_sizes(96, 64)
-    found = []
-    for prior in ("", FOR_SMOOTH, FOR_DETAIL):
-        spec = with_prior(Spec("grid", 96, 64, dim_axis=0, **sizes), prior, 0)
-        for steps in (5, 15, 200):
-            preset, cpu = Preset(steps, 96 * 64), torch.device("cpu")
-            state = GridState(spec, picture(96, 64), preset, LMBDA, None, workers, cpu, 0)
-            rates = [group["peak_lr"] for group in state.weights.optimizer.param_groups]
-            starts = state.temperature[0], state.noise[0], state.warm_up
-            found.append((state.latent_lr / LATENT_LR, starts, max(rates)))
-    cold, smooth, detail = found[:3], found[3:6], found[6:]
-    assert cold[0] == cold[1] == cold[2]
-    for first in (smooth, detail):
-        assert first[0][2] / first[2][2] == pytest.approx(5 / FEW_EPOCHS)
-    assert [lr for lr, _, _ in smooth] == pytest.approx([0.05**SHYNESS, 0.15**SHYNESS, 1])
-    assert [lr for lr, _, _ in detail] == pytest.approx([0.05, 0.15, 1])
-    hot, noisy, slow = zip(*(starts for _, starts, _ in found), strict=True)
-    assert hot[3] == hot[5] == hot[8] == TEMPERATURE[0] > hot[7] > hot[6]
-    assert noisy[0] == noisy[6] == noisy[5] == NOISE[0] > noisy[4] > noisy[3]
-    assert slow[0] == slow[6] == slow[5] == WARM_UP > slow[4] > slow[3] == 1
+def test_the_learning_rates_are_those_of_the_schedule(workers: ThreadPoolExecutor) -> None:
+    calm = replace(SCHEDULE, latent_lr_scale=0.5, network_lr_scale=0.25)
+    usual, slow = (
+        GridState(SPEC, PIXELS, schedule, LMBDA, None, workers, torch.device("cpu"), 0)
+        for schedule in (SCHEDULE, calm)
+    )
+    assert slow.latent_lr == usual.latent_lr / 2
+    rates = [[g["peak_lr"] for g in s.weights.optimizer.param_groups] for s in (usual, slow)]
+    assert rates[1] == pytest.approx([rate / 4 for rate in rates[0]])
 
 
 def test_steps_make_a_picture_cheaper(state: GridState) -> None:

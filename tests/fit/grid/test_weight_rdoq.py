@@ -13,7 +13,7 @@ from imgnet.fit.grid.state import GridState
 from imgnet.fit.grid.weight_rdoq import Coded, Refinement, Vector, descend
 from imgnet.fit.grid.weight_steps import choose_q_steps
 from imgnet.fit.rounding import QSteps, quantize, rounded
-from imgnet.request.efforts import Preset
+from imgnet.request.efforts import Schedule
 from imgnet.request.request import Request
 from support.pictures import picture
 
@@ -28,9 +28,9 @@ def state(request: pytest.FixtureRequest, workers: ThreadPoolExecutor) -> GridSt
     """A fit of few steps, its latents rounded."""
     spec = Request("grid").spec((PIXELS.shape[1], PIXELS.shape[0]), 3)
     if request.param != "cold":
-        spec = starting_from_prior(spec, detail(PIXELS, LMBDA), LMBDA, 100.0)
+        spec = starting_from_prior(spec, detail(PIXELS, LMBDA), LMBDA, Schedule(100, 1 << 20))
         assert spec.prior
-    common = PIXELS, Preset(40, 8192), LMBDA, None, workers, torch.device("cpu"), 0
+    common = PIXELS, Schedule(40, 8192), LMBDA, None, workers, torch.device("cpu"), 0
     state = GridState(spec, *common)
     for i in range(40):
         state.take_step(i / 40, i / 40, LMBDA)

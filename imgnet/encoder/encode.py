@@ -1,0 +1,126 @@
+"""Encoding of an image with the options of a user, and the fork between families of networks."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from imgnet.codec.format.container import Encoded, Report
+from imgnet.codec.render.coordinate import render
+from imgnet.codec.render.grid import draw
+from imgnet.encoder.coordinate import encode_coordinates
+from imgnet.encoder.grid import encode_grid
+from imgnet.encoder.outcome import Outcome
+from imgnet.encoder.preview import previews
+from imgnet.encoder.psnr_search import encode_at_psnr
+from imgnet.errors import UsageError
+from imgnet.image.load import Picture, load_photo
+from imgnet.image.masks import counted_samples, seen_pixels
+from imgnet.image.picture import Original, Samples
+from imgnet.metrics.psnr import psnr_db
+from imgnet.request.efforts import schedule_for
+from imgnet.request.encode_options import EncodeOptions
+from imgnet.request.options import Options, Result
+from imgnet.request.request import Request, Shape
+from imgnet.request.target import Target, checked, target_of
+from imgnet.spec import Spec
+
+Encoder = Callable[[Request, Spec, Original, Options], Outcome]
+
+
+def encode_image(image: Picture, options: EncodeOptions) -> Encoded:
+    """Fit a network to an image; arguments, result and errors are those of `imgnet.encode`."""
+    started = time.monotonic()
+    _check_numbers(options)
+    pixels, profile = load_photo(image, options.metadata)
+    seen = seen_pixels(pixels, options.mask, options.keep, options.seed)
+    original = Original(pixels, profile, counted_samples(pixels, seen))
+    target = target_of(
+        options.target_bpp, options.target_size, options.target_psnr, pixels[..., 0].size
+    )
+    encoded, result = fitted(_request(options, target), original, _fit_options(options))
+    encoded = replace(encoded, report=_report(encoded, pixels, seen, result, started))
+    is_ended = bool(options.should_stop and options.should_stop())
+    return checked(encoded, target, pixels, original.seen, is_ended=is_ended)
+
+
+def _check_numbers(options: EncodeOptions) -> None:
+    """Refuse numbers that no fit takes, before the image is read."""
+    if options.seed < 0:
+        raise UsageError(f"seed {options.seed} is below 0")
+    if options.time_limit is not None and not options.time_limit > 0:
+        raise UsageError(f"a time limit of {options.time_limit:g} seconds is not above 0")
+
+
+def _request(options: EncodeOptions, target: Target | None) -> Request:
+    shape = Shape(options.dim_axis, options.dim_hidden, options.num_layers)
+    return Request(options.model, options.weights, options.quality, target, shape, options.tune)
+
+
+def _fit_options(options: EncodeOptions) -> Options:
+    return Options(
+        schedule=schedule_for(options.effort, options.model),
+        time_limit_s=options.time_limit,
+        seed=options.seed,
+        device=options.device,
+        on_progress=options.on_progress,
+        snapshot_every=options.snapshot[0] if options.snapshot else 0,
+        on_snapshot=None if options.snapshot is None else previews(*options.snapshot),
+        should_stop=options.should_stop,
+    )
+
+
+def fitted(request: Request, original: Original, options: Options) -> Outcome:
+    """Return an encoded image, which need not meet its target, and its fit.
+
+    Args:
+        request: What the user asks of the file.
+        original: The image.
+        options: Of the fit; their schedule is that of the effort alone.
+
+    Raises:
+        UsageError: The request does not go with the image, or the device is missing.
+    """
+    height, width, channels = original.pixels.shape
+    spent = original.profile.metadata.num_bytes
+    spec = request.less(spent).spec((width, height), channels)
+    return encoder_of(request)(request, spec, original, options)
+
+
+def encoder_of(request: Request) -> Encoder:
+    """Return the encoder of a request.
+
+    >>> encoder_of(Request("mlp")).__name__
+    'encode_coordinates'
+    """
+    if request.model == "grid":
+        return encode_grid
+    return encode_coordinates if request.target_psnr_db is None else encode_at_psnr
+
+
+def _report(
+    encoded: Encoded,
+    pixels: Samples,
+    seen: NDArray[np.bool_] | None,
+    result: Result,
+    started: float,
+) -> Report:
+    # The decoded pixels of a coded stream of `grid` are known: rendering and coding are exact.
+    x_hat = _decoded(encoded) if result.drawn is None else result.drawn
+    unseen = None if seen is None or seen.all() else counted_samples(pixels, ~seen)
+    return Report(
+        psnr_db=psnr_db(pixels, x_hat, counted_samples(pixels, seen)),
+        psnr_unseen_db=None if unseen is None else psnr_db(pixels, x_hat, unseen),
+        seconds=time.monotonic() - started,
+        steps=result.steps,
+        device=result.device,
+    )
+
+
+def _decoded(encoded: Encoded) -> Samples:
+    rendered = draw if encoded.spec.family == "grid" else render
+    return rendered(encoded.spec, encoded.parameters(), depth=encoded.depth)

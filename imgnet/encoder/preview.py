@@ -1,0 +1,38 @@
+"""Previews of a fit: image files of its decoded parameters."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+from imgnet.codec.render.coordinate import render
+from imgnet.codec.render.grid import draw
+from imgnet.errors import OutputError, UsageError
+from imgnet.image.files import write_image
+from imgnet.request.options import Arrays
+from imgnet.spec import Spec
+
+
+def previews(every: int, folder: Path) -> Callable[[Spec, int, Arrays], None]:
+    """Return a function that writes a preview of a network's shape, a step and its parameters.
+
+    Args:
+        every: Steps between two previews.
+        folder: Folder of the files; it is made.
+
+    Raises:
+        UsageError: The previews are less than one step apart.
+        OutputError: The folder cannot be made.
+    """
+
+    def write(spec: Spec, step: int, parameters: Arrays) -> None:
+        x_hat = draw(spec, parameters) if spec.family == "grid" else render(spec, parameters)
+        write_image(x_hat, folder / f"{step:06d}.png")
+
+    if every < 1:
+        raise UsageError(f"a snapshot every {every} steps; the least is 1")
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise OutputError(f"{folder}: cannot be made a folder ({error.strerror})") from None
+    return write

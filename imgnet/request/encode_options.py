@@ -1,0 +1,52 @@
+"""Options of `imgnet.encode`, for the API, the command line, batches and plug-ins alike.
+
+Nothing here imports NumPy, since the command line reads the defaults before it does anything.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from imgnet.progress import Progress
+
+if TYPE_CHECKING:
+    from imgnet.image.masks import Mask
+
+MODEL: Final = "grid"
+QUALITY: Final = 75
+EFFORT: Final = 3
+
+
+@dataclass(frozen=True)
+class EncodeOptions:
+    """Options of `imgnet.encode`; see there.
+
+    Without callbacks, and with a mask that is a path or bytes in memory, they can be pickled.
+
+    >>> EncodeOptions().effort
+    3
+    """
+
+    model: str = MODEL
+    quality: float = QUALITY
+    target_bpp: float | None = None
+    target_size: int | None = None
+    target_psnr: float | None = None
+    effort: int = EFFORT
+    dim_axis: int | None = None
+    dim_hidden: int | None = None
+    num_layers: int | None = None
+    weights: str = "coded"
+    time_limit: float | None = None
+    metadata: str = "all"
+    seed: int = 0
+    device: str = "auto"
+    mask: Mask | None = None
+    keep: float | None = None
+    tune: str = "psnr"
+    on_progress: Callable[[Progress], None] | None = None
+    snapshot: tuple[int, Path] | None = None
+    should_stop: Callable[[], bool] | None = None
