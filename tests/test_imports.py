@@ -22,6 +22,7 @@ FLOORS = (
     "signature",
     "progress",
     "spec",
+    "arrays",
     "image",
     "metrics",
     "codec/entropy",
@@ -49,6 +50,7 @@ FLOORS = (
 )
 ALLOWED = {
     **{name: set[str]() for name in ("errors", "signals", "signature", "progress", "spec")},
+    "arrays": {"numpy"},
     "image": {"numpy", "PIL"},
     "metrics": {"numpy", "PIL"},
     "codec": {"numpy", "PIL", "safetensors"},
