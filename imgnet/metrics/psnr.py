@@ -1,4 +1,4 @@
-"""How good and how large: PSNR, bits per pixel, and the rate difference of two codecs."""
+"""PSNR, bits per pixel and BD rate."""
 
 from __future__ import annotations
 
@@ -6,26 +6,25 @@ from collections.abc import Sequence
 from math import inf, log10
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
-from imgnet.image.picture import Samples
+from imgnet.arrays import BoolArray, Float64Array
+from imgnet.image.picture import Samples, peak_of
 
-Floats = NDArray[np.float64]
 
-
-def psnr_db(a: Samples, b: Samples, where: NDArray[np.bool_] | None = None) -> float:
+def psnr_db(a: Samples, b: Samples, mask: BoolArray | None = None) -> float:
     """Return the peak signal-to-noise ratio over all channels together.
 
     Args:
         a: (H, W, C) pixels, 0..255 or 0..65535.
         b: Pixels of the same shape and range.
-        where: (H, W) or (H, W, C); only its true pixels or samples count.
+        mask: (H, W) or (H, W, C), true for the pixels or samples that count; None for all.
 
     Returns:
-        `10 log10(peak**2 / MSE)` in dB, peak being 255 or 65535; inf when all pixels are equal.
+        `10 log10(peak**2 / MSE)` in dB, peak being 255 or 65535; inf if all of them are equal.
 
     Raises:
-        ValueError: The shapes or ranges differ, or `where` selects nothing.
+        ValueError: The shapes or ranges differ, or there are no samples to compare.
 
     >>> black, grey = np.zeros((2, 2, 3), np.uint8), np.full((2, 2, 3), 16, np.uint8)
     >>> round(psnr_db(black, grey), 2), psnr_db(black, black)
@@ -34,13 +33,13 @@ def psnr_db(a: Samples, b: Samples, where: NDArray[np.bool_] | None = None) -> f
     if a.shape != b.shape or a.dtype != b.dtype:
         shapes = f"{a.shape} {a.dtype} and {b.shape} {b.dtype}"
         raise ValueError(f"cannot compare pixels of shapes {shapes}")
-    if where is not None:
-        a, b = a[where], b[where]
+    if mask is not None:
+        a, b = a[mask], b[mask]
     if a.size == 0:
         raise ValueError("no pixels to compare")
     wide = np.int32 if a.dtype == np.uint8 else np.int64
     mse = float(np.mean(np.square(a.astype(wide) - b.astype(wide)), dtype=np.float64))
-    return 10 * log10(int(np.iinfo(a.dtype).max) ** 2 / mse) if mse else inf
+    return 10 * log10(peak_of(a.dtype) ** 2 / mse) if mse else inf
 
 
 def bpp(num_bytes: int, width: int, height: int) -> float:
@@ -58,10 +57,10 @@ def bd_rate(
     bpp_test: Sequence[float],
     psnr_test: Sequence[float],
 ) -> float:
-    """Return how many percent more bits the test codec needs at equal PSNR, on average.
+    """Return the Bjontegaard delta rate: the average rate difference at equal PSNR.
 
-    The logarithm of the rate is interpolated over PSNR by monotone cubics (PCHIP) and averaged
-    over the PSNR range that both curves cover.
+    The logarithm of the rate is interpolated over PSNR by monotone cubics (PCHIP). The difference
+    is averaged over the range of PSNR that both curves cover.
 
     Source: G. Bjontegaard, "Calculation of average PSNR differences between RD-curves",
     VCEG-M33, 2001; the interpolation is that of F. N. Fritsch and J. Butland, "A method for
@@ -74,11 +73,11 @@ def bd_rate(
         psnr_test: Its PSNR at each rate, in dB.
 
     Returns:
-        Percent; negative when the test codec is better.
+        Percent of the reference rate; negative if the test codec is better.
 
     Raises:
         ValueError: A curve has fewer than two points or repeats a PSNR, or the curves share no
-            PSNR range.
+            range of PSNR.
 
     >>> round(bd_rate([1, 2, 4], [30, 33, 36], [0.9, 1.8, 3.6], [30, 33, 36]), 3)
     -10.0
@@ -91,8 +90,8 @@ def bd_rate(
     return float(100 * np.expm1(difference))
 
 
-def _curve(rates: ArrayLike, psnrs: ArrayLike) -> tuple[Floats, Floats]:
-    """Return PSNR, ascending, and the logarithm of the rate."""
+def _curve(rates: ArrayLike, psnrs: ArrayLike) -> tuple[Float64Array, Float64Array]:
+    """Return the PSNR in ascending order and the logarithms of the rates."""
     x, y = np.asarray(psnrs, np.float64), np.log(np.asarray(rates, np.float64))
     order = np.argsort(x)
     x, y = x[order], y[order]
@@ -101,7 +100,7 @@ def _curve(rates: ArrayLike, psnrs: ArrayLike) -> tuple[Floats, Floats]:
     return x, y
 
 
-def _integral(x: Floats, y: Floats, low: float, high: float) -> float:
+def _integral(x: Float64Array, y: Float64Array, low: float, high: float) -> float:
     """Integrate the interpolant; Simpson's rule is exact on each cubic."""
     inner = x[(x > low) & (x < high)]
     edges = np.concatenate([[low], inner, [high]])
@@ -111,7 +110,9 @@ def _integral(x: Floats, y: Floats, low: float, high: float) -> float:
     return float(np.sum(np.diff(edges) * (ends[:-1] + 4 * centres + ends[1:]) / 6))
 
 
-def _interpolate(x: Floats, y: Floats, slopes: Floats, at: Floats) -> Floats:
+def _interpolate(
+    x: Float64Array, y: Float64Array, slopes: Float64Array, at: Float64Array
+) -> Float64Array:
     """Evaluate the cubic Hermite interpolant with the given slopes at the knots."""
     i = np.clip(np.searchsorted(x, at, side="right") - 1, 0, len(x) - 2)
     step = x[i + 1] - x[i]
@@ -124,7 +125,7 @@ def _interpolate(x: Floats, y: Floats, slopes: Floats, at: Floats) -> Floats:
     )
 
 
-def _slopes(x: Floats, y: Floats) -> Floats:
+def _slopes(x: Float64Array, y: Float64Array) -> Float64Array:
     """Return the slope at each knot such that the interpolant is monotone wherever the data are."""
     step, chord = np.diff(x), np.diff(y) / np.diff(x)
     if len(x) == 2:
