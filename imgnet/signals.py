@@ -1,4 +1,4 @@
-"""SIGINT (Ctrl-C) and SIGTERM: an end at once, or, of work that can end early, on request."""
+"""SIGINT (Ctrl-C) and SIGTERM: immediate exit, or an early end of work that supports it."""
 
 from __future__ import annotations
 
@@ -13,7 +13,9 @@ Handler = Callable[[int, FrameType | None], object]
 
 
 class Interrupted(BaseException):
-    """A signal asks the program to end. No `Exception`: whatever is at work should let it pass.
+    """A signal asks the program to end.
+
+    It is no `Exception`, so that handlers of failures do not catch it.
 
     Attributes:
         signum: Number of the signal.
@@ -28,12 +30,15 @@ class Interrupted(BaseException):
 
     @property
     def exit_code(self) -> int:
-        """What a shell reports of a program that the signal ended."""
+        """Exit code that a shell reports for a program killed by the signal."""
         return 128 + self.signum
 
 
 class EndRequest:
-    """Whether a first signal has asked for an early end; the second one ends at once.
+    """A request for an early end, made by the first signal; the second one raises at once.
+
+    Args:
+        on_request: Called when the first signal is received.
 
     >>> request = EndRequest()
     >>> request()
@@ -48,14 +53,14 @@ class EndRequest:
         self._on_request = on_request
 
     def __call__(self) -> bool:
-        """Tell whether the end has been asked for."""
+        """Tell whether an early end has been requested."""
         return self.signum is not None
 
     def receive(self, signum: int, frame: FrameType | None) -> None:
-        """Take a signal.
+        """Handle a signal.
 
         Raises:
-            Interrupted: It is not the first one.
+            Interrupted: A signal was received before.
         """
         if self.signum is not None:
             end_at_once(signum, frame)
@@ -64,16 +69,16 @@ class EndRequest:
 
 
 def end_at_once(signum: int, _frame: FrameType | None) -> None:
-    """Take a signal by raising `Interrupted`."""
+    """Handle a signal by raising `Interrupted`."""
     raise Interrupted(signum)
 
 
 @contextmanager
 def receiving(handler: Handler) -> Iterator[None]:
-    """Give SIGINT and SIGTERM to a handler for a while.
+    """Handle SIGINT and SIGTERM with a handler inside a `with` block.
 
-    A signal that the program was told to ignore when it was started stays ignored, and a thread
-    other than the main one, which gets no signals, changes nothing.
+    A signal that was ignored when the program started stays ignored. In threads other than the main
+    one, which receives all signals, this does nothing.
     """
     if threading.current_thread() is not threading.main_thread():
         yield
@@ -91,12 +96,12 @@ def receiving(handler: Handler) -> Iterator[None]:
 
 @contextmanager
 def holding_back() -> Iterator[None]:
-    """Hold signals back for a while; the first one is then received as if it came only now.
+    """Defer signals to the end of a `with` block, where the first one is raised again.
 
-    For the loading of torch, whose C++ aborts the program where an exception breaks into it.
+    It protects the import of torch, whose C++ code aborts the program on an exception.
     """
-    came: list[int] = []
-    with receiving(lambda signum, _frame: came.append(signum)):
+    received: list[int] = []
+    with receiving(lambda signum, _frame: received.append(signum)):
         yield
-    if came:
-        signal.raise_signal(came[0])
+    if received:
+        signal.raise_signal(received[0])

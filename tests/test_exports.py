@@ -1,6 +1,8 @@
 from __future__ import annotations
 
+import ast
 import importlib
+from pathlib import Path
 
 import pytest
 
@@ -28,6 +30,15 @@ NAMES = [
 
 def test_public_names() -> None:
     assert sorted(imgnet.__all__) == NAMES
+
+
+def test_type_checkers_and_programs_see_the_same_names() -> None:
+    module = ast.parse(Path(imgnet.__file__).read_text())
+    (block,) = (node for node in module.body if isinstance(node, ast.If))
+    imports = [node for node in block.body if isinstance(node, ast.ImportFrom)]
+    typed = {f"{node.module}.{alias.asname}" for node in imports for alias in node.names}
+    lazy = {f"imgnet.{module}.{name}" for name, module in imgnet._MODULES.items()}
+    assert typed == lazy
 
 
 @pytest.mark.parametrize("name", NAMES)

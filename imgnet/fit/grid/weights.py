@@ -22,6 +22,7 @@ from imgnet.codec.priors.loader import usual_latent_q_step
 from imgnet.fit.engine.network import GridNetwork
 from imgnet.fit.rounding import QSteps
 from imgnet.fit.soap import SOAP
+from imgnet.spec import is_output
 
 try:
     from imgnet.fit.kernels import soap as soap_kernels
@@ -160,4 +161,4 @@ class _Kind(NamedTuple):
 
 
 def _kind(name: str, parameter: Tensor) -> _Kind:
-    return _Kind(parameter.ndim == 2, name.startswith(("linear.", "output.")))
+    return _Kind(parameter.ndim == 2, is_output(name))
