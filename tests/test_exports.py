@@ -36,9 +36,10 @@ def test_type_checkers_and_programs_see_the_same_names() -> None:
     module = ast.parse(Path(imgnet.__file__).read_text())
     (block,) = (node for node in module.body if isinstance(node, ast.If))
     imports = [node for node in block.body if isinstance(node, ast.ImportFrom)]
-    typed = {f"{node.module}.{alias.asname}" for node in imports for alias in node.names}
-    lazy = {f"imgnet.{module}.{name}" for name, module in imgnet._MODULES.items()}
-    assert typed == lazy
+    typed = {alias.asname: node.module for node in imports for alias in node.names}
+    assert sorted([*typed, "__version__"]) == sorted(imgnet.__all__)
+    for name, home in typed.items():
+        assert getattr(imgnet, name) is getattr(importlib.import_module(home), name)
 
 
 @pytest.mark.parametrize("name", NAMES)
