@@ -44,7 +44,7 @@ __all__ = ["__version__", *_MODULES]
 
 
 def __getattr__(name: str) -> Any:
-    # Lazy, because `imgnet --version` should not wait for NumPy.
+    # Lazy: `imgnet --version` should not wait for the import of NumPy.
     from importlib import import_module
 
     if name not in _MODULES:

@@ -1,4 +1,4 @@
-"""Every failure that imgnet reports on purpose, each with the exit code of the command line."""
+"""Exceptions of imgnet, each with an exit code of the command line."""
 
 from __future__ import annotations
 
@@ -6,9 +6,10 @@ from typing import Any, ClassVar
 
 
 class ImgnetError(Exception):
-    """Report a failure in one line that names the file, the fault and the way out.
+    """A failure, described in one line that names the file, the fault and a remedy.
 
-    `exit_code` is what the command line returns.
+    Attributes:
+        exit_code: Exit code of the command line.
 
     >>> UsageError("--size 0: a side must be at least 1 pixel").exit_code
     2
@@ -18,7 +19,7 @@ class ImgnetError(Exception):
 
 
 class UsageError(ImgnetError):
-    """An option or argument makes no sense."""
+    """An option or argument is invalid."""
 
     exit_code = 2
 
@@ -36,10 +37,10 @@ class FormatError(ImgnetError):
 
 
 class TargetError(ImgnetError):
-    """A size, rate or quality that was asked for was not reached.
+    """A target size, rate or PSNR was not reached.
 
     Attributes:
-        best: The `Encoded` image that comes nearest to it, if there is one.
+        best: The `Encoded` image nearest to the target; None if there is none.
     """
 
     exit_code = 5

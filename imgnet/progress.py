@@ -1,4 +1,4 @@
-"""What a running fit tells whoever watches it."""
+"""Progress reports of a running fit."""
 
 from __future__ import annotations
 
@@ -7,14 +7,14 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Progress:
-    """Report one moment of a fit.
+    """The state of a fit at one moment.
 
     Attributes:
-        step: QSteps done.
-        steps: QSteps planned.
+        step: Optimisation steps done.
+        steps: Optimisation steps planned.
         psnr_db: PSNR of the pixels of the last step, in dB.
-        bpp: File bits a pixel that the network would cost now.
-        elapsed_s: Seconds since the fit began.
+        bpp: Bits a pixel that a file of the present network would have.
+        elapsed_s: Seconds since the start of the fit.
         remaining_s: Estimated seconds to its end.
     """
 

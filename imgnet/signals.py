@@ -1,4 +1,4 @@
-"""SIGINT (Ctrl-C) and SIGTERM: handlers that end at once, or request an early end."""
+"""SIGINT (Ctrl-C) and SIGTERM: immediate exit, or an early end of work that supports it."""
 
 from __future__ import annotations
 
@@ -13,7 +13,9 @@ Handler = Callable[[int, FrameType | None], object]
 
 
 class Interrupted(BaseException):
-    """A signal asks the program to end. Not an `Exception`, which handlers of faults catch.
+    """A signal asks the program to end.
+
+    It is no `Exception`, so that handlers of failures do not catch it.
 
     Attributes:
         signum: Number of the signal.
@@ -28,12 +30,15 @@ class Interrupted(BaseException):
 
     @property
     def exit_code(self) -> int:
-        """The exit code that a shell reports for a program that the signal ended."""
+        """Exit code that a shell reports for a program killed by the signal."""
         return 128 + self.signum
 
 
 class EndRequest:
-    """A request for an early end by a first signal; a second signal ends at once.
+    """A request for an early end, made by the first signal; the second one raises at once.
+
+    Args:
+        on_request: Called when the first signal is received.
 
     >>> request = EndRequest()
     >>> request()
@@ -48,14 +53,14 @@ class EndRequest:
         self._on_request = on_request
 
     def __call__(self) -> bool:
-        """Tell whether an end has been requested."""
+        """Tell whether an early end has been requested."""
         return self.signum is not None
 
     def receive(self, signum: int, frame: FrameType | None) -> None:
         """Handle a signal.
 
         Raises:
-            Interrupted: The signal is not the first one.
+            Interrupted: A signal was received before.
         """
         if self.signum is not None:
             end_at_once(signum, frame)
@@ -70,10 +75,10 @@ def end_at_once(signum: int, _frame: FrameType | None) -> None:
 
 @contextmanager
 def receiving(handler: Handler) -> Iterator[None]:
-    """Let a handler receive SIGINT and SIGTERM within the block.
+    """Handle SIGINT and SIGTERM with a handler inside a `with` block.
 
-    A signal that was ignored before stays ignored. In a thread other than the main one, which
-    receives no signals, this has no effect.
+    A signal that was ignored when the program started stays ignored. In threads other than the main
+    one, which receives all signals, this does nothing.
     """
     if threading.current_thread() is not threading.main_thread():
         yield
@@ -91,12 +96,12 @@ def receiving(handler: Handler) -> Iterator[None]:
 
 @contextmanager
 def holding_back() -> Iterator[None]:
-    """Delay signals until the end of the block, where the first of them is raised again.
+    """Defer signals to the end of a `with` block, where the first one is raised again.
 
-    For the import of torch, whose C++ code aborts the program on an exception.
+    It protects the import of torch, whose C++ code aborts the program on an exception.
     """
-    came: list[int] = []
-    with receiving(lambda signum, _frame: came.append(signum)):
+    received: list[int] = []
+    with receiving(lambda signum, _frame: received.append(signum)):
         yield
-    if came:
-        signal.raise_signal(came[0])
+    if received:
+        signal.raise_signal(received[0])

@@ -1,14 +1,14 @@
-"""The first bytes of an .inr file, by which programs tell it from other files."""
+"""Signature of .inr files: their first bytes, by which programs recognise them."""
 
 from __future__ import annotations
 
-PREFIX_BYTES = 8  # the length of a safetensors header, little endian
+PREFIX_BYTES = 8  # they hold the length of the safetensors header, little endian
 MAX_HEADER_BYTES = 1 << 20
-OWN_HEADER = b'{"__metadata__":{"inr":"'  # how the header of every file of imgnet starts
+OWN_HEADER = b'{"__metadata__":{"inr":"'  # start of the header of every .inr file
 
 
 def header_bytes(head: bytes) -> int:
-    """Return the length of the header that follows the prefix of a safetensors file.
+    """Return the length of a safetensors header from the prefix of a file.
 
     >>> header_bytes(bytes([2, 1, 0, 0, 0, 0, 0, 0]))
     258
@@ -17,7 +17,7 @@ def header_bytes(head: bytes) -> int:
 
 
 def looks_encoded(head: bytes) -> bool:
-    """Tell from the first nine bytes whether a file may be a safetensors file, as every .inr is.
+    """Tell from the first nine bytes whether a file may be safetensors, as every .inr file is.
 
     >>> looks_encoded(bytes(8) + b"{"), looks_encoded(b"GIF89a")
     (True, False)

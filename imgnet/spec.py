@@ -1,7 +1,6 @@
-"""The shape of one network: its family, its sizes, and the name and shape of every parameter.
+"""Shape of a network: its family and sizes, and the names and shapes of its parameters.
 
-Model, codec and renderer all read this one description, so a file that holds a Spec and a stream of
-integers holds a network.
+Fit, codec and renderers share this description: a Spec and a stream of integers are a network.
 """
 
 from __future__ import annotations
@@ -16,10 +15,10 @@ from imgnet.neighbourhood import NUM_INPUTS
 FAMILIES = ("grid", "gated", "mlp")
 MLP_FREQUENCIES = 16
 MAX_DIM = 4096  # of a layer
-MAX_GRID_DIM = 256  # of a layer of `grid`: wider ones could leave what float64 adds exactly
+MAX_GRID_DIM = 256  # of a layer of `grid`: sums over wider ones might be inexact in float64
 MAX_LAYERS = 64
 MAX_LEVELS = 12
-UPSAMPLING_TAPS = 4  # on one side of a sample; the other side mirrors them
+UPSAMPLING_TAPS = 4  # of one of the two phases of a x2 kernel; the other phase mirrors them
 
 Shapes = dict[str, tuple[int, ...]]
 
@@ -32,16 +31,17 @@ class Spec:
         family: "grid", "gated" or "mlp".
         width: Image width in pixels.
         height: Image height in pixels.
-        dim_axis: Features of each axis branch of `gated`; else 0, for there are no branches.
-        dim_hidden: Units of every layer behind the encoding.
+        dim_axis: Features of each axis branch of `gated`; 0 for the other families.
+        dim_hidden: Units of each hidden layer.
         num_layers: 3x3 ReZero layers of `grid`, ReZero blocks of `gated`, hidden layers of `mlp`.
         dim_out: Image channels, 1..4.
-        num_levels: Levels of the latent pyramids of `grid`; level l has 1 / 2**l of the sides.
+        num_levels: Levels of the latent pyramids of `grid`; the sides of level l are 1 / 2**l of
+            those of the image.
         finest: Finest level of the first pyramid.
-        chroma_level: Finest level of the other pyramids, one for each further channel.
+        chroma_level: Finest level of the other pyramids, of which each further channel has one.
         dim_context: Units of each layer of the context model.
-        prior: Name of the trained networks that the file's tensors are added to; "" for none.
-        lmbda_index: Which of these networks.
+        prior: Name of the prior, to which the tensors of the file are added; "" for none.
+        lmbda_index: Index of the network of the prior.
     """
 
     family: str
@@ -78,7 +78,7 @@ class Spec:
         return sum(prod(shape) for shape in self.shapes().values())
 
     def shapes(self) -> Shapes:
-        """Map every parameter name to its shape, in the order of the file.
+        """Map the name of each tensor to its shape, in the order of the file.
 
         >>> Spec("mlp", 8, 8, 0, 4, 1).shapes()["layers.0.weight"]
         (4, 64)
@@ -103,7 +103,7 @@ class Spec:
         return list(reversed(range(self.finest, self.num_levels)))
 
     def pyramids(self, level: int) -> range:
-        """Return which pyramids have a grid on a level, one of `levels`.
+        """Return the pyramids that have a grid on one of `levels`.
 
         >>> Spec("grid", 8, 8, 0, 4, 1, num_levels=2, chroma_level=1, dim_context=4).pyramids(0)
         range(0, 1)
@@ -119,16 +119,25 @@ class Spec:
         return -(-self.height >> level), -(-self.width >> level)
 
     @property
+    def context_names(self) -> list[str]:
+        """List the tensors of the context model; all others are of the synthesis or latents.
+
+        >>> Spec("mlp", 8, 8, 0, 4, 1).context_names
+        []
+        """
+        return [name for name in self.shapes() if name.startswith("context.")]
+
+    @property
     def num_features(self) -> int:
         """Count the features of a pixel in `grid`.
 
-        One is of each level of the first pyramid and one of each further pyramid.
+        Each level of the first pyramid gives one, and so does each further pyramid.
         """
         return self.num_levels - self.finest + self.dim_out - 1
 
 
 def usual_grid_sizes(width: int, height: int) -> dict[str, int]:
-    """Return the sizes of the network of `grid` for a picture, where nobody wants others.
+    """Return the default sizes of a `grid` network for an image.
 
     >>> usual_grid_sizes(768, 512)["num_levels"], usual_grid_sizes(1, 8)["num_levels"]
     (7, 1)
@@ -164,9 +173,9 @@ def _out_of_range(family: str, attribute: str, known: range) -> str:
 
 
 def edge_margin(num_layers: int) -> int:
-    """Return by how many samples `grid` repeats the edges of every latent grid.
+    """Return the width of the margin of repeated edge samples around each latent grid.
 
-    Doubling needs 5, so that as many are left on the next level, and each 3x3 layer one more.
+    Upsampling preserves a margin of 5 samples or more; each 3x3 layer consumes one sample.
 
     >>> edge_margin(2), edge_margin(8)
     (5, 8)
@@ -175,7 +184,7 @@ def edge_margin(num_layers: int) -> int:
 
 
 def latents_name(pyramid: int, level: int) -> str:
-    """Return the name of a grid.
+    """Return the name of a latent grid.
 
     >>> latents_name(0, 3)
     'latents.0.3'
@@ -183,17 +192,44 @@ def latents_name(pyramid: int, level: int) -> str:
     return f"latents.{pyramid}.{level}"
 
 
+def is_latents(name: str) -> bool:
+    """Tell whether a tensor is a latent grid.
+
+    >>> is_latents("latents.0.3"), is_latents("hidden.bias")
+    (True, False)
+    """
+    return name.startswith("latents.")
+
+
+def is_bias(name: str) -> bool:
+    """Tell whether a tensor is a bias.
+
+    >>> is_bias("hidden.bias"), is_bias("context.last.weight")
+    (True, False)
+    """
+    return name.endswith(".bias")
+
+
+def is_output(name: str) -> bool:
+    """Tell whether a tensor belongs to the layers of `grid` that give colours, linear and output.
+
+    >>> is_output("linear.weight"), is_output("hidden.bias")
+    (True, False)
+    """
+    return name.startswith(("linear.", "output."))
+
+
 def network_shapes(spec: Spec) -> Shapes:
-    """Return the shapes of all tensors that are no latents, in the order of the file.
+    """Return the shapes of all tensors except latent grids, in the order of the file.
 
     >>> len(network_shapes(Spec("mlp", 8, 8, 0, 4, 1)))
     4
     """
-    return {k: shape for k, shape in spec.shapes().items() if not k.startswith("latents.")}
+    return {k: shape for k, shape in spec.shapes().items() if not is_latents(k)}
 
 
 def num_frequencies(length: int) -> int:
-    """Count the octaves that the gated encoding spends on an axis of `length` pixels.
+    """Count the octaves of the Fourier features of `gated` on an axis of `length` pixels.
 
     >>> num_frequencies(1), num_frequencies(512)
     (2, 11)
@@ -202,7 +238,7 @@ def num_frequencies(length: int) -> int:
 
 
 def _gated_layer(name: str, dim_in: int, dim_out: int) -> Shapes:
-    # Query, key and value share one matrix: rows 0..d are Q, d..2d are K, 2d..3d are V.
+    # Query, key and value share a matrix: rows 0..d are Q, d..2d are K, 2d..3d are V.
     return {
         f"{name}.weight": (3 * dim_out, dim_in),
         f"{name}.bias": (3 * dim_out,),
@@ -252,7 +288,7 @@ def _grid_shapes(spec: Spec) -> Shapes:
 
 def _mlp_shapes(spec: Spec) -> Shapes:
     shapes: Shapes = {}
-    dim_in = 4 * MLP_FREQUENCIES  # sine and cosine of each lmbda_index of each axis
+    dim_in = 4 * MLP_FREQUENCIES  # sine and cosine of each frequency on each axis
     for i in range(spec.num_layers):
         shapes[f"layers.{i}.weight"] = (spec.dim_hidden, dim_in)
         shapes[f"layers.{i}.bias"] = (spec.dim_hidden,)

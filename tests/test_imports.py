@@ -23,6 +23,7 @@ FLOORS = (
     "progress",
     "neighbourhood",
     "spec",
+    "arrays",
     "image",
     "metrics",
     "codec/entropy",
@@ -51,6 +52,7 @@ FLOORS = (
 )
 ALLOWED = {
     **{name: set[str]() for name in FLOORS[:6]},
+    "arrays": {"numpy"},
     "image": {"numpy", "PIL"},
     "metrics": {"numpy", "PIL"},
     "codec": {"numpy", "PIL", "safetensors"},

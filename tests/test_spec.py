@@ -7,7 +7,7 @@ from imgnet.spec import FAMILIES, Spec, num_frequencies
 
 
 @pytest.mark.parametrize(("length", "frequencies"), [(1, 2), (2, 3), (3, 3), (4, 4), (512, 11)])
-def test_bands_of_an_axis_are_two_more_than_its_octaves(length: int, frequencies: int) -> None:
+def test_an_axis_has_two_more_frequencies_than_octaves(length: int, frequencies: int) -> None:
     assert num_frequencies(length) == frequencies
 
 

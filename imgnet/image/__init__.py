@@ -1,1 +1,1 @@
-"""Picture files and (H, W, C) arrays."""
+"""Image files and (H, W, C) arrays."""

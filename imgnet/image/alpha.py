@@ -1,26 +1,74 @@
-"""Colours for pixels that are transparent, which have none."""
+"""Alpha channels: whether there is one, compositing, and colours for transparent pixels."""
 
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import NDArray
 
-Array = NDArray[np.float32]
+from imgnet.arrays import Float32Array
+from imgnet.image.blocks import block_sums
+from imgnet.image.picture import Samples, peak_of
 
 _LEAST_WEIGHT = np.float32(1e-30)
 
 
-def filled(colours: Array, alpha: Array) -> Array:
-    """Give transparent pixels the mean colour of visible ones beside them.
+def has_alpha(channels: int) -> bool:
+    """Tell whether the last of so many channels is alpha: of grey with alpha and of RGBA.
 
-    Pixels with none beside them get that of visible ones in squares of 2, 4, 8, ... pixels.
+    >>> has_alpha(3), has_alpha(4)
+    (False, True)
+    """
+    return channels in (2, 4)
+
+
+def over_white(pixels: Samples) -> Samples:
+    """Composite an image with alpha over white.
 
     Args:
-        colours: (height, width, channels).
-        alpha: (height, width, 1) weights of them, from 0 on.
+        pixels: (H, W, C + 1) samples, the last channel alpha.
 
     Returns:
-        (height, width, channels) colours, those of visible pixels as they were.
+        (H, W, C) samples.
+
+    >>> over_white(np.array([[[100, 0], [100, 255]]], np.uint8)).ravel().tolist()
+    [255, 100]
+    """
+    peak = peak_of(pixels.dtype)
+    colours, alpha = pixels[..., :-1].astype(np.uint32), pixels[..., -1:].astype(np.uint32)
+    mixed = (colours * alpha + peak * (peak - alpha) + peak // 2) // peak
+    return np.asarray(mixed, pixels.dtype)
+
+
+def premultiplied(pixels: Samples) -> Samples:
+    """Multiply colours by alpha; an image without alpha stays as it is.
+
+    Args:
+        pixels: (H, W, C) samples with 1..4 channels.
+
+    Returns:
+        (H, W, C) samples; alpha is unchanged.
+
+    >>> premultiplied(np.array([[[100, 51]]], np.uint8)).ravel().tolist()
+    [20, 51]
+    """
+    if not has_alpha(pixels.shape[2]):
+        return pixels
+    peak = peak_of(pixels.dtype)
+    alpha = pixels[..., -1:].astype(np.uint64)
+    colours = (pixels[..., :-1] * alpha + peak // 2) // peak
+    return np.concatenate([colours.astype(pixels.dtype), pixels[..., -1:]], axis=2)
+
+
+def filled(colours: Float32Array, alpha: Float32Array) -> Float32Array:
+    """Give transparent pixels the mean colour of the visible pixels around them.
+
+    The mean is taken over the smallest block of 2x2, 4x4, 8x8, ... pixels that holds a visible one.
+
+    Args:
+        colours: (H, W, C).
+        alpha: (H, W, 1) weights, at least 0; a pixel of weight 0 is transparent.
+
+    Returns:
+        (H, W, C) colours; those of visible pixels are unchanged.
 
     >>> colours, alpha = np.zeros((1, 3, 1), np.float32), np.zeros((1, 3, 1), np.float32)
     >>> colours[0, 0], alpha[0, 0] = 7, 1
@@ -30,18 +78,9 @@ def filled(colours: Array, alpha: Array) -> Array:
     height, width, _ = colours.shape
     if alpha.all() or height * width == 1:
         return colours
-    weights = _sums_of_squares(alpha)
-    means = _sums_of_squares(colours * alpha)
+    weights = block_sums(alpha, "constant")
+    means = block_sums(colours * alpha, "constant")
     means /= np.maximum(weights, _LEAST_WEIGHT)
     coarse = filled(means, weights)
     doubled = coarse.repeat(2, axis=0).repeat(2, axis=1)[:height, :width]
     return np.where(alpha > 0, colours, doubled)
-
-
-def _sums_of_squares(planes: Array) -> Array:
-    """Add up (H, W, C) over squares of 2x2 pixels; beyond the edge there are zeros."""
-    height, width, channels = planes.shape
-    even = np.pad(planes, ((0, height % 2), (0, width % 2), (0, 0)))
-    squares = even.reshape(-(-height // 2), 2, -(-width // 2), 2, channels)
-    sums: Array = squares.sum(axis=(1, 3))
-    return sums

@@ -1,4 +1,4 @@
-"""Image files and (height, width, channel) arrays of pixels of 8 or 16 bits."""
+"""Reading and writing of image files as (H, W, C) arrays of 8 or 16 bits."""
 
 from __future__ import annotations
 
@@ -17,20 +17,22 @@ from numpy.typing import NDArray
 from PIL import Image, ImageCms, UnidentifiedImageError
 from PIL.ExifTags import Base
 
+from imgnet.arrays import BoolArray, ByteArray
 from imgnet.errors import InputError, OutputError
+from imgnet.image.alpha import has_alpha
 from imgnet.image.formats import encode_image, find_format, to_image
 from imgnet.image.geometry import MAX_SIDE, max_pixels
 from imgnet.image.metadata import metadata_of
-from imgnet.image.picture import NO_METADATA, Metadata, Profile, Samples, profile_of
+from imgnet.image.picture import NO_METADATA, Metadata, Profile, Samples, peak_of, profile_of
 from imgnet.image.sixteen_bit import has_deep_planes, read_deep
 from imgnet.signature import looks_encoded
 
-Pixels = NDArray[np.uint8]
+Pixels = ByteArray  # (H, W, C) samples of 8 bits
 Source = str | Path | BinaryIO | Image.Image
 
-WHITE = 128  # pixels of a mask from here on are white
+WHITE = 128  # least brightness of a white pixel of a mask
 
-# By the EXIF orientation. `ImageOps.exif_transpose` would fail on oddities in other fields as well.
+# By EXIF orientation. `ImageOps.exif_transpose` also fails on oddities in other fields.
 _TURNS: dict[int, Callable[[NDArray[Any]], NDArray[Any]]] = {
     2: lambda a: a[:, ::-1],
     3: lambda a: a[::-1, ::-1],
@@ -44,19 +46,19 @@ _GREY_MODES = {"1", "F", "L", "LA", "La"}
 
 
 def read_image(source: Source) -> tuple[Pixels, Profile]:
-    """Read an image as 8-bit pixels, upright and without an alpha channel that is opaque.
+    """Read an image as 8-bit pixels, upright and without an opaque alpha channel.
 
-    Palettes and colour spaces other than grey become RGB, 16-bit samples are scaled to 8 bits, and
-    of an animation the first frame is read.
+    Palettes and colour spaces other than grey become RGB, samples of 16 bits are scaled to 8, and
+    only the first frame of an animation is read.
 
     Args:
         source: Path, binary file or Pillow image.
 
     Returns:
-        (H, W, C) pixels, and what the image is besides.
+        (H, W, C) pixels and the profile of the image.
 
     Raises:
-        InputError: The source is missing, no image, damaged or too large.
+        InputError: The source is missing, not an image, damaged or too large.
 
     >>> pixels, profile = read_image(Image.new("P", (4, 3)))
     >>> pixels.shape, profile.mode
@@ -67,7 +69,7 @@ def read_image(source: Source) -> tuple[Pixels, Profile]:
 
 
 def read_photo(source: Source) -> tuple[Samples, Profile]:
-    """Read an image as `read_image` does, but 16-bit samples as they are.
+    """Read an image like `read_image`, but keep samples of 16 bits.
 
     >>> pixels, profile = read_photo(Image.new("I;16", (4, 3), 258))
     >>> pixels[0, 0], profile.depth
@@ -78,7 +80,7 @@ def read_photo(source: Source) -> tuple[Samples, Profile]:
         image = source if isinstance(source, Image.Image) else Image.open(BytesIO(data or b""))
         _check_size(image)
         samples: Samples | None = read_deep(data, image)
-        image.load()  # here, or a cut file might pass for one with unreadable EXIF
+        image.load()  # now: with a truncated file, reading EXIF would fail first
         if samples is None:
             converted = _to_8_bits(image)
             samples = np.asarray(converted).reshape(converted.height, converted.width, -1)
@@ -89,7 +91,7 @@ def read_photo(source: Source) -> tuple[Samples, Profile]:
 
 
 def to_8_bits(pixels: Samples) -> Pixels:
-    """Round samples of 16 bits to 8.
+    """Round samples of 16 bits to 8; samples of 8 bits stay as they are.
 
     >>> to_8_bits(np.array([0, 128, 129, 65535], np.uint16))
     array([  0,   0,   1, 255], dtype=uint8)
@@ -99,14 +101,14 @@ def to_8_bits(pixels: Samples) -> Pixels:
     return ((pixels.astype(np.uint32) + 128) // 257).astype(np.uint8)  # 65535 = 257 * 255
 
 
-def read_mask(source: Source, size: tuple[int, int]) -> NDArray[np.bool_]:
+def read_mask(source: Source, size: tuple[int, int]) -> BoolArray:
     """Read a mask for an image of `size` (width, height).
 
     Returns:
-        (H, W); true where the mask is white, that is at least half bright and half opaque.
+        (H, W), true where the mask is white: at least half bright and half opaque.
 
     Raises:
-        InputError: It cannot be read, is of another size, or has no white pixel.
+        InputError: The mask cannot be read, has another size, or has no white pixel.
 
     >>> read_mask(Image.new("L", (2, 1), 255), (2, 1))
     array([[ True,  True]])
@@ -135,18 +137,18 @@ def write_image(
     format: str | None = None,
     metadata: Metadata = NO_METADATA,
 ) -> None:
-    """Write pixels as an image; an existing file is replaced in one piece.
+    """Write pixels as an image file; an existing file is replaced atomically.
 
-    Formats without alpha get the image over white.
+    For formats without alpha the image is composited over white.
 
     Args:
         pixels: (H, W, C) with 1..4 channels of 8 or 16 bits.
         path: File name, or a binary file to write into.
         format: "png", "jpg", "webp", "avif", "tiff", "ppm" or "bmp"; by default, the extension.
-        metadata: Kept as far as the format holds it.
+        metadata: Metadata to write, as far as the format can hold it.
 
     Raises:
-        UsageError: The format is unknown, or holds no samples of 16 bits.
+        UsageError: The format is unknown, or cannot hold samples of 16 bits.
         OutputError: The file cannot be written.
 
     >>> file = BytesIO()
@@ -163,13 +165,13 @@ def write_image(
 
 
 def write_atomically(path: Path, data: bytes) -> None:
-    """Write a file such that others see the old content or the whole new one, never a part.
+    """Write a file so that other programs see the old content or the whole new one, never a part.
 
     Raises:
-        OutputError: The file cannot be written; nothing is left behind.
+        OutputError: The file cannot be written; no temporary file is left behind.
     """
     try:
-        target = Path(os.path.realpath(path))  # a link stays a link
+        target = Path(os.path.realpath(path))  # a symbolic link must stay one
         if target.exists() and not target.is_file():
             target.write_bytes(data)  # a pipe or a device cannot be replaced
         else:
@@ -186,7 +188,7 @@ def _replace(target: Path, data: bytes) -> None:
         with partial.open("xb") as file:
             file.write(data)
         os.replace(partial, target)
-    except BaseException:  # Ctrl-C too leaves nothing behind
+    except BaseException:  # also on Ctrl-C
         partial.unlink(missing_ok=True)
         raise
 
@@ -199,10 +201,10 @@ def _name_of(source: object) -> str:
 
 @contextmanager
 def _reading(name: str) -> Iterator[None]:
-    """Turn whatever goes wrong with an image into one line about it."""
+    """Turn every failure to read an image into an `InputError` of one line."""
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # on oddities that do not keep it from being read
+            warnings.simplefilter("ignore")  # of oddities in files that can be read
             yield
     except InputError as error:
         raise InputError(f"{name}: {error}") from None
@@ -221,7 +223,7 @@ def _content(source: str | Path | BinaryIO) -> bytes:
         raise InputError(f"cannot be read ({error.strerror})") from error
     if not data:
         raise InputError("empty; expected an image")
-    if looks_encoded(data):  # with our plug-in Pillow would draw an .inr file
+    if looks_encoded(data):  # with our plug-in, Pillow would render an .inr file
         raise UnidentifiedImageError
     return data
 
@@ -237,14 +239,13 @@ def _check_size(image: Image.Image) -> None:
 def _upright(samples: Samples, image: Image.Image) -> Samples:
     try:
         turn = _TURNS.get(image.getexif().get(Base.Orientation, 1))
-    except Exception:  # EXIF that cannot be read tells no orientation
+    except Exception:  # unreadable EXIF has no orientation
         return samples
     return samples if turn is None else turn(samples)
 
 
 def _without_opaque_alpha(samples: Samples) -> Samples:
-    has_alpha = samples.shape[2] in (2, 4)
-    is_opaque = has_alpha and samples[..., -1].min() == np.iinfo(samples.dtype).max
+    is_opaque = has_alpha(samples.shape[2]) and samples[..., -1].min() == peak_of(samples.dtype)
     return samples[..., :-1] if is_opaque else samples
 
 
@@ -253,16 +254,16 @@ def _to_8_bits(image: Image.Image) -> Image.Image:
     mode = "L" if image.mode in _GREY_MODES else "RGB"
     icc = image.info.get("icc_profile")
     if image.mode == "CMYK" and icc:
-        with suppress(ImageCms.PyCMSError, OSError):  # without the profile, colours are a guess
+        with suppress(ImageCms.PyCMSError, OSError):  # else convert without the profile
             inks, screen = ImageCms.ImageCmsProfile(BytesIO(icc)), ImageCms.createProfile("sRGB")
             image = ImageCms.profileToProfile(image, inks, screen, outputMode="RGB") or image
     return image.convert(mode + "A" * image.has_transparency_data)
 
 
 def _notes(image: Image.Image) -> tuple[str, ...]:
-    """Say what of a file is not read."""
+    """Return a sentence on each part of a file that is not read."""
     notes = []
-    # The others in an MPO are no pictures of their own, but say how to light up the first.
+    # The further frames of an MPO are gain maps of the first, not pictures.
     if image.format != "MPO" and (frames := getattr(image, "n_frames", 1)) > 1:
         notes.append(f"holds {frames} pictures; only the first is read")
     if has_deep_planes(image):

@@ -1,4 +1,4 @@
-"""The image formats that pictures are written in, and what each of them can hold."""
+"""Output formats of images, and the channels, depths and metadata that each can hold."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from PIL import Image, TiffImagePlugin
 from PIL.PngImagePlugin import PngInfo
 
 from imgnet.errors import OutputError, UsageError
+from imgnet.image.alpha import has_alpha, over_white
 from imgnet.image.metadata import EXIF_PREFIX, tiff_tags
 from imgnet.image.picture import Metadata, Samples, describes
 from imgnet.image.sixteen_bit import encode_png, encode_ppm, encode_tiff
@@ -21,7 +22,7 @@ Options = dict[str, Any]
 
 
 def _usual_options(metadata: Metadata) -> Options:
-    """Return what Pillow's `save` takes in most formats."""
+    """Return the metadata as arguments of Pillow's `save`, which most formats share."""
     options: Options = {"icc_profile": metadata.icc, "xmp": metadata.xmp}
     options["exif"] = EXIF_PREFIX + metadata.exif if metadata.exif else b""
     return {name: part for name, part in options.items() if part}
@@ -35,7 +36,7 @@ def _png_options(metadata: Metadata) -> Options:
 
 
 def _jpeg_options(metadata: Metadata) -> Options:
-    """Leave out what no segment can hold; only a colour profile may go over several."""
+    """Leave out parts too large for a segment; only a colour profile may span several."""
     options = _usual_options(metadata)
     return {k: v for k, v in options.items() if k == "icc_profile" or len(v) <= _JPEG_SEGMENT}
 
@@ -56,12 +57,12 @@ class Format:
     """An image format.
 
     Attributes:
-        name: As Pillow calls it.
-        has_alpha: Whether it holds transparency; else a picture is put over white.
-        has_grey: Whether it holds a single channel; else Pillow makes three of it.
-        options: What Pillow's `save` takes besides metadata.
-        for_metadata: What it takes for metadata.
-        encode_deep: Writes samples of 16 bits; None where the format has 8 only.
+        name: Pillow's name of the format.
+        has_alpha: Whether it can hold alpha; otherwise images are composited over white.
+        has_grey: Whether it can hold a single channel; otherwise Pillow writes three equal ones.
+        options: Arguments of Pillow's `save` besides metadata.
+        for_metadata: Converts metadata to arguments of Pillow's `save`.
+        encode_deep: Encodes samples of 16 bits; None if the format holds 8 bits only.
     """
 
     name: str
@@ -73,12 +74,12 @@ class Format:
 
     @property
     def depth(self) -> int:
-        """The most bits that a sample can have."""
+        """Largest number of bits of a sample."""
         return 8 if self.encode_deep is None else 16
 
 
 _JPEG_SEGMENT = 65_000
-# Qualities near the top: a decoded picture should show what its network lost, and no more.
+# High qualities: a decoded picture should show the losses of its network and no others.
 _JPEG = Format(
     "JPEG",
     has_alpha=False,
@@ -100,11 +101,11 @@ _FORMATS = {
 
 
 def find_format(name: str, wanted: str | None = None) -> Format:
-    """Return the format of a file.
+    """Return the format to write a file in.
 
     Args:
-        name: Of the file.
-        wanted: Such as "png"; by default, the extension.
+        name: Name of the file.
+        wanted: Name of the format, such as "png"; by default, the extension of the file.
 
     Raises:
         UsageError: The format is unknown.
@@ -124,18 +125,18 @@ def encode_image(pixels: Samples, form: Format, metadata: Metadata, name: str) -
 
     Args:
         pixels: (H, W, C) samples of 8 or 16 bits.
-        form: Format.
-        metadata: Kept as far as the format holds it.
-        name: What messages call the file.
+        form: Format of the file.
+        metadata: Metadata to write, as far as the format can hold it.
+        name: Name of the file in messages.
 
     Raises:
-        UsageError: The samples have 16 bits and the format holds 8.
-        OutputError: The format cannot hold the picture, or Pillow was built without it.
+        UsageError: The samples have 16 bits and the format holds 8 only.
+        OutputError: The image is too large for the format, or Pillow was built without it.
     """
     if pixels.dtype == np.uint16 and form.encode_deep is None:
         deep = ", ".join(key for key, known in _FORMATS.items() if known.depth == 16)
         raise UsageError(f"{name}: {form.name} holds 8 bits a sample; those of 16 are {deep}")
-    if not form.has_alpha and pixels.shape[2] in (2, 4):
+    if not form.has_alpha and has_alpha(pixels.shape[2]):
         pixels = over_white(pixels)
     if not describes(metadata.icc, "L" if pixels.shape[2] < 3 and form.has_grey else "RGB"):
         metadata = replace(metadata, icc=b"")
@@ -150,14 +151,6 @@ def encode_image(pixels: Samples, form: Format, metadata: Metadata, name: str) -
         raise OutputError(f"{name}: cannot be written as {form.name} ({error})") from error
 
 
-def over_white(pixels: Samples) -> Samples:
-    """Put a picture with alpha over white, (H, W, C + 1) to (H, W, C)."""
-    peak = int(np.iinfo(pixels.dtype).max)
-    colour, alpha = pixels[..., :-1].astype(np.uint32), pixels[..., -1:].astype(np.uint32)
-    mixed = (colour * alpha + peak * (peak - alpha) + peak // 2) // peak
-    return np.asarray(mixed, pixels.dtype)
-
-
 def to_image(pixels: Samples) -> Image.Image:
-    """Return 8-bit pixels as an image of Pillow."""
+    """Convert (H, W, C) pixels of 8 bits to a Pillow image."""
     return Image.fromarray(pixels[..., 0] if pixels.shape[2] == 1 else pixels)

@@ -1,4 +1,4 @@
-"""Sizes, crops and sample positions: how big a picture is drawn and which part of it."""
+"""Image sizes and crops, as users write them, and the limit on the number of pixels."""
 
 from __future__ import annotations
 
@@ -10,16 +10,16 @@ from imgnet.errors import UsageError
 
 MAX_SIDE = 1 << 16
 MAX_PIXELS = 1 << 28
-LIMIT = "IMGNET_MAX_PIXELS"  # the environment variable that lowers it
+LIMIT = "IMGNET_MAX_PIXELS"  # environment variable that lowers MAX_PIXELS
 
 Size = str | int | tuple[int, int]
 
 
 def max_pixels() -> int:
-    """Return how many pixels a picture may have: as many as a file allows, or as the user does.
+    """Return the largest number of pixels of an image: MAX_PIXELS, or less if the user says so.
 
     Raises:
-        UsageError: The environment has a limit that is no number.
+        UsageError: The environment variable is not a whole number.
 
     >>> max_pixels() <= MAX_PIXELS
     True
@@ -31,15 +31,15 @@ def max_pixels() -> int:
 
 
 def resolve_size(native: tuple[int, int], size: Size | None) -> tuple[int, int]:
-    """Turn what a user asks for into a (width, height) in pixels.
+    """Convert a requested size to (width, height) in pixels.
 
     Args:
-        native: Width and height of the whole picture or of the crop that is drawn.
+        native: Width and height of the image, or of the crop to render.
         size: "1024" or 1024 (long side, aspect ratio kept), "800x600" or (800, 600), "50%", or
             None for the native size.
 
     Raises:
-        UsageError: The text has none of these forms, or the result is empty or too large.
+        UsageError: The size has none of these forms, or the result is empty or too large.
 
     >>> resolve_size((768, 512), "1024"), resolve_size((768, 512), "50%")
     ((1024, 683), (384, 256))
@@ -77,7 +77,7 @@ def _scaled(native: tuple[int, int], scale: float) -> tuple[int, int]:
 
 @dataclass(frozen=True)
 class Crop:
-    """A rectangle in native pixels: its left top corner and its size."""
+    """A rectangle in native pixels: its top left corner and its size."""
 
     x: int
     y: int
@@ -100,10 +100,10 @@ class Crop:
         return cls(*map(int, numbers))
 
     def check(self, width: int, height: int) -> None:
-        """Refuse a crop that is empty or leaves the picture.
+        """Refuse a crop that does not fit into an image of a size.
 
         Raises:
-            UsageError: It does.
+            UsageError: The crop is empty or extends beyond the image.
         """
         inside = self.x + self.width <= width and self.y + self.height <= height
         if not inside or min(self.width, self.height) < 1:

@@ -1,4 +1,4 @@
-"""A picture in any form that a caller may have it in, as pixels and a profile."""
+"""Images of callers (path, file, Pillow image or array) as pixels and a profile."""
 
 from __future__ import annotations
 
@@ -18,15 +18,18 @@ Picture = str | Path | BinaryIO | Image.Image | Samples | Photo
 
 
 def load_photo(image: Picture, metadata: str = "all") -> Photo:
-    """Return the pixels of a picture and what it is besides.
+    """Return the pixels and the profile of an image.
 
     Args:
-        image: Picture.
-        metadata: What to keep: "all" (ICC, EXIF, XMP), "icc" or "none".
+        image: Path, binary file, Pillow image, (H, W, C) array, or pixels with their profile.
+        metadata: Metadata to keep: "all" (ICC, EXIF, XMP), "icc" or "none".
+
+    Returns:
+        (H, W, C) samples of 8 or 16 bits, contiguous and writable, and their profile.
 
     Raises:
-        UsageError: It has not the form of an image, or there is no such choice.
-        InputError: It cannot be read, or its metadata is larger than a file may hold.
+        UsageError: The array has the wrong shape or type, or `metadata` is none of these choices.
+        InputError: The image cannot be read, or its metadata is larger than a file may hold.
 
     >>> load_photo(np.zeros((3, 4, 1), np.uint16))[1].depth
     16
@@ -41,5 +44,5 @@ def load_photo(image: Picture, metadata: str = "all") -> Photo:
                 f"{len(part)} bytes of {name} metadata are more than {MAX_METADATA_BYTES}; "
                 "leave it out with --metadata none"
             )
-    # A copy, for torch takes no read-only nor mirrored views.
+    # torch accepts neither read-only arrays nor negative strides.
     return np.array(pixels, order="C"), replace(profile, metadata=kept)

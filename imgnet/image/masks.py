@@ -1,31 +1,36 @@
-"""Which pixels of an image a fit may look at."""
+"""Masks: the pixels and samples of an image that a fit reproduces."""
 
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import NDArray
 
+from imgnet.arrays import BoolArray
 from imgnet.errors import UsageError
+from imgnet.image.alpha import has_alpha
 from imgnet.image.files import Source, read_mask
 from imgnet.image.picture import Samples
 
-Mask = Source | NDArray[np.bool_]
+Mask = Source | BoolArray
 
 
 def seen_pixels(
     pixels: Samples, mask: Mask | None, keep: float | None, seed: int
-) -> NDArray[np.bool_] | None:
-    """Return the (H, W) pixels that the fit may look at, or None for all.
+) -> BoolArray | None:
+    """Return the mask of the pixels to fit, from a mask or from a random choice.
 
     Args:
         pixels: (H, W, C) image.
-        mask: Image or (H, W) bool array, white where the fit may look; or None.
-        keep: Fraction of the pixels to choose at random; or None.
-        seed: Of that choice.
+        mask: Image file, white for the pixels to fit, or (H, W) bool array; None for no mask.
+        keep: Fraction of the pixels to choose at random, above 0 and at most 1; None for no choice.
+        seed: Seed of the choice.
+
+    Returns:
+        (H, W), true for the pixels to fit; None for all pixels.
 
     Raises:
-        UsageError: Both are given, or one makes no sense for this image.
-        InputError: The mask cannot be read.
+        UsageError: Both `mask` and `keep` are given, the array is empty or not an (H, W) bool array
+            of the image's size, or the fraction is out of range.
+        InputError: The mask file cannot be read, has another size, or has no white pixel.
 
     >>> seen_pixels(np.zeros((4, 4, 3), np.uint8), None, 0.25, 0).sum()
     np.int64(4)
@@ -44,25 +49,24 @@ def seen_pixels(
     if not 0 < keep <= 1:
         raise UsageError(f"keep {keep:g} is not a fraction above 0 and at most 1")
     chosen = np.random.default_rng(seed).permutation(height * width)
-    seen: NDArray[np.bool_] = chosen < max(1, round(keep * height * width))
+    seen: BoolArray = chosen < max(1, round(keep * height * width))
     return seen.reshape(height, width)
 
 
-def counted_samples(pixels: Samples, seen: NDArray[np.bool_] | None) -> NDArray[np.bool_] | None:
-    """Return which samples a fit has to reproduce: not the colours of what is fully transparent.
+def counted_samples(pixels: Samples, seen: BoolArray | None) -> BoolArray | None:
+    """Return the mask of the samples to fit: colours of fully transparent pixels are left out.
 
     Args:
         pixels: (H, W, C) image.
-        seen: (H, W) True where the fit may look; None for everywhere.
+        seen: (H, W), true for the pixels to fit; None for all pixels.
 
     Returns:
-        (H, W, C) where some colours are free, else `seen`.
+        (H, W, C) if the image has fully transparent pixels, else the given mask.
 
     >>> counted_samples(np.array([[[7, 0], [7, 1]]], np.uint8), None).tolist()
     [[[False, True], [True, True]]]
     """
-    has_alpha = pixels.shape[2] in (2, 4)
-    if not has_alpha or pixels[..., -1].all():
+    if not has_alpha(pixels.shape[2]) or pixels[..., -1].all():
         return seen
     counted = np.repeat(pixels[..., -1:] > 0, pixels.shape[2], axis=2)
     counted[..., -1] = True

@@ -1,7 +1,7 @@
-"""Metadata of image files: read, made to fit upright pixels, and as tags of TIFF.
+"""ICC, EXIF and XMP: reading from images, normalising for upright pixels, and TIFF tags.
 
-Pixels are stored upright, so the metadata must not ask for another turn; nor is it worth the bytes
-of a thumbnail or of the room that editors leave for themselves.
+Pixels are stored upright, so the orientation is set to upright. The EXIF thumbnail and the padding
+of an XMP packet are dropped to save bytes.
 """
 
 from __future__ import annotations
@@ -15,9 +15,9 @@ from PIL.ExifTags import IFD, Base
 
 from imgnet.image.picture import Metadata, describes
 
-EXIF_PREFIX = b"Exif\0\0"  # that JPEG puts before it
+EXIF_PREFIX = b"Exif\0\0"  # of EXIF in a JPEG
 
-_CONVERTED = ("CMYK", "LAB")  # modes whose colours a profile describes no more, once they are RGB
+_CONVERTED = ("CMYK", "LAB")  # modes whose profile no longer applies after conversion to RGB
 _XMP_ORIENTATION = re.compile(rb'(tiff:Orientation(?:="|>))[2-8]')
 _XMP_END = b"<?xpacket end"
 _BYTE_ORDERS = {b"II*\0": "<", b"MM\0*": ">"}
@@ -29,7 +29,12 @@ _DESCRIPTIVE = (
 
 
 def metadata_of(image: Image.Image, mode: str) -> Metadata:
-    """Return the metadata of a loaded image whose pixels were turned upright and made `mode`."""
+    """Return the metadata of a loaded image.
+
+    Args:
+        image: Image as Pillow loaded it.
+        mode: Mode that its pixels were converted to after they were turned upright.
+    """
     icc = image.info.get("icc_profile") or b""
     xmp = image.info.get("xmp") or image.info.get("XML:com.adobe.xmp") or b""
     return Metadata(
@@ -47,12 +52,12 @@ def _exif_of(image: Image.Image) -> bytes:
         for tag, value in _descriptive(image.getexif()).items():
             kept[tag] = value
         return kept.tobytes() if len(kept) else b""
-    except Exception:  # Pillow's readers raise almost anything on what is damaged
+    except Exception:  # Pillow's readers raise almost anything on damaged files
         return b""
 
 
 def _descriptive(exif: Image.Exif) -> dict[int, Any]:
-    """Return what EXIF says of the picture itself: of TIFF it is one with how a file stores it."""
+    """Return the tags on the picture itself; in TIFF, others say how the file stores it."""
     tags: dict[int, Any] = {tag: exif[tag] for tag in _DESCRIPTIVE if tag in exif}
     for directory in (IFD.Exif, IFD.GPSInfo):
         inner = {k: v for k, v in exif.get_ifd(directory).items() if k != IFD.Interop}
@@ -62,7 +67,7 @@ def _descriptive(exif: Image.Exif) -> dict[int, Any]:
 
 
 def tiff_tags(metadata: Metadata) -> dict[int, Any]:
-    """Return metadata as tags of TIFF.
+    """Convert metadata to TIFF tags.
 
     >>> tiff_tags(Metadata(icc=b"profile"))
     {34675: b'profile'}
@@ -78,10 +83,10 @@ def tiff_tags(metadata: Metadata) -> dict[int, Any]:
 
 
 def upright_exif(exif: bytes) -> bytes:
-    """Return EXIF that says that the picture is upright, without its thumbnail.
+    """Return EXIF with an upright orientation and without its thumbnail.
 
-    All else keeps its place, for the notes of camera makers point into it. What is no EXIF is left
-    out.
+    Everything else keeps its offset, because maker notes refer to absolute offsets. Bytes that are
+    not EXIF give b"".
     """
     data = bytearray(exif.removeprefix(EXIF_PREFIX))
     order = _BYTE_ORDERS.get(bytes(data[:4]))
@@ -92,13 +97,13 @@ def upright_exif(exif: bytes) -> bytes:
         places, link = _directory(data, order, start)
         _set_upright(data, order, places)
         _drop_thumbnail(data, order, link)
-    except struct.error:  # points to where there is nothing
+    except struct.error:  # an offset beyond the end
         return b""
     return bytes(data)
 
 
 def _directory(data: bytearray, order: str, start: int) -> tuple[dict[int, int], int]:
-    """Return where the entry of each tag begins, and where the link to the next directory is."""
+    """Return the offsets of the entries by tag, and that of the link to the next directory."""
     (count,) = struct.unpack_from(order + "H", data, start)
     first, link = start + 2, start + 2 + 12 * count
     places = range(first, link, 12)
@@ -123,12 +128,12 @@ def _drop_thumbnail(data: bytearray, order: str, link: int) -> None:
     offset, length = (
         0 if at is None else struct.unpack_from(order + "I", data, at + 8)[0] for at in wanted
     )
-    if link < offset < len(data) <= offset + length + 3:  # what lies last can be cut off
+    if link < offset < len(data) <= offset + length + 3:  # only at the end can it be cut off
         del data[offset:]
 
 
 def upright_xmp(xmp: bytes) -> bytes:
-    """Return XMP that says that the picture is upright, without room for changes.
+    """Return XMP with an upright orientation and without padding.
 
     >>> upright_xmp(b'<x tiff:Orientation="6"/>   <?xpacket end="w"?>')
     b'<x tiff:Orientation="1"/><?xpacket end="w"?>'

@@ -1,4 +1,4 @@
-"""What an image is: its pixels and, besides them, its mode, its depth and its metadata."""
+"""An image in memory: pixels, mode, depth and metadata."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from imgnet.arrays import BoolArray
 from imgnet.errors import UsageError
 from imgnet.image.geometry import resolve_size
 
@@ -22,11 +23,11 @@ _DEPTHS = {dtype: depth for depth, dtype in DTYPES.items()}
 
 @dataclass(frozen=True)
 class Metadata:
-    """What programs besides ours want to know of an image; b"" for what there is not.
+    """The metadata of an image, byte for byte; b"" for a part that is absent.
 
     Attributes:
         icc: Colour profile.
-        exif: EXIF, from its byte order mark on.
+        exif: EXIF, starting with its byte order mark.
         xmp: XMP packet.
     """
 
@@ -35,7 +36,7 @@ class Metadata:
     xmp: bytes = b""
 
     def parts(self) -> dict[str, bytes]:
-        """Return what there is, by name.
+        """Return the parts that are present, by name.
 
         >>> Metadata(xmp=b"<x/>").parts()
         {'xmp': b'<x/>'}
@@ -45,7 +46,7 @@ class Metadata:
 
     @property
     def num_bytes(self) -> int:
-        """Count the bytes of all of it.
+        """Count the bytes of all parts.
 
         >>> Metadata(b"profile", b"exif").num_bytes
         11
@@ -53,10 +54,13 @@ class Metadata:
         return sum(map(len, self.parts().values()))
 
     def only(self, choice: str) -> Metadata:
-        """Return "all" of it, the "icc" profile or "none".
+        """Return the metadata that a choice keeps.
+
+        Args:
+            choice: "all", "icc" (the colour profile alone) or "none".
 
         Raises:
-            UsageError: The choice is another.
+            UsageError: The choice is none of these.
 
         >>> Metadata(b"profile", b"exif").only("icc")
         Metadata(icc=b'profile', exif=b'', xmp=b'')
@@ -72,13 +76,13 @@ NO_METADATA = Metadata()
 
 @dataclass(frozen=True)
 class Profile:
-    """What an image is besides its pixels.
+    """The properties of an image besides its pixels.
 
     Attributes:
         mode: "L", "LA", "RGB" or "RGBA".
-        depth: Bits of a sample at its source, 8 or 16.
-        metadata: Of the upright picture.
-        notes: What of the source was not read, in words.
+        depth: Bits of a sample in the source file, 8 or 16.
+        metadata: Metadata of the upright image.
+        notes: Parts of the source that were not read, one sentence each.
     """
 
     mode: str
@@ -89,24 +93,24 @@ class Profile:
 
 @dataclass(frozen=True, eq=False)
 class Original:
-    """An image that is to be encoded.
+    """An image to encode.
 
     Attributes:
-        pixels: (H, W, C) colours.
-        profile: What it is besides them.
-        seen: (H, W) or (H, W, C) True where a fit may look; None for everywhere.
+        pixels: (H, W, C) samples.
+        profile: Mode, depth and metadata.
+        seen: (H, W) or (H, W, C), true for the pixels or samples to fit; None for all.
     """
 
     pixels: Samples
     profile: Profile
-    seen: NDArray[np.bool_] | None = None
+    seen: BoolArray | None = None
 
 
 def profile_of(pixels: Samples) -> Profile:
     """Return the profile of an array that did not come from a file.
 
     Raises:
-        UsageError: It is not of the form of an image, or too large for one.
+        UsageError: The array has the wrong shape or type, or too many pixels.
 
     >>> profile_of(np.zeros((5, 7, 3), np.uint8)).mode
     'RGB'
@@ -120,10 +124,19 @@ def profile_of(pixels: Samples) -> Profile:
     return Profile(_MODES[pixels.shape[2] - 1], _DEPTHS[pixels.dtype])
 
 
-def describes(icc: bytes, mode: str) -> bool:
-    """Tell whether a colour profile is about the colours of a mode.
+def peak_of(dtype: np.dtype[Any]) -> int:
+    """Return the largest value of an integer type: full brightness.
 
-    One of RGB also says how bright a grey is.
+    >>> peak_of(np.dtype(np.uint16))
+    65535
+    """
+    return int(np.iinfo(dtype).max)
+
+
+def describes(icc: bytes, mode: str) -> bool:
+    """Tell whether an ICC profile applies to images of a mode.
+
+    An RGB profile applies to grey as well: it has a tone curve.
     """
     space = icc[16:20]
     return space == b"RGB " or (space == b"GRAY" and mode.startswith("L"))

@@ -1,8 +1,7 @@
 """Images of 16 bits a sample, for which Pillow has no mode unless they are grey.
 
-Its decoders do read them, but keep one byte of each sample: the first or the second, as the raw
-mode says. So decoding twice gives both. What Pillow cannot write, the PNG and the TIFF of such
-samples, are written here.
+Pillow's decoders keep one byte of each sample, the first or the second by the raw mode, so that
+decoding twice gives both bytes. PNG, TIFF and PPM of such samples are written here.
 """
 
 from __future__ import annotations
@@ -17,49 +16,52 @@ from numpy.typing import NDArray
 from PIL import Image, TiffImagePlugin
 from PIL.TiffImagePlugin import ImageFileDirectory_v2
 
+from imgnet.arrays import ByteArray
+from imgnet.image.alpha import has_alpha
 from imgnet.image.metadata import tiff_tags
 from imgnet.image.picture import Metadata, Samples
 
-Deep = NDArray[np.uint16]
+Uint16Array = NDArray[np.uint16]
 
 PEAK = 65535
 PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
 
 _BYTES = {";16B": "big", ";16L": "little", ";16N": sys.byteorder}
-_PNG_COLOUR_TYPES = {1: 0, 2: 4, 3: 2, 4: 6}  # by channels
+_PNG_COLOUR_TYPES = {1: 0, 2: 4, 3: 2, 4: 6}  # by number of channels
 _DEFLATE, _HORIZONTAL = 8, 2  # compression and predictor of TIFF
 _UNASSOCIATED_ALPHA = 2
 _STRIP_ROWS = 64  # filtered at a time
 _GREYS = {"I", "I;16", "I;16B", "I;16L", "I;16N"}
 
 
-def read_deep(data: bytes | None, image: Image.Image) -> Deep | None:
-    """Return the samples of an image that has 16 bits in each.
+def read_deep(data: bytes | None, image: Image.Image) -> Uint16Array | None:
+    """Return the samples of an image of 16 bits a sample.
 
     Args:
-        data: Content of the file; None where Pillow alone knows it, which then holds grey only.
-        image: The same as Pillow opened it, not loaded yet.
+        data: Content of the file; None for a Pillow image without a file, which can be read only
+            if it is grey.
+        image: The same image as Pillow opened it, not loaded yet.
 
     Returns:
-        (H, W, C) samples, 0..65535, with alpha where a colour is transparent; None for an image of
-        another depth, for CMYK, and for a TIFF of separate planes.
+        (H, W, C) samples, 0..65535, with alpha if the file declares a transparent colour; None for
+        an image of another depth, for CMYK, and for a TIFF with one plane a channel.
     """
     if image.mode in _GREYS:
-        samples: Deep | None = np.asarray(image).clip(0, PEAK).astype(np.uint16)[..., None]
+        samples: Uint16Array | None = np.asarray(image).clip(0, PEAK).astype(np.uint16)[..., None]
     else:
         samples = None if data is None else _multichannel(data, image)
     key = image.info.get("transparency")
-    if samples is None or key is None or samples.shape[2] in (2, 4):
+    if samples is None or key is None or has_alpha(samples.shape[2]):
         return samples
     alpha = np.where((samples == key).all(axis=2, keepdims=True), 0, PEAK).astype(np.uint16)
     return np.concatenate([samples, alpha], axis=2)
 
 
-def _multichannel(data: bytes, image: Image.Image) -> Deep | None:
+def _multichannel(data: bytes, image: Image.Image) -> Uint16Array | None:
     raw = _raw_mode(image)
     if image.format == "PPM" and image.mode == "RGB":
         return _read_ppm(data, image)
-    if raw == "LA;16B":  # as if the four bytes of a pixel were channels
+    if raw == "LA;16B":  # read the four bytes of a pixel as RGBA
         return np.ascontiguousarray(_decoded(data, "RGBA", "")).view(">u2").astype(np.uint16)
     order = _BYTES.get(raw[-4:])
     if order is None or image.mode not in ("RGB", "RGBA") or has_deep_planes(image):
@@ -71,7 +73,7 @@ def _multichannel(data: bytes, image: Image.Image) -> Deep | None:
 
 
 def has_deep_planes(image: Image.Image) -> bool:
-    """Tell whether an image is a TIFF of a plane a channel, which Pillow reads as 8 bits."""
+    """Tell whether an image is a TIFF with one plane a channel, which Pillow reads as 8 bits."""
     tags = getattr(image, "tag_v2", {})
     is_deep = 16 in tags.get(TiffImagePlugin.BITSPERSAMPLE, ())
     return is_deep and tags.get(TiffImagePlugin.PLANAR_CONFIGURATION) == 2
@@ -83,8 +85,8 @@ def _raw_mode(image: Image.Image) -> str:
     return str(args[0] if isinstance(args, tuple) else args)
 
 
-def _decoded(data: bytes, channels: str, half: str) -> NDArray[np.uint8]:
-    """Decode a file under another raw mode; no decoder of Pillow's multiplies by alpha for us."""
+def _decoded(data: bytes, channels: str, half: str) -> ByteArray:
+    """Decode a file under another raw mode, with premultiplied colours left as they are."""
     image = Image.open(BytesIO(data))
     raw = channels.replace("a", "A") + half
     image.tile = [
@@ -94,14 +96,14 @@ def _decoded(data: bytes, channels: str, half: str) -> NDArray[np.uint8]:
     return np.asarray(image)
 
 
-def _unmultiplied(samples: Deep) -> Deep:
-    """Divide colours by the alpha that they were multiplied with."""
+def _unmultiplied(samples: Uint16Array) -> Uint16Array:
+    """Divide premultiplied colours by alpha."""
     alpha = np.maximum(samples[..., 3:], 1).astype(np.float64)
     colours = np.rint(samples[..., :3] * (PEAK / alpha)).clip(0, PEAK).astype(np.uint16)
     return np.concatenate([colours, samples[..., 3:]], axis=2)
 
 
-def _read_ppm(data: bytes, image: Image.Image) -> Deep | None:
+def _read_ppm(data: bytes, image: Image.Image) -> Uint16Array | None:
     tile = image.tile[0]  # type: ignore[attr-defined]
     maximum = tile.args[1] if tile.codec_name == "ppm" else 255
     if maximum <= 255:
@@ -112,7 +114,7 @@ def _read_ppm(data: bytes, image: Image.Image) -> Deep | None:
 
 
 def encode_png(pixels: Samples, metadata: Metadata) -> bytes:
-    """Write (H, W, C) samples as a PNG.
+    """Encode (H, W, C) samples of 16 bits as PNG.
 
     >>> encode_png(np.zeros((1, 1, 1), np.uint16), Metadata())[:8] == PNG_SIGNATURE
     True
@@ -136,7 +138,7 @@ def _chunk(name: bytes, content: bytes) -> bytes:
 
 
 def _compressed(pixels: Samples) -> bytes:
-    """Return the image data of a PNG."""
+    """Return the image data of a PNG: filtered rows under deflate."""
     rows = pixels.astype(">u2").reshape(len(pixels), -1).view(np.uint8)
     above = np.concatenate([np.zeros_like(rows[:1]), rows[:-1]])
     compressor, parts = zlib.compressobj(), []
@@ -147,10 +149,8 @@ def _compressed(pixels: Samples) -> bytes:
     return b"".join([*parts, compressor.flush()])
 
 
-def _filtered(
-    rows: NDArray[np.uint8], above: NDArray[np.uint8], pixel_bytes: int
-) -> NDArray[np.uint8]:
-    """Return each row under that filter of PNG, none, left or up, that leaves the least."""
+def _filtered(rows: ByteArray, above: ByteArray, pixel_bytes: int) -> ByteArray:
+    """Filter each row by None, Sub or Up of PNG, whichever has the least sum of magnitudes."""
     left = rows.copy()
     left[:, pixel_bytes:] -= rows[:, :-pixel_bytes]
     filtered = np.stack([rows, left, rows - above])
@@ -160,13 +160,13 @@ def _filtered(
 
 
 def encode_tiff(pixels: Samples, metadata: Metadata) -> bytes:
-    r"""Write (H, W, C) samples as a little-endian TIFF under deflate.
+    r"""Encode (H, W, C) samples of 16 bits as little-endian TIFF under deflate.
 
     >>> encode_tiff(np.zeros((1, 1, 1), np.uint16), Metadata())[:4]
     b'II*\x00'
     """
     if pixels.shape[2] == 2:
-        pixels = pixels[..., [0, 0, 0, 1]]  # programs that use Pillow read no grey with alpha
+        pixels = pixels[..., [0, 0, 0, 1]]  # Pillow cannot read grey with alpha
     height, width, channels = pixels.shape
     differences = pixels.astype("<u2")
     differences[:, 1:] -= pixels[:, :-1]
@@ -183,7 +183,7 @@ def encode_tiff(pixels: Samples, metadata: Metadata) -> bytes:
     directory[TiffImagePlugin.SAMPLESPERPIXEL] = channels
     directory[TiffImagePlugin.ROWSPERSTRIP] = height
     directory[TiffImagePlugin.STRIPBYTECOUNTS] = len(strip)
-    directory[TiffImagePlugin.STRIPOFFSETS] = 0  # to which `save` adds where the directory ends
+    directory[TiffImagePlugin.STRIPOFFSETS] = 0  # `save` adds the end of the directory
     if channels == 4:
         directory[TiffImagePlugin.EXTRASAMPLES] = _UNASSOCIATED_ALPHA
     file = BytesIO()
@@ -192,7 +192,7 @@ def encode_tiff(pixels: Samples, metadata: Metadata) -> bytes:
 
 
 def encode_ppm(pixels: Samples, _metadata: Metadata) -> bytes:
-    r"""Write (H, W, C) samples as a PPM, or a PGM where there is one channel.
+    r"""Encode (H, W, C) samples of 16 bits as PPM, or as PGM if there is one channel.
 
     >>> encode_ppm(np.full((1, 1, 1), 258, np.uint16), Metadata())
     b'P5\n1 1\n65535\n\x01\x02'

@@ -1,1 +1,1 @@
-"""Measures of how alike two pictures are."""
+"""Distortion metrics of two images."""

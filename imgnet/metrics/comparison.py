@@ -1,4 +1,4 @@
-"""Two pictures against each other: numbers, and a picture of where they differ."""
+"""Comparison of two images: metrics, and an image of the difference."""
 
 from __future__ import annotations
 
@@ -8,24 +8,25 @@ from typing import Any
 
 import numpy as np
 
-from imgnet.image.picture import Samples
+from imgnet.image.alpha import has_alpha, premultiplied
+from imgnet.image.picture import Samples, peak_of
 from imgnet.metrics.psnr import psnr_db
 from imgnet.metrics.ssim import LEAST_SIDE, WINDOW, ms_ssim, ssim
 
 
 @dataclass(frozen=True)
 class Comparison:
-    """Say how far apart two pictures are.
+    """The metrics of two images of the same size.
 
     Attributes:
-        width: Of both, in pixels.
-        height: Of both, in pixels.
-        channels: "L" or "RGB", with "A" behind it where either picture is transparent anywhere.
-        psnr_db: Over all channels together; infinite for equal pictures.
-        ssim: Mean of the channels; None for pictures smaller than its window.
-        ms_ssim: Mean of the channels; None for pictures too small for five scales.
-        max_error: Largest difference of two samples.
-        depth: Bits of a sample, 8 or 16; `max_error` is out of the largest number of so many bits.
+        width: Width of both images in pixels.
+        height: Height of both images in pixels.
+        channels: "L" or "RGB", followed by "A" if either image has transparent pixels.
+        psnr_db: PSNR over all channels together, in dB; infinite for equal images.
+        ssim: Mean SSIM of the channels; None for images smaller than a window.
+        ms_ssim: Mean MS-SSIM of the channels; None for images too small for five scales.
+        max_error: Largest absolute difference of two samples, 0..2**depth - 1.
+        depth: Bits of a sample, 8 or 16.
     """
 
     width: int
@@ -38,13 +39,13 @@ class Comparison:
     depth: int
 
     def as_json(self) -> dict[str, Any]:
-        """Return the fields as JSON values, None where there is no finite number."""
+        """Return the fields as JSON values; an infinite PSNR becomes None."""
         rounded = {"ssim": _rounded(self.ssim), "ms_ssim": _rounded(self.ms_ssim)}
         decibels = round(self.psnr_db, 4) if isfinite(self.psnr_db) else None
         return asdict(self) | rounded | {"psnr_db": decibels}
 
     def as_text(self) -> str:
-        """Return a table for people, one line a number."""
+        """Return a table with one line a metric."""
         size = f"{self.width}x{self.height}"
         facts = {
             "PSNR": f"{self.psnr_db:.3f} dB"
@@ -67,19 +68,18 @@ def _similarity(value: float | None, least_side: int, size: str) -> str:
 
 
 def compare(a: Samples, b: Samples) -> Comparison:
-    """Measure how far two pictures are apart.
+    """Compute the metrics of two images.
 
-    A grey picture beside a coloured one counts as one of three equal channels, one of 8 bits beside
-    one of 16 as if each of its samples were multiplied by 257. Where either picture
-    is transparent anywhere, both are compared as RGBA or LA with colours multiplied by alpha: what
-    cannot be seen does not count, and alpha counts as one more channel.
+    If only one image is grey, its channel is repeated three times; if only one has 16 bits, the
+    samples of the other are multiplied by 257. If either image has transparent pixels, both are
+    compared as RGBA or LA with premultiplied colours, and alpha counts as one more channel.
 
     Args:
         a: (H, W, C) pixels with 1..4 channels, of 8 or 16 bits.
-        b: Samples of the same height and width.
+        b: Pixels of the same height and width.
 
     Raises:
-        ValueError: The pictures are of different sizes.
+        ValueError: The images differ in size.
 
     >>> grey, red = np.full((20, 30, 1), 60, np.uint8), np.full((20, 30, 3), (90, 60, 60), np.uint8)
     >>> compare(grey, red).channels, compare(grey, red).max_error
@@ -100,19 +100,21 @@ def compare(a: Samples, b: Samples) -> Comparison:
 
 
 def aligned(a: Samples, b: Samples) -> tuple[Samples, Samples]:
-    """Bring two pictures to the same channels, colours multiplied by alpha.
+    """Convert two images to the same channels and depth, with premultiplied colours.
 
     Raises:
-        ValueError: The pictures are of different sizes.
+        ValueError: The images differ in size.
     """
     if a.shape[:2] != b.shape[:2]:
         raise ValueError(f"cannot compare pictures of shapes {a.shape} and {b.shape}")
     a, b = alike(a, b)
-    return _premultiplied(a), _premultiplied(b)
+    return premultiplied(a), premultiplied(b)
 
 
 def alike(a: Samples, b: Samples) -> tuple[Samples, Samples]:
-    """Give two pictures the channels and the depth of the one that has more of them.
+    """Convert two images to the same channels and depth, the larger ones of the two.
+
+    Alpha is kept if either image has transparent pixels.
 
     >>> a, b = alike(np.zeros((2, 2, 2), np.uint8), np.zeros((2, 2, 3), np.uint8))
     >>> a.shape, b.shape
@@ -126,43 +128,27 @@ def alike(a: Samples, b: Samples) -> tuple[Samples, Samples]:
 
 
 def _deepened(pixels: Samples, dtype: np.dtype[Any]) -> Samples:
-    scale = np.iinfo(dtype).max // _peak(pixels)
+    scale = peak_of(dtype) // peak_of(pixels.dtype)
     return np.asarray(pixels.astype(dtype) * dtype.type(scale))
 
 
-def _peak(pixels: Samples) -> int:
-    return int(np.iinfo(pixels.dtype).max)
-
-
 def _num_colours(pixels: Samples) -> int:
-    return int(pixels.shape[2]) - _has_alpha(pixels)
-
-
-def _has_alpha(pixels: Samples) -> bool:
-    return pixels.shape[2] in (2, 4)
+    return int(pixels.shape[2]) - has_alpha(pixels.shape[2])
 
 
 def _is_transparent(pixels: Samples) -> bool:
-    return _has_alpha(pixels) and bool(pixels[..., -1].min() < _peak(pixels))
+    return has_alpha(pixels.shape[2]) and bool(pixels[..., -1].min() < peak_of(pixels.dtype))
 
 
 def _converted(pixels: Samples, colours: int, transparent: bool) -> Samples:
-    """Bring (H, W, C) pixels to so many colours, and an alpha channel or none."""
+    """Convert (H, W, C) pixels to a number of colour channels, with or without alpha."""
     colour = np.broadcast_to(pixels[..., : _num_colours(pixels)], (*pixels.shape[:2], colours))
     if not transparent:
         return colour
-    if _has_alpha(pixels):
+    if has_alpha(pixels.shape[2]):
         return np.concatenate([colour, pixels[..., -1:]], axis=2)
-    return np.concatenate([colour, np.full_like(colour[..., :1], _peak(pixels))], axis=2)
-
-
-def _premultiplied(pixels: Samples) -> Samples:
-    if not _has_alpha(pixels):
-        return pixels
-    peak = _peak(pixels)
-    alpha = pixels[..., -1:].astype(np.uint64)
-    colour = (pixels[..., :-1] * alpha + peak // 2) // peak
-    return np.concatenate([colour.astype(pixels.dtype), pixels[..., -1:]], axis=2)
+    opaque = np.full_like(colour[..., :1], peak_of(pixels.dtype))
+    return np.concatenate([colour, opaque], axis=2)
 
 
 def _difference(a: Samples, b: Samples) -> Samples:
@@ -170,21 +156,21 @@ def _difference(a: Samples, b: Samples) -> Samples:
 
 
 def side_by_side(a: Samples, b: Samples, gain: int) -> Samples:
-    """Draw two pictures and their absolute difference, from left to right.
+    """Place two images and their amplified absolute difference side by side.
 
-    The difference is that of the numbers of `compare`, and opaque: where alpha differs by more than
-    a colour does, the colour shows the difference of alpha.
+    The difference is that of the aligned images that `compare` measures. It is opaque; each colour
+    shows the difference of alpha where that is larger.
 
     Args:
         a: (H, W, C) pixels with 1..4 channels.
-        b: Samples of the same height and width.
-        gain: What the difference is multiplied by.
+        b: Pixels of the same height and width.
+        gain: Factor of the difference.
 
     Returns:
-        (H, 3 W, C) pixels.
+        (H, 3 W, C) pixels: `a`, `b` and the difference.
 
     Raises:
-        ValueError: The pictures are of different sizes.
+        ValueError: The images differ in size.
 
     >>> a, b = np.full((1, 1, 1), 60, np.uint8), np.full((1, 1, 1), 70, np.uint8)
     >>> side_by_side(a, b, gain=8).ravel().tolist()
@@ -192,8 +178,8 @@ def side_by_side(a: Samples, b: Samples, gain: int) -> Samples:
     """
     difference = _difference(*aligned(a, b))
     a, b = alike(a, b)
-    transparent = _has_alpha(a)
+    transparent = has_alpha(a.shape[2])
     if transparent:
         difference = np.maximum(difference[..., :-1], difference[..., -1:])
-    drawn = np.minimum(np.uint32(gain) * difference, _peak(a)).astype(a.dtype)
-    return np.concatenate([a, b, _converted(drawn, drawn.shape[2], transparent)], axis=1)
+    amplified = np.minimum(np.uint32(gain) * difference, peak_of(a.dtype)).astype(a.dtype)
+    return np.concatenate([a, b, _converted(amplified, amplified.shape[2], transparent)], axis=1)

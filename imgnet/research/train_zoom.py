@@ -34,7 +34,8 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from imgnet.codec.render.zoom_network import COLOURS, FOLDER
+from imgnet.codec.priors.loader import COLOURS
+from imgnet.codec.render.zoom_network import FOLDER
 from imgnet.fit.soap import SOAP
 from imgnet.image.files import Pixels, read_image
 from imgnet.metrics.psnr import psnr_db

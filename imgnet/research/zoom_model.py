@@ -12,9 +12,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from imgnet.codec.priors.loader import name_of, prior_file
+from imgnet.codec.priors.loader import COLOURS, name_of, prior_file
 from imgnet.codec.render.cosine import TERMS, Axis
-from imgnet.codec.render.zoom_network import COLOURS, FIRST_KERNEL, FOLDER, GREY, KERNEL
+from imgnet.codec.render.zoom_network import FIRST_KERNEL, FOLDER, GREY, KERNEL
 
 DIM, NUM_LAYERS, DIM_HIDDEN = 32, 5, 64  # of networks that begin from nothing
 ALPHA = 0.1  # that ReZero layers start with

@@ -16,7 +16,8 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from imgnet.codec.render.cosine import Array, Axis
+from imgnet.arrays import Float32Array
+from imgnet.codec.render.cosine import Axis
 from imgnet.image.files import Pixels
 
 # Of the photograph, and how often they are taken.
@@ -88,14 +89,14 @@ def _random_piece(photos: Sequence[Pyramid], side: int, rng: np.random.Generator
     return np.ascontiguousarray(piece.swapaxes(0, 1) if rng.random() < 0.5 else piece)
 
 
-def _smaller(piece: Pixels, side: int, rng: np.random.Generator) -> Array:
+def _smaller(piece: Pixels, side: int, rng: np.random.Generator) -> Float32Array:
     if rng.random() >= AREA_MEANS:
         smaller = Image.fromarray(piece).resize((side, side), _FILTERS[rng.integers(4)])
         return np.asarray(smaller, np.float32)
     return area_means(piece, (side, side))
 
 
-def area_means(pixels: NDArray[np.generic], size: tuple[int, int]) -> Array:
+def area_means(pixels: NDArray[np.generic], size: tuple[int, int]) -> Float32Array:
     """Return the means of the areas of a picture that the pixels of a smaller one stand for.
 
     Args:
@@ -115,7 +116,7 @@ def area_means(pixels: NDArray[np.generic], size: tuple[int, int]) -> Array:
     return means
 
 
-def _degraded(levels: Array, rng: np.random.Generator) -> Pixels:
+def _degraded(levels: Float32Array, rng: np.random.Generator) -> Pixels:
     """Round levels (H, W, 3), of which most get the faults of a decoded picture."""
     kind = rng.random()
     is_noisy = UNTOUCHED <= kind < UNTOUCHED + NOISY

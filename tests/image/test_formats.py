@@ -8,8 +8,9 @@ import pytest
 from PIL import Image
 
 from imgnet.errors import OutputError, UsageError
+from imgnet.image.alpha import over_white
 from imgnet.image.files import read_photo
-from imgnet.image.formats import encode_image, find_format, over_white
+from imgnet.image.formats import encode_image, find_format
 from imgnet.image.metadata import metadata_of, upright_exif
 from imgnet.image.picture import Metadata
 from support.picture_files import GREY_ICC, SRGB, XMP

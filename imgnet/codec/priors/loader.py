@@ -1,9 +1,9 @@
-"""Networks trained beforehand: a file holds what its own network differs from one of them.
+"""Priors: trained networks, from which the networks of files are stored as differences.
 
-A prior is a safetensors file beside this one, named `NAME-HASH`, where HASH are the first eight
-hexadecimal digits of the SHA-256 of its content. It holds one network for each *lmbda_index*, a
-price of a bit. A file names the prior and the lmbda_index that it needs, so that a released prior
-is never changed or removed. `train.py` makes new ones.
+A prior is a safetensors file beside this one, named `NAME-HASH`; HASH is the first eight digits of
+the SHA-256 of its content, in hexadecimal. It holds one network for each of `NUM_LMBDAS` values of
+lmbda. A file names its prior and the index of its lmbda, so a released prior must never be changed
+or removed. `research/train_prior.py` trains new ones.
 """
 
 from __future__ import annotations
@@ -18,33 +18,32 @@ import numpy as np
 from numpy.typing import NDArray
 from safetensors.numpy import load
 
+from imgnet.arrays import Float32Array, Int64Array
 from imgnet.errors import FormatError
-from imgnet.spec import Spec, network_shapes
+from imgnet.spec import Spec, is_output, network_shapes
 
-Arrays = dict[str, NDArray[np.float32]]
-Integers = NDArray[np.int64]
+Int16Array = NDArray[np.int16]
+Tensors = dict[str, Float32Array]
 
 FRACTION_BITS = 12  # of all numbers of a prior
 HASH_DIGITS = 8
 NUM_LMBDAS = 19
-HIGHEST_LMBDA = (
-    0.064  # of a bit a pixel, in lmbda_index 0; each further lmbda_index has 1 / sqrt(2) of it
-)
-COLOURS = 3  # channels of the pictures that a prior is trained on
-FINEST_COLOUR = 2  # level of their further pyramids
+HIGHEST_LMBDA = 0.064  # of index 0; each further lmbda is smaller by a factor of sqrt(2)
+COLOURS = 3  # channels of the images that priors are trained on
+FINEST_COLOUR = 2  # finest level of their chroma pyramids
 FOLDER = Path(__file__).parent
 
 _SUFFIX = ".safetensors"
-_DIRECTIONS = "colours"  # the tensor of a prior that is no part of its networks
+_DIRECTIONS = "colours"  # the one tensor of a prior that is not part of its networks
 
 
 def names() -> list[str]:
-    """List the priors that files may ask for."""
+    """List the installed priors."""
     return sorted(path.name.removesuffix(_SUFFIX) for path in FOLDER.glob(f"*-*{_SUFFIX}"))
 
 
 def lmbda_at(lmbda_index: float) -> float:
-    """Return the price of a bit that the networks of a lmbda_index were trained for.
+    """Return the lmbda of an index, as squared error of colours in 0..1 for a bit a pixel.
 
     >>> lmbda_at(0), lmbda_at(2)
     (0.064, 0.032)
@@ -53,7 +52,7 @@ def lmbda_at(lmbda_index: float) -> float:
 
 
 def lmbda_index_of(lmbda: float) -> int:
-    """Return the lmbda_index whose price is the nearest.
+    """Return the index of the nearest lmbda.
 
     >>> lmbda_index_of(0.033), lmbda_index_of(9.0), lmbda_index_of(1e-9)
     (2, 0, 18)
@@ -62,7 +61,7 @@ def lmbda_index_of(lmbda: float) -> int:
 
 
 def name_of(data: bytes, stem: str) -> str:
-    """Return the name of a prior with some content.
+    """Return the name of a prior: its stem and the hash of its content.
 
     >>> name_of(b"", "empty")
     'empty-e3b0c442'
@@ -71,23 +70,26 @@ def name_of(data: bytes, stem: str) -> str:
 
 
 def prior_file(name: str, folder: Path = FOLDER) -> Path:
-    """Return where a prior lies."""
+    """Return the path of a prior."""
     return folder / f"{name}{_SUFFIX}"
 
 
 def analysis_file(name: str, folder: Path = FOLDER) -> Path:
-    """Return where the analysis network of a prior lies, if it has one; no .inr file needs it."""
+    """Return the path of the analysis network of a prior, which may be absent.
+
+    Only encoders use it, so that it may change without harm to files.
+    """
     return folder / "analysis" / f"{name}{_SUFFIX}"
 
 
 def usual_latent_q_step(lmbda: float) -> float:
-    """Return the step of a quantiser that is the best at a price of a bit, in units of a picture.
+    """Return the optimal step of a uniform quantiser at a lmbda, in units of colours in 0..1.
 
-    A uniform step d of a unit-length colour costs d**2 / 36 a sample; one more bit a pixel divides
-    that by 4, so that at the optimum d**2 / 36 * 2 ln 2 = lmbda.
+    A step d along a colour direction of unit length adds d**2 / 36 to the mean squared error. One
+    more bit a pixel divides that by 4, so that at the optimum d**2 / 36 * 2 ln 2 = lmbda.
 
     Args:
-        lmbda: Price of a bit a pixel, in squared error of colours in 0..1.
+        lmbda: Squared error of colours in 0..1 that one bit a pixel is worth.
 
     >>> round(usual_latent_q_step(1e-3), 3)
     0.161
@@ -96,7 +98,7 @@ def usual_latent_q_step(lmbda: float) -> float:
 
 
 def layers_of(prior: str) -> dict[str, int]:
-    """Return the sizes of the layers of a prior's networks, as `Spec` names them."""
+    """Return the layer sizes of the networks of a prior, by attribute of `Spec`."""
     tensors = _load(prior)
     return {
         "dim_context": tensors["context.second.bias"].shape[1],
@@ -106,10 +108,10 @@ def layers_of(prior: str) -> dict[str, int]:
 
 
 def check(name: str) -> None:
-    """Refuse a prior that is not there.
+    """Refuse a prior that is not installed.
 
     Raises:
-        FormatError: There is none of that name.
+        FormatError: No prior of that name is installed.
     """
     if name not in names():
         raise FormatError(
@@ -118,52 +120,55 @@ def check(name: str) -> None:
         )
 
 
-def origins(spec: Spec) -> Arrays:
-    """Return what the network's tensors are differences from; nothing where there is no prior.
+def origins(spec: Spec) -> Tensors:
+    """Return the prior of the tensors of a network, in their shapes; empty without a prior.
 
     Args:
-        spec: Shape of the network, with the name of a prior that there is and its lmbda_index.
+        spec: Shape of the network, with an installed prior and the index of its lmbda.
     """
     if not spec.prior:
         return {}
     stored = _load(spec.prior).items()
-    trained = {name: bands[spec.lmbda_index] for name, bands in stored if name != _DIRECTIONS}
+    trained = {name: every[spec.lmbda_index] for name, every in stored if name != _DIRECTIONS}
     return {name: _real(tensor) for name, tensor in _adapted(spec, trained).items()}
 
 
-def networks_of(prior: str) -> Arrays:
-    """Return all networks of a prior as they were trained, by tensor, with the bands outermost."""
-    return {name: _real(bands) for name, bands in _load(prior).items() if name != _DIRECTIONS}
+def networks_of(prior: str) -> Tensors:
+    """Return all networks of a prior by tensor, (NUM_LMBDAS, ...) each."""
+    return {name: _real(every) for name, every in _load(prior).items() if name != _DIRECTIONS}
 
 
-def colours_of(prior: str) -> NDArray[np.float32]:
-    """Return the directions (3, 3), one a column, of the pyramids that its fits start from.
+def colours_of(prior: str) -> Float32Array:
+    """Return the colour directions of the pyramids that fits with a prior start from.
 
-    No decoder needs them.
+    Only encoders use them.
+
+    Returns:
+        (3, 3), one direction a column.
     """
     return _real(_load(prior)[_DIRECTIONS])
 
 
-def _real(whole: NDArray[np.integer]) -> NDArray[np.float32]:
+def _real(whole: NDArray[np.integer]) -> Float32Array:
     return (whole * 2.0**-FRACTION_BITS).astype(np.float32)
 
 
 @lru_cache(maxsize=2)
-def _load(name: str) -> dict[str, NDArray[np.int16]]:
+def _load(name: str) -> dict[str, Int16Array]:
     return load(prior_file(name).read_bytes())
 
 
-def _adapted(spec: Spec, trained: Mapping[str, NDArray[np.int16]]) -> dict[str, Integers]:
-    """Bring a trained network, of colour pictures and few levels, to the shape of another.
+def _adapted(spec: Spec, trained: Mapping[str, Int16Array]) -> dict[str, Int64Array]:
+    """Adapt a trained network, for colour images and few levels, to the shape of another.
 
-    Levels coarser than those of the trained one take the place of its coarsest. A grey picture has
-    the mean of the colours; what belongs to an alpha channel starts at zero.
+    Additional coarse levels copy the coarsest trained one. For grey images the colours are
+    averaged. Weights of an alpha channel are zero.
     """
     coarsest = sum(name.startswith("upsample.") for name in trained)
     levels = [min(level, coarsest) for level in range(spec.num_levels)]
     colours = range(coarsest + 1, coarsest + (COLOURS if spec.dim_out >= COLOURS else 1))
     features = [*levels[spec.finest :], *colours]
-    adapted: dict[str, Integers] = {}
+    adapted: dict[str, Int64Array] = {}
     for name, shape in network_shapes(spec).items():
         stage = name.removeprefix("upsample.")
         source = f"upsample.{min(int(stage), coarsest - 1)}" if stage != name else name
@@ -174,7 +179,7 @@ def _adapted(spec: Spec, trained: Mapping[str, NDArray[np.int16]]) -> dict[str, 
             tensor = tensor[:, features]
         elif name.startswith("residuals.") and name.endswith(".weight"):
             tensor = _of_channels(spec, tensor)
-        if name.startswith(("output.", "linear.", "residuals.")) and spec.dim_out < COLOURS:
+        if (is_output(name) or name.startswith("residuals.")) and spec.dim_out < COLOURS:
             tensor = tensor.sum(0, keepdims=True) // COLOURS
         missing = [(0, size - given) for size, given in zip(shape, tensor.shape, strict=True)]
         adapted[name] = np.pad(tensor, missing)
@@ -182,7 +187,7 @@ def _adapted(spec: Spec, trained: Mapping[str, NDArray[np.int16]]) -> dict[str, 
 
 
 def _grids(spec: Spec, coarsest: int) -> list[int]:
-    """Return which of the trained network's grids stands for each of a network's own."""
+    """Return, for each latent grid of a network, the index of the trained grid it copies."""
     trained = Spec("grid", 1, 1, 0, 1, 0, COLOURS, coarsest + 1, 0, FINEST_COLOUR, 1).grids()
     finest = [0, *[FINEST_COLOUR] * 3]
     return [
@@ -191,8 +196,8 @@ def _grids(spec: Spec, coarsest: int) -> list[int]:
     ]
 
 
-def _of_channels(spec: Spec, weight: Integers) -> Integers:
-    """Bring the columns of a 3x3 layer, the nine places outermost, to the channels of a picture."""
+def _of_channels(spec: Spec, weight: Int64Array) -> Int64Array:
+    """Adapt the columns (9 positions x channels) of a 3x3 layer to the channels of an image."""
     places = weight.reshape(COLOURS, 9, COLOURS)
     if spec.dim_out < COLOURS:
         places = places.sum(2, keepdims=True)

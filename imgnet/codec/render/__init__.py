@@ -1,1 +1,1 @@
-"""Parameters to pixels, at any size."""
+"""Renderers: from the parameters of a network to pixels."""

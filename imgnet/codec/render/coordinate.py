@@ -1,27 +1,26 @@
-"""Draw a network on a pixel grid of any size, in NumPy alone.
+"""Renderer of coordinate networks (`gated`, `mlp`) at any size, in NumPy.
 
-The arithmetic is that of `model.py` in float32. What depends on one axis is computed once for all
-columns and all rows; what depends on both is computed tile by tile, so memory does not grow with
-the picture. Below native size every pixel is the mean of evenly spaced samples of its area.
+The arithmetic is that of `fit/coordinate/network.py` in float32. Features of one axis are computed
+once for all columns and once for all rows; the layers on both axes run tile by tile, so memory does
+not grow with the image. Below native size each pixel is the mean of evenly spaced samples of its
+area.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from math import ceil, pi, sqrt
 
 import numpy as np
-from numpy.typing import NDArray
 
+from imgnet.arrays import Float32Array, Float64Array, Parameters
+from imgnet.image.alpha import has_alpha
 from imgnet.image.geometry import Crop, Size, resolve_size
-from imgnet.image.picture import DTYPES, Samples
+from imgnet.image.picture import DTYPES, Samples, peak_of
 from imgnet.spec import MLP_FREQUENCIES, Spec, num_frequencies
 
-Array = NDArray[np.float32]
-Parameters = Mapping[str, Array]
-
-TILE = 16384  # samples of a tile: large enough for a fast product, small enough for the cache
-MOST_SAMPLES = 64  # an axis and pixel: their square still fits into a tile
+TILE = 16384  # samples of a tile: enough for fast products, few enough for the cache
+MOST_SAMPLES = 64  # of a pixel along one axis; their square still fits into a tile
 _LEAST_ALPHA = np.float32(1e-6)
 C0 = np.float32(sqrt(2 / pi))
 C1 = np.float32(sqrt(2 / pi) * 0.044715)
@@ -35,20 +34,20 @@ def render(
     crop: Crop | None = None,
     depth: int = 8,
 ) -> Samples:
-    """Draw the picture, or the part of it in `crop`, at `size`.
+    """Render the image, or a crop of it, at a size.
 
     Args:
         spec: Shape of the network.
-        parameters: Its tensors by name.
-        size: See `geometry.resolve_size`; relative to the crop where there is one.
-        crop: Part in native pixels; None draws everything.
+        parameters: Tensors of the network by name.
+        size: See `geometry.resolve_size`; relative to the crop if there is one.
+        crop: Part in native pixels; None for the whole image.
         depth: Bits of a sample, 8 or 16.
 
     Returns:
-        (height, width, channels) pixels, 0..255 or 0..65535.
+        (H, W, C) pixels, 0..255 or 0..65535.
 
     Raises:
-        UsageError: The size or the crop makes no sense for this picture.
+        UsageError: The crop is not inside the image, or the size is malformed or too large.
     """
     crop = crop or Crop(0, 0, spec.width, spec.height)
     crop.check(spec.width, spec.height)
@@ -58,18 +57,23 @@ def render(
     columns, rows = _project_axes(spec, parameters, x, y)
     pixels = np.empty((height, width, spec.dim_out), DTYPES[depth])
     for row, column in _tiles(width, height, samples_x, samples_y):
-        drawn = _draw_tile(
+        x_hat = _render_tile(
             spec,
             parameters,
             columns[:, column.start * samples_x : column.stop * samples_x],
             rows[:, row.start * samples_y : row.stop * samples_y],
         )
-        pixels[row, column] = to_pixels(drawn, samples_x, samples_y, depth)
+        colours = average_samples(x_hat, samples_x, samples_y) * peak_of(pixels.dtype)
+        pixels[row, column] = np.rint(colours).transpose(1, 2, 0)
     return pixels
 
 
-def _positions(start: int, length: int, count: int) -> tuple[NDArray[np.float64], int]:
-    """Place samples in `count` equal cells of start..start + length; centres are whole numbers."""
+def _positions(start: int, length: int, count: int) -> tuple[Float64Array, int]:
+    """Place evenly spaced samples in `count` pixels that divide start..start + length equally.
+
+    Returns:
+        Positions of the samples, and their number for each pixel.
+    """
     samples = min(max(1, ceil(length / count)), MOST_SAMPLES)
     step = length / (count * samples)
     centres = (np.arange(count * samples) + 0.5) * step - 0.5
@@ -79,7 +83,7 @@ def _positions(start: int, length: int, count: int) -> tuple[NDArray[np.float64]
 def _tiles(
     width: int, height: int, samples_x: int, samples_y: int
 ) -> Iterator[tuple[slice, slice]]:
-    """Cut the output into tiles of about TILE samples."""
+    """Yield the rows and columns of tiles of about TILE samples."""
     tile_width = min(width, max(1, TILE // (samples_x * samples_y)))
     tile_height = max(1, TILE // (samples_x * samples_y * tile_width))
     for top in range(0, height, tile_height):
@@ -88,24 +92,42 @@ def _tiles(
             yield slice(top, bottom), slice(left, right)
 
 
-def to_pixels(drawn: Array, samples_x: int, samples_y: int, depth: int) -> Samples:
-    """Average the samples of each pixel, (C, H sy, W sx) in 0..1 to (H, W, C) of some depth."""
-    mean = drawn
-    if samples_x * samples_y > 1:
-        has_alpha = len(drawn) in (2, 4)
-        if has_alpha:  # what is transparent, and may have any colour, gives none to its neighbours
-            drawn[:-1] *= drawn[-1:]
-        channels, height, width = drawn.shape
-        mean = drawn.reshape(
-            channels, height // samples_y, samples_y, width // samples_x, samples_x
-        ).mean(axis=(2, 4))
-        if has_alpha:
-            mean[:-1] /= np.maximum(mean[-1:], _LEAST_ALPHA)
-    return np.rint(mean * ((1 << depth) - 1)).astype(DTYPES[depth]).transpose(1, 2, 0)
+def average_samples(x_hat: Float32Array, samples_x: int, samples_y: int) -> Float32Array:
+    """Average the samples of each pixel.
+
+    Colours are weighted by alpha, for the colours of transparent samples are arbitrary.
+
+    Args:
+        x_hat: (C, H samples_y, W samples_x) colours in 0..1; changed in place.
+        samples_x: Samples of a pixel along its row.
+        samples_y: Samples of a pixel along its column.
+
+    Returns:
+        (C, H, W) colours in 0..1.
+    """
+    if samples_x * samples_y == 1:
+        return x_hat
+    is_weighted = has_alpha(len(x_hat))
+    if is_weighted:
+        x_hat[:-1] *= x_hat[-1:]
+    channels, height, width = x_hat.shape
+    samples = x_hat.reshape(channels, height // samples_y, samples_y, width // samples_x, samples_x)
+    mean: Float32Array = samples.mean(axis=(2, 4))
+    if is_weighted:
+        mean[:-1] /= np.maximum(mean[-1:], _LEAST_ALPHA)
+    return mean
 
 
-def encode_positions(family: str, length: int, positions: NDArray[np.float64]) -> Array:
-    """Return the Fourier features (frequencies, N) of positions (N,) in pixels; see `model.py`.
+def encode_positions(family: str, length: int, positions: Float64Array) -> Float32Array:
+    """Return the Fourier features of positions on an axis.
+
+    Args:
+        family: "gated" or "mlp".
+        length: Length of the axis in pixels.
+        positions: (N,) in native pixels.
+
+    Returns:
+        (features, N), in -1..1.
 
     >>> encode_positions("gated", 8, np.array([0.0, 1.0])).shape
     (5, 2)
@@ -119,22 +141,22 @@ def encode_positions(family: str, length: int, positions: NDArray[np.float64]) -
     return np.sin(angles).astype(np.float32)
 
 
-def below_nyquist(frequency: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Return the alias within -pi..pi of frequencies in radians a pixel.
+def below_nyquist(frequency: Float64Array) -> Float64Array:
+    """Replace frequencies in radians a pixel by their aliases within -pi..pi.
 
-    It has the same values at all pixel centres, but does not swing between them.
+    An alias has the same values at all pixel centres, but does not oscillate between them.
 
     >>> below_nyquist(np.array([1.0, 2 * np.pi + 1.0])).round(6).tolist()
     [1.0, 1.0]
     """
-    alias: NDArray[np.float64] = frequency - 2 * pi * np.rint(frequency / (2 * pi))
+    alias: Float64Array = frequency - 2 * pi * np.rint(frequency / (2 * pi))
     return alias
 
 
 def _project_axes(
-    spec: Spec, parameters: Parameters, x: NDArray[np.float64], y: NDArray[np.float64]
-) -> tuple[Array, Array]:
-    """Return each axis' summand of the first joint product, (D, W) and (D, H)."""
+    spec: Spec, parameters: Parameters, x: Float64Array, y: Float64Array
+) -> tuple[Float32Array, Float32Array]:
+    """Return the summands (D, W) and (D, H) of both axes in the first joint layer."""
     columns = encode_positions(spec.family, spec.width, x)
     rows = encode_positions(spec.family, spec.height, y)
     first = "joint" if spec.family == "gated" else "layers.0"
@@ -145,8 +167,10 @@ def _project_axes(
     return weight_x @ columns, weight_y @ rows + parameters[f"{first}.bias"][:, None]
 
 
-def _draw_tile(spec: Spec, parameters: Parameters, columns: Array, rows: Array) -> Array:
-    """Draw (D, W) columns by (D, H) rows as (C, H, W) in 0..1."""
+def _render_tile(
+    spec: Spec, parameters: Parameters, columns: Float32Array, rows: Float32Array
+) -> Float32Array:
+    """Render (D, W) columns by (D, H) rows to colours (C, H, W) in 0..1."""
     shape = rows.shape[1], columns.shape[1]
     stacked = (rows[:, :, None] + columns[:, None, :]).reshape(len(rows), -1)
     hidden = (_gated_trunk if spec.family == "gated" else _mlp_trunk)(spec, parameters, stacked)
@@ -158,7 +182,7 @@ def _draw_tile(spec: Spec, parameters: Parameters, columns: Array, rows: Array) 
     return output.reshape(-1, *shape)
 
 
-def _gated_trunk(spec: Spec, parameters: Parameters, stacked: Array) -> Array:
+def _gated_trunk(spec: Spec, parameters: Parameters, stacked: Float32Array) -> Float32Array:
     hidden = _gate(stacked, parameters["joint.shift"])
     for i in range(spec.num_layers):
         inner = _gated_layer(parameters, f"blocks.{i}.0", hidden)
@@ -168,25 +192,25 @@ def _gated_trunk(spec: Spec, parameters: Parameters, stacked: Array) -> Array:
     return hidden
 
 
-def _mlp_trunk(spec: Spec, parameters: Parameters, stacked: Array) -> Array:
+def _mlp_trunk(spec: Spec, parameters: Parameters, stacked: Float32Array) -> Float32Array:
     hidden = _leaky_relu(stacked)
     for i in range(1, spec.num_layers):
         hidden = _leaky_relu(_affine(parameters, f"layers.{i}", hidden))
     return hidden
 
 
-def _affine(parameters: Parameters, name: str, x: Array) -> Array:
-    output: Array = parameters[f"{name}.weight"] @ x
+def _affine(parameters: Parameters, name: str, x: Float32Array) -> Float32Array:
+    output: Float32Array = parameters[f"{name}.weight"] @ x
     output += parameters[f"{name}.bias"][:, None]
     return output
 
 
-def _gated_layer(parameters: Parameters, name: str, x: Array) -> Array:
+def _gated_layer(parameters: Parameters, name: str, x: Float32Array) -> Float32Array:
     return _gate(_affine(parameters, name, x), parameters[f"{name}.shift"])
 
 
-def _gate(stacked: Array, shift: Array) -> Array:
-    """gelu(tanh(q k) v + shift), (3 D, N) to (D, N); works in place."""
+def _gate(stacked: Float32Array, shift: Float32Array) -> Float32Array:
+    """Compute gelu(tanh(q k) v + shift) in place, (3 D, N) -> (D, N)."""
     q, k, v = np.split(stacked, 3)
     q *= k
     np.tanh(q, out=q)
@@ -203,6 +227,6 @@ def _gate(stacked: Array, shift: Array) -> Array:
     return q
 
 
-def _leaky_relu(x: Array) -> Array:
+def _leaky_relu(x: Float32Array) -> Float32Array:
     np.maximum(x, np.float32(0.1) * x, out=x)
     return x

@@ -1,8 +1,8 @@
-"""Cells of a result along one axis, and what cosine series of native pixels average to in them.
+"""Cosine series of native pixels and their means over the footprints of output pixels, on one axis.
 
-A native pixel p covers p..p + 1. Inside it a colour is a series of cos(pi k u), k = 0, 1, ..., of
-the offset u in 0..1 from its edge. A sample of the result is the mean over its cell, which may lie
-in one pixel or in several.
+A native pixel p covers p..p + 1. Inside it a colour is a series of cos(pi k u), k = 0, 1, ..., in
+the offset u in 0..1 from its edge. The footprint of an output pixel is the interval that it covers,
+in one native pixel or in several; its value is the mean over the footprint.
 """
 
 from __future__ import annotations
@@ -14,20 +14,20 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-TERMS = 4  # of a series on an axis, its mean among them
+from imgnet.arrays import Float32Array, Float64Array
 
-Array = NDArray[np.float32]
+TERMS = 4  # of a series on an axis, the constant one included
 
 
-def integrals(edges: NDArray[np.float64], pixels: NDArray[Any]) -> NDArray[np.float64]:
-    """Integrate every term of the series of every pixel over every cell.
+def integrals(edges: Float64Array, pixels: NDArray[Any]) -> Float64Array:
+    """Integrate every term of the series of every native pixel over every footprint.
 
     Args:
-        edges: (cells + 1,) places where cells begin and end, in native pixels.
-        pixels: (pixels,) numbers of native pixels.
+        edges: (footprints + 1,) positions of the edges of footprints, in native pixels.
+        pixels: (pixels,) indices of native pixels.
 
     Returns:
-        (cells, pixels, TERMS); term 0 is how much of a pixel lies in a cell.
+        (footprints, pixels, TERMS); term 0 is the length of the overlap, in native pixels.
 
     >>> integrals(np.array([0.0, 0.75, 1.5]), np.arange(2))[..., 0].tolist()
     [[0.75, 0.0], [0.25, 0.5]]
@@ -38,7 +38,12 @@ def integrals(edges: NDArray[np.float64], pixels: NDArray[Any]) -> NDArray[np.fl
 
 @dataclass(frozen=True)
 class Axis:
-    """Where the cells of a result lie: `count` equal ones from `start` on, over `length` pixels.
+    """The output pixels on an axis: `count` equal footprints from `start` over `length` pixels.
+
+    Attributes:
+        start: First native pixel.
+        length: Number of native pixels.
+        count: Number of output pixels.
 
     >>> Axis(start=10, length=4, count=12).beginning_in(range(11, 13))
     range(3, 9)
@@ -50,74 +55,81 @@ class Axis:
 
     @property
     def scale(self) -> float:
-        """Cells a native pixel."""
+        """Output pixels in one native pixel."""
         return self.count / self.length
 
     @property
     def is_aligned(self) -> bool:
-        """Tell whether no cell lies in more than one pixel."""
+        """Tell whether each footprint lies in a single native pixel."""
         return self.count % self.length == 0
 
     def beginning_in(self, pixels: range) -> range:
-        """Return the cells of the result that begin in some native pixels."""
+        """Return the output pixels whose footprints begin in a range of native pixels."""
         first, stop = self._first(pixels.start), self._first(pixels.stop)
         return range(max(first, 0), min(stop, self.count))
 
-    def over(self, pixels: range) -> Cells:
-        """Return all cells that have a part in native pixels, also beyond the result."""
+    def over(self, pixels: range) -> Footprints:
+        """Return all footprints that overlap a range of native pixels, also outside the output."""
         begin = (pixels.start - self.start) * self.count // self.length
         numbers = np.arange(begin, self._first(pixels.stop) + 1)
-        # The product is whole, so that the edge of a cell on that of a pixel is exactly there.
+        # The integer product keeps coinciding edges of footprints and native pixels exactly equal.
         edges = self.start + numbers * self.length / self.count
-        return Cells(begin, integrals(edges, np.arange(pixels.start, pixels.stop)))
+        return Footprints(begin, integrals(edges, np.arange(pixels.start, pixels.stop)))
 
     def _first(self, pixel: int) -> int:
-        """Return the first cell that begins at or behind the edge of a pixel."""
+        """Return the first footprint that begins at or behind the left edge of a native pixel."""
         return -((self.start - pixel) * self.count // self.length)
 
 
 @dataclass(frozen=True)
-class Cells:
-    """Some cells beside some native pixels.
+class Footprints:
+    """Consecutive footprints of output pixels over a range of native pixels.
 
     Attributes:
-        begin: Number of the first cell.
-        integrals: (cells, pixels, TERMS), see `integrals`.
+        begin: Index of the first output pixel.
+        integrals: (footprints, pixels, TERMS), see `integrals`.
     """
 
     begin: int
-    integrals: NDArray[np.float64]
+    integrals: Float64Array
 
-    def means(self, series: Array) -> Array:
-        """Return the means (cells, ...) of series (pixels, terms, ...), which may be cut short."""
+    def means(self, series: Float32Array) -> Float32Array:
+        """Return the means over footprints.
+
+        Args:
+            series: (pixels, terms, ...) of native pixels, with the first of the TERMS or all.
+
+        Returns:
+            (footprints, ...).
+        """
         pixels, terms, *further = series.shape
         flat = series.reshape(pixels, terms, -1)
-        drawn = np.zeros((len(self.integrals), flat.shape[2]), np.float32)
-        for pixel, own in enumerate(self._touching):
-            drawn[own] += self.weights[own, pixel, :terms] @ flat[pixel]
-        return drawn.reshape(-1, *further)
+        means = np.zeros((len(self.integrals), flat.shape[2]), np.float32)
+        for pixel, own in enumerate(self._overlapping):
+            means[own] += self.weights[own, pixel, :terms] @ flat[pixel]
+        return means.reshape(-1, *further)
 
-    def averages(self, drawn: Array) -> Array:
-        """Return the area averages (pixels, ...) of cells (cells, ...) over native pixels."""
-        flat = drawn.reshape(len(drawn), -1)
-        found = [self._shares[i, own] @ flat[own] for i, own in enumerate(self._touching)]
-        return np.stack(found).reshape(-1, *drawn.shape[1:])
+    def averages(self, output: Float32Array) -> Float32Array:
+        """Average output pixels (footprints, ...) over the area of native pixels (pixels, ...)."""
+        flat = output.reshape(len(output), -1)
+        found = [self._shares[i, own] @ flat[own] for i, own in enumerate(self._overlapping)]
+        return np.stack(found).reshape(-1, *output.shape[1:])
 
     @cached_property
-    def weights(self) -> Array:
-        """Weights (cells, pixels, TERMS) of all terms in the means of cells."""
+    def weights(self) -> Float32Array:
+        """Weights (footprints, pixels, TERMS) of all terms in the means over footprints."""
         covered = self.integrals[..., :1].sum(1, keepdims=True)
-        weights: Array = (self.integrals / covered).astype(np.float32)
+        weights: Float32Array = (self.integrals / covered).astype(np.float32)
         return weights
 
     @cached_property
-    def _shares(self) -> Array:
+    def _shares(self) -> Float32Array:
         areas = self.integrals[..., 0].T
-        shares: Array = (areas / areas.sum(1, keepdims=True)).astype(np.float32)
+        shares: Float32Array = (areas / areas.sum(1, keepdims=True)).astype(np.float32)
         return shares
 
     @cached_property
-    def _touching(self) -> list[slice]:
-        """The cells that have a part in each pixel."""
+    def _overlapping(self) -> list[slice]:
+        """The footprints that overlap each native pixel."""
         found = [np.flatnonzero(column) for column in self.integrals[..., 0].T]
-        return [slice(int(cells[0]), int(cells[-1]) + 1) for cells in found]
+        return [slice(int(own[0]), int(own[-1]) + 1) for own in found]

@@ -1,10 +1,10 @@
-"""Latents to the pixels of `grid` at native size, in exact integers.
+"""Renderer of `grid` networks at native size, in exact integers.
 
-Every grid is brought to full size by x2 stages. What the levels of the first pyramid give at a
-pixel are its first features; of the other pyramids, the sum over the levels is one feature each. A
-linear path and a hidden layer map the features to a colour, to which 3x3 ReZero layers add. Only
-products, floors, clamps and ReLUs lie between latents and pixels, all on whole numbers in float64
-(see `fixedpoint.py`; `test_synthesis_bounds.py` proves the bounds).
+All latent grids are upsampled to full size by x2 stages. The features of a pixel are one value for
+each level of the first pyramid and, for each further pyramid, the sum over its levels. A linear
+path and a hidden layer map the features to a colour, to which 3x3 ReZero layers add. The arithmetic
+consists of products, floors, clamps and ReLUs on integers in float64; see `fixed_point.py`. The
+bounds are proved by `test_grid_bounds.py`.
 """
 
 from __future__ import annotations
@@ -13,41 +13,39 @@ from collections.abc import Mapping
 from math import prod
 
 import numpy as np
-from numpy.typing import NDArray
 
+from imgnet.arrays import ByteArray, Float64Array, Parameters
 from imgnet.codec.entropy.context import LARGEST_LATENT
 from imgnet.codec.entropy.fixed_point import FRACTION_BITS, WEIGHT_BITS, clamp, from_real, multiply
 from imgnet.codec.render.threads import on_all_cores
-from imgnet.image.picture import DTYPES, Samples
-from imgnet.spec import UPSAMPLING_TAPS, Spec, edge_margin, latents_name
+from imgnet.image.picture import DTYPES, Samples, peak_of
+from imgnet.spec import UPSAMPLING_TAPS, Spec, edge_margin, latents_name, network_shapes
 
-Array = NDArray[np.float64]
+Weights = Mapping[str, Float64Array]  # tensors of the network, as integers
 
 LARGEST_FEATURE = (1 << 25) - 1  # all in units of 2**-12
 LARGEST_HIDDEN = (1 << 24) - 1
 LARGEST_COLOUR = (1 << 22) - 1
-REACH = 2  # samples that an upsampled one depends on, on each side
+REACH = 2  # samples on each side that an upsampled one depends on
 
-_STRIP_SAMPLES = 1 << 14  # pixels that a thread draws at a time
+_STRIP_SAMPLES = 1 << 14  # pixels of the strip that a thread renders at a time
 _ONE = 1 << FRACTION_BITS
 
 
-def draw(
-    spec: Spec, parameters: Mapping[str, NDArray[np.float32]], level: int = 0, depth: int = 8
-) -> Samples:
-    """Draw a picture at native size, or smaller from fewer levels.
+def draw(spec: Spec, parameters: Parameters, level: int = 0, depth: int = 8) -> Samples:
+    """Render an image at the size of a level; level 0 is the native size.
 
     Args:
         spec: Shape of the network.
-        parameters: Its tensors by name; rounded to multiples of 2**-15 (biases of 2**-12), latents
-            to whole numbers.
-        level: Whose size the picture gets; latents of finer levels are taken for zeros.
+        parameters: Tensors of the network by name. Weights are rounded to multiples of 2**-15,
+            biases to multiples of 2**-12, latents to integers.
+        level: Level whose size the image gets; latents of finer levels count as zeros.
         depth: Bits of a sample, 8 or 16.
 
     Returns:
-        (height, width, channels) pixels, 0..255 or 0..65535; at level 0 the same on every machine.
+        (H, W, C) pixels, 0..255 or 0..65535; at level 0 the same on every machine.
     """
-    weights = from_real({k: v for k, v in parameters.items() if not k.startswith("latents.")})
+    weights = from_real({name: parameters[name] for name in network_shapes(spec)})
     coarse = features_of_level(spec, weights, parameters, level + 1)
     height, width = spec.grid_size(level)
     pixels = np.empty((height, width, spec.dim_out), DTYPES[depth])
@@ -59,7 +57,7 @@ def draw(
         if level:
             missing = np.zeros((max(level - spec.finest, 0), *features.shape[1:]))
             features = np.concatenate([missing, _as_if_doubled(weights, features, level)])
-        pixels[top:bottom] = to_pixels(_colours(spec, weights, features), depth)
+        pixels[top:bottom] = quantize_colours(_colours(spec, weights, features), depth)
 
     on_all_cores(render_strip, range(0, height, rows))
     return pixels
@@ -67,13 +65,13 @@ def draw(
 
 def features_of_level(
     spec: Spec,
-    weights: Mapping[str, Array],
-    parameters: Mapping[str, NDArray[np.float32]],
+    weights: Weights,
+    parameters: Parameters,
     finest: int,
-) -> Array:
-    """Return the features (F, h + 2 m, w + 2 m) of a level, with the margin `spec.edge_margin`.
+) -> Float64Array:
+    """Return the features (F, h + 2 m, w + 2 m) of a level, with the margin m of `edge_margin`.
 
-    Above the coarsest level there is nothing, so its features are zeros of colour.
+    For `finest == num_levels`, above the coarsest level, they are zeros.
     """
     margin = edge_margin(spec.num_layers)
     height, width = spec.grid_size(spec.num_levels)
@@ -84,8 +82,8 @@ def features_of_level(
     return features
 
 
-def _doubled(spec: Spec, weights: Mapping[str, Array], features: Array, level: int) -> Array:
-    """Bring features with margin to the level below, with margin."""
+def _doubled(spec: Spec, weights: Weights, features: Float64Array, level: int) -> Float64Array:
+    """Upsample features with margin from the next coarser level to a level, with margin."""
     margin = edge_margin(spec.num_layers)
     height, width = spec.grid_size(level)
     if level == spec.num_levels - 1:
@@ -97,14 +95,24 @@ def _doubled(spec: Spec, weights: Mapping[str, Array], features: Array, level: i
 
 def _rows(
     spec: Spec,
-    weights: Mapping[str, Array],
-    parameters: Mapping[str, NDArray[np.float32]],
-    coarse: Array,
+    weights: Weights,
+    parameters: Parameters,
+    coarse: Float64Array,
     level: int,
     top: int,
     bottom: int,
-) -> Array:
-    """Return the features (F, rows + 2 n, width + 2 n) of rows of a level, for n 3x3 layers."""
+) -> Float64Array:
+    """Return the features (F, rows + 2 n, width + 2 n) of rows of a level, for n 3x3 layers.
+
+    Args:
+        spec: Shape of the network.
+        weights: Tensors of the network, as integers.
+        parameters: Tensors by name, for the latents.
+        coarse: Features of the next coarser level, with margin.
+        level: Level.
+        top: First row.
+        bottom: Row behind the last one.
+    """
     margin, n = edge_margin(spec.num_layers), spec.num_layers
     first, last = top - n, bottom + n
     width = spec.grid_size(level)[1]
@@ -121,20 +129,23 @@ def _rows(
     return _join(spec, parameters, features, level, rows)[:, :, columns]
 
 
-def _as_if_doubled(weights: Mapping[str, Array], features: Array, level: int) -> Array:
-    """Scale features of a level as the stages below it do on the way to full size."""
+def _as_if_doubled(weights: Weights, features: Float64Array, level: int) -> Float64Array:
+    """Scale features by the gains of the skipped upsampling stages of finer levels."""
     sums = [weights[f"upsample.{stage}"].sum() * 2.0**-WEIGHT_BITS for stage in range(level)]
     return clamp(np.floor(features * prod(sums) ** 2), -LARGEST_FEATURE, LARGEST_FEATURE)
 
 
 def _join(
     spec: Spec,
-    parameters: Mapping[str, NDArray[np.float32]],
-    features: Array,
+    parameters: Parameters,
+    features: Float64Array,
     level: int,
     rows: slice,
-) -> Array:
-    """Put rows of a level's own latents to the features from above; colour adds up over levels."""
+) -> Float64Array:
+    """Join rows of the latents of a level to the features from coarser levels.
+
+    The first pyramid adds a feature; those of the further pyramids are summed over levels.
+    """
     if level >= spec.chroma_level:
         for pyramid in range(1, spec.dim_out):
             features[pyramid - spec.dim_out] += _latents(spec, parameters, pyramid, level, rows)
@@ -145,32 +156,39 @@ def _join(
 
 def _latents(
     spec: Spec,
-    parameters: Mapping[str, NDArray[np.float32]],
+    parameters: Parameters,
     pyramid: int,
     level: int,
     rows: slice,
-) -> Array:
-    """Return rows of a grid with margin, in units of 2**-12; the rows are those with margin."""
+) -> Float64Array:
+    """Return rows of a latent grid with margin, in units of 2**-12; `rows` includes the margin."""
     margin = edge_margin(spec.num_layers)
     grid = parameters[latents_name(pyramid, level)]
     nearest = np.clip(np.arange(rows.start, rows.stop) - margin, 0, len(grid) - 1)
-    strip = np.rint(grid[nearest].astype(np.float64))  # whole already, unless a file holds floats
+    strip = np.rint(grid[nearest].astype(np.float64))  # not integers yet in a file of floats
     clamp(strip, -LARGEST_LATENT, LARGEST_LATENT)
     strip *= _ONE
     return np.pad(strip, ((0, 0), (margin, margin)), mode="edge")
 
 
-def upsample(padded: Array, taps: Array) -> Array:
-    """Double the height and width of features that are padded by `REACH`, (F, h + 4, w + 4).
+def upsample(padded: Float64Array, taps: Float64Array) -> Float64Array:
+    """Double the height and width of features.
 
-    Each of the two new samples beside an old one, a quarter of a step before and behind it, is a
-    sum of four old ones; `taps` are the weights of those at distances 1.25, 0.25, 0.75 and 1.75.
+    New samples lie a quarter of a sample before and behind each old one. Each is a weighted sum of
+    four old samples.
+
+    Args:
+        padded: (F, h + 4, w + 4) features, padded by `REACH`.
+        taps: Weights of the old samples at distances 1.25, 0.25, 0.75 and 1.75, in units of 2**-15.
+
+    Returns:
+        (F, 2 h, 2 w).
     """
     return _double(_double(padded, taps, 1), taps, 2)
 
 
-def _double(x: Array, taps: Array, axis: int) -> Array:
-    """Double one axis, dropping its padding."""
+def _double(x: Float64Array, taps: Float64Array, axis: int) -> Float64Array:
+    """Double one axis and drop its padding."""
     x = np.moveaxis(x, axis, 0)
     length = len(x) - 2 * REACH
     doubled = np.empty((length, 2, *x.shape[1:]))
@@ -185,7 +203,7 @@ def _double(x: Array, taps: Array, axis: int) -> Array:
     return np.moveaxis(doubled.reshape(2 * length, *x.shape[1:]), 0, axis)
 
 
-def _colours(spec: Spec, weights: Mapping[str, Array], features: Array) -> Array:
+def _colours(spec: Spec, weights: Weights, features: Float64Array) -> Float64Array:
     """Map features (F, h + 2 n, w + 2 n) to colours (C, h, w) in units of 2**-12."""
     flat = features.reshape(len(features), -1)
     hidden = multiply(weights["hidden.weight"], flat, weights["hidden.bias"][:, None])
@@ -199,7 +217,7 @@ def _colours(spec: Spec, weights: Mapping[str, Array], features: Array) -> Array
     return colours
 
 
-def _residual(weights: Mapping[str, Array], name: str, colours: Array) -> Array:
+def _residual(weights: Weights, name: str, colours: Float64Array) -> Float64Array:
     """Add a 3x3 ReZero layer, (C, h + 2, w + 2) to (C, h, w)."""
     channels, height, width = colours.shape
     height, width = height - 2, width - 2
@@ -214,15 +232,28 @@ def _residual(weights: Mapping[str, Array], name: str, colours: Array) -> Array:
     return clamp(total, -LARGEST_COLOUR, LARGEST_COLOUR)
 
 
-def to_pixels(colours: Array, depth: int) -> Samples:
-    """Round colours (C, H, W), 0..1 in units of 2**-12, to (H, W, C) in 0..2**depth - 1."""
-    peak = (1 << depth) - 1
+def quantize_colours(colours: Float64Array, depth: int) -> Samples:
+    """Round colours to samples.
+
+    Args:
+        colours: (C, H, W), 0..1 in units of 2**-12.
+        depth: Bits of a sample, 8 or 16.
+
+    Returns:
+        (H, W, C) in 0..2**depth - 1.
+
+    >>> quantize_colours(np.array([[[0.0, 2048.0, 5000.0]]]), 8).ravel().tolist()
+    [0, 128, 255]
+    """
+    peak = peak_of(DTYPES[depth])
     levels = np.floor((colours * peak + _ONE // 2) * (1 / _ONE))
     return clamp(levels, 0, peak).astype(DTYPES[depth]).transpose(1, 2, 0)
 
 
-def eight_bits(pixels: Samples) -> NDArray[np.uint8]:
-    """Return the 8-bit pixels of a picture that was drawn with 16: its colours are still known.
+def eight_bits(pixels: Samples) -> ByteArray:
+    """Convert pixels rendered with 16 bits to those that rendering with 8 bits gives.
+
+    The colours are in units of 2**-12, so that 16 bits determine them exactly.
 
     >>> eight_bits(np.array([[[0, 16, 65535]]], np.uint16)).tolist()
     [[[0, 0, 255]]]
@@ -230,4 +261,4 @@ def eight_bits(pixels: Samples) -> NDArray[np.uint8]:
     if pixels.dtype == np.uint8:
         return pixels.astype(np.uint8, copy=False)
     colours = np.rint(pixels * (_ONE / 65535))
-    return to_pixels(colours.transpose(2, 0, 1), 8).astype(np.uint8)
+    return quantize_colours(colours.transpose(2, 0, 1), 8).astype(np.uint8)

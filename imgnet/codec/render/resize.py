@@ -1,8 +1,8 @@
-"""Draw `grid` at any size: exact at native size, from fewer levels below, enlarged above.
+"""Resizing of rendered `grid` images.
 
-Above native size the picture is enlarged by the zoom prior; its alpha channel, and all that is more
-than four times as large, by Lanczos-3. Below, it is averaged, and the levels that are more than
-twice as fine as the result are never decoded.
+Native size is exact. Larger images are enlarged by the zoom prior up to four times, and beyond that
+by Lanczos-3, which also enlarges alpha. Smaller images are area averages; levels more than twice as
+fine as the output need not be decoded.
 """
 
 from __future__ import annotations
@@ -16,25 +16,26 @@ from PIL import Image
 
 from imgnet.codec.render.cosine import Axis
 from imgnet.codec.render.zoom import LARGEST, zoomed
-from imgnet.image.alpha import filled
+from imgnet.image.alpha import filled, has_alpha
 from imgnet.image.geometry import Crop, Size, resolve_size
-from imgnet.image.picture import Samples
+from imgnet.image.picture import Samples, peak_of
 from imgnet.spec import Spec
 
 Area = tuple[float, float, float, float]  # left, top, right, bottom
 
-NEURAL, LANCZOS = ZOOMS = "neural", "lanczos"  # ways to enlarge
+NEURAL, LANCZOS = ZOOMS = "neural", "lanczos"  # methods of enlargement
 
-_LEAST_ALPHA = 1e-3  # of a level; less gives no colour
+_LEAST_ALPHA = 1e-3  # of a quantiser level; with less alpha, the colour is undefined
 
 
 def needed_level(spec: Spec, size: Size | None, crop: Crop | None) -> int:
-    """Return the coarsest level that is at least twice as fine as a smaller picture asked for.
+    """Return the coarsest level that is at least twice as fine as the requested image.
 
-    A level as fine as the picture itself would lack what the finer ones do to its averages.
+    A level just as fine would lack the contribution of finer levels to its averages. The level is 0
+    at native size and above.
 
     Raises:
-        UsageError: The size or the crop makes no sense for this picture.
+        UsageError: The crop is not inside the image, or the size is malformed or too large.
 
     >>> spec = Spec("grid", 768, 512, 0, 4, 1, num_levels=7, chroma_level=2, dim_context=4)
     >>> needed_level(spec, 192, None), needed_level(spec, 384, None), needed_level(spec, None, None)
@@ -54,17 +55,17 @@ def needed_level(spec: Spec, size: Size | None, crop: Crop | None) -> int:
 def fitted(
     spec: Spec, pixels: Samples, size: Size | None, crop: Crop | None, zoom: str = NEURAL
 ) -> Samples:
-    """Bring a picture, drawn at some level, to what was asked for.
+    """Resize and crop an image rendered at the level of `needed_level`.
 
     Args:
         spec: Shape of the network.
-        pixels: What `synthesis.draw` gives at that level.
-        size: See `geometry.resolve_size`; relative to the crop where there is one.
-        crop: Part in native pixels; None for everything.
-        zoom: How to enlarge, one of `ZOOMS`. Where a side shrinks, it plays no role.
+        pixels: (H, W, C) image rendered at that level.
+        size: See `geometry.resolve_size`; relative to the crop if there is one.
+        crop: Part in native pixels; None for the whole image.
+        zoom: Method of enlargement, one of `ZOOMS`; unused if a side shrinks.
 
     Returns:
-        (height, width, channels) pixels of the same depth.
+        (H, W, C) pixels of the same depth.
     """
     crop = crop or Crop(0, 0, spec.width, spec.height)
     width, height = resolve_size((crop.width, crop.height), size)
@@ -72,7 +73,7 @@ def fitted(
         return pixels[crop.y : crop.y + crop.height, crop.x : crop.x + crop.width]
     if zoom == NEURAL and width >= crop.width and height >= crop.height:
         return _enlarged(pixels, crop, (width, height))
-    # The last samples of a level may lie beyond the edge: its scale is not that of its size.
+    # The last samples of a level may extend beyond the edge, so sizes do not give its scale.
     scale = 0.5 ** needed_level(spec, size, crop)
     right, bottom = crop.x + crop.width, crop.y + crop.height
     area = (crop.x * scale, crop.y * scale, right * scale, bottom * scale)
@@ -80,17 +81,17 @@ def fitted(
 
 
 def _enlarged(pixels: Samples, crop: Crop, size: tuple[int, int]) -> Samples:
-    """Draw a crop by the zoom prior, and by Lanczos-3 its alpha and what is larger still."""
-    if pixels.shape[2] in (2, 4):
+    """Enlarge a crop by the zoom prior; by Lanczos-3 its alpha and any further enlargement."""
+    if has_alpha(pixels.shape[2]):
         return _enlarged_with_alpha(pixels, crop, size)
     x = _axis(crop.x, crop.width, size[0], pixels.shape[1])
     y = _axis(crop.y, crop.height, size[1], pixels.shape[0])
-    drawn = zoomed(pixels, y, x)
+    enlarged = zoomed(pixels, y, x)
     if (x.count, y.count) == size:
-        return drawn
+        return enlarged
     left, top = (crop.x - x.start) * x.scale, (crop.y - y.start) * y.scale
     area = (left, top, left + crop.width * x.scale, top + crop.height * y.scale)
-    return _resized(drawn, area, size)
+    return _resized(enlarged, area, size)
 
 
 def _enlarged_with_alpha(pixels: Samples, crop: Crop, size: tuple[int, int]) -> Samples:
@@ -102,7 +103,7 @@ def _enlarged_with_alpha(pixels: Samples, crop: Crop, size: tuple[int, int]) -> 
 
 
 def _axis(start: int, length: int, count: int, native: int) -> Axis:
-    """Return the cells to draw by the zoom prior, with neighbours that Lanczos-3 will read."""
+    """Return the output pixels of the zoom prior, with a margin for a further Lanczos-3."""
     if count <= LARGEST * length:
         return Axis(start, length, count)
     first, stop = max(start - 1, 0), min(start + length + 1, native)
@@ -110,11 +111,11 @@ def _axis(start: int, length: int, count: int, native: int) -> Axis:
 
 
 def _resized(pixels: Samples, area: Area, size: tuple[int, int]) -> Samples:
-    """Bring an area to a size.
+    """Resize an area to (width, height).
 
-    Transparent pixels, which may have any colour, give none to their neighbours.
+    Colours are weighted by alpha, for the colours of transparent pixels are arbitrary.
     """
-    if pixels.shape[2] in (2, 4):
+    if has_alpha(pixels.shape[2]):
         return _resized_by_alpha(pixels, area, size)
     planes = pixels if pixels.dtype == np.uint8 else pixels.astype(np.float32)
     return _rounded(_resize_planes(planes, area, size), pixels.dtype)
@@ -122,20 +123,20 @@ def _resized(pixels: Samples, area: Area, size: tuple[int, int]) -> Samples:
 
 def _resized_by_alpha(pixels: Samples, area: Area, size: tuple[int, int]) -> Samples:
     planes = pixels.astype(np.float32)
-    planes[..., :-1] *= planes[..., -1:] / np.iinfo(pixels.dtype).max
+    planes[..., :-1] *= planes[..., -1:] / peak_of(pixels.dtype)
     resized = _resize_planes(planes, area, size)
     alpha = np.maximum(resized[..., -1:], _LEAST_ALPHA)
-    resized[..., :-1] *= np.iinfo(pixels.dtype).max / alpha
+    resized[..., :-1] *= peak_of(pixels.dtype) / alpha
     return _rounded(resized, pixels.dtype)
 
 
 def _rounded(planes: NDArray[Any], dtype: np.dtype[Any]) -> Samples:
-    whole = planes if planes.dtype == dtype else np.rint(planes).clip(0, np.iinfo(dtype).max)
+    whole = planes if planes.dtype == dtype else np.rint(planes).clip(0, peak_of(dtype))
     return np.asarray(whole, dtype)
 
 
 def _resize_planes(planes: NDArray[Any], area: Area, size: tuple[int, int]) -> NDArray[Any]:
-    """Resize one axis after the other, for one may grow and the other shrink."""
+    """Resize the axes one after the other: by Lanczos-3 if an axis grows, else by averaging."""
     left, top, right, bottom = area
     across = Image.Resampling.BOX if size[0] < right - left else Image.Resampling.LANCZOS
     down = Image.Resampling.BOX if size[1] < bottom - top else Image.Resampling.LANCZOS
@@ -149,7 +150,7 @@ def _resize_planes(planes: NDArray[Any], area: Area, size: tuple[int, int]) -> N
 
 
 def checksum(pixels: Samples) -> int:
-    """Return the CRC-32 of pixels, row by row.
+    """Return the CRC-32 of pixels in row order.
 
     >>> checksum(np.zeros((1, 1, 1), np.uint8)) == crc32(bytes(1))
     True

@@ -1,4 +1,4 @@
-"""Work that NumPy does outside Python's lock, on all cores."""
+"""Parallel map over all cores, for work that NumPy does outside the GIL."""
 
 from __future__ import annotations
 
@@ -11,7 +11,9 @@ Item = TypeVar("Item")
 
 
 def on_all_cores(work: Callable[[Item], None], items: Iterable[Item]) -> None:
-    """Do something with each item, several at a time; what it raises is raised here.
+    """Call a function on each item in threads, and wait for all of them.
+
+    An exception of a call is raised again.
 
     >>> lengths = [0, 0]
     >>> on_all_cores(lambda i: lengths.__setitem__(i, i + 1), range(2))
@@ -19,5 +21,5 @@ def on_all_cores(work: Callable[[Item], None], items: Iterable[Item]) -> None:
     [1, 2]
     """
     with ThreadPoolExecutor(os.cpu_count()) as workers:
-        for _ in workers.map(work, items):  # to see what they raise
+        for _ in workers.map(work, items):  # raises the exceptions of the calls
             pass

@@ -1,10 +1,10 @@
-"""The network of the zoom prior, in NumPy: a neighbourhood to the cosine series of its middle.
+"""Network of the zoom prior in NumPy: from the neighbourhood of a pixel to its cosine series.
 
-A first layer of 5x5, 3x3 ReZero layers `x + alpha relu(K x)`, and for each pixel a hidden layer and
-a linear one. The logarithm of the scale moves the biases of the first and the hidden layer.
+A 5x5 layer, 3x3 ReZero layers `x + alpha relu(K x)`, and a hidden and a linear layer on each pixel.
+The logarithm of the scale shifts the biases of the 5x5 layer and of the hidden layer.
 
-A prior is a safetensors file of float16 in `priors/zoom/`, named like those of `priors`.
-`priors/train_zoom.py` makes new ones.
+A zoom prior is a safetensors file of float16 in `codec/priors/zoom/`, named like other priors.
+`research/train_zoom.py` trains new ones.
 """
 
 from __future__ import annotations
@@ -16,13 +16,12 @@ from pathlib import Path
 import numpy as np
 from safetensors.numpy import load
 
-from imgnet.codec.render.cosine import Array
+from imgnet.arrays import Float32Array
 
 CURRENT = "z4-5f2982b5"
 FOLDER = Path(__file__).parents[1] / "priors" / "zoom"
-COLOURS = 3  # of the pictures that it reads
-FIRST_KERNEL, KERNEL = 5, 3  # sides of the first layer and of those behind it
-GREY = 0.5  # which the network takes for zero
+FIRST_KERNEL, KERNEL = 5, 3  # sides of the kernels of the first layer and of the ReZero layers
+GREY = 0.5  # colour that is subtracted from the input
 
 
 @dataclass(frozen=True)
@@ -30,20 +29,20 @@ class ZoomNetwork:
     """A zoom prior.
 
     Attributes:
-        tensors: By name; those of more than one pixel are (rows, out, columns * in).
-        num_layers: Of the ReZero layers.
+        tensors: Tensors by name; weights are (rows, out, columns * in), vectors columns.
+        num_layers: Number of ReZero layers.
     """
 
-    tensors: dict[str, Array]
+    tensors: dict[str, Float32Array]
     num_layers: int
 
     @property
     def reach(self) -> int:
-        """How many pixels on each side of one its series depends on."""
+        """Receptive field: pixels on each side that the series of a pixel depends on."""
         return FIRST_KERNEL // 2 + KERNEL // 2 * self.num_layers
 
-    def series(self, picture: Array, log_scale: float) -> Array:
-        """Return the series of the pixels of a picture, without their constant terms.
+    def series(self, picture: Float32Array, log_scale: float) -> Float32Array:
+        """Return the cosine series of the pixels of an image, without constant terms.
 
         Args:
             picture: (h + 2 reach, 3, w + 2 reach) colours in 0..1, row by row.
@@ -61,18 +60,18 @@ class ZoomNetwork:
         hidden = np.maximum(self._layer("hidden", x, log_scale), 0)
         return self._layer("output", hidden)
 
-    def _layer(self, name: str, x: Array, log_scale: float = 0.0) -> Array:
-        """Multiply every neighbourhood of (h, in, w) by the weights of a layer.
+    def _layer(self, name: str, x: Float32Array, log_scale: float = 0.0) -> Float32Array:
+        """Convolve (h, in, w) with the kernel of a layer and add its bias.
 
-        One product a row and kernel row is too small for BLAS to start threads of its own, which
-        wait for each other longer than they compute wherever other programs run.
+        One product for each row and kernel row stays too small for threads of BLAS, which would
+        spend more time waiting for each other than computing when other programs run.
         """
         weight, bias = self.tensors[f"{name}.weight"], self.tensors[f"{name}.bias"]
         if log_scale:
             bias = bias + np.float32(log_scale) * self.tensors[f"{name}.scale"]
         width, rows = x.shape[2] - len(weight) + 1, len(x) - len(weight) + 1
         beside = np.concatenate([x[..., i : i + width] for i in range(len(weight))], axis=1)
-        total: Array = weight[0] @ beside[:rows] + bias
+        total: Float32Array = weight[0] @ beside[:rows] + bias
         for i, kernel_row in enumerate(weight[1:], 1):
             total += kernel_row @ beside[i : i + rows]
         return total
@@ -90,8 +89,8 @@ def load_network(name: str = CURRENT, folder: Path = FOLDER) -> ZoomNetwork:
     return ZoomNetwork(tensors, sum(name.endswith(".alpha") for name in tensors))
 
 
-def _arranged(tensor: Array) -> Array:
-    """Bring weights (out, in, rows, columns) to (rows, out, columns * in), vectors to columns."""
+def _arranged(tensor: Float32Array) -> Float32Array:
+    """Reorder weights (out, in, rows, columns) to (rows, out, columns * in), vectors to columns."""
     if tensor.ndim == 1:
         return tensor[:, None]
     out, _, rows, _ = tensor.shape

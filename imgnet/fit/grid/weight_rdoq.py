@@ -138,12 +138,12 @@ class Refinement:
     def _parts(self) -> tuple[Part, Part]:
         """Return what the error depends on and what the bits depend on."""
         state = self.state
-        drawn = {n: p for n, p in state.parameters.items() if not n.startswith("context.")}
+        context = state.spec.context_names
+        drawn = {n: p for n, p in state.parameters.items() if n not in context}
         differences = {name: self.coded[name].step for name in drawn}
         bits = state.evaluator.measure_bits(state.all_rows)
         num_bits = bits * state.spec.width * state.spec.height
         of_bits = of_context(state.network.context, state.latents, num_bits, state.workers)
-        context = [name for name in state.parameters if name not in drawn]
         return (
             self._part(list(drawn), of_drawing(state.evaluator, drawn, differences), False),
             self._part(context, self.price * of_bits, True),

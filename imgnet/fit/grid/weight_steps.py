@@ -13,7 +13,7 @@ from imgnet.codec.format.quantized import q_index_of_bits
 from imgnet.fit.engine.tiling import STRIP_UNIT, Evaluator, Rows
 from imgnet.fit.grid.weights import pace
 from imgnet.fit.rounding import QSteps, quantize, rounded
-from imgnet.spec import Spec
+from imgnet.spec import Spec, is_bias
 
 # Of the root mean square of a tensor, where searches begin: each ends in the nearest valley. From
 # 1/16 alone long fits lost several percent, and from 1/64 alone flat pictures lost as many bytes.
@@ -43,7 +43,7 @@ def choose_q_steps(
         tried = {**steps, name: q_index_of_bits(fraction_bits)}
         with rounded({n: parameters[n] for n in tried}, tried, origins):
             # The context model has no part in the picture, nor the others in the bits.
-            of_context = name.startswith("context.")
+            of_context = name in spec.context_names
             error = 0.0 if of_context else evaluator.measure_error(rows)
             bits = evaluator.measure_bits(rows) if of_context else 0.0
         values = quantize({name: parameters[name]}, tried, origins)[name].values
@@ -105,4 +105,4 @@ def most_fraction_bits(name: str) -> int:
     >>> most_fraction_bits("hidden.weight"), most_fraction_bits("hidden.bias")
     (15, 12)
     """
-    return MOST_BIAS_BITS if name.endswith(".bias") else MOST_FRACTION_BITS
+    return MOST_BIAS_BITS if is_bias(name) else MOST_FRACTION_BITS

@@ -23,6 +23,7 @@ from imgnet.fit.engine.network import GridNetwork
 from imgnet.fit.engine.pick import price_differences_for, soap_for
 from imgnet.fit.rounding import QSteps
 from imgnet.fit.soap import SOAP
+from imgnet.spec import is_output
 
 # Step sizes of matrices and of vectors: from random weights, and from trained ones.
 COLD_LR = 4e-2, 1e-2
@@ -135,4 +136,4 @@ class _Kind(NamedTuple):
 
 
 def _kind(name: str, parameter: Tensor) -> _Kind:
-    return _Kind(parameter.ndim == 2, name.startswith(("linear.", "output.")))
+    return _Kind(parameter.ndim == 2, is_output(name))

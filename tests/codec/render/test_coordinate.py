@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from imgnet.codec.render.coordinate import TILE, render, to_pixels
+from imgnet.codec.render.coordinate import TILE, average_samples, render
 from imgnet.errors import UsageError
 from imgnet.image.geometry import Crop
 from imgnet.spec import Spec
@@ -179,11 +179,11 @@ def test_16_bits_are_the_same_picture(spec: Spec, size: str | None) -> None:
 
 
 def test_transparent_colours_do_not_bleed_into_a_smaller_picture() -> None:
-    drawn = np.zeros((4, 2, 4), np.float32)
-    drawn[0], drawn[1] = 0.2, 1.0
-    drawn[3, 0, 0] = drawn[3, :, 2] = 1.0
-    drawn[0, 0, 1] = drawn[0, 1] = 0.9  # where alpha is 0, but for one column
-    drawn[0, :, 2] = 0.2
-    reduced = to_pixels(drawn, 2, 2, 8)
-    assert reduced[0, :, 0].tolist() == [51, 51]
-    assert reduced[0, :, 3].tolist() == [64, 128]
+    x_hat = np.zeros((4, 2, 4), np.float32)
+    x_hat[0], x_hat[1] = 0.2, 1.0
+    x_hat[3, 0, 0] = x_hat[3, :, 2] = 1.0
+    x_hat[0, 0, 1] = x_hat[0, 1] = 0.9  # where alpha is 0, but for one column
+    x_hat[0, :, 2] = 0.2
+    reduced = average_samples(x_hat, 2, 2)
+    assert reduced[0, 0].tolist() == pytest.approx([0.2, 0.2])
+    assert reduced[3, 0].tolist() == [0.25, 0.5]

@@ -5,7 +5,7 @@ import pytest
 from numpy.typing import NDArray
 
 from imgnet.codec.render import grid as synthesis
-from imgnet.codec.render.grid import draw, eight_bits, to_pixels, upsample
+from imgnet.codec.render.grid import draw, eight_bits, quantize_colours, upsample
 from imgnet.spec import Spec, edge_margin, latents_name
 from support.networks import SPECS, Tensors, grid_spec, random_tensors, real
 from support.pictures import Pixels
@@ -163,15 +163,15 @@ def test_wild_weights_still_draw_a_picture() -> None:
 def test_16_bits_are_the_same_colours_rounded_more_finely() -> None:
     colours = np.arange(-5000, 9000, dtype=np.float64).reshape(1, 100, 140)
     for depth, peak in ((8, 255), (16, 65535)):
-        pixels = to_pixels(colours.copy(), depth)
+        pixels = quantize_colours(colours.copy(), depth)
         expected = [min(max((c * peak + 2048) >> 12, 0), peak) for c in range(-5000, 9000)]
         assert pixels.ravel().tolist() == expected
 
 
 def test_8_bits_follow_from_16() -> None:
     colours = np.arange(-5000, 9000, dtype=np.float64).reshape(1, 100, 140)
-    eight = to_pixels(colours.copy(), 8)
-    assert np.array_equal(eight_bits(to_pixels(colours.copy(), 16)), eight)
+    eight = quantize_colours(colours.copy(), 8)
+    assert np.array_equal(eight_bits(quantize_colours(colours.copy(), 16)), eight)
     assert eight_bits(eight) is not None
 
 

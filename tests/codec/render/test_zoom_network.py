@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 import torch
 
-from imgnet.codec.priors.loader import HASH_DIGITS
+from imgnet.codec.priors.loader import COLOURS, HASH_DIGITS
 from imgnet.codec.render.cosine import TERMS
-from imgnet.codec.render.zoom_network import COLOURS, CURRENT, FOLDER, load_network
+from imgnet.codec.render.zoom_network import CURRENT, FOLDER, load_network
 from imgnet.research.zoom_model import ZoomModel, export
 
 RELEASED: list[str] = []  # names of zoom priors that were released; they are never removed
