@@ -13,10 +13,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from imgnet.codec.families import is_exact, render
 from imgnet.codec.format.container import Encoded, Report, from_bytes, to_bytes
-from imgnet.codec.render.coordinate import render
-from imgnet.codec.render.grid import draw, eight_bits
-from imgnet.codec.render.resize import NEURAL, ZOOMS, checksum, fitted, needed_level
+from imgnet.codec.render.resize import NEURAL, ZOOMS
 from imgnet.errors import FormatError, InputError, UsageError
 from imgnet.image.files import write_atomically
 from imgnet.image.geometry import Crop, Size
@@ -29,11 +28,6 @@ from imgnet.request.efforts import preset
 from imgnet.request.options import Options, Result
 from imgnet.request.request import Request, Shape
 from imgnet.signature import looks_encoded
-
-WRONG_PIXELS = (
-    "decodes to other pixels than its encoder saw; "
-    "either this machine or a version of imgnet computes wrongly"
-)
 
 
 def encode(
@@ -169,14 +163,7 @@ def _drawn(
         raise UsageError(f"depth {depth} is not one of {', '.join(map(str, DTYPES))}")
     if zoom not in ZOOMS:
         raise UsageError(f"zoom {zoom!r} is not one of {', '.join(ZOOMS)}")
-    spec = encoded.spec
-    if spec.family != "grid":
-        return render(spec, encoded.parameters(), size=size, crop=crop, depth=depth)
-    level = needed_level(spec, size, crop)
-    pixels = draw(spec, encoded.parameters(level), level, depth)
-    if level == 0 and encoded.pixels_crc not in (None, checksum(eight_bits(pixels))):
-        raise FormatError(WRONG_PIXELS)
-    return fitted(spec, pixels, size, crop, zoom)
+    return render(encoded, size, crop, depth, zoom)
 
 
 def verify(source: Encoded | str | Path | bytes) -> bool | None:
@@ -191,10 +178,7 @@ def verify(source: Encoded | str | Path | bytes) -> bool | None:
     """
     encoded = _encoded(source)
     with _naming(source):
-        parameters = encoded.parameters()
-    if encoded.pixels_crc is None:
-        return None
-    return checksum(draw(encoded.spec, parameters)) == encoded.pixels_crc
+        return is_exact(encoded)
 
 
 def open(path: str | Path) -> Encoded:  # read as imgnet.open

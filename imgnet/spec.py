@@ -96,8 +96,9 @@ class Spec:
     def levels(self) -> list[int]:
         """List the levels that have grids, coarsest first.
 
-        >>> Spec("grid", 8, 8, 0, 4, 1, num_levels=3, finest=1, chroma_level=1,
-        dim_context=4).levels() [2, 1]
+        >>> spec = Spec("grid", 8, 8, 0, 4, 1, num_levels=3, finest=1, chroma_level=1, dim_context=4)
+        >>> spec.levels()
+        [2, 1]
         """
         return list(reversed(range(self.finest, self.num_levels)))
 
@@ -182,13 +183,40 @@ def latents_name(pyramid: int, level: int) -> str:
     return f"latents.{pyramid}.{level}"
 
 
+def is_latents(name: str) -> bool:
+    """Tell whether a tensor is a grid of latents.
+
+    >>> is_latents("latents.0.3"), is_latents("hidden.weight")
+    (True, False)
+    """
+    return name.startswith("latents.")
+
+
+def is_context(name: str) -> bool:
+    """Tell whether a tensor belongs to the context model of `grid`.
+
+    >>> is_context("context.first.bias"), is_context("hidden.bias")
+    (True, False)
+    """
+    return name.startswith("context.")
+
+
+def is_bias(name: str) -> bool:
+    """Tell whether a tensor is a bias, which is added to activations.
+
+    >>> is_bias("context.first.bias"), is_bias("residuals.0.alpha")
+    (True, False)
+    """
+    return name.endswith(".bias")
+
+
 def network_shapes(spec: Spec) -> Shapes:
     """Return the shapes of all tensors that are no latents, in the order of the file.
 
     >>> len(network_shapes(Spec("mlp", 8, 8, 0, 4, 1)))
     4
     """
-    return {k: shape for k, shape in spec.shapes().items() if not k.startswith("latents.")}
+    return {name: shape for name, shape in spec.shapes().items() if not is_latents(name)}
 
 
 def num_frequencies(length: int) -> int:

@@ -19,7 +19,7 @@ from imgnet.codec.entropy.context import LARGEST_LATENT
 from imgnet.codec.entropy.fixed_point import FRACTION_BITS, WEIGHT_BITS, clamp, from_real, multiply
 from imgnet.codec.render.threads import on_all_cores
 from imgnet.image.picture import DTYPES, Samples
-from imgnet.spec import UPSAMPLING_TAPS, Spec, edge_margin, latents_name
+from imgnet.spec import UPSAMPLING_TAPS, Spec, edge_margin, is_latents, latents_name
 
 Array = NDArray[np.float64]
 
@@ -47,7 +47,7 @@ def draw(
     Returns:
         (height, width, channels) pixels, 0..255 or 0..65535; at level 0 the same on every machine.
     """
-    weights = from_real({k: v for k, v in parameters.items() if not k.startswith("latents.")})
+    weights = from_real({k: v for k, v in parameters.items() if not is_latents(k)})
     coarse = features_of_level(spec, weights, parameters, level + 1)
     height, width = spec.grid_size(level)
     pixels = np.empty((height, width, spec.dim_out), DTYPES[depth])
