@@ -96,9 +96,9 @@ class Spec:
     def levels(self) -> list[int]:
         """List the levels that have grids, coarsest first.
 
-        >>> spec = Spec("grid", 8, 8, 0, 4, 1, num_levels=3, finest=1, chroma_level=1, dim_context=4)
+        >>> spec = Spec("grid", 8, 8, 0, 4, 1, num_levels=3, dim_context=4)
         >>> spec.levels()
-        [2, 1]
+        [2, 1, 0]
         """
         return list(reversed(range(self.finest, self.num_levels)))
 
