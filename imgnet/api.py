@@ -8,10 +8,9 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from imgnet.codec.families import is_exact, render
 from imgnet.codec.format.container import Encoded, from_bytes, to_bytes
-from imgnet.codec.render.coordinate import render
-from imgnet.codec.render.grid import draw, eight_bits
-from imgnet.codec.render.resize import NEURAL, ZOOMS, checksum, fitted, needed_level
+from imgnet.codec.render.resize import NEURAL, ZOOMS
 from imgnet.errors import FormatError, InputError, UsageError
 from imgnet.image.files import write_atomically
 from imgnet.image.geometry import Crop, Size
@@ -21,11 +20,6 @@ from imgnet.image.picture import DTYPES, Samples
 from imgnet.progress import Progress
 from imgnet.request.encode_options import EFFORT, MODEL, QUALITY, EncodeOptions
 from imgnet.signature import looks_encoded
-
-WRONG_PIXELS = (
-    "decodes to other pixels than its encoder saw; "
-    "either this machine or a version of imgnet computes wrongly"
-)
 
 
 def encode(
@@ -157,14 +151,7 @@ def _rendered(
         raise UsageError(f"depth {depth} is not one of {', '.join(map(str, DTYPES))}")
     if zoom not in ZOOMS:
         raise UsageError(f"zoom {zoom!r} is not one of {', '.join(ZOOMS)}")
-    spec = encoded.spec
-    if spec.family != "grid":
-        return render(spec, encoded.parameters(), size=size, crop=crop, depth=depth)
-    level = needed_level(spec, size, crop)
-    pixels = draw(spec, encoded.parameters(level), level, depth)
-    if level == 0 and encoded.pixels_crc not in (None, checksum(eight_bits(pixels))):
-        raise FormatError(WRONG_PIXELS)
-    return fitted(spec, pixels, size, crop, zoom)
+    return render(encoded, size, crop, depth, zoom)
 
 
 def verify(source: Encoded | str | Path | bytes) -> bool | None:
@@ -179,10 +166,7 @@ def verify(source: Encoded | str | Path | bytes) -> bool | None:
     """
     encoded = _encoded(source)
     with _naming(source):
-        parameters = encoded.parameters()
-    if encoded.pixels_crc is None:
-        return None
-    return checksum(draw(encoded.spec, parameters)) == encoded.pixels_crc
+        return is_exact(encoded)
 
 
 def open(path: str | Path) -> Encoded:  # read as imgnet.open

@@ -30,6 +30,7 @@ FLOORS = (
     "codec/priors",
     "codec/format",
     "codec/render",
+    "codec/families",
     "request",
     "fit/device",
     "fit/layers",

@@ -29,11 +29,12 @@ def verify(
 
 def _verify(source: str, *, quiet: bool) -> None:
     from imgnet import api
+    from imgnet.codec.families import WRONG_PIXELS
 
     with naming(source):
         exact = api.verify(load_encoded(source))
         if exact is False:
-            raise FormatError(api.WRONG_PIXELS)
+            raise FormatError(WRONG_PIXELS)
     verdict = "exact" if exact else "sound; says nothing about its pixels"
     if not quiet:
         print_result(f"{printable(name_of(source))}: {verdict}")

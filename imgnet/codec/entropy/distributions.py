@@ -3,10 +3,9 @@
 All tables come from integer arithmetic on eight stored constants. A table is cumulative: symbol k
 owns the slots table[k] .. table[k + 1] - 1 of 2**16.
 
-There are two kinds. A *zero-mean* distribution, logistic, codes -K..K around zero; distribution i
-has the scale 2**(i / 8 - 3). A *Laplace* distribution, of Laplace, codes the distance of an integer
-from the whole part of a location, which lies on a grid of 1/32; distribution j has the scale 2**(j
-/ 8 - 4.5).
+There are two kinds. A *zero-mean* distribution is logistic and codes -K..K; number i has the scale
+2**(i / 8 - 3). A *Laplace* distribution codes the distance of an integer from the whole part of a
+location, which is a multiple of 1/32; number j has the scale 2**(j / 8 - 4.5).
 """
 
 from __future__ import annotations
@@ -77,7 +76,7 @@ def reach(scale: int) -> int:
 
 @lru_cache(maxsize=NUM_SCALES * LOCATIONS)
 def laplace(scale: int, fraction: int) -> list[int]:
-    """Return the table of a Laplace distribution; its last symbol announces a value out of reach.
+    """Return the table of a Laplace distribution; its last symbol is the escape.
 
     Args:
         scale: Index of the scale, 0..75.

@@ -1,8 +1,8 @@
-"""Latents that are out of reach of their distributions, as symbols of the stream of `grid`.
+"""Escapes: latents that their distributions do not reach, as symbols of the stream of `grid`.
 
-Where a latent stands, its distribution only says that it is a escape. What the escapes are is
-written before all latents: whether there are any, and if so their number in 32 plain bits and each
-in 16.
+In place of such a latent stands the escape symbol of its distribution. The values stand before all
+latents: one symbol tells whether there are any; if so, their number follows in 32 plain bits and
+each value in 16.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ _PLAIN = range((1 << TOTAL_BITS) + 1)
 
 
 def escape_symbols(escapes: list[int]) -> tuple[list[int], list[int]]:
-    """Return the first slots and the widths of the symbols that say what the escapes are.
+    """Return the first slots and the widths of the symbols of the escapes.
 
     Args:
         escapes: Each in -2**15..2**15 - 1.
@@ -33,10 +33,10 @@ def escape_symbols(escapes: list[int]) -> tuple[list[int], list[int]]:
 
 
 def read_escapes(decoder: Decoder) -> list[int]:
-    """Read the escapes that `escape_symbols` are of.
+    """Read the escapes that `escape_symbols` wrote.
 
     Raises:
-        FormatError: The stream ends before them.
+        FormatError: The stream ends before the last escape.
     """
     if decoder.read([_ANY]) == [0]:
         return []

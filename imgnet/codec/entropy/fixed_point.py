@@ -1,8 +1,8 @@
-"""Whole numbers in float64: linear algebra that gives the same result on every machine.
+"""Integers in float64: linear algebra that gives the same result on every machine.
 
-A weight is a multiple of 2**-15 and an activation one of 2**-12; both are held as the whole number
-of such units. As long as no partial sum of a product reaches 2**53, float64 adds without rounding,
-in any order, so that any BLAS may be used. Products are brought back to 2**-12 by `floor`.
+A weight is held in units of 2**-15 and an activation in units of 2**-12, both as integers. As long
+as no partial sum of a product reaches 2**53, float64 adds without rounding, in any order, so that
+any BLAS may be used. Products are brought back to 2**-12 by `floor`.
 """
 
 from __future__ import annotations
@@ -11,6 +11,8 @@ from collections.abc import Mapping
 
 import numpy as np
 from numpy.typing import NDArray
+
+from imgnet.spec import is_bias
 
 Array = NDArray[np.float64]
 
@@ -31,7 +33,7 @@ def from_real(parameters: Mapping[str, NDArray[np.float32]]) -> dict[str, Array]
     """
     fixed = {}
     for name, values in parameters.items():
-        bits = FRACTION_BITS if name.endswith(".bias") else WEIGHT_BITS
+        bits = FRACTION_BITS if is_bias(name) else WEIGHT_BITS
         whole = np.rint(values.astype(np.float64) * (1 << bits))
         fixed[name] = clamp(whole, -LARGEST_WEIGHT, LARGEST_WEIGHT)
     return fixed

@@ -106,7 +106,7 @@ class Decoder:
         """Check that the stream ends here, as a whole stream does.
 
         Raises:
-            FormatError: It does not.
+            FormatError: The stream is damaged or goes on.
         """
         if self._state != _LEAST_STATE or next(self._words, None) is not None:
             raise FormatError("the coded stream is damaged")

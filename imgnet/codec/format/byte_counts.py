@@ -1,15 +1,12 @@
-"""What the bytes of a file are spent on."""
+"""Bytes of a file by part: header, network and latents."""
 
 from __future__ import annotations
 
-from imgnet.codec.format import coordinate_stream, grid_stream
 from imgnet.codec.format.container import STREAM, Encoded
-from imgnet.codec.format.quantized import Quantized
-from imgnet.spec import Spec, network_shapes
+from imgnet.codec.format.streams import STREAMS
+from imgnet.spec import is_latents
 
 Bits = dict[str, float]
-
-_LATENTS = "latents."
 
 
 def bytes_by_part(encoded: Encoded, num_bytes: int) -> dict[str, int]:
@@ -29,6 +26,7 @@ def bytes_by_part(encoded: Encoded, num_bytes: int) -> dict[str, int]:
         FormatError: The coded stream is damaged.
 
     >>> import numpy as np
+    >>> from imgnet.spec import Spec
     >>> spec = Spec("mlp", 40, 30, 0, 8, 1)
     >>> tensors = {name: np.zeros(shape, np.float16) for name, shape in spec.shapes().items()}
     >>> bytes_by_part(Encoded(spec, "RGB", tensors), 1500)
@@ -36,7 +34,7 @@ def bytes_by_part(encoded: Encoded, num_bytes: int) -> dict[str, int]:
     """
     parts: Bits = {"network": 0}
     for name, bits in sorted(_tensor_bits(encoded).items(), key=lambda item: _level(item[0])):
-        part = f"latents 1/{1 << _level(name)}" if name.startswith(_LATENTS) else "network"
+        part = f"latents 1/{1 << _level(name)}" if is_latents(name) else "network"
         parts[part] = parts.get(part, 0) + bits
     whole = {part: round(bits / 8) for part, bits in parts.items()}
     return {"header": num_bytes - sum(whole.values()), **whole}
@@ -44,23 +42,11 @@ def bytes_by_part(encoded: Encoded, num_bytes: int) -> dict[str, int]:
 
 def _level(name: str) -> int:
     """Return the level of a grid of latents, or -1 for a tensor of the network."""
-    return int(name.rpartition(".")[2]) if name.startswith(_LATENTS) else -1
+    return int(name.rpartition(".")[2]) if is_latents(name) else -1
 
 
 def _tensor_bits(encoded: Encoded) -> Bits:
     if encoded.weights != "coded":
         return {name: 8 * tensor.nbytes for name, tensor in encoded.tensors.items()}
-    spec, data = encoded.spec, encoded.tensors[STREAM].tobytes()
-    if spec.family != "grid":
-        coder, quantized = coordinate_stream.WEIGHTS, coordinate_stream.unpack(spec, data)
-        return {name: coder.num_bits(tensor.values) for name, tensor in quantized.items()}
-    coder, quantized = grid_stream.WEIGHTS, grid_stream.unpack(spec, data)
-    network = {name: coder.num_bits(quantized[name].values) for name in network_shapes(spec)}
-    return network | _latent_bits(spec, quantized)
-
-
-def _latent_bits(spec: Spec, quantized: dict[str, Quantized]) -> Bits:
-    return {
-        name: float(grid_stream.latent_bits(quantized[name].values.ravel(), distributions).sum())
-        for name, distributions in grid_stream.distributions_of_grids(spec, quantized).items()
-    }
+    spec, stream = encoded.spec, STREAMS[encoded.spec.family]
+    return stream.tensor_bits(spec, stream.unpack(spec, encoded.tensors[STREAM].tobytes()))

@@ -1,12 +1,12 @@
-"""An encoded image and its file: a safetensors file whose metadata says what the network draws.
+"""An encoded image and its file, a safetensors file.
 
 A safetensors file is an 8-byte little-endian length, a JSON header of that length, and the tensors
-one behind the other; `header.py` says what its metadata claim.
+one behind the other; `header.py` has the metadata in the header.
 
-The tensors are either one `U8` tensor "w", the stream of `codestream.py` or, of `grid`, of
-`gridstream.py`, or all parameters under their own names, all `F16` or all `F32`. Beside them may
-stand the metadata of the image, `U8` tensors "exif", "icc" and "xmp". Nothing else is allowed. The
-widest numbers come first and of the same width the names in their order, as safetensors has it.
+The tensors are either one `U8` tensor "w", the coded stream of `streams.py`, or all parameters
+under their own names, all `F16` or all `F32`. There may also be the metadata of the image, `U8`
+tensors "exif", "icc" and "xmp". Nothing else is allowed. Tensors are sorted by the width of their
+numbers, the widest first, and then by name, as safetensors demands.
 """
 
 from __future__ import annotations
@@ -17,9 +17,8 @@ from typing import Any, BinaryIO
 import numpy as np
 from numpy.typing import NDArray
 
-from imgnet.codec.format import grid_stream
-from imgnet.codec.format.coordinate_stream import unpack
 from imgnet.codec.format.header import checksum, claims_of, from_header, read_claims, to_header
+from imgnet.codec.format.streams import STREAMS
 from imgnet.codec.format.tensors import (
     BYTE,
     DAMAGED,
@@ -48,13 +47,13 @@ Tensors = dict[str, NDArray[Any]]
 
 @dataclass(frozen=True)
 class Report:
-    """What a fit measured.
+    """The measurements of a fit.
 
     Attributes:
         psnr_db: PSNR of the decoded image over the pixels that were fitted, in dB.
         psnr_unseen_db: The same over the pixels that a mask left out; None when there are none.
         seconds: Duration of the fit.
-        steps: QSteps of the optimiser.
+        steps: Steps of the optimiser.
         device: Where it ran.
     """
 
@@ -72,7 +71,7 @@ class Encoded:
     Attributes:
         spec: Shape of the network.
         mode: "L", "LA", "RGB" or "RGBA".
-        tensors: {"w": stream of `codestream.pack`}, or all parameters by name in float16 or
+        tensors: {"w": the coded stream}, or all parameters by name in float16 or
             float32.
         report: What the fit measured; not in the file, so None after reading one.
         depth: Bits of a sample at its source, 8 or 16.
@@ -99,9 +98,9 @@ class Encoded:
     @property
     def pixels_crc(self) -> int | None:
         """CRC-32 of the pixels at native size; None where they are not the same everywhere."""
-        if self.spec.family != "grid" or STREAM not in self.tensors:
+        if STREAM not in self.tensors:
             return None
-        return grid_stream.pixels_crc(self.tensors[STREAM].tobytes())
+        return STREAMS[self.spec.family].pixels_crc(self.tensors[STREAM].tobytes())
 
     def parameters(self, finest: int = 0) -> dict[str, NDArray[np.float32]]:
         """Return every parameter tensor by name.
@@ -113,12 +112,9 @@ class Encoded:
             FormatError: The coded stream is damaged, or a real number is infinite or none.
         """
         if STREAM in self.tensors:
-            data = self.tensors[STREAM].tobytes()
-            if self.spec.family == "grid":
-                stream = grid_stream.unpack(self.spec, data, finest)
-            else:
-                stream = unpack(self.spec, data)
-            return {name: tensor.dequantize() for name, tensor in stream.items()}
+            data, stream = self.tensors[STREAM].tobytes(), STREAMS[self.spec.family]
+            quantized = stream.unpack(self.spec, data, finest)
+            return {name: tensor.dequantize() for name, tensor in quantized.items()}
         if not all(np.isfinite(tensor).all() for tensor in self.tensors.values()):
             raise FormatError(f"{DAMAGED} (its weights are not all finite)")
         return {name: tensor.astype(np.float32) for name, tensor in self.tensors.items()}
@@ -159,7 +155,7 @@ def from_bytes(data: bytes, name: str = "<bytes>") -> Encoded:
 
 
 def read_header(file: BinaryIO) -> tuple[Spec, str, Metadata]:
-    """Read what a file says of its picture before its network, and nothing else of it.
+    """Read the header and the metadata of an image, but not its network.
 
     Returns:
         The shape of the network, the mode and the metadata of the image.

@@ -30,8 +30,8 @@ def pack(spec: Spec, quantized: Mapping[str, Quantized]) -> bytes:
     return headers + encode(starts, widths)
 
 
-def unpack(spec: Spec, data: bytes) -> dict[str, Quantized]:
-    """Read all tensors that `pack` wrote for the same spec.
+def unpack(spec: Spec, data: bytes, _finest: int = 0) -> dict[str, Quantized]:
+    """Read all tensors that `pack` wrote for the same spec; there are no levels to leave out.
 
     Raises:
         FormatError: The stream is cut short, damaged or not of this spec.
@@ -43,3 +43,12 @@ def unpack(spec: Spec, data: bytes) -> dict[str, Quantized]:
         name: Quantized(values, q_index)
         for name, (q_index, values) in zip(shapes, tensors, strict=True)
     }
+
+
+def pixels_crc(_data: bytes) -> None:
+    """Return None: pixels that come from floating point may differ by machine."""
+
+
+def tensor_bits(spec: Spec, quantized: Mapping[str, Quantized]) -> dict[str, float]:
+    """Return the ideal code length of each tensor, with its header."""
+    return {name: WEIGHTS.num_bits(quantized[name].values) for name in spec.shapes()}

@@ -1,4 +1,4 @@
-"""What a file holds, as numbers, as a text table and as a graph."""
+"""Contents of a file as numbers, as a text table and as a graph."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class Description:
         ratio: Raw samples over file, both in bytes.
         parameters: Number of scalars in the network.
         layers: Number of scalars of each layer, in the order of the file.
-        levels: What the latent pyramids of `grid` hold, in words; empty for other families.
+        levels: Levels of the latent pyramids of `grid` in words; empty for other families.
         prior: Name of the trained networks that the file is added to, and the lmbda_index; empty
             for none.
         depth: Bits of a sample at its source.
@@ -104,7 +104,7 @@ def describe(encoded: Encoded, num_bytes: int) -> Description:
 
 
 def _levels(spec: Spec) -> str:
-    if spec.family != "grid":
+    if not spec.num_levels:
         return ""
     coarsest, others = spec.num_levels - 1, spec.dim_out - 1
     first = f"levels {spec.finest}..{coarsest}"

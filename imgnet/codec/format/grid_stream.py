@@ -29,7 +29,7 @@ from imgnet.codec.entropy.weights import WeightCoder
 from imgnet.codec.format.quantized import Q_STEPS_PER_OCTAVE, Quantized, q_index_of, q_index_of_bits
 from imgnet.codec.priors import loader as priors
 from imgnet.errors import FormatError
-from imgnet.spec import Spec, latents_name, network_shapes
+from imgnet.spec import Spec, is_context, is_latents, latents_name, network_shapes
 
 CRC_BYTES = 4
 MOST_FRACTION_BITS = 15
@@ -92,7 +92,7 @@ def _latent_symbols(
 def _limited(quantized: Mapping[str, Quantized]) -> dict[str, Quantized]:
     limited = dict(quantized)
     for name, tensor in quantized.items():
-        if name.startswith("latents."):
+        if is_latents(name):
             values = np.clip(tensor.values, -LARGEST_LATENT, LARGEST_LATENT)
             limited[name] = Quantized(values, tensor.q_index)
     return limited
@@ -143,7 +143,7 @@ def _stacked(spec: Spec, quantized: Mapping[str, Quantized], level: int, of_leve
 
 
 def _context_model(spec: Spec, quantized: Mapping[str, Quantized]) -> ContextModel:
-    names = [name for name in network_shapes(spec) if name.startswith("context.")]
+    names = filter(is_context, network_shapes(spec))
     return ContextModel(from_real({name: quantized[name].dequantize() for name in names}))
 
 
@@ -169,6 +169,14 @@ def latent_bits(values: NDArray[np.integer], distributions: Distributions) -> ND
     """Return the ideal code length of each latent (N,) in bits, without what escapes cost more."""
     start, end, _ = _latent_slots(values, distributions)
     bits: NDArray[np.float64] = TOTAL_BITS - np.log2(end - start)
+    return bits
+
+
+def tensor_bits(spec: Spec, quantized: Mapping[str, Quantized]) -> dict[str, float]:
+    """Return the ideal code length of each tensor, with its header, without escapes."""
+    bits = {name: WEIGHTS.num_bits(quantized[name].values) for name in network_shapes(spec)}
+    for name, distributions in distributions_of_grids(spec, quantized).items():
+        bits[name] = float(latent_bits(quantized[name].values.ravel(), distributions).sum())
     return bits
 
 

@@ -1,4 +1,4 @@
-"""What the header of an .inr file claims of its picture: a network's shape, mode and depth.
+"""Header of an .inr file: shape of the network, mode and depth, called its claims.
 
 The metadata of the safetensors file has one key, "inr", whose text is words:
 
@@ -6,8 +6,8 @@ The metadata of the safetensors file has one key, "inr", whose text is words:
 
 The first is the version of this format. The second is a checksum in eight hexadecimal digits: the
 CRC-32 of the text without that word, continued over the bytes of all tensors. The others are the
-claims: width and height of the image in pixels; name and lmbda_index of the trained network that a
-    coded `grid` is added to, if there is one; and, where they are not as usual, by name
+claims: width and height of the image in pixels; name and lmbda_index of the prior that a coded
+`grid` is added to, if there is one; and, unless they have their usual values, by name
 
     depth=16    bits of a sample at its source; 8
     finest=1    finest level of the first pyramid of `grid`; 0
@@ -18,7 +18,7 @@ claims: width and height of the image in pixels; name and lmbda_index of the tra
                 num_layers, usually those for a picture of its size, the layers being those of the
                 prior if there is one; else dim_axis, dim_hidden, num_layers, which are always named
 
-There is one way to write each claim: what a writer would have written otherwise is refused.
+Each claim can be written in one way only: a reader refuses all others.
 """
 
 from __future__ import annotations
@@ -64,7 +64,7 @@ def from_header(entries: Json) -> tuple[str, int]:
     """Take the claims of a picture and the checksum out of a safetensors header.
 
     Raises:
-        FormatError: There are none, or they are of a newer version.
+        FormatError: The header has no claims, or they are of a newer version.
     """
     texts = entries.pop(_METADATA, None)
     if not isinstance(texts, dict) or not isinstance(texts.get(_KEY), str):
@@ -85,7 +85,7 @@ def checksum(claims: str, body: bytes) -> int:
 
 
 def claims_of(spec: Spec, mode: str, depth: int) -> str:
-    """Return what a file claims of a picture.
+    """Return the claims of a file.
 
     Args:
         spec: Shape of its network.

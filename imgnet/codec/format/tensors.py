@@ -1,6 +1,6 @@
 """The layout of a safetensors file: a length, a JSON header, and tensors one behind the other.
 
-Nothing that a file claims is believed before it is compared with what the file is.
+A reader compares every claim of a file with its bytes before it relies on it.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ def split(data: bytes) -> tuple[bytes, bytes]:
     """Cut a file into its header and its body.
 
     Raises:
-        FormatError: It is no such file, or is cut short.
+        FormatError: It is no safetensors file, or is cut short.
 
     >>> split(bytes([2, 0, 0, 0, 0, 0, 0, 0]) + b"{}body")
     (b'{}', b'body')
@@ -94,7 +94,7 @@ def load(text: bytes) -> Json:
     """Read a JSON object.
 
     Raises:
-        FormatError: It is none.
+        FormatError: The text is no JSON object.
     """
     try:
         value = json.loads(text.decode())
@@ -109,7 +109,7 @@ def integers(values: Any, ranges: Sequence[Container[int]]) -> list[int]:
     """Return a list from the header after a check of its length, types and values.
 
     Raises:
-        FormatError: It is something else.
+        FormatError: It is no list of as many integers, or one of them is out of its range.
 
     >>> integers([3, 4], [range(4), range(5)])
     [3, 4]
@@ -125,7 +125,7 @@ def length_of(entry: Any, most: int) -> int:
     """Return the length, 1..most, that the entry of a tensor of bytes claims.
 
     Raises:
-        FormatError: It claims another.
+        FormatError: It claims no length, or one out of that range.
     """
     shape = entry.get("shape") if isinstance(entry, dict) else None
     return integers(shape, [range(1, most + 1)])[0]
@@ -135,7 +135,7 @@ def begin_of(entry: Json) -> int:
     """Return where the bytes of a tensor begin in the body, as its entry claims.
 
     Raises:
-        FormatError: It claims nothing of the kind.
+        FormatError: It claims no offsets.
     """
     begin, _ = integers(entry.get("data_offsets"), [range(1 << 40)] * 2)
     return begin
@@ -151,7 +151,7 @@ def check_length(entries: Json, body_bytes: int) -> None:
     """Make sure that the body is as long as the entries promise.
 
     Raises:
-        FormatError: It is not.
+        FormatError: The body is shorter or longer.
     """
     try:
         promised = max(entry["data_offsets"][1] for entry in entries.values())

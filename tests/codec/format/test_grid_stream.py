@@ -213,7 +213,7 @@ def test_size_is_close_to_the_ideal(seed: int) -> None:
     assert abs(length - of_distributions) <= 0.003 * of_distributions + 32
 
 
-def test_a_stray_costs_sixteen_bits_more_than_its_symbol() -> None:
+def test_an_escape_costs_sixteen_bits_more_than_its_symbol() -> None:
     tensors = random_tensors(PICTURE, spread=0.0)
     without = len(pack(PICTURE, tensors, 0))
     tensors["latents.0.0"].values[-1, -1] = 4000
@@ -279,7 +279,7 @@ def test_noise_never_does_worse_than_a_format_error(spec: Spec) -> None:
 @pytest.mark.parametrize(
     "change", [lambda escapes: escapes[:-1], lambda escapes: [*escapes, 9], lambda _: []]
 )
-def test_a_wrong_number_of_strays_is_noticed(
+def test_a_wrong_number_of_escapes_is_noticed(
     change: Callable[[list[int]], list[int]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     tensors = random_tensors(PICTURE, spread=0.5)
@@ -330,7 +330,7 @@ def test_no_stream_holds_more_latents_than_readers_believe() -> None:
     assert same(unpack(flat, stream), tensors)
 
 
-def test_strays_come_in_the_order_of_the_wavefronts(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_escapes_come_in_the_order_of_the_wavefronts(monkeypatch: pytest.MonkeyPatch) -> None:
     found = list[int]()
     monkeypatch.setattr(
         grid_stream,
