@@ -14,7 +14,7 @@ from math import log10
 from imgnet.fit.engine.tiling import Rows
 from imgnet.fit.grid.latent_rdoq import LatentRDOQ
 from imgnet.fit.grid.state import GridState
-from imgnet.fit.grid.weight_rdoq import MOST_WEIGHTS, Refinement
+from imgnet.fit.grid.weight_rdoq import MOST_WEIGHTS, WeightRDOQ
 from imgnet.fit.grid.weight_steps import choose_q_steps
 from imgnet.fit.rounding import QSteps, rounded
 from imgnet.progress import Progress
@@ -135,8 +135,8 @@ class GridFit:
         """Give the weights the steps and the whole numbers that are the cheapest together."""
         passes = self.preset.refinements
         if passes and self.has_time() and len(self.state.weights.flat) <= MOST_WEIGHTS:
-            refinement = Refinement(self.state, self.steps, self.lmbda, self.has_time)
-            self.steps = refinement.run(passes)
+            rdoq = WeightRDOQ(self.state, self.steps, self.lmbda, self.has_time)
+            self.steps = rdoq.run(passes)
 
     def has_time(self) -> bool:
         """Whether the limit of time is not reached and nobody asked to stop."""

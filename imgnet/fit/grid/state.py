@@ -18,7 +18,7 @@ from imgnet.fit.engine.network import GridNetwork
 from imgnet.fit.engine.reference import ReferenceEvaluator
 from imgnet.fit.engine.tiling import COARSE, STRIP_UNIT, Evaluator, Rows
 from imgnet.fit.grid.start import filled, latent_q_step, set_network, start_cold, warm_start
-from imgnet.fit.grid.weights import Weights, pace
+from imgnet.fit.grid.weights import Weights, lr_scale_at
 from imgnet.fit.rounding import QSteps, quantize, rounded
 from imgnet.image.picture import Samples
 from imgnet.request.efforts import FEW_EPOCHS, Preset
@@ -85,7 +85,7 @@ class GridState:
             self.latent_lr = 0.0  # The network alone draws one colour; latents would only escape.
         self.evaluator = self._evaluator(picture, mask)
         part = min(1.0, epochs / FEW_EPOCHS) if self.origins else 1.0
-        self.weights = Weights(self.network, self.origins, step, part * pace(lmbda))
+        self.weights = Weights(self.network, self.origins, step, part * lr_scale_at(lmbda))
         self.parameters = self.weights.parameters
         units = round(preset.pixels_per_step / (STRIP_UNIT * spec.width))
         rows = STRIP_UNIT * max(1, units)

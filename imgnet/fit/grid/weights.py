@@ -1,8 +1,8 @@
-"""The network's weights during a fit of `grid`: how they move, and between which limits.
+"""Network weights during a fit of `grid`: learning rates, optimiser, rate and limits.
 
-With a prior, a file holds differences from it. Each tensor's are coded under a distribution of
-their own, so that what a weight costs grows with its distance from the prior, in units of the
-others'.
+With a prior, a file holds the differences of the weights from it. The differences of each tensor
+are coded under one distribution, here a Laplacian with their mean magnitude as its scale. The
+gradient of their bits is added to that of the picture.
 """
 
 from __future__ import annotations
@@ -28,44 +28,42 @@ try:
 except ImportError:  # Numba, which is not to be had for every Python and every machine
     soap_kernels = None  # type: ignore[assignment]
 
-# Step sizes of matrices and of vectors: from random weights, and from trained ones.
+# Learning rates of matrices and of vectors: from random weights, and from a prior.
 COLD_LR = 4e-2, 1e-2
 WARM_LR = 1.5e-2, 4e-3
-USUAL_Q_STEP = 0.1  # of a quantiser at a price of a bit, in units of the picture
-LEAST_DIFFERENCE = (
-    1 / 32
-)  # of a tensor's size: the narrowest distribution of its differences from a prior
+USUAL_Q_STEP = 0.1  # of latents, in units of the picture: the largest with smaller learning rates
+LEAST_SCALE = 1 / 32  # of differences from a prior, in units of the tensor's root mean square
 
 
-def pace(lmbda: float) -> float:
-    """Return which part of their usual steps weights may take at a price of a bit.
+def lr_scale_at(lmbda: float) -> float:
+    """Return the factor of the usual learning rates of weights at a lmbda, 0..1.
 
-    The cheaper bits are, the larger are the latents, and the more a weight does to colours.
+    The smaller lmbda is, the larger are the latents, and the more a weight changes colours.
 
-    >>> pace(1e-3), round(pace(1e-5), 2)
+    >>> lr_scale_at(1e-3), round(lr_scale_at(1e-5), 2)
     (1.0, 0.16)
     """
     return min(1.0, usual_latent_q_step(lmbda) / USUAL_Q_STEP)
 
 
 class Weights:
-    """All weights of a network, their prior and their optimiser.
+    """Weights of a network, their prior and their optimiser.
 
-    They lie in one flat tensor, as do their gradients: of so many small tensors, calls would take
-    longer than the work.
+    All weights lie in one flat tensor, and so do their gradients: one call on it takes less time
+    than one on each of many small tensors.
 
     Args:
-        network: Its parameters become parts of the flat tensor, and are moved.
-        origins: The prior, by name; empty for none.
-        step: What a latent of 1 means in the picture: the unit in which colours move.
-        part: Of the usual step sizes, 0..1.
+        network: Its parameters become views of the flat tensor, and are moved.
+        prior: Tensors of the prior, by name; empty for none.
+        step: Colour difference, in units of the picture, that a latent of 1 stands for.
+        lr_scale: Factor of the usual learning rates, 0..1.
     """
 
     def __init__(
-        self, network: GridNetwork, origins: Mapping[str, Tensor], step: float, part: float = 1.0
+        self, network: GridNetwork, prior: Mapping[str, Tensor], step: float, lr_scale: float = 1.0
     ) -> None:
         self.parameters = dict(network.named_parameters())
-        self.origins = origins
+        self.prior = prior
         names = sorted(self.parameters, key=lambda name: _kind(name, self.parameters[name]))
         parts = [self.parameters[name].detach().flatten() for name in names]
         self.flat, self._sizes = torch.cat(parts), [len(part) for part in parts]
@@ -75,37 +73,35 @@ class Weights:
             parameter = self.parameters[name]
             parameter.data = value.view_as(parameter)
             parameter.grad = gradient.view_as(parameter)
-        if origins:
-            self._origin = torch.cat([origins[name].flatten() for name in names])
+        if prior:
+            self._prior = torch.cat([prior[name].flatten() for name in names])
             self._ends = np.cumsum(self._sizes)
             self._tensor = torch.arange(len(names), device=self.flat.device).repeat_interleave(
                 torch.tensor(self._sizes, device=self.flat.device)
             )
-            # No distribution is so narrow that a tensor could not leave its prior any more.
-            self._least = LEAST_DIFFERENCE * (
-                self._means(self._origin**2).sqrt() + LEAST_DIFFERENCE
-            )
-        matrices, vectors = WARM_LR if origins else COLD_LR
-        self.optimizer = self._optimizer(names, step, (part * matrices, part * vectors))
+            # With a lower bound, no distribution is so narrow that its tensor stays at the prior.
+            self._least = LEAST_SCALE * (self._means(self._prior**2).sqrt() + LEAST_SCALE)
+        matrices, vectors = WARM_LR if prior else COLD_LR
+        self.optimizer = self._optimizer(names, step, (lr_scale * matrices, lr_scale * vectors))
 
     def _split(self) -> tuple[Sequence[Tensor], Sequence[Tensor]]:
         return torch.split(self.flat, self._sizes), torch.split(self.gradient, self._sizes)
 
     def _optimizer(self, names: Sequence[str], step: float, rates: tuple[float, float]) -> SOAP:
-        """SOAP on matrices, Adam on all vectors at once; colours in units of the expected step."""
+        """Return SOAP for matrices and Adam for all vectors at once; colours move by `step`."""
         groups: list[dict[str, Any]] = []
         for kind, chosen in groupby(names, lambda name: _kind(name, self.parameters[name])):
             parameters = [self.parameters[name] for name in chosen]
             tensors = parameters if kind.is_matrix else [self._joined(parameters)]
             lr = (rates[0] if kind.is_matrix else rates[1]) * (step if kind.is_colour else 1)
             groups.append({"params": tensors, "lr": lr, "peak_lr": lr})
-        # Unlimited, the first turns of the bases throw some fits off; equal decays keep what is
-        # measured in bases that stay within 1.
+        # Without a limit, the first rotations of the bases make some fits diverge. With equal
+        # decays, updates in bases that stay the same are within 1 anyway.
         soap: type[SOAP] = soap_kernels.FusedSOAP if self.compiled else SOAP
         return soap(groups, lr=rates[0], refresh_every=5, most=1.0)
 
     def _joined(self, tensors: Sequence[Tensor]) -> Tensor:
-        """Return the part of the flat tensor that neighbours in it make up."""
+        """Return the view of the flat tensor that spans some tensors, which are neighbours."""
         start = tensors[0].storage_offset()
         part = slice(start, start + sum(tensor.numel() for tensor in tensors))
         joined = self.flat[part]
@@ -116,29 +112,29 @@ class Weights:
         """Set all gradients to zero."""
         self.gradient.zero_()
 
-    def move(self, slowdown: float, price: float) -> None:
+    def move(self, lr_factor: float, bit_cost: float) -> None:
         """Take a step.
 
         Args:
-            slowdown: Part, 0..1, of the step sizes.
-            price: Of one bit of the file.
+            lr_factor: Part of the peak learning rates, 0..1.
+            bit_cost: Cost of one bit of the file: lmbda over the number of pixels.
         """
-        if self.origins:
-            self._price_differences(price)
+        if self.prior:
+            self._add_rate_gradient(bit_cost)
         for group in self.optimizer.param_groups:
-            group["lr"] = group["peak_lr"] * slowdown
+            group["lr"] = group["peak_lr"] * lr_factor
         self.optimizer.step()
 
     @torch.no_grad()
-    def _price_differences(self, price: float) -> None:
+    def _add_rate_gradient(self, bit_cost: float) -> None:
         """Add the gradient of the bits of the differences, Laplacian in each tensor."""
         if self.compiled:
-            known = self.flat.numpy(), self._origin.numpy(), self._ends, self._least.numpy()
-            soap_kernels.price_differences(*known, price / log(2), self.gradient.numpy())
+            known = self.flat.numpy(), self._prior.numpy(), self._ends, self._least.numpy()
+            soap_kernels.add_rate_gradient(*known, bit_cost / log(2), self.gradient.numpy())
             return
-        difference = self.flat - self._origin
+        difference = self.flat - self._prior
         scale = torch.maximum(self._means(difference.abs()), self._least)[self._tensor]
-        self.gradient.addcdiv_(difference.sign_(), scale, value=price / log(2))
+        self.gradient.addcdiv_(difference.sign_(), scale, value=bit_cost / log(2))
 
     def _means(self, flat: Tensor) -> Tensor:
         """Return the mean over each of the tensors."""
@@ -147,11 +143,11 @@ class Weights:
 
     @torch.no_grad()
     def limit(self, steps: QSteps) -> None:
-        """Keep all weights where a file can hold them in their steps."""
+        """Clamp all weights to the levels that a file can hold, given their q_steps."""
         for name, parameter in self.parameters.items():
             most = LARGEST_INTEGER * q_step_of(steps[name])
-            origin = self.origins.get(name, torch.zeros_like(parameter))
-            parameter.sub_(origin).clamp_(-most, most).add_(origin)
+            prior = self.prior.get(name, torch.zeros_like(parameter))
+            parameter.sub_(prior).clamp_(-most, most).add_(prior)
 
 
 class _Kind(NamedTuple):

@@ -373,7 +373,7 @@ def test_refined_weights_cost_less() -> None:
 def test_nothing_is_refined_when_time_is_up(
     limit: dict[str, Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(schedule, "Refinement", None)
+    monkeypatch.setattr(schedule, "WeightRDOQ", None)
     options = replace(QUICK, preset=replace(SHORT, refinements=1), **limit)
     assert fit_grid(SMALL, PIXELS, options, LMBDA).quantized
 
@@ -381,7 +381,7 @@ def test_nothing_is_refined_when_time_is_up(
 def test_the_weights_of_large_networks_are_left_as_they_are(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(schedule, "Refinement", None)
+    monkeypatch.setattr(schedule, "WeightRDOQ", None)
     monkeypatch.setattr(schedule, "MOST_WEIGHTS", SPEC.num_parameters // 100)
     options = replace(TINY, preset=replace(TINY.preset, refinements=1))
     assert fit_grid(SMALL, PIXELS, options, LMBDA).quantized

@@ -24,7 +24,7 @@ from imgnet.fit.grid.weight_steps import (
     _sample,
     choose_q_steps,
 )
-from imgnet.fit.grid.weights import pace
+from imgnet.fit.grid.weights import lr_scale_at
 from imgnet.fit.rounding import quantize
 from imgnet.spec import Spec, network_shapes
 from support.grid_cases import integers, network_of, picture
@@ -110,7 +110,7 @@ def test_the_search_begins_where_integers_can_be_coded(
     assert least <= bits <= most
 
 
-@pytest.mark.parametrize(("lmbda", "part"), [(1e-2, 1.0), (1e-3, 1.0), (1e-5, pace(1e-5))])
+@pytest.mark.parametrize(("lmbda", "part"), [(1e-2, 1.0), (1e-3, 1.0), (1e-5, lr_scale_at(1e-5))])
 def test_the_search_begins_finer_where_bits_are_next_to_nothing(
     evaluator: ReferenceEvaluator, lmbda: float, part: float, monkeypatch: pytest.MonkeyPatch
 ) -> None:

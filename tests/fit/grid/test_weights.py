@@ -68,7 +68,7 @@ def test_weights_stay_within_what_a_file_can_hold(with_prior: bool) -> None:
 def test_colours_move_in_units_of_the_step_and_trained_weights_less() -> None:
     network = GridNetwork(SPEC)
     for origins, (matrix_lr, vector_lr) in (({}, COLD_LR), (origins_near(network, 0), WARM_LR)):
-        weights = Weights(network, origins, 0.25, part=0.5)
+        weights = Weights(network, origins, 0.25, lr_scale=0.5)
         rates = {
             tensor.data_ptr() + i * tensor.element_size(): group["peak_lr"]
             for group in weights.optimizer.param_groups
