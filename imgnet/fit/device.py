@@ -22,10 +22,10 @@ _PRESENT: dict[str, Callable[[], bool]] = {
 
 
 def pick_device(name: str) -> torch.device:
-    """Return the device of that name; "auto" prefers CUDA, then MPS, then the CPU.
+    """Return a device by its name; "auto" prefers CUDA, then MPS, then the CPU.
 
     Raises:
-        UsageError: The name is unknown or the machine has no such device.
+        UsageError: The name is unknown, or the machine has no such device.
 
     >>> pick_device("cpu")
     device(type='cpu')
@@ -49,23 +49,23 @@ def picture_of(pixels: Samples, device: torch.device) -> Tensor:
     return torch.from_numpy(pixels).to(device).permute(2, 0, 1).float().div_(peak)
 
 
-def mask_of(seen: NDArray[np.bool_] | NDArray[np.float32], device: torch.device) -> Tensor:
-    """Return a mask (H, W) as it is, and one (H, W, C) as (C, H, W)."""
-    mask = torch.from_numpy(seen).to(device)
-    return mask if mask.ndim == 2 else mask.permute(2, 0, 1).contiguous()
+def mask_of(mask: NDArray[np.bool_] | NDArray[np.float32], device: torch.device) -> Tensor:
+    """Return a mask or weights (H, W) in that shape, and (H, W, C) as (C, H, W)."""
+    tensor = torch.from_numpy(mask).to(device)
+    return tensor if tensor.ndim == 2 else tensor.permute(2, 0, 1).contiguous()
 
 
 @contextmanager
 def one_thread_workers(device: torch.device) -> Iterator[tuple[ThreadPoolExecutor, int]]:
-    """Give a pool of workers, one a core of the CPU, and their number.
+    """Yield a pool of workers, one for each core of the CPU, and their number.
 
-    Each has one thread: threads that share each small operation wait for one another at every one,
-    which costs a little on an idle machine and everything on a busy one.
+    Each worker has one thread. Threads that share each small operation wait for one another at
+    its end: on an idle machine that costs a little time, on a busy one most of it.
     """
     num_threads = torch.get_num_threads()
     num_workers = num_threads if device.type == "cpu" else 1
     torch.set_num_threads(1)
-    # Said again in every worker: a thread that has not heard it lets MKL use all cores.
+    # Set again in every worker: in a thread without the setting, MKL uses all cores.
     pool = ThreadPoolExecutor(num_workers, initializer=torch.set_num_threads, initargs=(1,))
     try:
         with pool as workers:
@@ -75,7 +75,7 @@ def one_thread_workers(device: torch.device) -> Iterator[tuple[ThreadPoolExecuto
 
 
 def share_threads(num_processes: int) -> None:
-    """Let torch use this process's share of the cores that several processes fit on."""
+    """Limit torch to the share of the cores that one of several fitting processes has."""
     torch.set_num_threads(max(1, torch.get_num_threads() // num_processes))
 
 
@@ -97,5 +97,5 @@ def fastest_dtype(device: torch.device) -> torch.dtype:
 def _has_avx512_bf16() -> bool:
     if hasattr(torch.cpu, "get_capabilities"):
         return bool(torch.cpu.get_capabilities().get("avx512_bf16", False))
-    # Before that function was there, a private one told; where neither is, the answer is no.
+    # Older versions of torch have a private function for it; without either, the answer is no.
     return bool(getattr(torch.cpu, "_is_avx512_bf16_supported", bool)())

@@ -1,4 +1,4 @@
-"""Linear layers, channel first, with products in a dtype of their own."""
+"""Linear layers, channel first, with products in a chosen dtype."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from torch.autograd import Function
 
 
 class Linear(nn.Module):
-    """weight @ x + bias, channel first; `dtype` is that of the product."""
+    """Affine map weight @ x + bias, channel first; `dtype` is that of the product."""
 
     def __init__(self, dim_in: int, dim_out: int) -> None:
         super().__init__()

@@ -1,8 +1,9 @@
-"""From real weights to the integers of the file: steps by sensitivity, straight-through rounding.
+"""Quantisation of weights: q_steps by sensitivity, straight-through rounding.
 
-At a given size the distortion that rounding adds is least when every tensor's step is inversely
-proportional to the root of its curvature, for then one more bit buys the same anywhere. The
-curvature is the diagonal of the Gauss-Newton matrix of the squared error, averaged over the tensor.
+At a given size, rounding adds least distortion if the q_step of every tensor is inversely
+proportional to the root of its curvature: one more bit then lowers the distortion by the same in
+any tensor. The curvature is the mean over the tensor of the diagonal of the Gauss-Newton matrix of
+the squared error.
 """
 
 from __future__ import annotations
@@ -20,22 +21,22 @@ from imgnet.codec.format.quantized import NUM_Q_STEPS, Quantized, q_index_of, q_
 
 Parameters = Mapping[str, Tensor]
 QSteps = dict[str, int]
-NO_ORIGINS: Parameters = {}
+NO_PRIOR: Parameters = {}
 
 
 def curvatures(
-    parameters: Parameters, draw: Callable[[], Tensor], probes: int = 8
+    parameters: Parameters, render: Callable[[], Tensor], probes: int = 8
 ) -> dict[str, float]:
     """Estimate the mean Gauss-Newton curvature of each tensor.
 
     Args:
-        parameters: Tensors that `draw` depends on; their gradients are cleared.
-        draw: Returns the network's output on some sample of pixels, with its graph.
+        parameters: Tensors that `render` depends on; their gradients are cleared.
+        render: Returns the network's output on a sample of pixels, with its graph.
         probes: Random sign vectors; Hutchinson's estimator averages over them.
     """
     totals = dict.fromkeys(parameters, 0.0)
     for _ in range(probes):
-        output = draw()
+        output = render()
         output.backward(torch.randint_like(output, 2).mul_(2).sub_(1))  # type: ignore[no-untyped-call]
         for name, parameter in parameters.items():
             assert parameter.grad is not None
@@ -50,13 +51,13 @@ def choose_q_steps(
     num_bytes: float,
     too_good: Callable[[QSteps], bool] = lambda _: False,
 ) -> QSteps:
-    """Find the finest steps whose packed size is at most about `num_bytes`.
+    """Find the finest q_steps whose packed size is at most about `num_bytes`.
 
     Args:
         parameters: Real tensors.
-        curvature: Of each tensor.
-        num_bytes: Size.
-        too_good: Whether steps draw a picture that is better than is asked for.
+        curvature: Mean curvature of each tensor.
+        num_bytes: Size of the packed weights.
+        too_good: Tells whether the picture at some q_steps is better than the target.
     """
     low, high = -30.0, 10.0  # log2 of the common factor: `low` is too fine, `high` is not
     while high - low > 0.01:
@@ -68,11 +69,11 @@ def choose_q_steps(
 
 
 def refine_q_steps(steps: QSteps, distance: Callable[[QSteps], float], enough: float) -> QSteps:
-    """Change single steps by an eighth of an octave as long as that leads nearer to a goal.
+    """Change single q_steps by an eighth of an octave as long as the distance to a target falls.
 
     Args:
-        steps: Where to begin.
-        distance: From the goal.
+        steps: First q_steps.
+        distance: Distance to the target at some q_steps.
         enough: Distance at which to end.
     """
     best, least = steps, distance(steps)
@@ -97,21 +98,21 @@ def _steps(curvature: Mapping[str, float], log2_factor: float) -> QSteps:
 
 
 def quantize(
-    parameters: Parameters, steps: Mapping[str, int], origins: Parameters = NO_ORIGINS
+    parameters: Parameters, steps: Mapping[str, int], prior: Parameters = NO_PRIOR
 ) -> dict[str, Quantized]:
-    """Round every tensor to whole multiples of its step, counted from its origin if it has one."""
+    """Round every tensor to levels of its q_step; with a prior, round its difference from that."""
     quantized = {}
     for name, parameter in parameters.items():
-        origin = origins.get(name)
-        values = _levels(parameter, steps[name], origin).int().cpu().numpy()
-        stored = None if origin is None else origin.cpu().numpy()
+        base = prior.get(name)
+        values = _levels(parameter, steps[name], base).int().cpu().numpy()
+        stored = None if base is None else base.cpu().numpy()
         quantized[name] = Quantized(values, steps[name], stored)
     return quantized
 
 
-def _levels(parameter: Tensor, step: int, origin: Tensor | None) -> Tensor:
-    distance = parameter.detach() if origin is None else parameter.detach() - origin
-    return torch.round(distance / q_step_of(step))
+def _levels(parameter: Tensor, q_index: int, base: Tensor | None) -> Tensor:
+    difference = parameter.detach() if base is None else parameter.detach() - base
+    return torch.round(difference / q_step_of(q_index))
 
 
 def stream_bytes(quantized: Mapping[str, Quantized]) -> float:
@@ -121,20 +122,20 @@ def stream_bytes(quantized: Mapping[str, Quantized]) -> float:
 
 @contextmanager
 def rounded(
-    parameters: Parameters, steps: Mapping[str, int], origins: Parameters = NO_ORIGINS
+    parameters: Parameters, steps: Mapping[str, int], prior: Parameters = NO_PRIOR
 ) -> Iterator[None]:
-    """Within the block every parameter holds its rounded value; behind it, its own again.
+    """Give every parameter its rounded value inside the block, and its real value after it.
 
-    Gradients taken inside are those at the rounded point and act on the real weights outside: the
+    Gradients taken inside are those at the rounded values and move the real ones outside: the
     straight-through estimator (Bengio et al., 2013).
     """
     originals = {name: parameter.detach().clone() for name, parameter in parameters.items()}
     with torch.no_grad():
         for name, parameter in parameters.items():
-            origin = origins.get(name)
-            parameter.copy_(_levels(parameter, steps[name], origin) * q_step_of(steps[name]))
-            if origin is not None:
-                parameter.add_(origin)
+            base = prior.get(name)
+            parameter.copy_(_levels(parameter, steps[name], base) * q_step_of(steps[name]))
+            if base is not None:
+                parameter.add_(base)
     try:
         yield
     finally:

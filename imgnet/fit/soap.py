@@ -31,16 +31,16 @@ class SOAP:
     """Rotate each matrix gradient into its running eigenbasis and take an Adam step there.
 
     Vectors, scalars and matrices with a side of one get plain Adam: their basis is the identity.
-    It is used as torch's optimisers are, but is none of them: making one of those loads torch's
-    compiler, which takes more than a second.
+    The interface is that of torch's optimisers, the base class is not: its first instance loads
+    torch's compiler, which takes more than a second.
 
     Args:
         params: Tensors to optimise, or groups of them with options of their own.
-        lr: Step size.
-        betas: Decay of the running mean and of the running squares and covariances.
+        lr: Learning rate.
+        betas: Decay of the running mean, and of the running squares and covariances.
         eps: Added to the root of the squares.
-        refresh_every: QSteps between two updates of the eigenbasis by one QR iteration.
-        most: Step sizes that a direction of the eigenbasis may move by at once.
+        refresh_every: Steps between two updates of the eigenbasis by one QR iteration.
+        most: Largest update of a direction of the eigenbasis in one step, in units of `lr`.
     """
 
     def __init__(
@@ -67,16 +67,16 @@ class SOAP:
         }
 
     def zero_grad(self) -> None:
-        """Forget all gradients."""
+        """Set all gradients to None."""
         for parameter in self.state:
             parameter.grad = None
 
     def state_dict(self) -> list[dict[str, Any]]:
-        """Return what is remembered of each tensor, in their order."""
+        """Return the state of each tensor, in the order of the tensors."""
         return list(self.state.values())
 
     def load_state_dict(self, states: list[dict[str, Any]]) -> None:
-        """Go on from what `state_dict` returned."""
+        """Set the state of each tensor, as `state_dict` returned it."""
         self.state = dict(zip(self.state, states, strict=True))
 
     @torch.no_grad()
@@ -98,7 +98,7 @@ class SOAP:
         state["square"].mul_(beta2).addcmul_(rotated, rotated, value=1 - beta2)
         mean = _rotate(state["mean"], state["bases"]) / (1 - beta1 ** state["step"])
         root = (state["square"] / (1 - beta2 ** state["step"])).sqrt_().add_(group["eps"])
-        # When bases have just turned, a direction whose squares were small may have a large mean.
+        # After an update of the bases, a direction whose squares were small may have a large mean.
         most = group["most"]
         update = _rotate_back(mean.div_(root).clamp_(-most, most), state["bases"])
         parameter.add_(update, alpha=-group["lr"])
@@ -106,7 +106,7 @@ class SOAP:
 
 
 def initialize(state: dict[str, Any], gradient: Tensor) -> None:
-    """Set what is remembered of a tensor before its first step."""
+    """Set the state of a tensor before its first step."""
     state["step"] = 0
     state["mean"] = torch.zeros_like(gradient)
     state["square"] = torch.zeros_like(gradient)
@@ -116,7 +116,7 @@ def initialize(state: dict[str, Any], gradient: Tensor) -> None:
 
 
 def _eigenbasis(covariance: Tensor) -> Tensor:
-    # In float32, LAPACK returns NaN for some matrices of low rank, which first gradients are of.
+    # In float32, LAPACK returns NaN for some matrices of low rank, which the first gradients have.
     basis: Tensor = torch.linalg.eigh(covariance.double()).eigenvectors
     return basis.to(covariance.dtype)
 

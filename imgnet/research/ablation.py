@@ -1,11 +1,11 @@
-"""Measure what parts of `grid` are worth: the same short fits with another form of one part.
+"""Ablation of `grid`: the same short fits with another form of one part.
 
     python -m imgnet.research.ablation IMAGE... [--qualities 20,40,60] [--steps 300] [--out FILE]
 
-Each fit is of the middle 192x128 pixels, starts from random weights and ends with rounded latents.
-Its cost is squared error plus the lmbda of the bits, those of the latents as measured and those of
-weights at `BITS_A_WEIGHT`, as if the picture had 768x512 pixels. Widths of the forms of the hidden
-layer are such that multiplications a pixel are as many as in the layer with ReLU.
+Each fit is on the middle 192x128 pixels, starts from random weights and ends with rounded latents.
+Its cost is squared error plus lmbda times bits a pixel. The bits of the latents are measured; each
+weight counts `BITS_A_WEIGHT`, spread over 768x512 pixels. The width of each form of the hidden
+layer is such that it has as many multiplications a pixel as the layer with ReLU.
 """
 
 from __future__ import annotations
@@ -36,16 +36,16 @@ from imgnet.request.options import Options
 from imgnet.request.request import Request, lmbda_of_quality
 from imgnet.spec import Spec
 
-WIDTH, HEIGHT = 192, 128  # of the part of a picture that is fitted
+WIDTH, HEIGHT = 192, 128  # of the crop that is fitted
 PIXELS_PER_STEP = 12288
 BITS_A_WEIGHT = 5.0
-COARSE_LEVEL = 3  # finest one that gates of a region see
+COARSE_LEVEL = 3  # finest level in the input of the gate of a region
 LEAST_SIDE = 1 << COARSE_LEVEL + 3  # of a picture with coarser levels
 ADAM_LR = 1e-2  # at most
 
 
 class _Gated(GridNetwork):
-    """A hidden layer of several matrices, whose products are combined."""
+    """Network with a hidden layer that combines the products of several matrices."""
 
     matrices: int
 
@@ -59,7 +59,7 @@ class _Gated(GridNetwork):
             self.hidden.weight.mul_(0.25)
 
     def mixed(self, features: Tensor) -> Tensor:
-        """Map features (F, N) to what the 3x3 layers begin with, (C, N)."""
+        """Map features (F, N) to the input of the 3x3 layers, (C, N)."""
         products = self.hidden.project(features).chunk(self.matrices)
         return self.output.weight @ self.combined(*products) + self.linear.project(features)
 
@@ -69,7 +69,7 @@ class _Gated(GridNetwork):
 
 
 class PixelGate(_Gated):
-    """relu(V z) * clamp(1 + G z, 0, 2): open at first."""
+    """Hidden layer relu(V z) * clamp(1 + G z, 0, 2), open at first."""
 
     matrices = 2
 
@@ -80,7 +80,7 @@ class PixelGate(_Gated):
 
 
 class QueryGate(_Gated):
-    """clamp(Q z * K z, -1, 1) * V z, as `gated` has them but for tanh and norm."""
+    """Hidden layer clamp(Q z * K z, -1, 1) * V z, like that of `gated` without tanh and norm."""
 
     matrices = 3
 
@@ -91,9 +91,10 @@ class QueryGate(_Gated):
 
 
 class RegionGate(GridNetwork):
-    """relu(V z) * clamp(1 + alpha G c, 0, 2), c being the coarse levels, alpha a ReZero weight.
+    """Hidden layer relu(V z) * clamp(1 + alpha G c, 0, 2) with the coarse levels c.
 
-    Doubling is linear, so that the gate may be computed at 1/8 of the sides and then be doubled.
+    Alpha is a ReZero weight. Upsampling is linear: an implementation may compute the gate at 1/8 of
+    the sides and upsample it.
     """
 
     def __init__(self, spec: Spec) -> None:
@@ -104,7 +105,7 @@ class RegionGate(GridNetwork):
         self.opening = nn.Parameter(torch.zeros(spec.dim_hidden))
 
     def mixed(self, features: Tensor) -> Tensor:
-        """Map features (F, N) to what the 3x3 layers begin with, (C, N)."""
+        """Map features (F, N) to the input of the 3x3 layers, (C, N)."""
         coarse = features[self.first : self.first + self.gate.weight.shape[1]]
         gate = (1 + self.opening[:, None] * self.gate.project(coarse)).clamp(0, 2)
         hidden = self.hidden.project(features).relu() * gate
@@ -119,14 +120,14 @@ class _Orphan(ContextModel):
 
 
 def without_parents(spec: Spec) -> GridNetwork:
-    """Return the usual network with a context model that sees no coarser latents."""
+    """Return the usual network with a context model without coarser latents as input."""
     network = GridNetwork(spec)
     network.context = _Orphan(spec.dim_context, len(spec.grids()))
     return network
 
 
 class Flat(GridNetwork):
-    """The usual network, whose 3x3 layers are passed over."""
+    """The usual network without its 3x3 layers."""
 
     def colours(self, features: Tensor) -> Tensor:
         """Map features with a margin, (F, h + 2 n, w + 2 n), to colours (C, h, w)."""
@@ -136,7 +137,7 @@ class Flat(GridNetwork):
 
 
 def adam(soap: SOAP) -> SOAP:
-    """Return an optimiser of the same tensors as vectors, which SOAP moves as Adam does."""
+    """Return an optimiser of the same tensors as vectors, for which SOAP is Adam."""
     groups = []
     for group in soap.param_groups:
         tensors = [tensor.detach().view(-1) for tensor in group["params"]]
@@ -148,7 +149,7 @@ def adam(soap: SOAP) -> SOAP:
 
 @dataclass(frozen=True)
 class Form:
-    """A network and what moves it, made of the usual optimiser."""
+    """A network, and a function from the usual optimiser to its own; None for the usual one."""
 
     network: Callable[[Spec], GridNetwork] = GridNetwork
     optimizer: Callable[[SOAP], SOAP] | None = None
@@ -167,14 +168,14 @@ FORMS = {
 
 @dataclass(frozen=True)
 class Point:
-    """What one fit cost.
+    """Cost of one fit.
 
     Attributes:
-        form: Of the part that was changed.
+        form: Name of the form, one of `FORMS`.
         image: File name.
-        quality: That the lmbda of a bit belongs to.
+        quality: Quality of the fit, 0..100, which sets lmbda.
         cost: Squared error plus lmbda times bits a pixel.
-        parameters: Of the network.
+        parameters: Number of parameters of the network.
     """
 
     form: str
@@ -185,14 +186,14 @@ class Point:
 
 
 def measure(form: str, name: str, pixels: Samples, quality: float, steps: int) -> Point:
-    """Fit a picture by a network of some form.
+    """Fit a picture with a network of some form.
 
     Args:
-        form: One of `FORMS`.
-        name: Of the picture.
+        form: Name of the form, one of `FORMS`.
+        name: Name of the picture.
         pixels: (H, W, C) colours.
         quality: 0..100.
-        steps: Of the fit.
+        steps: Steps of the fit.
     """
     height, width, channels = pixels.shape
     lmbda, schedule = lmbda_of_quality(quality), Schedule(steps, PIXELS_PER_STEP)
@@ -212,13 +213,13 @@ def measure(form: str, name: str, pixels: Samples, quality: float, steps: int) -
 
 
 def middle(pixels: Samples) -> Samples:
-    """Return the part of a picture that is fitted."""
+    """Return the crop of a picture that is fitted."""
     top, left = (max(0, (a - b) // 2) for a, b in zip(pixels.shape, (HEIGHT, WIDTH), strict=False))
     return np.ascontiguousarray(pixels[top : top + HEIGHT, left : left + WIDTH])
 
 
 def table(points: Sequence[Point]) -> str:
-    """Return by how many percent each form costs more than ReLU, as rows of Markdown.
+    """Return the cost of each form in percent above ReLU, as rows of Markdown.
 
     >>> print(table([Point("ReLU", "a", 20, 2.0, 9), Point("no", "a", 20, 2.1, 8)]))
     | form | weights | quality 20 |

@@ -1,10 +1,10 @@
-"""Measure how close enlarged pictures come to originals that are larger.
+"""Measure the PSNR of enlarged pictures against larger originals.
 
     python -m imgnet.research.measure_zoom IMAGE... [--scales 2,3,4] [--uncoded] [--out FILE]
 
-Each original is made smaller by a whole factor, each pixel being the mean of a square, and drawn at
-its first size again: as it is by Lanczos-3 and by the zoom prior, and from its file by `resample`
-in both ways. Rows and columns of the original beyond a multiple of the factor are left out.
+Each original is made smaller by a whole factor, by means of squares, and enlarged to its first
+size: directly by Lanczos-3 and by the zoom prior, and from its file by `resample` in both ways.
+Rows and columns of the original beyond a multiple of the factor are left out.
 """
 
 from __future__ import annotations
@@ -29,17 +29,17 @@ from imgnet.research.zoom_pairs import area_means
 
 @dataclass(frozen=True)
 class Point:
-    """What was measured on one image at one scale.
+    """Result of one image at one scale.
 
     Attributes:
         image: File name.
         scale: Factor on both sides.
         classical_db: PSNR of Lanczos-3 of the smaller original.
         prior_db: PSNR of the zoom prior on the smaller original.
-        lattice_levels: Root of the mean squared difference between averages of what it draws and
-            what it was given.
-        lanczos_db: PSNR of `resample --zoom lanczos` of the file; None where there is none.
-        neural_db: PSNR of `resample --zoom neural` of the file.
+        lattice_levels: Root mean square of the difference between area means of its output and its
+            input.
+        lanczos_db: PSNR of `resample --zoom lanczos` of the file; None without a file.
+        neural_db: PSNR of `resample --zoom neural` of the file; None without a file.
     """
 
     image: str
@@ -56,7 +56,7 @@ FIGURES = ("classical_db", "prior_db", "lanczos_db", "neural_db")
 
 @dataclass(frozen=True)
 class Coding:
-    """How smaller originals become files, and where these are kept; one that is there is taken."""
+    """Options of the files of smaller originals, and their folder; existing files are reused."""
 
     quality: int
     effort: int
@@ -76,13 +76,13 @@ def measure(path: Path, scale: int, coding: Coding | None) -> Point:
     height, width, _ = original.shape
     smaller = np.rint(area_means(original, (height // scale, width // scale))).astype(np.uint8)
     classical = Image.fromarray(smaller).resize((width, height), Image.Resampling.LANCZOS)
-    drawn = zoomed(smaller, Axis(0, len(smaller), height), Axis(0, smaller.shape[1], width))
-    error = area_means(drawn, smaller.shape[:2]) - smaller
+    x_hat = zoomed(smaller, Axis(0, len(smaller), height), Axis(0, smaller.shape[1], width))
+    error = area_means(x_hat, smaller.shape[:2]) - smaller
     point = Point(
         image=path.name,
         scale=scale,
         classical_db=psnr_db(original, np.asarray(classical)),
-        prior_db=psnr_db(original, drawn),
+        prior_db=psnr_db(original, x_hat),
         lattice_levels=float(np.sqrt(np.mean(error**2))),
     )
     if coding is None:

@@ -1,4 +1,4 @@
-"""The pictures that priors are trained on."""
+"""Training pictures of priors: loading, random crops, principal colours."""
 
 from __future__ import annotations
 
@@ -16,21 +16,20 @@ from imgnet.fit.grid.start import principal_directions
 from imgnet.image.files import read_image
 from imgnet.spec import USUAL_GRID_LAYERS, Spec
 
-NUM_LEVELS = 7  # of networks that begin from nothing
+NUM_LEVELS = 7  # of networks that start from random weights
 MOST_REDUCTION = 2.0
 
 Photo = TypeVar("Photo")
 
 
 def training_spec(width: int, height: int, prior: str = "", **layers: int) -> Spec:
-    """Return the shape of the networks of a prior, or of those of one yet to be.
+    """Return the shape of the networks to train.
 
     Args:
-        width: Of the pictures.
-        height: Of the pictures.
-        prior: Whose levels it has; "" for those of networks that begin from nothing.
-        **layers: Sizes of layers, as `Spec` names them, that are not those of the prior or the
-            usual ones.
+        width: Columns of the pictures.
+        height: Rows of the pictures.
+        prior: Prior to start from, which gives levels and layers; "" for the usual ones.
+        **layers: Sizes of layers, as `Spec` names them, that differ from those.
     """
     stages = sum(name.startswith("upsample.") for name in networks_of(prior)) if prior else None
     num_levels = NUM_LEVELS if stages is None else stages + 1
@@ -68,11 +67,11 @@ def load_picture(path: Path) -> Tensor:
 def random_crop(
     picture: Tensor, size: tuple[int, int], is_smaller: bool, generator: torch.Generator
 ) -> Tensor:
-    """Return part of a picture, which is made smaller before, mirrored at random.
+    """Return a random crop of a picture, mirrored at random.
 
     Args:
-        picture: (3, H, W) of 8 bits; turned on its side if it is taller than wide.
-        size: (height, width) of the crop; a picture that is smaller is enlarged.
+        picture: (3, H, W) of 8 bits; transposed if it is taller than wide.
+        size: (height, width) of the crop; a smaller picture is enlarged.
         is_smaller: Whether to reduce the picture by up to `MOST_REDUCTION`, at random.
         generator: Source of randomness.
 

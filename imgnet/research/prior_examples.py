@@ -23,10 +23,11 @@ class Example:
 
     Args:
         picture: (3, H, W) in 0..1.
-        lmbda_index: Of the lmbda, not necessarily whole.
-        start: What writes its first latents.
-        network: That is trained.
-        workers: Where rate and distortion are computed.
+        lmbda_index: Index of its lmbda, not necessarily whole.
+        start: Analysis transform for its first latents.
+        network: Network that is trained.
+        workers: Pool for rate and distortion.
+        generator: Source of noise.
     """
 
     def __init__(
@@ -48,7 +49,7 @@ class Example:
         self.epochs: dict[Rows, int] = {}
 
     def parts(self, rows: Rows) -> list[tuple[slice, int]]:
-        """Return where the latents of some rows lie and how often each has been visited."""
+        """Return the ranges of the latents of a strip, each with the number of its steps."""
         self.epochs[rows] = self.epochs.get(rows, 0) + 1
         found = []
         for i, (_, level) in enumerate(self.latents.grids):
@@ -60,7 +61,7 @@ class Example:
 
     @property
     def num_epochs(self) -> int:
-        """Count the steps that have seen the example."""
+        """Number of steps on the example."""
         return sum(self.epochs.values())
 
     def state(self) -> dict[str, Any]:

@@ -1,7 +1,6 @@
-"""The networks of a prior while they are trained, and how they are written.
+"""Networks of a prior during training, and the export of their weights.
 
-The weights of a network are polynomials in the logarithm of the lmbda of a bit, so that every step
-of the training teaches all bands.
+The weights are polynomials in the logarithm of lmbda: every step trains the networks of all lmbdas.
 """
 
 from __future__ import annotations
@@ -30,20 +29,20 @@ from imgnet.spec import Spec
 
 DEGREE = 2  # of the polynomials
 
-_MOST_WEIGHT = 7.0  # that 16 bits hold, with room to spare
+_MOST_WEIGHT = 7.0  # below the largest weight that 16 bits hold, with some margin
 
 Integers = NDArray[np.int16]
 
 
 class Networks:
-    """One network a lmbda_index, each tensor a polynomial in the position of the lmbda_index.
+    """One network for each lmbda index; each tensor is a polynomial in the position of the index.
 
-    What gives colours is in units of the first step of a latent.
+    Weights that give colours are in units of the colour difference that a latent of 1 stands for.
 
     Args:
-        spec: Of the networks.
+        spec: Shape of the networks.
         colours: (3, 3), the directions of their pyramids, one a column.
-        is_graded: Whether the first pyramid is.
+        is_graded: Whether the first pyramid is level-weighted.
     """
 
     def __init__(self, spec: Spec, colours: Tensor, is_graded: bool) -> None:
@@ -60,31 +59,35 @@ class Networks:
 
     @torch.no_grad()
     def load(self, coefficients: Mapping[str, Sequence[Tensor]]) -> None:
-        """Set all that is trained to what `coefficients` of another are."""
+        """Copy the coefficients of other networks."""
         for name, terms in coefficients.items():
             for mine, theirs in zip(self.coefficients[name], terms, strict=True):
                 mine.copy_(theirs)
 
-    def follow(self, prior: str) -> None:
-        """Set all that is trained to the polynomials that come nearest to a prior.
+    def fit_prior(self, prior: str) -> None:
+        """Set the coefficients to the least-squares fit of a prior.
 
-        Where its layers have fewer units, the others are added in such a way that at first they
-        change nothing.
+        If its layers have fewer units, the outputs of further units are zero-initialised.
         """
         positions = np.array([lmbda_position(lmbda_index) for lmbda_index in range(NUM_LMBDAS)])
-        prices = [lmbda_at(lmbda_index) for lmbda_index in range(NUM_LMBDAS)]
+        lmbdas = [lmbda_at(lmbda_index) for lmbda_index in range(NUM_LMBDAS)]
         found = {}
-        for name, bands in networks_of(prior).items():
-            units = np.array([_unit(name, latent_q_step(p, self.is_graded)) for p in prices])
+        for name, tensors in networks_of(prior).items():
+            units = np.array([_unit(name, latent_q_step(p, self.is_graded)) for p in lmbdas])
             powers = np.stack([units * positions**i for i in range(DEGREE + 1)], axis=1)
-            terms, *_ = np.linalg.lstsq(powers, bands.reshape(NUM_LMBDAS, -1))
-            given = [torch.from_numpy(t.reshape(bands.shape[1:])) for t in terms]
+            terms, *_ = np.linalg.lstsq(powers, tensors.reshape(NUM_LMBDAS, -1))
+            given = [torch.from_numpy(t.reshape(tensors.shape[1:])) for t in terms]
             own = self.coefficients[name]
             found[name] = [_widened(name, *pair) for pair in zip(given, own, strict=True)]
         self.load(found)
 
     def at(self, position: float, step: float) -> dict[str, Tensor]:
-        """Return all tensors of one network."""
+        """Return the tensors of one network.
+
+        Args:
+            position: Of its lmbda index, see `lmbda_position`.
+            step: Colour difference that a latent of 1 stands for.
+        """
         return {
             name: _unit(name, step)
             * torch.stack([c * position**i for i, c in enumerate(terms)]).sum(0)
@@ -94,14 +97,24 @@ class Networks:
     def take_gradients(
         self, network: GridNetwork, position: float, step: float, scale: float
     ) -> None:
-        """Carry gradients of a network made by `at`, times a scale, back to the coefficients."""
+        """Set the gradients of the coefficients from those of a network, times a scale.
+
+        Args:
+            network: Has the tensors that `at` gives for `position` and `step`, with gradients.
+            position: Of its lmbda index, see `lmbda_position`.
+            step: Colour difference that a latent of 1 stands for.
+            scale: Factor of all gradients.
+        """
         for name, parameter in network.named_parameters():
             assert parameter.grad is not None
             for i, coefficient in enumerate(self.coefficients[name]):
                 coefficient.grad = parameter.grad * (scale * _unit(name, step) * position**i)
 
     def groups(self, matrix_lr: float, vector_lr: float) -> Iterator[dict[str, Any]]:
-        """Yield all that is trained, higher powers more slowly; a mean colour is each picture's."""
+        """Yield groups of coefficients with their peak learning rates, smaller for higher powers.
+
+        The mean colour has none: each picture has its own.
+        """
         for name, terms in self.coefficients.items():
             for coefficient, part in zip(terms, (1.0, 0.5, 0.3), strict=True):
                 lr = part * (matrix_lr if coefficient.ndim == 2 else vector_lr)
@@ -110,14 +123,14 @@ class Networks:
 
 
 def _widened(name: str, tensor: Tensor, wide: Tensor) -> Tensor:
-    """Return a tensor of a network with more units: the new ones hear as in `wide`, unheard.
+    """Return a tensor with more units: new inputs as in `wide`, new outputs zero-initialised.
 
     Args:
-        name: Of the tensor.
-        tensor: Of the network with fewer.
-        wide: The tensor of one with more, yet untrained.
+        name: Name of the tensor.
+        tensor: Tensor of the network with fewer units.
+        wide: Random tensor of the network with more units.
     """
-    if name == "context.first.weight":  # the last two rows are no units
+    if name == "context.first.weight":  # the last two rows are location and scale
         units = _widened("", tensor[:-2], wide[:-2])
         return torch.cat([units, tensor[-2:].to(wide.dtype)])
     out = wide.clone()
@@ -133,11 +146,14 @@ def _unit(name: str, step: float) -> float:
 @torch.no_grad()
 def export(networks: Networks, stem: str, folder: Path) -> str:
     """Write a prior and return its name."""
-    bands = []
+    networks_of_lmbdas = []
     for lmbda_index in range(NUM_LMBDAS):
         step = latent_q_step(lmbda_at(lmbda_index), networks.is_graded)
-        bands.append(networks.at(lmbda_position(lmbda_index), step))
-    joined = {name: torch.stack([tensors[name] for tensors in bands]) for name in bands[0]}
+        networks_of_lmbdas.append(networks.at(lmbda_position(lmbda_index), step))
+    joined = {
+        name: torch.stack([tensors[name] for tensors in networks_of_lmbdas])
+        for name in networks_of_lmbdas[0]
+    }
     tensors = {name: _fixed(tensor) for name, tensor in _within_range(joined).items()}
     data = safetensors.numpy.save({**tensors, "colours": _fixed(networks.colours)})
     name = name_of(data, stem)
@@ -146,10 +162,10 @@ def export(networks: Networks, stem: str, folder: Path) -> str:
 
 
 def _within_range(tensors: dict[str, Tensor]) -> dict[str, Tensor]:
-    """Make weights of 3x3 layers small enough to be stored; what the layers compute stays.
+    """Rescale 3x3 layers such that their weights can be stored, and compute the same.
 
-    alpha * relu(K x + b) is as well (c alpha) * relu((K x + b) / c). All bands have the same c, or
-    their weights were no polynomials any more.
+    alpha * relu(K x + b) equals (c alpha) * relu((K x + b) / c). The factor c is the same for all
+    lmbdas, so that weights remain polynomials.
     """
     for name in [name for name in tensors if name.endswith(".alpha")]:
         layer = name.removesuffix(".alpha")
@@ -163,5 +179,5 @@ def _within_range(tensors: dict[str, Tensor]) -> dict[str, Tensor]:
 def _fixed(tensor: Tensor) -> Integers:
     limits = np.iinfo(np.int16)
     whole = torch.round(tensor.double() * 2**FRACTION_BITS).clamp(limits.min, limits.max)
-    # In C order, for safetensors stores memory as it lies.
+    # In C order, since safetensors stores memory as it is.
     return np.ascontiguousarray(whole.numpy(), np.int16)

@@ -1,8 +1,8 @@
 """The published recipe of `gated`, for comparison: `python -m imgnet.research.published IMAGE`.
 
 Width 100, two ReZero blocks with alpha from 0.01, batch normalisation in every gated layer, RMSprop
-on the squared error of 10 000 random pixels a step, weights in float32. What was not published is
-PyTorch's default: the first weights and the learning rate 0.01.
+on the squared error of 10 000 random pixels a step, weights in float32. The recipe names neither
+first weights nor learning rate; both are PyTorch's defaults, the latter 0.01.
 """
 
 from __future__ import annotations
@@ -66,8 +66,8 @@ class _Network(nn.Module):
 
 
 @dataclass(frozen=True)
-class Outcome:
-    """What the recipe reaches: bytes of its float32 parameters, PSNR, and what that took."""
+class Result:
+    """Result of the recipe: bytes of its float32 parameters, PSNR, steps and seconds."""
 
     image: str
     bytes: int
@@ -76,8 +76,12 @@ class Outcome:
     seconds: float
 
 
-def follow(image: str, seconds: float) -> Outcome:
-    """Fit an RGB image by the published recipe for some time.
+def follow(image: str, seconds: float) -> Result:
+    """Fit an RGB image by the published recipe.
+
+    Args:
+        image: Path of the image.
+        seconds: Time of the fit.
 
     Raises:
         InputError: The image cannot be read.
@@ -91,24 +95,24 @@ def follow(image: str, seconds: float) -> Outcome:
     started, step = time.monotonic(), 0
     while time.monotonic() - started < seconds:
         chosen = torch.randint(len(colours), (PIXELS_PER_STEP,))
-        drawn = network(chosen % width, chosen // width)
+        x_hat = network(chosen % width, chosen // width)
         optimizer.zero_grad()
-        nn.functional.mse_loss(drawn, colours[chosen]).backward()  # type: ignore[no-untyped-call]
+        nn.functional.mse_loss(x_hat, colours[chosen]).backward()  # type: ignore[no-untyped-call]
         optimizer.step()
         step += 1
     size = FLOAT32_BYTES * sum(parameter.numel() for parameter in network.parameters())
-    psnr = psnr_db(pixels, _draw(network, width, height))
+    psnr = psnr_db(pixels, _render(network, width, height))
     elapsed = time.monotonic() - started
-    return Outcome(Path(image).name, size, round(psnr, 3), step, round(elapsed, 1))
+    return Result(Path(image).name, size, round(psnr, 3), step, round(elapsed, 1))
 
 
 @torch.no_grad()
-def _draw(network: _Network, width: int, height: int) -> NDArray[np.uint8]:
+def _render(network: _Network, width: int, height: int) -> NDArray[np.uint8]:
     network.eval()
     x = torch.arange(width)
     rows = [network(x, torch.full_like(x, y)) for y in range(height)]
-    drawn: NDArray[np.uint8] = torch.stack(rows).mul(255).round().byte().numpy()
-    return drawn
+    x_hat: NDArray[np.uint8] = torch.stack(rows).mul(255).round().byte().numpy()
+    return x_hat
 
 
 if __name__ == "__main__":

@@ -1,14 +1,15 @@
-"""Train the network that writes the first latents of fits from a prior.
+"""Train the analysis network of a prior, which writes the first latents of fits.
 
     python -m imgnet.research.train_analysis --images DIR --prior NAME --checkpoint FILE [--export]
 
-The networks of the prior stay as they are. Each step takes a crop of a photograph and a quality,
-lets the analysis network write the latents, relaxes them as a fit does, and follows the gradient of
-distortion + lmbda * bits through them. It goes on from what the prior has by now; where that is
-nothing, it corrects graded pyramids, as priors that begin from nothing are trained on.
+The networks of the prior stay fixed. Each step takes a crop of a photograph and a quality. The
+analysis network writes the latents, which are relaxed as in a fit, and the gradient of
+distortion + lmbda * bits goes back through them. Training starts from the analysis network of the
+prior. If there is none, it starts from zero corrections of level-weighted pyramids, those that
+priors without an analysis network are trained on.
 
-None that it trained is shipped: with one, fits from p2 begin 3 dB higher, but at so many bits that
-they end worse, and that of p4, which p8 has, got no better.
+No network that this program trained is shipped. With one, fits from p2 start 3 dB higher, but at so
+many bits that they end worse; the one of p4, which p8 has, got no better.
 
 A run that was stopped goes on from its checkpoint, which is written every five hundred steps.
 """
@@ -27,7 +28,7 @@ import torch
 from safetensors.torch import save_file
 from torch import Tensor
 
-from imgnet.codec.priors.loader import analysis_file, lmbda_index_of, origins
+from imgnet.codec.priors.loader import analysis_file, lmbda_index_of, prior_tensors
 from imgnet.encoder.levels import detail, with_needed_levels
 from imgnet.encoder.prior import with_prior
 from imgnet.fit.device import one_thread_workers
@@ -50,15 +51,15 @@ VALIDATION_QUALITIES = 20, 45, 70
 
 @dataclass(frozen=True)
 class Recipe:
-    """How to train.
+    """Options of a run.
 
     Attributes:
-        steps: One crop each.
-        width: Of a crop.
-        height: Of a crop.
-        lr: First step size of Adam.
-        qualities: Least and highest, between which those of the steps lie evenly.
-        seed: Of everything random.
+        steps: Number of steps, each on one crop.
+        width: Columns of a crop.
+        height: Rows of a crop.
+        lr: Peak learning rate of Adam.
+        qualities: Range of the qualities of steps, which are uniform.
+        seed: Seed of all random numbers.
     """
 
     steps: int = 6000
@@ -75,9 +76,9 @@ class Case:
     Args:
         picture: (3, H, W) in 0..1.
         quality: 0..100.
-        prior: Whose network it is.
-        start: What writes the latents; its position is left aside.
-        workers: Where rate and distortion are computed.
+        prior: Name of the prior of the network.
+        start: Analysis transform; the position of its lmbda is replaced.
+        workers: Pool for rate and distortion.
         generator: Source of noise.
     """
 
@@ -96,22 +97,28 @@ class Case:
         self.step = latent_q_step(self.lmbda, start.is_graded)
         self.latents = latents_for(self.spec, CPU, generator)
         network = GridNetwork(self.spec)
-        tensors = {name: torch.from_numpy(array) for name, array in origins(self.spec).items()}
+        tensors = {
+            name: torch.from_numpy(array) for name, array in prior_tensors(self.spec).items()
+        }
         set_network(network, tensors, picture, self.step)
         self.evaluator = evaluator_for(network, self.latents, picture, None, workers)
         self.rows = [(0, self.spec.height)]
 
     def write(self) -> list[Tensor]:
-        """Set the latents to what is written for the picture; return them, with their history."""
+        """Set the latents from the picture; return them with their graph, grid by grid."""
         pyramids = self.start.pyramids(self.picture, self.step, self.spec)
         written = [pyramids[grid] for grid in self.latents.grids]
         self.latents.fill({grid: pyramids[grid].detach() for grid in self.latents.grids})
         return written
 
-    def follow(self, temperature: float, noise: float) -> float:
-        """Leave gradients in what writes the latents; return the cost.
+    def backward(self, temperature: float, noise: float) -> float:
+        """Add the gradients of the cost to the analysis network; return the cost.
 
-        Cost is in units of the root of the lmbda, about which that of photographs is.
+        The cost is in units of the root of lmbda: that makes photographs' costs similar.
+
+        Args:
+            temperature: Of the soft rounding.
+            noise: Standard deviation of its noise.
         """
         written = self.write()
         latents, unit = self.latents, sqrt(self.lmbda)
@@ -123,7 +130,7 @@ class Case:
         return (error + self.lmbda * bits) / unit
 
     def cost(self) -> float:
-        """Return the cost of rounded latents, in the same unit."""
+        """Return the cost of rounded latents, in units of the root of lmbda."""
         with torch.no_grad():
             self.write()
         self.latents.round()
@@ -141,13 +148,13 @@ def _spec(picture: Tensor, quality: float, prior: str) -> Spec:
 
 
 class Training:
-    """The state of a run.
+    """State of a run.
 
     Args:
         pictures: (3, H, W) 8-bit training pictures.
-        prior: Whose analysis network is trained.
-        recipe: How to train.
-        workers: Where rate and distortion are computed.
+        prior: Name of the prior whose analysis network is trained.
+        recipe: Options of the run.
+        workers: Pool for rate and distortion.
     """
 
     def __init__(
@@ -172,7 +179,7 @@ class Training:
         for group in self.adam.param_groups:
             group["lr"] = self.recipe.lr * factor
         self.adam.zero_grad()
-        cost = self._next().follow(temperature, noise)
+        cost = self._next().backward(temperature, noise)
         torch.nn.utils.clip_grad_norm_(self.network.parameters(), CLIP)
         self.adam.step()
         self.step += 1
@@ -187,7 +194,7 @@ class Training:
         return self.case(crop, least + (highest - least) * part)
 
     def case(self, picture: Tensor, quality: float) -> Case:
-        """Return a picture at a quality, to train on or to look at."""
+        """Return the case of a picture (3, H, W) in 0..1 at a quality."""
         return Case(picture, quality, self.prior, self.start, self.workers, self.generator)
 
     def validate(self, pictures: Sequence[Tensor]) -> list[float]:

@@ -2,27 +2,27 @@
 
     python -m imgnet.research.train_prior --images DIR --checkpoint FILE [--export NAME]
 
-Networks are overfitted to many pictures at once: each *example* is a crop of a photograph with a
-lmbda of a bit and latents of its own, which are relaxed and moved as in a fit; the networks are
-common to all. Each of their weights is a polynomial in the logarithm of the lmbda, so that every
-step teaches all bands. Pyramids of latents thus keep the work that they have in a fit, which they
-lost when a network that reads the picture wrote them while it was trained itself.
+Training overfits the networks to many pictures at once. Each *example* is a crop of a photograph
+with its own lmbda and its own latents, which are relaxed and moved as in a fit; all examples share
+the networks. Each weight is a polynomial in the logarithm of lmbda, so that every step trains the
+networks of all lmbdas. Latents thus have the same role as in a fit. They lost it in an earlier
+program, where an analysis network that was trained at the same time wrote them.
 
-Networks and latents begin as in a cold fit, in graded pyramids, or with `--start` as in a fit from
-a prior. Of one with an analysis network, copy that for the new name: `train_analysis.py` goes on
-with it.
+Networks and latents start as in a fit without a prior, in level-weighted pyramids, or with
+`--start` as in a fit from a prior. If that prior has an analysis network, copy its file to the name
+of the new one: `imgnet.research.train_analysis` goes on with it.
 
-A run that was stopped goes on from its checkpoint, which is written every two thousand steps and is
-some hundred megabytes large, with all latents.
+A run that was stopped goes on from its checkpoint. It is written every two thousand steps and
+takes some hundred megabytes, with all latents.
 
-Forerunners of this program, with the recipes that follow, trained the priors on 32 photographs of
-about a megapixel:
+Earlier versions of this program, with these options, trained the priors on 32 photographs of about
+a megapixel:
 
-    p9-0409762d  from p6, which went on from p2, which began from nothing, and both are in the
+    p9-0409762d  from p6, which is from p2, which started from random weights; both are in the
                  history: 48 crops of 768x512, --epochs 240 --seed 5 --dim-context 32
                  --dim-hidden 48: 46,080 steps in 47 minutes of one core beside other programs
-    p8-2e3565a6  from p4, whose analysis network it has; p4 went on from p1, which was trained with
-                 that network, and both are in the history:
+    p8-2e3565a6  from p4, whose analysis network it has; p4 is from p1, which was trained with that
+                 network; both are in the history:
                  --size 384 256 --examples 96 --epochs 240 --least-lmbda-index 6 --seed 3
                  --dim-context 32: 46,080 steps in 27 minutes of one core beside other programs
 """
@@ -59,7 +59,7 @@ from imgnet.research.runs import Intervals, common_options, lr_factor, scale_lr,
 
 LAST_TEMPERATURE, LAST_NOISE = 0.12, 0.16  # a little softer than at the end of a fit
 WARM_UP = 200
-GOLDEN = 0.6180339887  # multiples of which, modulo 1, lie evenly at any number of them
+GOLDEN = 0.6180339887  # multiples modulo 1 are evenly spaced, however many there are
 COARSE_EVERY = 4
 LEAST_LR_FACTOR = 0.02  # of latents, which a cosine would stop before the networks
 INTERVALS = Intervals(report=200, save=2000)
@@ -68,18 +68,18 @@ CPU = torch.device("cpu")
 
 @dataclass(frozen=True)
 class Recipe:
-    """How to train.
+    """Options of a run.
 
     Attributes:
-        examples: Crops, each with a lmbda.
-        epochs: How often every row of a crop is seen.
-        width: Of a crop.
-        height: Of a crop.
-        rows: Of a crop that one step sees.
-        matrix_lr: Step size of the matrices of the networks.
-        vector_lr: Of their vectors.
-        least_lmbda_index: Of the prices of examples, which lie evenly from it to the last.
-        seed: Of everything random.
+        examples: Number of crops.
+        epochs: Steps on each row of a crop.
+        width: Columns of a crop.
+        height: Rows of a crop.
+        rows: Rows of a strip, which one step is on.
+        matrix_lr: Peak learning rate of the matrices of the networks.
+        vector_lr: Peak learning rate of their vectors.
+        least_lmbda_index: Lmbda indices of the examples are evenly spaced from it to the last.
+        seed: Seed of all random numbers.
     """
 
     examples: int = 64
@@ -93,27 +93,27 @@ class Recipe:
     seed: int = 1
 
     @property
-    def strips_of(self) -> list[Rows]:
-        """List the parts of a crop that steps see."""
+    def strips(self) -> list[Rows]:
+        """Strips of rows of a crop."""
         return [
             (top, min(top + self.rows, self.height)) for top in range(0, self.height, self.rows)
         ]
 
     @property
     def steps(self) -> int:
-        """Count the steps of a run."""
-        return self.examples * self.epochs * len(self.strips_of)
+        """Number of steps of a run."""
+        return self.examples * self.epochs * len(self.strips)
 
 
 class Training:
-    """The state of a run.
+    """State of a run.
 
     Args:
         pictures: (3, H, W) 8-bit training pictures.
-        recipe: How to train.
-        workers: Where rate and distortion are computed.
-        prior: Whose networks and first latents to begin with; "" for none.
-        **layers: Sizes of layers that are not those of the prior or the usual ones.
+        recipe: Options of the run.
+        workers: Pool for rate and distortion.
+        prior: Prior to start from; "" for random weights.
+        **layers: Sizes of layers that differ from those of the prior or the usual ones.
     """
 
     def __init__(
@@ -133,7 +133,7 @@ class Training:
         spec = training_spec(recipe.width, recipe.height, prior, **layers)
         self.networks = Networks(spec, start.colours, start.is_graded)
         if prior:
-            self.networks.follow(prior)
+            self.networks.fit_prior(prior)
         self.network = GridNetwork(spec)
         groups = self.networks.groups(recipe.matrix_lr, recipe.vector_lr)
         self.soap = SOAP(groups, lr=recipe.matrix_lr, refresh_every=10)
@@ -151,7 +151,7 @@ class Training:
         self.step = 0
 
     def take_step(self) -> float:
-        """Train on rows of one example and return their cost in units of the root of the lmbda."""
+        """Train on a strip of one example; return its cost in units of the root of lmbda."""
         done = self.step / self.recipe.steps
         index, rows = self._next()
         example = self.examples[index]
@@ -175,16 +175,16 @@ class Training:
 
     @torch.no_grad()
     def _set_network(self, example: Example) -> None:
-        """Make the network that of an example's lmbda; the mean colour is each picture's own."""
+        """Set the network to that of an example's lmbda, with the mean colour of its picture."""
         for name, tensor in self.networks.at(example.position, example.step).items():
             own = example.mean if name == "linear.bias" else tensor
             self.network.get_parameter(name).copy_(own)
 
     def _next(self) -> tuple[int, Rows]:
-        """Return an example and some of its rows, all of them once before any comes again."""
+        """Return an example and one of its strips; an epoch has each of them once."""
         if not self.order:
-            bands = self.recipe.strips_of
-            every = [(i, rows) for i in range(len(self.examples)) for rows in bands]
+            strips = self.recipe.strips
+            every = [(i, rows) for i in range(len(self.examples)) for rows in strips]
             shuffled = torch.randperm(len(every), generator=self.generator).tolist()
             self.order = [every[i] for i in shuffled]
         return self.order.pop()

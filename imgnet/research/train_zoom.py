@@ -3,22 +3,27 @@
     python -m imgnet.research.train_zoom --images DIR --checkpoint FILE [--start PRIOR]
         [--export NAME]
 
-Each step shows the network a few pieces of photographs, made smaller by a random factor of 1 to 4,
-and moves it so that it draws them larger with a smaller squared error; see `zoom_pairs.py`. The
-first photographs of the folder are learnt from. Of the last ones it is reported now and then how
-many dB closer to them the network draws than Lanczos-3 does. Every step has random numbers of its
-own, so that a run that was stopped goes on from its checkpoint as if it had not been.
+Each step takes a few patches of photographs, makes them smaller by a random factor of 1 to 4, and
+moves the network to lower the squared error of its enlargement; see `imgnet.research.zoom_pairs`.
+The last photographs of the folder are held out; at every checkpoint their gain in dB over Lanczos-3
+is printed. Every step has its own random numbers: a run that was stopped and goes on from its
+checkpoint ends like one without a stop.
 
-The prior z4-5f2982b5 was trained on 32 photographs of about a megapixel. A first run had 31,000
-steps, without enlarged photographs, of which the first 20,000 had factors of 2, 3 and 4 at 0.45,
-0.3 and 0.25 of the whole ones: 83 minutes of one core beside other programs. A second one went on
-from its network and optimiser, 26,000 steps from a step size of 4e-3: about an hour. A third did
-the same for 22,000 steps, 0.8 of them with whole factors, of which 2, 3 and 4 were 0.85, 0.1 and
-0.05: 34 minutes. The prior comes closer to 8 further photographs than Lanczos-3 by 1.79, 1.50 and
-1.31 dB at factors of 2, 3 and 4, without mirror images, and to the same enlarged by 1.25 by 1.36,
-1.66 and 1.63 dB; after the second run, it was by 1.75, 1.48 and 1.29 dB, and by 1.26, 1.61 and 1.59
-dB. A fourth, like the third, gained nothing, nor did means of the networks of the last runs. One
-with 40 channels and six layers, instead of 32 and five, had a higher cost after ten minutes.
+The prior z4-5f2982b5 was trained on 32 photographs of about a megapixel, in three runs, each from
+the network and the optimiser of the one before. Minutes are those of one core beside other
+programs; gains over Lanczos-3 are those on 8 further photographs at factors of 2, 3 and 4, without
+mirror images.
+
+    1. 31,000 steps from random weights, without enlarged photographs, the first 20,000 with factors
+       of 2, 3 and 4 in 0.45, 0.3 and 0.25 of the steps with whole factors: 83 minutes
+    2. 26,000 steps from a learning rate of 4e-3: about 60 minutes; +1.75, +1.48, +1.29 dB, and
+       +1.26, +1.61, +1.59 dB on the photographs enlarged by 1.25
+    3. 22,000 steps from the same, 0.8 of them with whole factors, 2, 3 and 4 in 0.85, 0.1 and 0.05
+       of these: 34 minutes; +1.79, +1.50, +1.31 dB, and +1.36, +1.66, +1.63 dB
+
+A fourth run like the third gained nothing, nor did means of the networks of the last runs. A
+network with 40 channels and six layers, instead of 32 and five, had a higher cost after ten
+minutes.
 """
 
 from __future__ import annotations
@@ -52,43 +57,43 @@ from imgnet.research.zoom_pairs import (
     random_scale,
 )
 
-EDGE = 3  # small pixels at the edge of a piece that are not judged, for they lack neighbours
+EDGE = 3  # small pixels at the edge of a patch without a share in the error: they lack neighbours
 WARM_UP = 50
-VECTOR_LR = 0.3  # of the step size of matrices
+VECTOR_LR = 0.3  # of the learning rate of matrices
 LARGEST_GRADIENT = 3.0
-UNIT = 1e-3  # of the squared error
+UNIT = 1e-3  # of the reported squared error
 INTERVALS = Intervals(report=500, save=2000)
-VALIDATED = 1.0, 0.64  # which sizes of a pyramid
-VALIDATED_SIDE = 384  # of the part in its middle; a multiple of all whole scales
+VALIDATED = 1.0, 0.64  # sizes of a pyramid to validate on
+VALIDATED_SIDE = 384  # of the crop in the middle; a multiple of all whole scales
 
 
 @dataclass(frozen=True)
 class Recipe:
-    """How to train.
+    """Options of a run.
 
     Attributes:
-        steps: Of the run.
-        pieces: That a step sees.
-        side: Of a smaller piece.
-        lr: Largest step size of matrices.
-        seed: Of everything random.
+        steps: Number of steps.
+        patches: Number of patches of a step.
+        side: Rows and columns of a smaller patch.
+        lr: Peak learning rate of matrices.
+        seed: Seed of all random numbers.
     """
 
     steps: int = 31000
-    pieces: int = 5
+    patches: int = 5
     side: int = 48
     lr: float = 1e-2
     seed: int = 1
 
 
 class Training:
-    """The state of a run.
+    """State of a run.
 
     Args:
-        photos: To learn from.
-        recipe: How to train.
-        prior: Whose network to begin with; "" for none.
-        **sizes: Units of the layers of the model that are not the usual ones.
+        photos: Training photographs.
+        recipe: Options of the run.
+        prior: Zoom prior to start from; "" for random weights.
+        **sizes: Units of layers that differ from the usual ones.
     """
 
     def __init__(
@@ -98,12 +103,12 @@ class Training:
         torch.manual_seed(recipe.seed)
         self.model = ZoomModel(**sizes)
         if prior:
-            self.model.follow(prior)
+            self.model.copy_prior(prior)
         self.soap = SOAP(self.model.groups(recipe.lr, VECTOR_LR * recipe.lr), lr=recipe.lr)
         self.step = 0
 
     def take_step(self) -> float:
-        """Learn from a few pieces and return their mean squared error over the scale."""
+        """Train on a few patches; return their mean squared error over the scale."""
         error = self._error(np.random.default_rng([self.recipe.seed, self.step]))
         self.soap.zero_grad()
         error.backward()  # type: ignore[no-untyped-call]
@@ -117,11 +122,11 @@ class Training:
         side = self.recipe.side
         large = round(side * random_scale(rng))
         scale = large / side
-        pairs = random_pairs(self.photos, self.recipe.pieces, side, large, rng)
-        smaller, pieces = map(_pictures, pairs)
-        drawn = enlarged(smaller, self.model(smaller, log2(scale)), large)
-        judged = slice(round(EDGE * scale), -round(EDGE * scale))
-        return (drawn - pieces)[..., judged, judged].square().mean() / (UNIT * scale)
+        pairs = random_pairs(self.photos, self.recipe.patches, side, large, rng)
+        smaller, patches = map(_pictures, pairs)
+        x_hat = enlarged(smaller, self.model(smaller, log2(scale)), large)
+        inner = slice(round(EDGE * scale), -round(EDGE * scale))
+        return (x_hat - patches)[..., inner, inner].square().mean() / (UNIT * scale)
 
     def state(self) -> dict[str, Any]:
         """Return all that a later run needs."""
@@ -136,13 +141,13 @@ class Training:
 
 
 def _pictures(pixels: Pixels) -> Tensor:
-    """Bring pixels (N, H, W, C) to (N, C, H, W) in 0..1."""
+    """Return pixels (N, H, W, C) as (N, C, H, W) in 0..1."""
     return torch.from_numpy(pixels).permute(0, 3, 1, 2).float() / 255
 
 
 @torch.no_grad()
 def gains(model: ZoomModel, photos: Sequence[Pyramid]) -> str:
-    """Say how many dB closer than Lanczos-3 a model comes to photographs, at each whole scale."""
+    """Return the gains in PSNR over Lanczos-3 on photographs, at each whole scale, as text."""
     sizes = [list(SIZES).index(size) for size in VALIDATED]
     middles = [_middle(photo[size]) for photo in photos for size in sizes]
     means = {s: np.mean([_gain(model, middle, s) for middle in middles]) for s in WHOLE_SCALES}
@@ -158,8 +163,8 @@ def _gain(model: ZoomModel, picture: Pixels, scale: int) -> float:
     side = len(picture)
     smaller = np.rint(area_means(picture, (side // scale, side // scale))).astype(np.uint8)
     given = _pictures(smaller[None])
-    drawn = enlarged(given, model(given, log2(scale)), side)[0].permute(1, 2, 0).numpy()
-    levels = np.rint(drawn * 255).clip(0, 255).astype(np.uint8)
+    x_hat = enlarged(given, model(given, log2(scale)), side)[0].permute(1, 2, 0).numpy()
+    levels = np.rint(x_hat * 255).clip(0, 255).astype(np.uint8)
     classical = Image.fromarray(smaller).resize((side, side), Image.Resampling.LANCZOS)
     return psnr_db(picture, levels) - psnr_db(picture, np.asarray(classical))
 

@@ -1,4 +1,4 @@
-"""The network of the zoom prior while it is trained, and how it is written."""
+"""Network of the zoom prior in torch, and the export of its weights."""
 
 from __future__ import annotations
 
@@ -16,17 +16,17 @@ from imgnet.codec.priors.loader import COLOURS, name_of, prior_file
 from imgnet.codec.render.cosine import TERMS, Axis
 from imgnet.codec.render.zoom_network import FIRST_KERNEL, FOLDER, GREY, KERNEL
 
-DIM, NUM_LAYERS, DIM_HIDDEN = 32, 5, 64  # of networks that begin from nothing
-ALPHA = 0.1  # that ReZero layers start with
-GAIN = 4.0  # of the first layer, whose inputs hardly differ from each other
+DIM, NUM_LAYERS, DIM_HIDDEN = 32, 5, 64  # of networks that start from random weights
+ALPHA = 0.1  # first alpha of ReZero layers
+GAIN = 4.0  # of the first layer: its inputs hardly differ from each other
 
 
 class _Layer(nn.Module):
-    """Products of each neighbourhood, as a matrix, which SOAP wants.
+    """Convolution whose weights are one matrix, as SOAP takes them.
 
     Args:
         dims: Channels in and out.
-        kernel: Side of a neighbourhood.
+        kernel: Side of the kernel.
         gain: Of the first weights.
     """
 
@@ -44,19 +44,19 @@ class _Layer(nn.Module):
 
 
 class _ScaledLayer(_Layer):
-    """A layer with a bias that moves with the logarithm of the scale."""
+    """Convolution with a bias that is affine in the logarithm of the scale."""
 
     def __init__(self, dims: tuple[int, int], kernel: int, gain: float = 1.0) -> None:
         super().__init__(dims, kernel, gain)
         self.scale = nn.Parameter(torch.zeros(dims[1]))
 
     def forward(self, x: Tensor, shift: Tensor | float = 0.0) -> Tensor:
-        """As that of a layer; `shift` is the logarithm."""
+        """Map (N, in, H, W) to (N, out, H, W); `shift` is the logarithm of the scale."""
         return super().forward(x, self.scale * shift)
 
 
 class _Residual(_Layer):
-    """`x + alpha relu(K x)`, with an alpha a channel."""
+    """Residual layer x + alpha * relu(K x), with one alpha a channel."""
 
     def __init__(self, dim: int) -> None:
         super().__init__((dim, dim), KERNEL)
@@ -68,7 +68,7 @@ class _Residual(_Layer):
 
 
 class ZoomModel(nn.Module):
-    """What `ZoomNetwork` is in NumPy; its parameters have the names of the file.
+    """The network that `ZoomNetwork` is in NumPy; its parameters have the names of the file.
 
     Args:
         dim: Channels of the first layer and of the ReZero layers.
@@ -92,8 +92,11 @@ class ZoomModel(nn.Module):
         return series
 
     @torch.no_grad()
-    def follow(self, prior: str, folder: Path = FOLDER) -> None:
-        """Begin as a prior with at most as many units; those that it lacks are unheard at first."""
+    def copy_prior(self, prior: str, folder: Path = FOLDER) -> None:
+        """Copy the weights of a prior with at most as many units.
+
+        The outputs of further units are zero-initialised: at first the networks compute the same.
+        """
         stored = safetensors.numpy.load(prior_file(prior, folder).read_bytes())
         for name, parameter in self.named_parameters():
             known = torch.from_numpy(stored[name].astype(np.float32))
@@ -102,19 +105,19 @@ class ZoomModel(nn.Module):
             tensor[tuple(map(slice, known.shape))] = known.view(len(known), -1, *known.shape[2:])
 
     def groups(self, lr: float, vector_lr: float) -> Iterator[dict[str, Any]]:
-        """Yield parameters with their step sizes."""
+        """Yield groups of parameters with their peak learning rates."""
         for parameter in self.parameters():
             own = lr if parameter.ndim > 1 else vector_lr
             yield {"params": [parameter], "lr": own, "peak_lr": own}
 
 
 def enlarged(pictures: Tensor, series: Tensor, side: int) -> Tensor:
-    """Draw square pictures larger from their series, without making averages fit.
+    """Return enlarged square pictures, without the projection that keeps the area means.
 
     Args:
         pictures: (N, C, n, n).
-        series: What the model gives for them.
-        side: Of the result.
+        series: Output of the model for them.
+        side: Rows and columns of the result.
 
     Returns:
         (N, C, side, side)
@@ -125,8 +128,8 @@ def enlarged(pictures: Tensor, series: Tensor, side: int) -> Tensor:
     count, channels, _, small = pictures.shape
     parts = pictures[:, None], series.view(count, TERMS**2 - 1, channels, small, small)
     terms = torch.cat(parts, 1).view(count, TERMS, TERMS, channels, small, small)
-    cells = Axis(0, small, side).over(range(small))
-    weights = torch.from_numpy(cells.weights)
+    footprints = Axis(0, small, side).over(range(small))
+    weights = torch.from_numpy(footprints.weights)
     across = torch.einsum("bklcyx,jyk->bljcx", terms, weights)
     return torch.einsum("bljcx,ixl->bcji", across, weights)
 

@@ -60,7 +60,7 @@ def test_gradients_are_those_of_the_cost() -> None:
         # Soft rounding at so high a temperature is nearly none, and smooth.
         training.generator.manual_seed(1)
         training.network.zero_grad()
-        return training.case(pixels, 50.0).follow(temperature=4.0, noise=0.0)
+        return training.case(pixels, 50.0).backward(temperature=4.0, noise=0.0)
 
     cost()
     assert weight.grad is not None

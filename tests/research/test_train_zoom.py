@@ -50,7 +50,7 @@ def test_a_checkpoint_is_gone_on_from(
 
 def test_a_run_that_was_stopped_ends_as_if_it_had_not_been() -> None:
     photos = [pyramid(picture(300, 280))]
-    recipe = train_zoom.Recipe(steps=4, pieces=1, side=24)
+    recipe = train_zoom.Recipe(steps=4, patches=1, side=24)
     whole, first, second = (train_zoom.Training(photos, recipe) for _ in range(3))
     for training, steps in ((whole, 4), (first, 2)):
         for _ in range(steps):
@@ -63,11 +63,11 @@ def test_a_run_that_was_stopped_ends_as_if_it_had_not_been() -> None:
 
 def test_steps_bring_pictures_closer() -> None:
     photo, _ = read_image(SAMPLES / "astronaut.png")
-    recipe = train_zoom.Recipe(steps=60, pieces=2, side=24)
+    recipe = train_zoom.Recipe(steps=60, patches=2, side=24)
     training = train_zoom.Training([pyramid(photo)], recipe)
 
     def error() -> float:
-        seeds = range(100, 112)  # of pieces that no step sees
+        seeds = range(100, 112)  # of patches that no step sees
         with torch.no_grad():
             return sum(training._error(np.random.default_rng(seed)).item() for seed in seeds)
 

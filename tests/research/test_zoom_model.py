@@ -45,7 +45,7 @@ def test_wider_models_begin_as_the_prior() -> None:
     pictures = torch.rand(1, 3, 9, 9)
     same, wider = ZoomModel(), ZoomModel(DIM + 3, DIM_HIDDEN + 5)
     for model in (same, wider):
-        model.follow("z4-5f2982b5")
+        model.copy_prior("z4-5f2982b5")
     series = same(pictures, 1.0)
     assert series.std() > 0.01
     assert torch.allclose(wider(pictures, 1.0), series, atol=1e-5)

@@ -85,9 +85,9 @@ def random_tensors(spec: Spec, seed: int = 1, spread: float = 1.5) -> Tensors:
 def near_prior(spec: Spec, seed: int = 1) -> Tensors:
     """Return random tensors with small differences from the prior of a spec."""
     rng = np.random.default_rng(seed)
-    origins = priors.origins(spec)
+    prior_tensors = priors.prior_tensors(spec)
     tensors = random_tensors(spec, seed)
-    for name, origin in origins.items():
+    for name, origin in prior_tensors.items():
         values = np.rint(rng.laplace(0, 0.7, origin.shape)).astype(np.int32)
         bits = rng.integers(5, 13 if name.endswith(".bias") else 16)
         tensors[name] = Quantized(values, q_index_of_bits(int(bits)), origin)

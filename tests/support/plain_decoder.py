@@ -296,12 +296,12 @@ def _read_stream(picture: Picture, data: bytes) -> None:
     picture.crc = int.from_bytes(data[:4], "little")
     shapes = picture.shapes()
     header, reader = data[4 : 4 + len(shapes)], Reader(data[4 + len(shapes) :])
-    origins = prior(picture, *picture.prior) if picture.prior else {}
+    prior_tensors = prior(picture, *picture.prior) if picture.prior else {}
     distributions, sizes = [4 * (byte % 16) for byte in header], list(map(prod, shapes.values()))
     weights = read_weights(reader, distributions, sizes)
     for name, byte, values in zip(shapes, header, weights, strict=True):
         k = byte // 16
-        added = origins.get(name, [0] * len(values))
+        added = prior_tensors.get(name, [0] * len(values))
         sums = [v * 2**12 + o * 2**k for v, o in zip(values, added, strict=True)]
         picture.weights[name] = [_fixed(picture, name, s, 2 ** (k + 12)) for s in sums]
     escapes = []

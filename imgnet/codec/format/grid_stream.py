@@ -29,7 +29,7 @@ from imgnet.codec.entropy.weights import WeightCoder
 from imgnet.codec.format.quantized import Q_STEPS_PER_OCTAVE, Quantized, q_index_of, q_index_of_bits
 from imgnet.codec.priors import loader as priors
 from imgnet.errors import FormatError
-from imgnet.spec import Spec, is_context, is_latents, latents_name, network_shapes
+from imgnet.spec import Spec, is_latents, latents_name, network_shapes
 
 CRC_BYTES = 4
 MOST_FRACTION_BITS = 15
@@ -143,8 +143,7 @@ def _stacked(spec: Spec, quantized: Mapping[str, Quantized], level: int, of_leve
 
 
 def _context_model(spec: Spec, quantized: Mapping[str, Quantized]) -> ContextModel:
-    names = filter(is_context, network_shapes(spec))
-    return ContextModel(from_real({name: quantized[name].dequantize() for name in names}))
+    return ContextModel(from_real({n: quantized[n].dequantize() for n in spec.context_names}))
 
 
 def _latent_slots(
@@ -226,9 +225,9 @@ def unpack(spec: Spec, data: bytes, finest: int = 0) -> dict[str, Quantized]:
     coded = data[CRC_BYTES:]
     _check_claims(spec, max(0, len(coded) - WEIGHTS.header_bytes * len(shapes)))
     network, decoder = WEIGHTS.unpack(coded, list(shapes.values()))
-    origins = priors.origins(spec)
+    prior_tensors = priors.prior_tensors(spec)
     quantized = {
-        name: Quantized(values, q_index, origins.get(name))
+        name: Quantized(values, q_index, prior_tensors.get(name))
         for name, (q_index, values) in zip(shapes, network, strict=True)
     }
     model = _context_model(spec, quantized)

@@ -19,23 +19,23 @@ class Quantized:
     Attributes:
         values: Integers, in the shape of the tensor.
         q_index: Index of the q_step; see `q_step_of`.
-        origin: The tensor of the prior, which the multiples are added to; None for zeros.
+        prior: The tensor of the prior, which the multiples are added to; None for zeros.
     """
 
     values: NDArray[np.int32]
     q_index: int
-    origin: NDArray[np.float32] | None = None
+    prior: NDArray[np.float32] | None = None
 
     def dequantize(self) -> NDArray[np.float32]:
         """Return the real tensor; exact, since a product needs fewer than 24 bits.
 
-        So does its sum with an origin, which is below 8 and a multiple of 2**-12.
+        So does its sum with an prior, which is below 8 and a multiple of 2**-12.
 
         >>> Quantized(np.array([-2, 0, 1], np.int32), q_index_of(0.25)).dequantize().tolist()
         [-0.5, 0.0, 0.25]
         """
         multiples = self.values.astype(np.float32) * np.float32(q_step_of(self.q_index))
-        return multiples if self.origin is None else self.origin + multiples
+        return multiples if self.prior is None else self.prior + multiples
 
 
 def q_step_of(q_index: int) -> float:

@@ -120,7 +120,7 @@ def check(name: str) -> None:
         )
 
 
-def origins(spec: Spec) -> Tensors:
+def prior_tensors(spec: Spec) -> Tensors:
     """Return the prior of the tensors of a network, in their shapes; empty without a prior.
 
     Args:

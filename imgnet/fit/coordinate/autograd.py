@@ -1,9 +1,9 @@
-"""Forward and backward of the gate.
+"""Autograd function of the gate of `gated`: forward and backward by hand.
 
-Written by hand because autograd would keep and pass over about twice as many full arrays. Tensors
-are channel first, (C, N), so that the query, key and value of a layer are contiguous slices of one
-product. `tanh` and the GELU are written with `sigmoid`, which PyTorch evaluates several times
-faster on a CPU: tanh(z) = 2 sigmoid(2 z) - 1, and GELU's tanh form is h sigmoid(C0 h + C1 h^3).
+Derived automatically, it would keep and traverse about twice as many full arrays. Tensors are
+channel first, (C, N), so that the query, key and value of a layer are contiguous slices of one
+product. `tanh` and the GELU use `sigmoid`, which PyTorch evaluates several times faster on a CPU:
+tanh(z) = 2 sigmoid(2 z) - 1, and GELU's tanh form is h sigmoid(C0 h + C1 h^3).
 """
 
 from __future__ import annotations
@@ -20,7 +20,14 @@ C1 = C0 * 0.044715
 
 
 def gate(stacked: Tensor, shift: Tensor) -> Tensor:
-    """Return gelu(tanh(q * k) * v + shift), (3 D, N) to (D, N), of q, k and v in one tensor.
+    """Return gelu(tanh(q * k) * v + shift) for q, k and v stacked in one tensor.
+
+    Args:
+        stacked: (3 D, N).
+        shift: (D,).
+
+    Returns:
+        (D, N)
 
     >>> gate(torch.zeros(3, 1), torch.zeros(1)).tolist()
     [[0.0]]

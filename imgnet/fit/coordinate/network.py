@@ -1,8 +1,8 @@
-"""The networks: positional encoding, gated layers and ReZero shortcuts, assembled from a Spec.
+"""Coordinate networks: positional encoding, gated layers and ReZero shortcuts, built from a Spec.
 
-A network is called on the coordinates of a lattice, all crossings of some columns and some rows.
-What depends on one axis alone (the encoding, the axis branches, and each axis' half of the first
-joint product) costs O(columns + rows); only what follows costs O(columns * rows).
+The input of a network is a lattice: all crossings of some columns and some rows. The layers that
+depend on one axis alone (the encoding, the axis branches, and each axis' half of the first joint
+product) cost O(columns + rows); only the later ones cost O(columns * rows).
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from imgnet.fit.coordinate.autograd import gate
 from imgnet.fit.layers import Linear
 from imgnet.spec import MLP_FREQUENCIES, Spec, num_frequencies
 
-AXIS_GAIN = 2.0  # axis functions must vary over a few pixels from the start
+AXIS_GAIN = 2.0  # so that axis functions vary over a few pixels from the start
 
 
 class PositionalEncoding(nn.Module):
@@ -50,18 +50,18 @@ class PositionalEncoding(nn.Module):
     def forward(self, positions: Tensor) -> Tensor:
         """Encode (N,) positions as (frequencies, N) features.
 
-        The product is taken in float64, so that features agree with `render.py`, and on the CPU,
-        for some devices have no float64.
+        The product is in float64, so that features agree with `imgnet.codec.render.coordinate`,
+        and on the CPU, since some devices have no float64.
         """
         angles = positions.cpu().double() * self.frequency + self.phase
         return torch.sin(angles).float().to(positions.device)
 
 
 class GatedLayer(Linear):
-    """gelu(norm(tanh(Q x * K x) * V x)), Q, K and V stacked in one matrix.
+    """Gated layer gelu(norm(tanh(Q x * K x) * V x)), with Q, K and V stacked in one matrix.
 
-    The batch normalisation acts once, on the first batch, and is folded at once: its scale into V,
-    its offset into `shift`. From then on the layer is the affine form that the file holds.
+    `normalize` folds the batch norm of one batch: its scale into V, its offset into `shift`. After
+    that the layer is the affine form that the file holds.
     """
 
     def __init__(self, dim_in: int, dim_out: int, gain: float = 1.0) -> None:
@@ -97,7 +97,7 @@ class GatedLayer(Linear):
 
 
 class LeakyLayer(Linear):
-    """A linear layer and LeakyReLU with slope 0.1."""
+    """Linear layer and LeakyReLU with slope 0.1."""
 
     def activate(self, x: Tensor) -> Tensor:
         """Map (D, N) to (D, N)."""
@@ -109,7 +109,7 @@ class LeakyLayer(Linear):
 
 
 class ReZero(nn.Sequential):
-    """x + alpha * f(x), alpha learned.
+    """Residual block x + alpha * f(x) with a learned alpha.
 
     Source: Bachlechner et al., "ReZero is all you need", 2020.
     """
@@ -126,7 +126,7 @@ class ReZero(nn.Sequential):
         return torch.addcmul(x, self.alpha, residual)
 
     def normalize(self, x: Tensor) -> Tensor:
-        """Fold the normalisation of every layer, as measured on x (C, N); return the output."""
+        """Fold the batch norm of every layer, measured on x (C, N); return the output."""
         residual = x
         for layer in self:
             assert isinstance(layer, GatedLayer)
@@ -135,9 +135,9 @@ class ReZero(nn.Sequential):
 
 
 class Network(nn.Module):
-    """A function from coordinates to colours in 0..1; its parameters are those of the Spec.
+    """Function from coordinates to colours in 0..1; its parameters are those of the Spec.
 
-    A family adds its branches, its first layer (in which the axes meet) and its trunk.
+    A subclass adds the branches of the axes, the first joint layer and the trunk.
     """
 
     def __init__(self, spec: Spec) -> None:
@@ -153,7 +153,7 @@ class Network(nn.Module):
         return self.encoding_x(x), self.encoding_y(y)
 
     def first_layer(self) -> GatedLayer | LeakyLayer:
-        """Return the layer in which the axes meet."""
+        """Return the first joint layer of both axes."""
         raise NotImplementedError
 
     def trunk(self) -> Iterable[nn.Module]:
@@ -161,12 +161,12 @@ class Network(nn.Module):
         raise NotImplementedError
 
     def forward(self, x: Tensor, y: Tensor, keep: Tensor | None = None) -> Tensor:
-        """Draw the crossings of columns and rows.
+        """Render the crossings of columns and rows.
 
         Args:
             x: (W,) positions of the columns in pixels; centres are whole numbers.
             y: (H,) positions of the rows.
-            keep: Indices into the H * W crossings; None draws all.
+            keep: Indices into the H * W crossings; None for all.
 
         Returns:
             (dim_out, H * W) or (dim_out, len(keep)).
@@ -179,17 +179,17 @@ class Network(nn.Module):
         return self.output.project(hidden).sigmoid()
 
     def normalize(self, x: Tensor, y: Tensor) -> None:
-        """Fold the normalisation of every layer that has one, as measured on one lattice."""
+        """Fold the batch norm of every layer that has one, measured on one lattice."""
 
     def set_product_dtype(self, dtype: torch.dtype) -> None:
-        """Choose the precision of the products over whole lattices."""
+        """Set the dtype of the products over whole lattices."""
         for module in self.modules():
             if isinstance(module, Linear):
                 module.dtype = dtype
 
 
 class Gated(Network):
-    """One gated branch an axis, a joint gated layer, ReZero blocks of two gated layers each."""
+    """Network of a gated branch for each axis, a joint gated layer, and gated ReZero blocks."""
 
     def __init__(self, spec: Spec) -> None:
         super().__init__(spec)
@@ -214,7 +214,7 @@ class Gated(Network):
 
     @torch.no_grad()
     def normalize(self, x: Tensor, y: Tensor) -> None:
-        """Fold every gated layer's normalisation, from the encoding to the last block."""
+        """Fold the batch norm of every gated layer, from the encoding to the last block."""
         columns = self.axis_x.normalize(self.axis_x.project(self.encoding_x(x)))
         rows = self.axis_y.normalize(self.axis_y.project(self.encoding_y(y)))
         hidden = self.joint.normalize(self.joint.project_lattice(columns, rows).flatten(1))
@@ -224,7 +224,7 @@ class Gated(Network):
 
 
 class MLP(Network):
-    """Hidden layers with LeakyReLU on sines and cosines of both axes."""
+    """Network of LeakyReLU layers on sines and cosines of both axes."""
 
     def __init__(self, spec: Spec) -> None:
         super().__init__(spec)
@@ -243,5 +243,5 @@ class MLP(Network):
 
 
 def build(spec: Spec) -> Network:
-    """Assemble the network of a Spec, with fresh weights."""
+    """Return the network of a Spec, with random weights."""
     return Gated(spec) if spec.family == "gated" else MLP(spec)

@@ -1,7 +1,7 @@
-"""Which pixels a step sees: strided lattices that visit every pixel once an epoch.
+"""Sampler of the pixels of a step: strided lattices, each pixel in one of them an epoch.
 
-A lattice (each sx-th column, each sy-th row) is as separable as the whole picture and covers it
-evenly, so its gradient is less noisy than that of as many random pixels.
+A lattice, every sx-th column and every sy-th row, is as separable as the whole picture. It covers
+the picture evenly: its gradient has less noise than that of as many random pixels.
 """
 
 from __future__ import annotations
@@ -16,58 +16,58 @@ from torch import Tensor
 
 @dataclass(frozen=True)
 class Batch:
-    """Some crossings of columns and rows, and their colours.
+    """Pixels at crossings of columns and rows, with their colours.
 
     Attributes:
         x: Positions of the columns, (W,).
         y: Positions of the rows, (H,).
-        keep: Indices of the seen crossings, or None for all.
+        keep: Indices of the crossings in the mask; None for all.
         target: (C, H * W) or (C, len(keep)) colours in 0..1.
-        counted: Like `target`, False where any value will do; or None for nowhere.
+        sample_mask: In the shape of `target`, False for samples without error; None for none.
     """
 
     x: Tensor
     y: Tensor
     keep: Tensor | None
     target: Tensor
-    counted: Tensor | None = None
+    sample_mask: Tensor | None = None
 
 
 class LatticeSampler:
-    """Cut a picture into lattices of about `pixels_per_step` seen pixels, in random order.
+    """Split a picture into lattices of about `pixels_per_step` pixels, in random order.
 
     Args:
         picture: (C, H, W) colours in 0..1.
-        seen: (H, W) or (C, H, W) True where the fit may look, at least once; None for everywhere.
-        pixels_per_step: Seen pixels of one lattice.
-        chunk: Crossings of one batch; a lattice is handed out in several batches.
+        mask: (H, W) or (C, H, W), True for samples to fit, at least one; None for all.
+        pixels_per_step: Pixels in the mask of one lattice.
+        chunk: Crossings of one batch; a lattice is split into batches.
         generator: Source of the order.
     """
 
     def __init__(
         self,
         picture: Tensor,
-        seen: Tensor | None,
+        mask: Tensor | None,
         pixels_per_step: int,
         chunk: int,
         generator: torch.Generator,
     ) -> None:
         self.picture, self.chunk, self.generator = picture, chunk, generator
-        self.counted = None if seen is None or seen.ndim == 2 else seen
-        self.seen = seen = seen if seen is None or seen.ndim == 2 else seen.any(0)
+        self.sample_mask = None if mask is None or mask.ndim == 2 else mask
+        self.mask = mask = mask if mask is None or mask.ndim == 2 else mask.any(0)
         _, height, width = picture.shape
-        fraction = 1.0 if seen is None else seen.float().mean().item()
+        fraction = 1.0 if mask is None else mask.float().mean().item()
         lattices = max(1.0, fraction * width * height / pixels_per_step)
         self.stride_x = max(1, min(width, round(sqrt(lattices))))
         self.stride_y = max(1, min(height, round(lattices / self.stride_x)))
         self._order: list[int] = []
 
     def lattice(self) -> list[Batch]:
-        """Return the batches of the next lattice on which there is a seen pixel."""
+        """Return the batches of the next lattice that has a pixel in the mask."""
         return self._next(self.chunk)
 
     def whole_lattice(self) -> Batch:
-        """Return that lattice as one batch."""
+        """Return the next such lattice as one batch."""
         return self._next(self.picture.numel())[0]
 
     def _next(self, chunk: int) -> list[Batch]:
@@ -82,7 +82,7 @@ class LatticeSampler:
         return batches
 
     def everything(self) -> Iterator[Batch]:
-        """Yield the batches of the whole picture."""
+        """Yield the batches of all pixels in the mask."""
         return self._batches(0, 0, 1, 1, self.chunk)
 
     def _batches(
@@ -98,8 +98,10 @@ class LatticeSampler:
 
     def _batch(self, x: Tensor, y: Tensor) -> Batch:
         target = self.picture[:, y][:, :, x].flatten(1)
-        if self.seen is None:
+        if self.mask is None:
             return Batch(x, y, None, target)
-        keep = self.seen[y][:, x].flatten().nonzero()[:, 0]
-        counted = None if self.counted is None else self.counted[:, y][:, :, x].flatten(1)[:, keep]
-        return Batch(x, y, keep, target[:, keep], counted)
+        keep = self.mask[y][:, x].flatten().nonzero()[:, 0]
+        if self.sample_mask is None:
+            return Batch(x, y, keep, target[:, keep])
+        sample_mask = self.sample_mask[:, y][:, :, x].flatten(1)[:, keep]
+        return Batch(x, y, keep, target[:, keep], sample_mask)

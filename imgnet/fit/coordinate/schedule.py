@@ -1,9 +1,9 @@
-"""Overfit one network to one image.
+"""Fit of a coordinate network, `gated` or `mlp`, to one image.
 
-A fit has two parts under one cosine schedule. First the weights are real. Then steps are chosen
-that bring the coded size to the budget, and training goes on through rounded weights, so that what
-is stored is what was optimised. The best network that keeps to the budget is returned, which need
-not be the last. Where a PSNR is asked for, it is the last, in the coarsest steps that give as much.
+A fit has two parts under one cosine schedule. In the first the weights are real. Before the second,
+q_steps are chosen that bring the coded size to the budget; training goes on with rounded weights,
+which are those that the file stores. The result is the best network within the budget, not
+necessarily the last. With a target PSNR, that network gets the coarsest q_steps that reach it.
 """
 
 from __future__ import annotations
@@ -166,7 +166,7 @@ class _Fit:
     def _squared_error(self, batch: Batch) -> Tensor:
         drawn: Tensor = self.network(batch.x, batch.y, batch.keep)
         error = (drawn - batch.target).square_()
-        return error.sum() if batch.counted is None else (error * batch.counted).sum()
+        return error.sum() if batch.sample_mask is None else (error * batch.sample_mask).sum()
 
     @torch.no_grad()  # which holds in one thread only, so it belongs to what the workers run
     def _error(self, batch: Batch) -> float:

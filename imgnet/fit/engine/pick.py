@@ -8,11 +8,11 @@ from concurrent.futures import ThreadPoolExecutor
 import torch
 from torch import Tensor
 
-from imgnet.fit.engine.differences import price_differences
 from imgnet.fit.engine.latents import LatentGrids
 from imgnet.fit.engine.network import GridNetwork
 from imgnet.fit.engine.reference import ReferenceEvaluator
 from imgnet.fit.engine.tiling import Evaluator
+from imgnet.fit.engine.weight_rate import add_rate_gradient
 from imgnet.fit.soap import SOAP
 from imgnet.spec import Spec
 
@@ -25,7 +25,7 @@ try:
 except ImportError:  # Numba follows a new Python after months, and not every machine has it.
     HAS_NUMBA = False
 
-PriceDifferences = Callable[[Tensor, Tensor, Sequence[int], Tensor, float, Tensor], None]
+AddRateGradient = Callable[[Tensor, Tensor, Sequence[int], Tensor, float, Tensor], None]
 
 
 def is_compiled(device: torch.device) -> bool:
@@ -56,6 +56,6 @@ def soap_for(device: torch.device) -> type[SOAP]:
     return soap_kernels.FusedSOAP if is_compiled(device) else SOAP
 
 
-def price_differences_for(device: torch.device) -> PriceDifferences:
-    """Return what does the work of `price_differences` on a device."""
-    return soap_kernels.price_differences_of if is_compiled(device) else price_differences
+def rate_gradient_for(device: torch.device) -> AddRateGradient:
+    """Return `add_rate_gradient` for a device."""
+    return soap_kernels.add_rate_gradient_of if is_compiled(device) else add_rate_gradient

@@ -1,7 +1,7 @@
-"""A network that writes the first latents of a fit, run once over the whole picture.
+"""Analysis network: corrections of the Laplacian pyramids that a fit starts from.
 
-It adds to Laplacian pyramids what makes the latents cheaper to code or better to draw from. It was
-trained with a prior; no decoder needs it.
+The encoder runs it once over the whole picture. The corrections lower the cost of the first
+latents. The network is trained with a prior; no decoder needs it.
 """
 
 from __future__ import annotations
@@ -22,13 +22,13 @@ Planes = dict[tuple[int, int], Tensor]
 
 
 class AnalysisNetwork(nn.Module):
-    """A U-net from colours, in units of latents, to corrections of the pyramids of all levels.
+    """U-net from colours, in units of latents, to corrections of the pyramids of all levels.
 
-    It begins at half the sides. Every level coarser than a quarter of the sides shares its weights
-    with the others of these, so that pictures of any size have as many levels as they need.
+    Its first layer works at half the sides. All levels coarser than a quarter of the sides share
+    their weights, so that the number of levels can follow the size of the picture.
 
     Args:
-        is_graded: Whether the first of the pyramids that it corrects is.
+        is_graded: Whether the first pyramid is level-weighted.
     """
 
     def __init__(self, is_graded: bool = False) -> None:
@@ -46,7 +46,7 @@ class AnalysisNetwork(nn.Module):
 
     @property
     def is_graded(self) -> bool:
-        """Whether the first of the pyramids that it corrects is graded."""
+        """Whether the first pyramid is level-weighted."""
         return bool(self.graded)
 
     def forward(self, planes: Tensor, lmbda_index: float, num_levels: int) -> Planes:
@@ -54,8 +54,8 @@ class AnalysisNetwork(nn.Module):
 
         Args:
             planes: (3, H, W) colours along the directions, in units of latents.
-            lmbda_index: Of the price of a bit, from -1, dear, to 1.
-            num_levels: Of the pyramids, at least 3.
+            lmbda_index: Position of lmbda, from -1, the largest, to 1.
+            num_levels: Levels of the pyramids, at least 3.
         """
         _, height, width = planes.shape
         even = functional.pad(
@@ -64,14 +64,14 @@ class AnalysisNetwork(nn.Module):
         x = functional.pixel_unshuffle(even, 2)
         x = torch.cat([x, x.new_full((1, 1, *x.shape[2:]), lmbda_index)], dim=1)
         fine = _residual(self.fine, functional.relu(self.stem(x)))
-        steps = [_residual(self.body, functional.relu(self.down(fine)))]
+        stages = [_residual(self.body, functional.relu(self.down(fine)))]
         for _ in range(3, num_levels):
-            coarser = functional.relu(self.coarser(steps[-1]))
-            steps.append(_residual(self.coarser_body, coarser))
+            coarser = functional.relu(self.coarser(stages[-1]))
+            stages.append(_residual(self.coarser_body, coarser))
         corrections: Planes = {}
         above = None
         for level in reversed(range(2, num_levels)):
-            x = steps[level - 2]
+            x = stages[level - 2]
             if above is not None:
                 x = functional.relu(x + _repeated(self.up(above), x))
             corrections |= {(p, level): y for p, y in enumerate(self.heads[2](x)[0])}
@@ -105,7 +105,7 @@ def _repeated(x: Tensor, like: Tensor) -> Tensor:
 
 @lru_cache(maxsize=1)
 def trained_analysis(prior: str) -> AnalysisNetwork | None:
-    """Return the analysis network that was trained with a prior, if there is one."""
+    """Return the analysis network of a prior, or None if it has none."""
     if not analysis_file(prior).exists():
         return None
     network = AnalysisNetwork()

@@ -89,7 +89,7 @@ def ready(
             options,
             spec.width * spec.height,
             sum(weight.numel() for weight in state.parameters.values()),
-            has_prior=bool(state.origins),
+            has_prior=bool(state.prior),
             rounding_error=ROUNDING_ERROR if pixels.dtype == np.uint8 else 0.0,
         )
         yield GridFit(state, options, lmbda, rate_control)

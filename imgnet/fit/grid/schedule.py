@@ -13,7 +13,7 @@ from math import log10
 from imgnet.fit.engine.tiling import Rows
 from imgnet.fit.grid.latent_rdoq import LatentRDOQ
 from imgnet.fit.grid.state import GridState
-from imgnet.fit.grid.weight_rdoq import MOST_WEIGHTS, Refinement
+from imgnet.fit.grid.weight_rdoq import MOST_WEIGHTS, WeightRDOQ
 from imgnet.fit.grid.weight_steps import choose_q_steps
 from imgnet.fit.meter import LEAST_ERROR, Meter
 from imgnet.fit.rounding import QSteps, rounded
@@ -111,13 +111,13 @@ class GridFit:
         rdoq = LatentRDOQ(
             *(state.latents, state.evaluator, self.lmbda, size, worth), go_on=self.meter.has_time
         )
-        with rounded({n: state.parameters[n] for n in self.steps}, self.steps, state.origins):
+        with rounded({n: state.parameters[n] for n in self.steps}, self.steps, state.prior):
             rdoq.run(coarsest)
 
     def finish(self) -> None:
         """Round the weights, then alternate RDOQ of latents and of weights."""
         state = self.state
-        known = state.spec, state.parameters, state.origins, state.evaluator
+        known = state.spec, state.parameters, state.prior, state.evaluator
         self.steps = choose_q_steps(*known, self.lmbda, self.schedule.pixels_per_step)
         state.weights.limit(self.steps)
         for _ in range(max(1, self.schedule.decisions - 1)):
@@ -126,11 +126,11 @@ class GridFit:
             self._refine()
 
     def _refine(self) -> None:
-        """RDOQ of weights: their quantiser steps and their integers."""
+        """RDOQ of weights: their q_steps and their levels."""
         passes = self.schedule.refinements
         if passes and self.meter.has_time() and len(self.state.weights.flat) <= MOST_WEIGHTS:
-            refinement = Refinement(self.state, self.steps, self.lmbda, self.meter.has_time)
-            self.steps = refinement.run(passes)
+            rdoq = WeightRDOQ(self.state, self.steps, self.lmbda, self.meter.has_time)
+            self.steps = rdoq.run(passes)
 
     def take_step(self, done: float, relaxed_done: float) -> None:
         """Move network and latents.

@@ -1,7 +1,9 @@
-"""Where the latents of a fit start: Laplacian pyramids, and what a network may add to them.
+"""First latents and first network of a fit: Laplacian pyramids, with or without a prior.
 
-The pyramids are of colours along three directions, in units of what a latent of 1 shall mean. Cold,
-the directions are the picture's principal ones; with a prior, those that it was trained with.
+The pyramids are those of the colours along a few directions, one pyramid a direction, divided by
+the colour difference that a latent of 1 stands for. Without a prior the directions are the
+principal components of the picture's colours; with one, those of the pictures that it was trained
+on. An analysis network may then correct the pyramids.
 """
 
 from __future__ import annotations
@@ -28,16 +30,16 @@ from imgnet.fit.grid.analysis_network import AnalysisNetwork, Planes, trained_an
 from imgnet.request.efforts import FirstLatents
 from imgnet.spec import Spec
 
-DEADZONE = 0.25  # that the first latents lose of their magnitude
-FINER = 0.6  # part of the usual step that graded pyramids are in: most of their latents are 0
+DEADZONE = 0.25  # soft threshold of the first latents
+FINER = 0.6  # factor of the usual q_step for level-weighted pyramids: most of their latents are 0
 
 
 def latent_q_step(lmbda: float, is_graded: bool) -> float:
-    """Return what a latent of 1 at level 0 should mean, in units of the picture.
+    """Return the colour difference that a latent of 1 at level 0 stands for.
 
     Args:
-        lmbda: Price of a bit a pixel, in squared error of colours in 0..1.
-        is_graded: Whether coarser levels are finer, see `gain`.
+        lmbda: Cost of a bit a pixel, in squared error of colours in 0..1.
+        is_graded: Whether the q_step depends on the level, see `gain`.
 
     >>> round(latent_q_step(1e-3, is_graded=False), 3)
     0.161
@@ -46,10 +48,10 @@ def latent_q_step(lmbda: float, is_graded: bool) -> float:
 
 
 def gain(level: int) -> float:
-    """Return how many times finer than at level 0 a latent of a graded pyramid shall be.
+    """Return the q_step of level 0 over that of another level of a level-weighted pyramid.
 
-    What it gets wrong shows in 4**level pixels. It is the first pyramid that may be graded. Smooth
-    pictures gain by it at high prices, detailed ones lose.
+    An error of a latent affects 4**level pixels. Only the first pyramid may be level-weighted.
+    Smooth pictures gain by that at a large lmbda; detailed ones lose.
 
     >>> gain(0), gain(4)
     (1.0, 4.0)
@@ -58,13 +60,13 @@ def gain(level: int) -> float:
 
 
 def set_linear_path(network: GridNetwork, colours: Tensor, step: float, is_graded: bool) -> None:
-    """Make a network draw pyramids, by its linear path, in the colours they are of.
+    """Set the linear path of a network such that it renders pyramids as colours.
 
     Args:
-        network: Its weights of features are set.
+        network: Its linear weights are set, and the hidden ones scaled.
         colours: (C, C), one direction a column.
-        step: What a latent of 1 at level 0 means, in units of the picture.
-        is_graded: Whether the first pyramid is.
+        step: Colour difference that a latent of 1 at level 0 stands for.
+        is_graded: Whether the first pyramid is level-weighted.
     """
     spec, first = network.spec, network.spec.num_features - network.spec.dim_out + 1
     levels = range(spec.finest, spec.num_levels)
@@ -78,12 +80,12 @@ def set_linear_path(network: GridNetwork, colours: Tensor, step: float, is_grade
 def laplacian_pyramids(planes: Tensor, num_levels: int, is_graded: bool) -> Planes:
     """Return the Laplacian pyramid (h, w) of each plane of (P, H, W), by pyramid and level.
 
-    The magnitudes of all but the coarsest level are lowered by `DEADZONE`.
+    All levels but the coarsest go through a soft threshold of `DEADZONE`.
 
     Args:
-        planes: Pictures of one channel.
-        num_levels: Of each pyramid.
-        is_graded: Whether the first pyramid is multiplied by the gain of each level.
+        planes: Pictures of one channel each.
+        num_levels: Levels of each pyramid.
+        is_graded: Whether each level of the first pyramid is multiplied by its `gain`.
     """
     taps = planes.new_tensor(BICUBIC)
     pyramids: Planes = {}
@@ -120,13 +122,13 @@ def principal_directions(covariance: Tensor) -> Tensor:
 
 @torch.no_grad()
 def start_cold(picture: Tensor, step: float, network: GridNetwork, latents: LatentGrids) -> None:
-    """Start from pyramids of the picture's principal colours.
+    """Set latents to pyramids of the picture's principal colours.
 
-    The synthesis' linear path is set to undo them, so that the first picture is already a likeness.
+    The linear path of the network is set to invert them: the first x_hat resembles the picture.
 
     Args:
         picture: (C, H, W) in 0..1.
-        step: What a latent of 1 shall mean, in units of the picture.
+        step: Colour difference that a latent of 1 stands for.
         network: Its linear path is set.
         latents: Their values are set.
     """
@@ -141,12 +143,12 @@ def start_cold(picture: Tensor, step: float, network: GridNetwork, latents: Late
 
 @dataclass(frozen=True)
 class WarmStart:
-    """What writes the first latents of a fit that starts from a prior.
+    """Analysis transform for the first latents of fits from a prior.
 
     Attributes:
         colours: (3, 3), the directions of the pyramids, one a column.
-        analysis: Corrects the pyramids; None for what they are.
-        position: Of the price of a bit, see `lmbda_position`.
+        analysis: Network that corrects the pyramids; None for no corrections.
+        position: Of lmbda among those of the prior, see `lmbda_position`.
     """
 
     colours: Tensor
@@ -155,7 +157,7 @@ class WarmStart:
 
     @property
     def is_graded(self) -> bool:
-        """Whether the first pyramid is graded."""
+        """Whether the first pyramid is level-weighted."""
         return self.analysis is None or self.analysis.is_graded
 
     def pyramids(self, picture: Tensor, step: float, spec: Spec) -> Planes:
@@ -163,8 +165,8 @@ class WarmStart:
 
         Args:
             picture: (C, H, W) in 0..1.
-            step: What a latent of 1 shall mean, in units of the picture.
-            spec: Of the network.
+            step: Colour difference that a latent of 1 stands for.
+            spec: Shape of the network.
         """
         centred = (picture - picture.mean((1, 2))[:, None, None]) / step
         num_colours = COLOURS if spec.dim_out >= COLOURS else 1
@@ -175,7 +177,7 @@ class WarmStart:
             corrections = self.analysis(planes, self.position, spec.num_levels)
             for grid, correction in corrections.items():
                 pyramids[grid] = pyramids[grid] + correction
-        if spec.dim_out > num_colours:  # alpha, which nothing is trained for
+        if spec.dim_out > num_colours:  # alpha, which no prior is trained for
             others = laplacian_pyramids(centred[num_colours:], spec.num_levels, is_graded=False)
             pyramids |= {(num_colours, level): plane for (_, level), plane in others.items()}
         return pyramids
@@ -193,7 +195,7 @@ def first_latents(spec: Spec) -> FirstLatents:
 
 
 def warm_start(prior: str, lmbda_index: float, device: torch.device) -> WarmStart:
-    """Return what a prior brings for the latents of fits."""
+    """Return the analysis transform of a prior at a lmbda index."""
     colours = torch.from_numpy(colours_of(prior)).to(device)
     analysis = trained_analysis(prior)
     analysis = None if analysis is None else analysis.to(device)
@@ -202,30 +204,41 @@ def warm_start(prior: str, lmbda_index: float, device: torch.device) -> WarmStar
 
 @torch.no_grad()
 def set_network(
-    network: GridNetwork, origins: Mapping[str, Tensor], picture: Tensor, step: float
+    network: GridNetwork, prior: Mapping[str, Tensor], picture: Tensor, step: float
 ) -> None:
-    """Make a network that of a prior, with the mean colour of a picture.
+    """Set the tensors of a network to those of a prior, with the mean colour of a picture.
 
     Args:
         network: Its tensors are set.
-        origins: The tensors of the prior, in the shapes of the network's.
+        prior: Tensors of the prior, by name, in the shapes of the network's.
         picture: (C, H, W) in 0..1.
-        step: What a latent of 1 shall mean, in units of the picture.
+        step: Colour difference that a latent of 1 stands for.
     """
     for name, parameter in network.named_parameters():
-        parameter.copy_(origins[name])
+        parameter.copy_(prior[name])
     network.linear.bias.copy_(picture.mean((1, 2)))
     if network.spec.dim_out in (2, COLOURS + 1):  # alpha
         network.linear.weight[-1, -1] = step
 
 
 def lmbda_position(lmbda_index: float) -> float:
-    """Return where a lmbda_index lies among all, from -1 to 1."""
+    """Return a lmbda index mapped to -1..1.
+
+    >>> lmbda_position(0), lmbda_position(NUM_LMBDAS - 1)
+    (-1.0, 1.0)
+    """
     return 2 * lmbda_index / (NUM_LMBDAS - 1) - 1
 
 
 def filled(picture: Tensor, mask: Tensor) -> Tensor:
-    """Give the samples that were not seen the mean of those around them, near or ever farther."""
+    """Return a picture (C, H, W) with masked-out samples interpolated from those around them.
+
+    Each level of the recursion halves the sides, so that holes of any size are filled.
+
+    Args:
+        picture: (C, H, W).
+        mask: (H, W) or (C, H, W), False where a sample is to be replaced.
+    """
     weights = mask.expand_as(picture).float()
     if weights.all() or picture[0].numel() == 1:
         return picture * weights

@@ -12,14 +12,14 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from imgnet.codec.format.quantized import Quantized, q_index_of
-from imgnet.codec.priors.loader import origins
+from imgnet.codec.priors.loader import prior_tensors
 from imgnet.fit.device import mask_of, picture_of
 from imgnet.fit.engine.latents import LatentGrids
 from imgnet.fit.engine.network import GridNetwork
 from imgnet.fit.engine.pick import evaluator_for, latents_for
 from imgnet.fit.engine.tiling import COARSE, STRIP_UNIT, Evaluator, Rows
 from imgnet.fit.grid.start import filled, latent_q_step, set_network, start_cold, warm_start
-from imgnet.fit.grid.weights import Weights, pace
+from imgnet.fit.grid.weights import Weights, lr_scale_at
 from imgnet.fit.rounding import QSteps, quantize, rounded
 from imgnet.fit.soap import lr_factor
 from imgnet.image.picture import Samples
@@ -72,15 +72,15 @@ class GridState:
         self.seen_part = 1.0 if seen is None else float(seen.mean())
         self.network = network_of(spec).to(device)
         self.latents = latents_for(spec, device, self.generator)
-        self.origins = {n: torch.from_numpy(a).to(device) for n, a in origins(spec).items()}
+        self.prior = {n: torch.from_numpy(a).to(device) for n, a in prior_tensors(spec).items()}
         self.schedule, self.latent_lr = schedule, LATENT_LR * schedule.latent_lr_scale
         known = picture if mask is None else filled(picture, mask > 0)
         step = self._start(known, lmbda)
         if bool((known == known[:, :1, :1]).all()):
             self.latent_lr = 0.0  # The network alone draws one colour; latents would only escape.
         self.evaluator = evaluator_of(self.network, self.latents, picture, mask, workers)
-        lr_scale = schedule.network_lr_scale * pace(lmbda)
-        self.weights = Weights(self.network, self.origins, step, lr_scale)
+        lr_scale = schedule.network_lr_scale * lr_scale_at(lmbda)
+        self.weights = Weights(self.network, self.prior, step, lr_scale)
         self.parameters = self.weights.parameters
         units = round(schedule.pixels_per_step / (STRIP_UNIT * spec.width))
         rows = STRIP_UNIT * max(1, units)
@@ -92,13 +92,13 @@ class GridState:
 
     def _start(self, picture: Tensor, lmbda: float) -> float:
         """Set the first network and latents; return the quantiser step of a latent."""
-        if not self.origins:
+        if not self.prior:
             step = latent_q_step(lmbda, is_graded=False)
             start_cold(picture, step, self.network, self.latents)
             return step
         start = warm_start(self.spec.prior, self.spec.lmbda_index, self.device)
         step = latent_q_step(lmbda, start.is_graded)
-        set_network(self.network, self.origins, picture, step)
+        set_network(self.network, self.prior, picture, step)
         self.latents.fill(start.pyramids(picture, step, self.spec))
         return step
 
@@ -173,7 +173,7 @@ class GridState:
 
     def result(self, steps: QSteps) -> Result:
         """Return the network as it is stored, given the quantiser steps of its weights."""
-        quantized = quantize(self.parameters, steps, self.origins)
+        quantized = quantize(self.parameters, steps, self.prior)
         unit = q_index_of(1.0)
         for i, name in enumerate(self.latents.names):
             grid = self.latents.grid(self.latents.relaxed, i)
@@ -183,7 +183,7 @@ class GridState:
 
     def snapshot(self, steps: QSteps) -> Arrays:
         """Return all tensors as they would be stored; weights without quantiser steps stay real."""
-        with rounded({name: self.parameters[name] for name in steps}, steps, self.origins):
+        with rounded({name: self.parameters[name] for name in steps}, steps, self.prior):
             arrays = {n: p.detach().cpu().numpy().copy() for n, p in self.parameters.items()}
         for i, name in enumerate(self.latents.names):
             grid = self.latents.grid(self.latents.values, i)

@@ -1,17 +1,19 @@
-"""Refine the whole numbers that the weights of `grid` are stored as, tensor by tensor.
+"""RDOQ of network weights: levels and q_steps that minimise distortion + lmbda * rate.
 
-Near where a fit ends its cost is a parabola in the weights, whose slope an evaluation of the whole
-picture gives and whose curvature a sample of it: what one weight's rounding does, those of others
-can undo. So each tensor gets the step and the whole numbers that are the cheapest by that model,
-their bits among them, and keeps them if the picture, measured, is cheaper.
+Near the end of a fit the cost is modelled as a quadratic function of the weights. An evaluation of
+the whole picture gives its gradient, a sample of the picture its curvature, off-diagonal entries
+included: the rounding of one weight can undo that of another. For each tensor, coordinate descent
+finds the q_step and the levels of least cost by that model, the bits of the weights included. The
+tensor keeps them if the measured cost falls, too.
 
 Source: Nagel et al., "Up or down? Adaptive rounding for post-training quantization", 2020, has the
-model; the prices of bits, the steps and the proof by measurement are ours.
+model; the rate term, the choice of q_steps and the check by measurement are ours.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from math import inf, log2
 
@@ -26,21 +28,21 @@ from imgnet.fit.grid.state import GridState
 from imgnet.fit.grid.weight_steps import most_fraction_bits
 from imgnet.fit.rounding import QSteps, quantize
 
-MOST_WEIGHTS = 4096  # of a network that is refined: its curvature has the square of it
+MOST_WEIGHTS = 4096  # of a network: its curvature matrix has the square of that
 LEAST_CURVATURE = 0.01  # of the median in its tensor: a sample may not see what a weight does
-ATTEMPTS = ((0.05, 4.0), (0.7, 2.0), (7.2, 2.0))  # damping, and steps that a weight may move by
+ATTEMPTS = ((0.05, 4.0), (0.7, 2.0), (7.2, 2.0))  # damping, and largest move in q_steps
 _MOST = LARGEST_INTEGER - 1
 
 Vector = NDArray[np.float64]
 
 
 @dataclass(frozen=True)
-class Coded:
-    """A tensor as whole multiples of a step.
+class QuantizedTensor:
+    """A tensor as levels, which are whole multiples of a q_step.
 
     Attributes:
-        values: (K,) whole numbers.
-        fraction_bits: The step is two to the power of minus that.
+        values: (K,) levels, whole numbers in float64.
+        fraction_bits: The q_step is 2**-fraction_bits.
     """
 
     values: Vector
@@ -48,51 +50,53 @@ class Coded:
 
     @property
     def reals(self) -> Vector:
-        """What the multiples add up to, (K,)."""
-        return self.values * self.step
+        """Real values, (K,)."""
+        return self.values * self.q_step
 
     @property
-    def step(self) -> float:
-        """What 1 stands for."""
+    def q_step(self) -> float:
+        """Real value of level 1."""
         return 2.0**-self.fraction_bits
 
     @property
     def num_bits(self) -> float:
-        """The code length of the tensor; inf where it cannot be coded."""
+        """Code length of the levels under the cheapest distribution; inf if none has them all."""
         return WEIGHTS.num_bits(self.values.astype(np.int32))
 
-    def in_steps(self, fraction_bits: int) -> Coded:
-        """Return what is nearest in other steps."""
+    def requantized(self, fraction_bits: int) -> QuantizedTensor:
+        """Return the nearest levels of another q_step."""
         values = np.rint(self.reals * 2.0**fraction_bits).clip(-_MOST, _MOST)
-        return Coded(values, fraction_bits)
+        return QuantizedTensor(values, fraction_bits)
 
 
 @dataclass
-class Part:
-    """The tensors that one term of the cost depends on: distortion or rate.
+class Term(ABC):
+    """One term of the cost and its quadratic model in the tensors that it depends on.
 
     Attributes:
-        places: Where the weights of each tensor are in gradient and curvature.
+        slices: Part of each tensor in gradient and curvature, by name.
         curvature: (K, K).
         gradient: (K,), at the present weights.
-        is_context: Whether it is the rate.
         cost: The term at the present weights.
     """
 
-    places: dict[str, slice]
+    slices: dict[str, slice]
     curvature: Matrix
     gradient: Vector
-    is_context: bool
     cost: float = inf
 
+    @abstractmethod
+    def measure(self, state: GridState, lmbda: float) -> float:
+        """Return the term for the whole picture."""
+
     def move(self, name: str, change: Vector, cost: float) -> None:
-        """Go to where the weights of a tensor have changed, and the term was measured."""
-        self.gradient += self.curvature[:, self.places[name]] @ change
+        """Update the model after a change of a tensor that led to a measured cost."""
+        self.gradient += self.curvature[:, self.slices[name]] @ change
         self.cost = cost
 
     def damped(self, name: str, damping: float) -> Matrix:
-        """Return the curvature in the weights of a tensor, more of it in each of them."""
-        here = self.places[name]
+        """Return the curvature in one tensor, its diagonal times 1 + damping."""
+        here = self.slices[name]
         curvature = self.curvature[here, here].copy()
         diagonal = np.diag(curvature)
         least = LEAST_CURVATURE * float(np.median(diagonal)) + 1e-12
@@ -100,172 +104,190 @@ class Part:
         return curvature
 
 
-class Refinement:
-    """The refinement of all weights of a fit.
+class DistortionTerm(Term):
+    """Squared error of the picture, in all tensors but those of the context model."""
+
+    def measure(self, state: GridState, lmbda: float) -> float:
+        """Return the mean squared error of a sample."""
+        del lmbda
+        return state.evaluator.measure_error(state.all_rows)
+
+
+class RateTerm(Term):
+    """lmbda times the bits a pixel of the latents, in the tensors of the context model."""
+
+    def measure(self, state: GridState, lmbda: float) -> float:
+        """Return the cost of the bits of all latents."""
+        return lmbda * state.evaluator.measure_bits(state.all_rows)
+
+
+class WeightRDOQ:
+    """RDOQ of all weights of a fit.
 
     Args:
-        state: The fit; its weights become whole multiples of steps from their origins.
-        steps: Of all tensors, where it begins.
-        lmbda: Price of a bit a pixel, in squared error of colours in 0..1.
-        go_on: Asked before every tensor.
+        state: The fit; its weights become levels of q_steps, plus the prior if it has one.
+        steps: First q_step of each tensor.
+        lmbda: Cost of a bit a pixel, in squared error of colours in 0..1.
+        go_on: Called before every tensor; RDOQ ends when it returns False.
     """
 
     def __init__(
         self, state: GridState, steps: QSteps, lmbda: float, go_on: Callable[[], bool]
     ) -> None:
         self.state, self.lmbda, self.go_on = state, lmbda, go_on
-        self.price = lmbda / (state.spec.width * state.spec.height)
-        quantized = quantize(state.parameters, steps, state.origins)
-        self.coded = {
-            name: Coded(tensor.values.ravel().astype(np.float64), _fraction_bits(tensor.q_index))
+        self.bit_cost = lmbda / (state.spec.width * state.spec.height)
+        quantized = quantize(state.parameters, steps, state.prior)
+        self.tensors = {
+            name: QuantizedTensor(
+                tensor.values.ravel().astype(np.float64), _fraction_bits(tensor.q_index)
+            )
             for name, tensor in quantized.items()
         }
-        for name, coded in self.coded.items():
-            self._put(name, coded)
+        for name, tensor in self.tensors.items():
+            self._set(name, tensor)
 
     def run(self, passes: int) -> QSteps:
-        """Refine all tensors so many times and return their steps."""
-        drawing, context = self._parts()
+        """Optimise every tensor once in each pass; return the q_steps."""
+        terms = self._distortion(), self._rate()
         for _ in range(passes):
-            self._look(drawing, context)
-            for part in drawing, context:
-                for name in part.places:
+            self._evaluate(*terms)
+            for term in terms:
+                for name in term.slices:
                     if not self.go_on():
-                        return self._steps()
-                    self._refine(part, name)
-        return self._steps()
+                        return self._q_steps()
+                    self._optimize(term, name)
+        return self._q_steps()
 
-    def _parts(self) -> tuple[Part, Part]:
-        """Return what the error depends on and what the bits depend on."""
+    def _distortion(self) -> DistortionTerm:
         state = self.state
         context = state.spec.context_names
-        drawn = {n: p for n, p in state.parameters.items() if n not in context}
-        differences = {name: self.coded[name].step for name in drawn}
+        names = [name for name in state.parameters if name not in context]
+        parameters = {name: state.parameters[name] for name in names}
+        differences = {name: self.tensors[name].q_step for name in names}
+        curvature = of_drawing(state.evaluator, parameters, differences)
+        return DistortionTerm(self._slices(names), curvature, np.zeros(len(curvature)))
+
+    def _rate(self) -> RateTerm:
+        state = self.state
         bits = state.evaluator.measure_bits(state.all_rows)
         num_bits = bits * state.spec.width * state.spec.height
         of_bits = of_context(state.network.context, state.latents, num_bits, state.workers)
-        return (
-            self._part(list(drawn), of_drawing(state.evaluator, drawn, differences), False),
-            self._part(context, self.price * of_bits, True),
-        )
+        slices = self._slices(state.spec.context_names)
+        return RateTerm(slices, self.bit_cost * of_bits, np.zeros(len(of_bits)))
 
-    def _part(self, names: list[str], curvature: Matrix, is_context: bool) -> Part:
-        edges = np.cumsum([0, *(len(self.coded[name].values) for name in names)]).tolist()
-        places = map(slice, edges, edges[1:])
-        of_names = dict(zip(names, places, strict=True))
-        return Part(of_names, curvature, np.zeros(edges[-1]), is_context)
+    def _slices(self, names: Sequence[str]) -> dict[str, slice]:
+        edges = np.cumsum([0, *(len(self.tensors[name].values) for name in names)]).tolist()
+        return dict(zip(names, map(slice, edges, edges[1:]), strict=True))
 
-    def _look(self, drawing: Part, context: Part) -> None:
-        """Evaluate the whole picture."""
+    def _evaluate(self, distortion: DistortionTerm, rate: RateTerm) -> None:
+        """Set cost and gradient of both terms from an evaluation of the whole picture."""
         state = self.state
         state.weights.zero_grad()
         error, bits = state.evaluator.evaluate(state.all_rows, self.lmbda)
-        drawing.cost, context.cost = error, self.lmbda * bits
-        for part in drawing, context:
-            for name, place in part.places.items():
+        distortion.cost, rate.cost = error, self.lmbda * bits
+        for term in distortion, rate:
+            for name, here in term.slices.items():
                 gradient = state.parameters[name].grad
                 assert gradient is not None
-                part.gradient[place] = gradient.flatten().cpu().numpy()
+                term.gradient[here] = gradient.flatten().cpu().numpy()
 
-    def _refine(self, part: Part, name: str) -> None:
-        """Change a tensor as the model suggests, if that is cheaper; else try smaller changes."""
-        old = self.coded[name]
+    def _optimize(self, term: Term, name: str) -> None:
+        """Change a tensor as the model suggests if that lowers the cost; else try smaller moves."""
+        old = self.tensors[name]
         for damping, reach in ATTEMPTS:
-            new = self._cheapest(old, part, name, damping, reach)
+            new = self._cheapest(old, term, name, damping, reach)
             if new is old:
                 return
-            self._put(name, new)
-            cost = self._measure(part.is_context)
-            if cost + self.price * (new.num_bits - old.num_bits) < part.cost:
-                part.move(name, new.reals - old.reals, cost)
+            self._set(name, new)
+            cost = term.measure(self.state, self.lmbda)
+            if cost + self.bit_cost * (new.num_bits - old.num_bits) < term.cost:
+                term.move(name, new.reals - old.reals, cost)
                 return
-            self._put(name, old)
+            self._set(name, old)
 
-    def _cheapest(self, old: Coded, part: Part, name: str, damping: float, reach: float) -> Coded:
-        """Return what the model says is the cheapest, in steps as they are, double or half."""
-        gradient, curvature = part.gradient[part.places[name]], part.damped(name, damping)
+    def _cheapest(
+        self, old: QuantizedTensor, term: Term, name: str, damping: float, reach: float
+    ) -> QuantizedTensor:
+        """Return the tensor of least cost by the model, at the same q_step, its double or half."""
+        gradient, curvature = term.gradient[term.slices[name]], term.damped(name, damping)
         best, least = old, 0.0
         for finer in (0, -1, 1):
             fraction_bits = old.fraction_bits + finer
             if not 0 <= fraction_bits <= most_fraction_bits(name):
                 continue
-            tried = descend(
-                old.in_steps(fraction_bits), old, gradient, curvature, self.price, reach
-            )
+            start = old.requantized(fraction_bits)
+            tried = coordinate_descent(start, old, gradient, curvature, self.bit_cost, reach)
             change = tried.reals - old.reals
-            gain = float(gradient @ change + change @ curvature @ change / 2)
-            gain += self.price * (tried.num_bits - old.num_bits)
-            if gain < least:
-                best, least = tried, gain
+            difference = float(gradient @ change + change @ curvature @ change / 2)
+            difference += self.bit_cost * (tried.num_bits - old.num_bits)
+            if difference < least:
+                best, least = tried, difference
         return best
 
-    def _measure(self, is_context: bool) -> float:
-        """Return the term of the cost that a tensor has a part in."""
-        state = self.state
-        if is_context:
-            return self.lmbda * state.evaluator.measure_bits(state.all_rows)
-        return state.evaluator.measure_error(state.all_rows)
-
-    def _put(self, name: str, coded: Coded) -> None:
-        """Let the network have a tensor."""
-        self.coded[name] = coded
+    def _set(self, name: str, tensor: QuantizedTensor) -> None:
+        """Set a tensor here and in the network."""
+        self.tensors[name] = tensor
         parameter = self.state.parameters[name]
-        real = torch.from_numpy(coded.reals.astype(np.float32)).view(parameter.shape)
+        real = torch.from_numpy(tensor.reals.astype(np.float32)).view(parameter.shape)
         parameter.data.copy_(real)
-        if name in self.state.origins:
-            parameter.data.add_(self.state.origins[name])
+        if name in self.state.prior:
+            parameter.data.add_(self.state.prior[name])
 
-    def _steps(self) -> QSteps:
-        return {name: q_index_of_bits(coded.fraction_bits) for name, coded in self.coded.items()}
+    def _q_steps(self) -> QSteps:
+        return {
+            name: q_index_of_bits(tensor.fraction_bits) for name, tensor in self.tensors.items()
+        }
 
 
-def descend(
-    tried: Coded,
-    old: Coded,
+def coordinate_descent(
+    start: QuantizedTensor,
+    old: QuantizedTensor,
     gradient: Vector,
     curvature: Matrix,
-    price: float,
+    bit_cost: float,
     reach: float,
-) -> Coded:
-    """Change one whole number after another, that which gains most, until none does.
+) -> QuantizedTensor:
+    """Change one level at a time, the one that lowers the modelled cost most, until none does.
 
     Args:
-        tried: Where to begin.
-        old: Where the cost has that gradient and curvature.
-        gradient: (K,) of what weights do.
+        start: First levels.
+        old: Tensor at which the cost has that gradient and curvature.
+        gradient: (K,).
         curvature: (K, K).
-        price: Of a bit of the weights.
-        reach: QSteps that a weight may be moved by, of the larger of both steps.
+        bit_cost: Cost of a bit of the weights.
+        reach: Largest move of a weight from `old`, in units of the larger of both q_steps.
 
-    >>> weights = Coded(np.array([3.0, -2.0]), 0)
-    >>> slope, curvature = np.array([2.0, 0.0]), np.array([[1.0, 0.0], [0.0, 1.0]])
-    >>> descend(weights, weights, slope, curvature, 0.0, reach=4).values.tolist()
+    >>> weights = QuantizedTensor(np.array([3.0, -2.0]), 0)
+    >>> gradient, curvature = np.array([2.0, 0.0]), np.array([[1.0, 0.0], [0.0, 1.0]])
+    >>> coordinate_descent(weights, weights, gradient, curvature, 0.0, reach=4).values.tolist()
     [1.0, -2.0]
     """
-    distribution, step = WEIGHTS.distribution_of(tried.values.astype(np.int32)), tried.step
-    most, costs = min(distribution.support, _MOST), price * distribution.bits
-    around = reach * max(step, old.step)
-    low = np.maximum(np.ceil((old.reals - around) / step), -most)
-    high = np.minimum(np.floor((old.reals + around) / step), most)
-    values, own = tried.values.copy(), np.diag(curvature)
-    slope = gradient + curvature @ (tried.reals - old.reals)
+    distribution, q_step = WEIGHTS.distribution_of(start.values.astype(np.int32)), start.q_step
+    most, costs = min(distribution.support, _MOST), bit_cost * distribution.bits
+    radius = reach * max(q_step, old.q_step)
+    low = np.maximum(np.ceil((old.reals - radius) / q_step), -most)
+    high = np.minimum(np.floor((old.reals + radius) / q_step), most)
+    values, diagonal = start.values.copy(), np.diag(curvature)
+    slope = gradient + curvature @ (start.reals - old.reals)
     for _ in range(4 * len(values)):
-        best = values - slope / own / step
-        near = [values - 1, values + 1, np.floor(best), np.ceil(best)]
-        choices = np.stack([*near, np.zeros_like(values)])
-        choices = np.clip(choices, low, high)
-        changes = (choices - values) * step
-        gains = (
-            changes * (slope + own * changes / 2) - costs[values.astype(int) + distribution.support]
+        minimum = values - slope / diagonal / q_step
+        choices = np.stack(
+            [values - 1, values + 1, np.floor(minimum), np.ceil(minimum), np.zeros_like(values)]
         )
-        gains += costs[choices.astype(int) + distribution.support]
-        choice, k = np.unravel_index(np.argmin(gains), gains.shape)
-        if gains[choice, k] >= 0 or choices[choice, k] == values[k]:
+        choices = np.clip(choices, low, high)
+        changes = (choices - values) * q_step
+        differences = (
+            changes * (slope + diagonal * changes / 2)
+            - costs[values.astype(int) + distribution.support]
+        )
+        differences += costs[choices.astype(int) + distribution.support]
+        choice, k = np.unravel_index(np.argmin(differences), differences.shape)
+        if differences[choice, k] >= 0 or choices[choice, k] == values[k]:
             break
         slope = slope + curvature[:, k] * changes[choice, k]
         values[k] = choices[choice, k]
-    return replace(tried, values=values)
+    return replace(start, values=values)
 
 
-def _fraction_bits(step: int) -> int:
-    return round(-log2(q_step_of(step)))
+def _fraction_bits(q_index: int) -> int:
+    return round(-log2(q_step_of(q_index)))

@@ -1,4 +1,4 @@
-"""QSteps for the weights of `grid`: found by search under the price of a bit."""
+"""Search for the q_steps of network weights of `grid` that minimise distortion + lmbda * rate."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from torch import Tensor
 from imgnet.codec.format.grid_stream import LARGEST_INTEGER, MOST_FRACTION_BITS, WEIGHTS
 from imgnet.codec.format.quantized import q_index_of_bits
 from imgnet.fit.engine.tiling import STRIP_UNIT, Evaluator, Rows
-from imgnet.fit.grid.weights import pace
+from imgnet.fit.grid.weights import lr_scale_at
 from imgnet.fit.rounding import QSteps, quantize, rounded
 from imgnet.spec import Spec, is_bias
 
-# Of the root mean square of a tensor, where searches begin: each ends in the nearest valley. From
+# First q_steps, in units of a tensor's root mean square: each search ends in a local minimum. From
 # 1/16 alone long fits lost several percent, and from 1/64 alone flat pictures lost as many bytes.
 FIRST_Q_STEPS = 1 / 4, 1 / 64
 _CODABLE = LARGEST_INTEGER - 1
@@ -25,33 +25,41 @@ MOST_BIAS_BITS = 12  # biases are added to activations, which are multiples of 2
 def choose_q_steps(
     spec: Spec,
     parameters: Mapping[str, Tensor],
-    origins: Mapping[str, Tensor],
+    prior: Mapping[str, Tensor],
     evaluator: Evaluator,
     lmbda: float,
     num_pixels: int,
 ) -> QSteps:
-    """Return the step of every tensor of the network, a power of two.
+    """Return the q_step of every tensor of the network, a power of two.
 
-    The search looks at strips of rows, of about so many pixels in all. Each tensor in turn is made
-    coarser or finer as long as distortion + lmbda * bits falls, with those before it at their
-    steps; the cheaper of what is found from two sides is taken.
+    The search takes one tensor after the other, with those before it at their q_steps. From a
+    coarse and from a fine q_step it goes on as long as distortion + lmbda * bits falls; the better
+    of the two local minima counts.
+
+    Args:
+        spec: Shape of the network.
+        parameters: Real tensors, by name.
+        prior: Tensors that differences are coded from; empty for none.
+        evaluator: Measures distortion and rate.
+        lmbda: Cost of a bit a pixel, in squared error of colours in 0..1.
+        num_pixels: Pixels of the strips on which costs are measured, about.
     """
     rows = sample_strips(spec, num_pixels)
     steps: QSteps = {}
 
     def cost(name: str, fraction_bits: int) -> float:
         tried = {**steps, name: q_index_of_bits(fraction_bits)}
-        with rounded({n: parameters[n] for n in tried}, tried, origins):
-            # The context model has no part in the picture, nor the others in the bits.
+        with rounded({n: parameters[n] for n in tried}, tried, prior):
+            # The context model does not change the picture, nor the other tensors the bits.
             of_context = name in spec.context_names
             error = 0.0 if of_context else evaluator.measure_error(rows)
             bits = evaluator.measure_bits(rows) if of_context else 0.0
-        values = quantize({name: parameters[name]}, tried, origins)[name].values
+        values = quantize({name: parameters[name]}, tried, prior)[name].values
         return error + lmbda * (bits + WEIGHTS.num_bits(values) / (spec.width * spec.height))
 
     for name, tensor in parameters.items():
         most = most_fraction_bits(name)
-        distance = tensor.detach() - origins[name] if name in origins else tensor.detach()
+        distance = tensor.detach() - prior[name] if name in prior else tensor.detach()
         cost_of = cache(partial(cost, name))
         starts = {first_fraction_bits(distance, most, q_step) for q_step in first_q_steps(lmbda)}
         found = [descend(cost_of, start, most) for start in starts]
@@ -60,16 +68,22 @@ def choose_q_steps(
 
 
 def first_q_steps(lmbda: float) -> list[float]:
-    """Return the steps at which searches begin, as parts of the RMS of a tensor.
+    """Return the first q_steps of searches, in units of a tensor's root mean square.
 
     >>> first_q_steps(1e-2)
     [0.25, 0.015625]
     """
-    return [part * pace(lmbda) for part in FIRST_Q_STEPS]
+    return [part * lr_scale_at(lmbda) for part in FIRST_Q_STEPS]
 
 
 def first_fraction_bits(tensor: Tensor, most: int, q_step: float) -> int:
-    """Return a number of fraction bits to begin with, at which all integers can be coded."""
+    """Return the fraction bits of the first q_step, at which every level can be coded.
+
+    Args:
+        tensor: Real values to quantise.
+        most: Fraction bits at most.
+        q_step: In units of the tensor's root mean square.
+    """
     largest = tensor.abs().max().item()
     if largest == 0:
         return most
@@ -100,7 +114,7 @@ def sample_strips(spec: Spec, num_pixels: int) -> list[Rows]:
 
 
 def most_fraction_bits(name: str) -> int:
-    """Return how fine the step of a tensor may be.
+    """Return the fraction bits of the finest q_step of a tensor.
 
     >>> most_fraction_bits("hidden.weight"), most_fraction_bits("hidden.bias")
     (15, 12)

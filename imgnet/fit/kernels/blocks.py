@@ -1,12 +1,12 @@
-"""Small matrices times many samples, compiled: what a `grid` fit on a CPU mostly computes.
+"""Compiled primitives on blocks of samples: products with small matrices, ReLU, exp2, log2.
 
-Samples are worked on in blocks of BLOCK, small enough that all activations of a block stay in the
-cache. A block of R variables is a flat float32 array of R * BLOCK numbers, variable by
-variable, with R a multiple of 4: products go through 4x4 weights at a time, which is what lets the
-compiler keep them in registers. Matrices are padded with zeros to fit.
+A fit of `grid` on a CPU mostly computes these. Samples are split into blocks of BLOCK, small enough
+that all activations of a block stay in the cache. A block of R rows is a flat float32 array of
+R * BLOCK numbers, row by row, with R a multiple of 4: products take 4x4 weights at a time, so that
+the compiler keeps them in registers. Matrices are padded with zeros to fit.
 
-Offsets are unsigned: of signed ones Numba checks at every access whether they count from the end,
-and nothing is vectorised any more.
+Offsets are unsigned. For signed ones Numba checks at every access whether they count from the end,
+which prevents vectorisation.
 """
 
 from __future__ import annotations
@@ -23,13 +23,13 @@ Floats = NDArray[np.float32]
 BLOCK = 128
 _ONE, _TWO, _THREE = (np.uint64(rows * BLOCK) for rows in (1, 2, 3))
 _ZERO = np.float32(0)
-# All of fast-math but the promise that there is neither infinity nor NaN: a fit looks for them.
+# All of fast-math but the assumption that no number is infinite or NaN: a fit checks for these.
 _FREEDOM = {"nsz", "arcp", "contract", "afn", "reassoc"}
 
 
 def compiled(function: Callable[..., Any]) -> Callable[..., Any]:
-    """Compile at the first call, for good where a folder can be found to keep the result in."""
-    # Nor must a division by zero raise: what could raise is not vectorised.
+    """Compile at the first call; cache the result on disk where a folder can be written."""
+    # A division by zero must not raise: code that could raise is not vectorised.
     options: dict[str, Any] = {"fastmath": _FREEDOM, "nogil": True, "error_model": "numpy"}
     try:
         return numba.njit(cache=True, **options)(function)  # type: ignore[no-any-return]
@@ -38,24 +38,24 @@ def compiled(function: Callable[..., Any]) -> Callable[..., Any]:
 
 
 @compiled
-def fours(count: int) -> int:
+def round_up(count: int) -> int:
     """Round up to a multiple of 4.
 
-    >>> fours(9)
+    >>> round_up(9)
     12
     """
     return (count + 3) // 4 * 4
 
 
 @compiled
-def block_of(rows: int) -> Floats:
+def zeros(rows: int) -> Floats:
     """Return a block of zeros."""
     return np.zeros(rows * BLOCK, np.float32)
 
 
 @compiled
-def put(matrix: Floats, target: Floats, row: int, column: int) -> None:
-    """Copy a matrix to a place in a larger one."""
+def copy_matrix(matrix: Floats, target: Floats, row: int, column: int) -> None:
+    """Copy a matrix into a larger one, at a row and a column."""
     for i in range(matrix.shape[0]):
         for j in range(matrix.shape[1]):
             target[row + i, column + j] = matrix[i, j]
@@ -63,7 +63,7 @@ def put(matrix: Floats, target: Floats, row: int, column: int) -> None:
 
 @compiled
 def copy(source: Floats, start: int, target: Floats, target_start: int, count: int) -> None:
-    """Copy some numbers."""
+    """Copy `count` numbers from `start` on to `target_start`."""
     a, b = np.uint64(start), np.uint64(target_start)
     for p in range(np.uint64(count)):
         target[b + p] = source[a + p]
@@ -71,7 +71,7 @@ def copy(source: Floats, start: int, target: Floats, target_start: int, count: i
 
 @compiled
 def add(source: Floats, start: int, target: Floats, target_start: int, count: int) -> None:
-    """Add some numbers to others."""
+    """Add `count` numbers from `start` on to those from `target_start` on."""
     a, b = np.uint64(start), np.uint64(target_start)
     for p in range(np.uint64(count)):
         target[b + p] += source[a + p]
@@ -79,7 +79,7 @@ def add(source: Floats, start: int, target: Floats, target_start: int, count: in
 
 @compiled
 def fill(target: Floats, start: int, count: int, value: np.float32) -> None:
-    """Set some numbers."""
+    """Set `count` numbers from `start` on to a value."""
     a = np.uint64(start)
     for p in range(np.uint64(count)):
         target[a + p] = value
@@ -93,7 +93,7 @@ def product(weight: Floats, x: Floats, out: Floats, first: int, count: int) -> N
         weight: (J, K), both multiples of 4.
         x: Block of K rows.
         out: Block of at least first + J rows.
-        first: Row.
+        first: Row of `out` that the first row of the product is added to.
         count: Samples, at most BLOCK.
     """
     for j in range(0, weight.shape[0], 4):
@@ -146,8 +146,8 @@ def outer(gradient: Floats, x: Floats, out: Floats, count: int) -> None:
 
 
 @compiled
-def rectify(x: Floats, out: Floats, rows: int, count: int) -> None:
-    """Set out to max(x, 0), both blocks."""
+def relu(x: Floats, out: Floats, rows: int, count: int) -> None:
+    """Set `out` to max(x, 0); both are blocks."""
     for row in range(rows):
         at = np.uint64(row * BLOCK)
         for p in range(np.uint64(count)):
@@ -155,8 +155,8 @@ def rectify(x: Floats, out: Floats, rows: int, count: int) -> None:
 
 
 @compiled
-def keep_active(gradient: Floats, x: Floats, rows: int, count: int) -> None:
-    """Set a gradient to 0 where x is not positive."""
+def relu_backward(gradient: Floats, x: Floats, rows: int, count: int) -> None:
+    """Set a gradient to 0 where x, the input or the output of the ReLU, is not positive."""
     for row in range(rows):
         at = np.uint64(row * BLOCK)
         for p in range(np.uint64(count)):
@@ -165,7 +165,7 @@ def keep_active(gradient: Floats, x: Floats, rows: int, count: int) -> None:
 
 @compiled
 def add_sums(x: Floats, sums: Floats, count: int) -> None:
-    """Add up every row of a block."""
+    """Add the sum of each row of a block to `sums`."""
     for row in range(sums.size):
         at = np.uint64(row * BLOCK)
         total = _ZERO
@@ -176,7 +176,7 @@ def add_sums(x: Floats, sums: Floats, count: int) -> None:
 
 @compiled
 def exp2(x: np.float32) -> np.float32:
-    """Return 2**x within 3e-7 of itself, for x <= 126; below -126, 2**-126.
+    """Return 2**x for x <= 126, with a relative error below 3e-7; below -126, return 2**-126.
 
     >>> float(exp2(np.float32(3.5))) / 2**3.5 - 1 < 1e-6
     True
@@ -197,7 +197,7 @@ def exp2(x: np.float32) -> np.float32:
 
 @compiled
 def log2(x: np.float32) -> np.float32:
-    """Return the logarithm of a normal positive number within 3e-7.
+    """Return the base-2 logarithm of a normal positive number, with an error below 3e-7.
 
     >>> abs(float(log2(np.float32(10.0))) - 3.3219281) < 1e-6
     True

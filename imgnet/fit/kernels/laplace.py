@@ -1,4 +1,4 @@
-"""Bits of latents under Laplace distributions, compiled."""
+"""Code length of latents under Laplace distributions, compiled."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def code_length(
         values: Flat.
         start: Where the block begins in `values`.
         distribution: Block whose rows `first` and `first` + 1 are locations and scales.
-        first: Row.
+        first: Row of the locations in `distribution`.
         to_distribution: Block whose rows 0 and 1 become the gradients of locations, which are those
             of the values with the sign changed, and of scales; row 2 becomes the bits of each
             value.

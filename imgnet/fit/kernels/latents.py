@@ -1,4 +1,4 @@
-"""What a fit does with latents one by one, compiled: cut out, relax, move."""
+"""Compiled operations on latent grids: crops, relaxation, Adam."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _LOG2_E = np.float32(1.4426950408889634)
 
 @compiled
 def crop(grid: Floats, top: int, left: int, out: Floats) -> None:
-    """Set `out` to a part of a grid, whose edges repeat themselves outside."""
+    """Set `out` to a crop of a grid that is padded with its edges."""
     height, width = grid.shape
     for y in range(out.shape[0]):
         row = grid[min(max(top + y, 0), height - 1)]
@@ -23,7 +23,7 @@ def crop(grid: Floats, top: int, left: int, out: Floats) -> None:
 
 @compiled
 def add_crop(grid: Floats, top: int, left: int, out: Floats) -> None:
-    """Add to `out` what `crop` would set it to."""
+    """Add to `out` the crop that `crop` sets it to."""
     height, width = grid.shape
     for y in range(out.shape[0]):
         row = grid[min(max(top + y, 0), height - 1)]
@@ -33,7 +33,7 @@ def add_crop(grid: Floats, top: int, left: int, out: Floats) -> None:
 
 @compiled
 def crop_back(gradient: Floats, top: int, left: int, out: Floats) -> None:
-    """Add to the gradient of a grid, `out`, that of a part that `crop` gave."""
+    """Add the gradient of a crop by `crop` to that of its grid, `out`."""
     height, width = out.shape
     for y in range(gradient.shape[0]):
         row = out[min(max(top + y, 0), height - 1)]
@@ -43,7 +43,7 @@ def crop_back(gradient: Floats, top: int, left: int, out: Floats) -> None:
 
 @compiled
 def window(grid: Floats, top: int, left: int, out: Floats) -> None:
-    """Set the part of `out` that lies inside a grid to what is there."""
+    """Set `out`, which holds zeros, to a crop of a grid that is padded with zeros."""
     height, width = grid.shape
     first, last = max(0, -left), min(out.shape[1], width - left)
     for y in range(max(0, -top), min(out.shape[0], height - top)):
@@ -52,7 +52,7 @@ def window(grid: Floats, top: int, left: int, out: Floats) -> None:
 
 @compiled
 def window_back(gradient: Floats, top: int, left: int, weight: float, out: Floats) -> None:
-    """Add to the gradient of a grid, `out`, that of a part that `window` gave, times a weight."""
+    """Add the gradient of a crop by `window`, times a weight, to that of its grid, `out`."""
     height, width = out.shape
     factor = np.float32(weight)
     first, last = max(0, -left), min(gradient.shape[1], width - left)
@@ -72,20 +72,27 @@ def relax(
 ) -> None:
     """Set `relaxed` to s(s(values) + noise * fresh) and `slope` to its derivative.
 
-    s is the soft rounding of `fit/engine/latents.py`. Ranges are rows of first and last + 1.
+    Args:
+        temperature: Of s, the soft rounding of `imgnet.fit.engine.latents`.
+        noise: Standard deviation of the noise.
+        ranges: (N, 2), first and last + 1 of what is relaxed.
+        values: Latents.
+        fresh: Noise of standard deviation 1.
+        relaxed: Set.
+        slope: Set.
     """
     sharp = np.float32(2 * 1.4426950408889634 / temperature)
     scale = np.float32(np.tanh(0.5 / temperature))
     steepest = np.float32(0.5 / temperature) / scale
-    strength, bend = np.float32(noise), _HALF / scale
+    strength, half_step = np.float32(noise), _HALF / scale
     for first, last in ranges:
         for p in range(np.uint64(first), np.uint64(last)):
             whole = np.floor(values[p])
             bent = _ONE - _TWO / (exp2((values[p] - whole - _HALF) * sharp) + _ONE)  # tanh
-            soft = whole + _HALF + bent * bend + strength * fresh[p]
+            soft = whole + _HALF + bent * half_step + strength * fresh[p]
             again = np.floor(soft)
             bent_again = _ONE - _TWO / (exp2((soft - again - _HALF) * sharp) + _ONE)
-            relaxed[p] = again + _HALF + bent_again * bend
+            relaxed[p] = again + _HALF + bent_again * half_step
             slope[p] = (_ONE - bent * bent) * (_ONE - bent_again * bent_again) * steepest * steepest
 
 
@@ -103,8 +110,8 @@ def adam(
     """Move values by one Adam step against gradient * slope.
 
     Args:
-        ranges: Rows of first and last + 1: what is moved.
-        rates: Of each range, step size and epsilon, both corrected for means that began at 0.
+        ranges: (N, 2), first and last + 1 of what is moved.
+        rates: (N, 2), learning rate and epsilon of each range, corrected for means that began at 0.
         decays: Of the running means of the gradient and of its square.
         gradient: Of the relaxed values.
         slope: Of the relaxation.

@@ -1,7 +1,8 @@
-"""The bits of a chunk of latents and all their gradients in one pass, compiled.
+"""Context model: bits of a chunk of latents and all their gradients in one pass, compiled.
 
-The same as `ContextModel` and `code_length` of `fit/engine`; here block by block, with nothing kept
-for later.
+The model maps the causal neighbours of a latent and its parents, 3x3 latents of the next coarser
+level, to its Laplace distribution: by a linear path and by two ReLU layers, the second one
+residual. The pass goes block by block and keeps no activations.
 """
 
 from __future__ import annotations
@@ -13,16 +14,16 @@ from imgnet.fit.kernels.blocks import (
     Floats,
     add,
     add_sums,
-    block_of,
     compiled,
     copy,
+    copy_matrix,
     fill,
-    fours,
-    keep_active,
     outer,
     product,
-    put,
-    rectify,
+    relu,
+    relu_backward,
+    round_up,
+    zeros,
 )
 from imgnet.fit.kernels.laplace import code_length
 from imgnet.neighbourhood import CAUSAL, MARGIN, PARENT_MARGIN, PARENTS, Offsets
@@ -35,8 +36,8 @@ _ONE, _NONE = np.float32(1), np.float32(0)
 
 
 @compiled
-def _spread(shared: Floats, stacked: Floats, rows: int, half: int) -> None:
-    """Give both children of a parent in a row what the parent says."""
+def _repeat(shared: Floats, stacked: Floats, rows: int, half: int) -> None:
+    """Copy the activations of each parent to both of its children in a row."""
     for row in range(rows):
         at = np.uint64(row * BLOCK)
         for p in range(np.uint64(half)):
@@ -46,8 +47,8 @@ def _spread(shared: Floats, stacked: Floats, rows: int, half: int) -> None:
 
 
 @compiled
-def _gather_back(to_stacked: Floats, to_shared: Floats, rows: int, count: int) -> None:
-    """Add up the gradients of both children of every parent."""
+def _repeat_backward(to_stacked: Floats, to_shared: Floats, rows: int, count: int) -> None:
+    """Add the gradients of both children of each parent to that of the parent."""
     for row in range(rows):
         at = np.uint64(row * BLOCK)
         if count % 2:
@@ -57,7 +58,7 @@ def _gather_back(to_stacked: Floats, to_shared: Floats, rows: int, count: int) -
 
 
 @compiled
-def _model(
+def _padded(
     to_own: Floats,
     to_parents: Floats,
     bias: Floats,
@@ -65,22 +66,22 @@ def _model(
     second_bias: Floats,
     last: Floats,
 ) -> tuple[Floats, Floats, Floats, Floats, Floats]:
-    """Pad the weights: first layer, that of the parents, second layer, its bias, last layer.
+    """Return padded weights of first layer, parents, second layer, its bias, and last layer.
 
-    The rows of the first two are the units and then, in four rows, location and scale. The bias of
-    the first layer is the weight of a 1 behind the neighbours.
+    The rows of the first two are the hidden units and then, in four rows, location and scale. The
+    bias of the first layer is the weight of a constant 1 after the neighbours.
     """
-    dim, padded = len(second), fours(len(second))
-    first = np.zeros((padded + 4, fours(_NUM_OWN + 1)), np.float32)
-    put(to_own[:dim], first, 0, 0)
-    put(to_own[dim:], first, padded, 0)
+    dim, padded = len(second), round_up(len(second))
+    first = np.zeros((padded + 4, round_up(_NUM_OWN + 1)), np.float32)
+    copy_matrix(to_own[:dim], first, 0, 0)
+    copy_matrix(to_own[dim:], first, padded, 0)
     first[:dim, _NUM_OWN], first[padded : padded + 2, _NUM_OWN] = bias[:dim], bias[dim:]
-    above = np.zeros((padded + 4, fours(_NUM_ABOVE)), np.float32)
-    put(to_parents[:dim], above, 0, 0)
-    put(to_parents[dim:], above, padded, 0)
+    above = np.zeros((padded + 4, round_up(_NUM_ABOVE)), np.float32)
+    copy_matrix(to_parents[:dim], above, 0, 0)
+    copy_matrix(to_parents[dim:], above, padded, 0)
     middle, end = np.zeros((padded, padded), np.float32), np.zeros((4, padded), np.float32)
-    put(second, middle, 0, 0)
-    put(last, end, 0, 0)
+    copy_matrix(second, middle, 0, 0)
+    copy_matrix(last, end, 0, 0)
     middle_bias = np.zeros(padded, np.float32)
     middle_bias[:dim] = second_bias
     return first, above, middle, middle_bias, end
@@ -90,7 +91,7 @@ def _model(
 def _unpadded(
     first: Floats, above: Floats, middle: Floats, middle_bias: Floats, end: Floats, dim: int
 ) -> tuple[Floats, Floats, Floats, Floats, Floats, Floats]:
-    """Take gradients of what `_model` padded apart again."""
+    """Return gradients of the weights from those of their padded forms; see `_padded`."""
     padded = len(middle)
     chosen = np.concatenate((np.arange(dim), np.arange(padded, padded + 2)))
     first, above = first[chosen], above[chosen]
@@ -105,19 +106,19 @@ def _unpadded(
 
 
 @compiled
-def _load_around(
+def _im2col(
     flat: Floats, stride: int, y: int, x: int, offsets: Offsets, around: Floats, count: int
 ) -> None:
-    """Collect the neighbours of a block of latents, offset by offset."""
+    """Copy the neighbours of a block of latents to `around`, one row for each offset."""
     for i, (dy, dx) in enumerate(offsets):
         copy(flat, (y + dy) * stride + x + dx, around, i * BLOCK, count)
 
 
 @compiled
-def _add_around(
+def _col2im(
     gradient: Floats, stride: int, y: int, x: int, offsets: Offsets, flat: Floats, count: int
 ) -> None:
-    """Add the gradients of the neighbours of a block to those of the latents they are."""
+    """Add the gradients of the neighbours of a block to those of their latents."""
     for i, (dy, dx) in enumerate(offsets):
         add(gradient, i * BLOCK, flat, (y + dy) * stride + x + dx, count)
 
@@ -135,14 +136,14 @@ def _forward(
     total: Floats,
     count: int,
 ) -> None:
-    """Add the first layer of the neighbours to `stacked`; its last rows give the distributions."""
+    """Add the first layer to `stacked`; set its last rows to the distributions."""
     padded = len(middle)
     product(first, around, stacked, 0, count)
-    rectify(stacked, hidden, padded, count)
+    relu(stacked, hidden, padded, count)
     for row in range(padded):
         fill(residual, row * BLOCK, count, middle_bias[row])
     product(middle, hidden, residual, 0, count)
-    rectify(residual, residual, padded, count)
+    relu(residual, residual, padded, count)
     copy(hidden, 0, total, 0, hidden.size)
     add(residual, 0, total, 0, hidden.size)
     product(end, total, stacked, padded, count)
@@ -164,9 +165,9 @@ def _backward(
     fill(g_stacked, 0, g_stacked.size, _NONE)
     product(end_t, g_distribution, g_stacked, 0, count)
     copy(g_stacked, 0, g_residual, 0, g_residual.size)
-    keep_active(g_residual, residual, padded, count)
+    relu_backward(g_residual, residual, padded, count)
     product(middle_t, g_residual, g_stacked, 0, count)
-    keep_active(g_stacked, hidden, padded, count)
+    relu_backward(g_stacked, hidden, padded, count)
     copy(g_distribution, 0, g_stacked, padded * BLOCK, g_distribution.size)
 
 
@@ -189,20 +190,23 @@ def rate(
     All arrays are C-contiguous.
 
     Args:
-        own: (h + MARGIN, w + 2 * MARGIN), the chunk with its margin above, left and right.
-        parents: The latents above the chunk, with PARENT_MARGIN on all sides, or empty for none.
-        skip: Rows, 0 or 1, that the parents cover before the chunk begins.
-        to_own: (D + 2, CAUSAL), weights of the neighbours in the own grid.
-        to_parents: (D + 2, PARENTS), weights of those in the next coarser grid.
-        bias: (D + 2,).
-        second: (D, D), weights of the second layer.
-        second_bias: (D,).
-        last: (2, D), weights of the last layer.
-        wanted: Whether gradients are.
-        lengths: (h * w,), set to the bits of each latent; empty for none.
+        own: (h + MARGIN, w + 2 MARGIN) latents with the rows above and the columns beside them.
+        parents: Latents of the next coarser level, with PARENT_MARGIN on all sides; empty for none.
+        skip: Rows, 0 or 1, that the first parent has above the chunk.
+        to_own: (units + 2, CAUSAL) first layer; its last rows are location and scale.
+        to_parents: (units + 2, PARENTS) weights of the parents in the first layer.
+        bias: (units + 2,) of the first layer.
+        second: (units, units).
+        second_bias: (units,).
+        last: (2, units).
+        wanted: Whether to compute gradients.
+        lengths: (h * w,) set to the bits of each latent, or empty.
+
+    Returns:
+        Bits, and the gradients of `own`, of `parents`, and of the weights in their order here.
     """
     height, width = own.shape[0] - MARGIN, own.shape[1] - 2 * MARGIN
-    first, above, middle, middle_bias, end = _model(
+    first, above, middle, middle_bias, end = _padded(
         to_own, to_parents, bias, second, second_bias, last
     )
     first_t, above_t = first.T.copy(), above.T.copy()
@@ -212,14 +216,14 @@ def rate(
     g_end = np.zeros_like(end)
     g_own, g_parents = np.zeros(own.size, np.float32), np.zeros(parents.size, np.float32)
     rows, padded = len(first), len(middle)
-    around, g_around = block_of(first.shape[1]), block_of(first.shape[1])
+    around, g_around = zeros(first.shape[1]), zeros(first.shape[1])
     fill(around, _NUM_OWN * BLOCK, BLOCK, _ONE)
-    around_above, g_around_above = block_of(above.shape[1]), block_of(above.shape[1])
-    shared, g_shared = block_of(rows), block_of(rows)
-    stacked, g_stacked = block_of(rows), block_of(rows)
-    hidden, total = block_of(padded), block_of(padded)
-    residual, g_residual = block_of(padded), block_of(padded)
-    g_distribution = block_of(4)
+    around_above, g_around_above = zeros(above.shape[1]), zeros(above.shape[1])
+    shared, g_shared = zeros(rows), zeros(rows)
+    stacked, g_stacked = zeros(rows), zeros(rows)
+    hidden, total = zeros(padded), zeros(padded)
+    residual, g_residual = zeros(padded), zeros(padded)
+    g_distribution = zeros(4)
     flat, flat_above = own.ravel(), parents.ravel()
     stride, stride_above = own.shape[1], parents.shape[1]
     bits = 0.0
@@ -230,13 +234,11 @@ def rate(
             fill(shared, 0, shared.size, _NONE)
             fill(g_shared, 0, g_shared.size, _NONE)
             if parents.size:
-                _load_around(
-                    flat_above, stride_above, parent, middle_of, _ABOVE, around_above, half
-                )
+                _im2col(flat_above, stride_above, parent, middle_of, _ABOVE, around_above, half)
                 product(above, around_above, shared, 0, half)
             for y in range(max(0, 2 * parent - skip), min(height, 2 * parent - skip + 2)):
-                _spread(shared, stacked, rows, half)
-                _load_around(flat, stride, y, start, _OWN, around, count)
+                _repeat(shared, stacked, rows, half)
+                _im2col(flat, stride, y, start, _OWN, around, count)
                 _forward(
                     *(first, middle, middle_bias, end),
                     *(around, stacked, hidden, residual, total, count),
@@ -256,17 +258,15 @@ def rate(
                 outer(g_distribution, total, g_end, count)
                 fill(g_around, 0, g_around.size, _NONE)
                 product(first_t, g_stacked, g_around, 0, count)
-                _add_around(g_around, stride, y, start, _OWN, g_own, count)
+                _col2im(g_around, stride, y, start, _OWN, g_own, count)
                 for p in range(count):
                     g_own[here + p] -= g_distribution[p]
                 if parents.size:
-                    _gather_back(g_stacked, g_shared, rows, count)
+                    _repeat_backward(g_stacked, g_shared, rows, count)
             if wanted and parents.size:
                 outer(g_shared, around_above, g_above, half)
                 fill(g_around_above, 0, g_around_above.size, _NONE)
                 product(above_t, g_shared, g_around_above, 0, half)
-                _add_around(
-                    g_around_above, stride_above, parent, middle_of, _ABOVE, g_parents, half
-                )
+                _col2im(g_around_above, stride_above, parent, middle_of, _ABOVE, g_parents, half)
     weights = _unpadded(g_first, g_above, g_middle, g_middle_bias, g_end, len(second))
     return bits, g_own.reshape(own.shape), g_parents.reshape(parents.shape), weights

@@ -1,6 +1,6 @@
-"""Steps of the weights of a network, compiled.
+"""SOAP and the gradient of the weights' rate, compiled.
 
-Weights are few: the calls of torch's operations take many times as long as the work.
+Network weights are few: a call of a torch operation takes many times as long as its work.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ def _times(a: Floats, b: Floats) -> Floats:
 
 @compiled
 def _approach(average: Floats, sample: Floats, decay: np.float32) -> None:
-    """Move a running mean towards a sample."""
+    """Update a running mean with a sample."""
     flat, new = average.ravel(), sample.ravel()
     for p in range(np.uint64(flat.size)):
         flat[p] += (_ONE - decay) * (new[p] - flat[p])
@@ -44,7 +44,7 @@ def _approach(average: Floats, sample: Floats, decay: np.float32) -> None:
 def _step(
     mean: Floats, square: Floats, parts: tuple[float, float], rates: tuple[float, float, float]
 ) -> Floats:
-    """Return the step of Adam from two averages; see `rotate_and_move`."""
+    """Return the update of Adam from its two averages; see `rotate_and_move`."""
     step = np.empty_like(mean)
     flat, means, squares = step.ravel(), mean.ravel(), square.ravel()
     by_mean, by_square = _ONE / np.float32(parts[0]), _ONE / np.float32(parts[1])
@@ -65,7 +65,7 @@ def rotate_and_move(
     parts: tuple[float, float],
     rates: tuple[float, float, float],
 ) -> None:
-    """Move a matrix by one step of Adam in a basis; see `SOAP`, whose `_update` it is.
+    """Move a matrix by one step of Adam in a rotated basis, as `SOAP` does.
 
     Args:
         parameter: (J, K), moved.
@@ -74,8 +74,8 @@ def rotate_and_move(
             its covariances (J, J) and (K, K).
         bases: (J, J) and (K, K), a direction in each column.
         decays: Of the first average and of the others.
-        parts: What the averages are of what they should be, since they began at 0.
-        rates: Step size, what is added to the root of squares, and the most steps at once.
+        parts: Bias corrections 1 - decay**step of both averages, which began at 0.
+        rates: Learning rate, epsilon, and the largest update in units of the learning rate.
     """
     mean, square, left_covariance, right_covariance = averages
     left, right = bases
@@ -99,7 +99,16 @@ def move(
     parts: tuple[float, float],
     rates: tuple[float, float, float],
 ) -> None:
-    """Move a vector by one step of Adam; args are those of `rotate_and_move`."""
+    """Move a vector by one step of Adam.
+
+    Args:
+        parameter: (K,), moved.
+        gradient: (K,).
+        averages: Running means of the gradient and of its squares, (K,).
+        decays: Of both averages.
+        parts: Bias corrections 1 - decay**step of both averages, which began at 0.
+        rates: Learning rate, epsilon, and the largest update in units of the learning rate.
+    """
     mean, square = averages
     _approach(mean, gradient, np.float32(decays[0]))
     _approach(square, gradient * gradient, np.float32(decays[1]))
@@ -107,7 +116,7 @@ def move(
 
 
 class FusedSOAP(SOAP):
-    """SOAP whose steps are compiled, for float32 on a CPU. What it remembers are arrays."""
+    """SOAP with compiled steps, for float32 on a CPU; its state are NumPy arrays."""
 
     def _update(self, parameter: Tensor, gradient: Tensor, group: dict[str, Any]) -> None:
         state = self.state[parameter]
@@ -123,7 +132,7 @@ class FusedSOAP(SOAP):
         rotate_and_move(*own, state["averages"], state["bases"], *options)
         if state["step"] % group["refresh_every"] == 0:
             pairs = zip(state["averages"][2:], state["bases"], strict=True)
-            state["bases"] = tuple(_turned(covariance, basis) for covariance, basis in pairs)
+            state["bases"] = tuple(_refreshed(covariance, basis) for covariance, basis in pairs)
 
 
 def _initialize(state: dict[str, Any], gradient: Tensor) -> None:
@@ -135,52 +144,52 @@ def _initialize(state: dict[str, Any], gradient: Tensor) -> None:
     state["bases"] = tuple(basis.contiguous().numpy() for basis in tensors["bases"])
 
 
-def _turned(covariance: Floats, basis: Floats) -> Floats:
-    """Bring a basis nearer to eigenvectors by one QR iteration."""
-    # NumPy's QR would compute in float64, which takes longer than all else here.
-    turned: Floats = torch.linalg.qr(torch.from_numpy(_times(covariance, basis))).Q.numpy()
-    return np.ascontiguousarray(turned)
+def _refreshed(covariance: Floats, basis: Floats) -> Floats:
+    """Move a basis towards the eigenvectors of a covariance by one QR iteration."""
+    # NumPy's QR computes in float64, which takes longer than everything else here.
+    refreshed: Floats = torch.linalg.qr(torch.from_numpy(_times(covariance, basis))).Q.numpy()
+    return np.ascontiguousarray(refreshed)
 
 
-def price_differences_of(
+def add_rate_gradient_of(
     weights: Tensor,
-    origin: Tensor,
+    prior: Tensor,
     sizes: Sequence[int],
     least: Tensor,
-    price: float,
+    nat_cost: float,
     gradient: Tensor,
 ) -> None:
-    """Do what `price_differences` of `fit/engine/differences.py` does."""
-    known = weights.numpy(), origin.numpy(), np.cumsum(sizes), least.numpy()
-    price_differences(*known, price, gradient.numpy())
+    """Do the same as `add_rate_gradient` of `imgnet.fit.engine.weight_rate`."""
+    known = weights.numpy(), prior.numpy(), np.cumsum(sizes), least.numpy()
+    add_rate_gradient(*known, nat_cost, gradient.numpy())
 
 
 @compiled
-def price_differences(
+def add_rate_gradient(
     weights: Floats,
-    origin: Floats,
+    prior: Floats,
     ends: NDArray[np.int64],
     least: Floats,
-    price: float,
+    nat_cost: float,
     gradient: Floats,
 ) -> None:
-    """Add the gradient of the bits of differences from a prior, Laplacian in each tensor.
+    """Add the gradient of the code length of differences from a prior, Laplacian in each tensor.
 
     Args:
         weights: All weights, tensor by tensor.
-        origin: The prior's.
-        ends: Where each tensor ends.
-        least: Of each tensor, the least scale of its distribution.
-        price: Of a nat.
-        gradient: Of the weights, added to.
+        prior: Weights of the prior, in the same order.
+        ends: End of each tensor.
+        least: Least scale of the distribution of each tensor.
+        nat_cost: Cost of a nat.
+        gradient: Gradient of the weights, added to.
     """
     start = np.uint64(0)
     for i in range(ends.size):
         end, total = np.uint64(ends[i]), _NONE
         for p in range(start, end):
-            total += abs(weights[p] - origin[p])
-        slope = np.float32(price) / max(total / np.float32(end - start), least[i])
+            total += abs(weights[p] - prior[p])
+        slope = np.float32(nat_cost) / max(total / np.float32(end - start), least[i])
         for p in range(start, end):
-            difference = weights[p] - origin[p]
+            difference = weights[p] - prior[p]
             gradient[p] += slope if difference > _NONE else -slope if difference < _NONE else _NONE
         start = end

@@ -1,7 +1,6 @@
-"""The layers between latents and colours, forward and backward, compiled.
+"""Synthesis layers from features to colours, forward and backward, compiled.
 
-The same as `GridNetwork.mixed` and `Residual` of `fit/engine/network.py`.
-Backward passes compute activations again instead of fetching them from memory.
+Backward passes compute activations again instead of reading them from memory.
 """
 
 from __future__ import annotations
@@ -11,42 +10,42 @@ import numpy as np
 from imgnet.fit.kernels.blocks import (
     BLOCK,
     Floats,
-    block_of,
     compiled,
     copy,
+    copy_matrix,
     fill,
-    fours,
-    keep_active,
     outer,
     product,
-    put,
-    rectify,
+    relu,
+    relu_backward,
+    round_up,
+    zeros,
 )
 
 _ONE, _NONE = np.float32(1), np.float32(0)
-_NEXT, _LAST = np.uint64(1), np.uint64(2)  # columns of a 3x3 window behind its first
+_NEXT, _LAST = np.uint64(1), np.uint64(2)  # columns of a 3x3 window after its first
 
 
 @compiled
 def _with_bias(weight: Floats, bias: Floats) -> Floats:
-    """Pad a matrix; the bias is the weight of a 1 behind the inputs."""
+    """Return a padded matrix; the bias is the weight of a constant 1 after the inputs."""
     rows, columns = weight.shape
-    padded = np.zeros((fours(rows), fours(columns + 1)), np.float32)
-    put(weight, padded, 0, 0)
+    padded = np.zeros((round_up(rows), round_up(columns + 1)), np.float32)
+    copy_matrix(weight, padded, 0, 0)
     padded[:rows, columns] = bias
     return padded
 
 
 @compiled
 def _padded(weight: Floats) -> Floats:
-    padded = np.zeros((fours(weight.shape[0]), fours(weight.shape[1])), np.float32)
-    put(weight, padded, 0, 0)
+    padded = np.zeros((round_up(weight.shape[0]), round_up(weight.shape[1])), np.float32)
+    copy_matrix(weight, padded, 0, 0)
     return padded
 
 
 @compiled
 def _load(source: Floats, rows: int, start: int, target: Floats, count: int) -> None:
-    """Copy part of each of the rows of a flat matrix to a block."""
+    """Copy part of each row of a flat matrix to a block."""
     stride = source.size // rows
     for row in range(rows):
         copy(source, row * stride + start, target, row * BLOCK, count)
@@ -63,20 +62,20 @@ def _store(block: Floats, rows: int, start: int, target: Floats, count: int) -> 
 def two_layers(
     x: Floats, first: Floats, bias: Floats, last: Floats, linear: Floats, offset: Floats
 ) -> Floats:
-    """Map (C, N) to (D, N)."""
+    """Return last @ relu(first @ x + bias) + linear @ x + offset, (C, N) to (D, N)."""
     dim_in, number = x.shape
     dim_out = len(last)
     first, linear, last = _with_bias(first, bias), _with_bias(linear, offset), _padded(last)
     out, flat = np.empty(dim_out * number, np.float32), x.ravel()
-    samples, hidden = block_of(first.shape[1]), block_of(len(first))
-    colours = block_of(len(last))
+    samples, hidden = zeros(first.shape[1]), zeros(len(first))
+    colours = zeros(len(last))
     fill(samples, dim_in * BLOCK, BLOCK, _ONE)
     for start in range(0, number, BLOCK):
         count = min(BLOCK, number - start)
         _load(flat, dim_in, start, samples, count)
         fill(hidden, 0, hidden.size, _NONE)
         product(first, samples, hidden, 0, count)
-        rectify(hidden, hidden, len(first), count)
+        relu(hidden, hidden, len(first), count)
         fill(colours, 0, colours.size, _NONE)
         product(last, hidden, colours, 0, count)
         product(linear, samples, colours, 0, count)
@@ -94,15 +93,15 @@ def two_layers_back(
     offset: Floats,
     gradient: Floats,
 ) -> tuple[Floats, Floats, Floats, Floats, Floats, Floats]:
-    """Return the gradients of all arguments of `two_layers` from that of its result."""
+    """Return the gradients of all arguments of `two_layers`, given that of its result."""
     (dim_in, number), (dim_out, dim_hidden) = x.shape, last.shape
     first, linear, last = _with_bias(first, bias), _with_bias(linear, offset), _padded(last)
     first_t, last_t, linear_t = first.T.copy(), last.T.copy(), linear.T.copy()
     g_first, g_last, g_linear = np.zeros_like(first), np.zeros_like(last), np.zeros_like(linear)
     g_x, flat, flat_gradient = np.empty(x.size, np.float32), x.ravel(), gradient.ravel()
-    samples, hidden = block_of(first.shape[1]), block_of(len(first))
-    g_colours, g_hidden = block_of(len(last)), block_of(len(first))
-    g_samples = block_of(first.shape[1])
+    samples, hidden = zeros(first.shape[1]), zeros(len(first))
+    g_colours, g_hidden = zeros(len(last)), zeros(len(first))
+    g_samples = zeros(first.shape[1])
     fill(samples, dim_in * BLOCK, BLOCK, _ONE)
     for start in range(0, number, BLOCK):
         count = min(BLOCK, number - start)
@@ -110,10 +109,10 @@ def two_layers_back(
         _load(flat_gradient, dim_out, start, g_colours, count)
         fill(hidden, 0, hidden.size, _NONE)
         product(first, samples, hidden, 0, count)
-        rectify(hidden, hidden, len(first), count)
+        relu(hidden, hidden, len(first), count)
         fill(g_hidden, 0, g_hidden.size, _NONE)
         product(last_t, g_colours, g_hidden, 0, count)
-        keep_active(g_hidden, hidden, len(first), count)
+        relu_backward(g_hidden, hidden, len(first), count)
         outer(g_colours, hidden, g_last, count)
         outer(g_colours, samples, g_linear, count)
         outer(g_hidden, samples, g_first, count)
@@ -135,7 +134,7 @@ def two_layers_back(
 def _convolve(
     flat: Floats, shape: tuple[int, int, int], y: int, weight: Floats, out: Floats
 ) -> None:
-    """Add a row of the 3x3 convolution of (C, h, w) with (D, 9 C) to `out`, (D, w - 2)."""
+    """Add row y of the 3x3 convolution of (C, h, w) with (D, 9 C) to `out`, (D, w - 2)."""
     channels, height, width = shape
     for row in range(len(out)):
         sums = out[row]
@@ -157,7 +156,7 @@ def _convolve(
 def _convolve_back(
     flat: Floats, shape: tuple[int, int, int], y: int, gradient: Floats, g_weight: Floats
 ) -> None:
-    """Add the gradient of the weights of `_convolve` from that of its row."""
+    """Add the gradient of the weights of `_convolve`, given that of its row."""
     channels, height, width = shape
     for row in range(len(gradient)):
         slopes = gradient[row]
@@ -178,21 +177,21 @@ def _convolve_back(
 
 
 @compiled
-def _turned(weight: Floats) -> Floats:
-    """Return the weights (C, 9 C) that carry gradients back through a convolution."""
+def _rotated(weight: Floats) -> Floats:
+    """Return the weights (C, 9 C) of the transposed convolution: kernels rotated by 180 degrees."""
     channels = len(weight)
-    turned = np.empty_like(weight)
+    rotated = np.empty_like(weight)
     for row in range(channels):
         for place in range(9):
             for channel in range(channels):
                 of_back = weight[channel, (8 - place) * channels + row]
-                turned[row, place * channels + channel] = of_back
-    return turned
+                rotated[row, place * channels + channel] = of_back
+    return rotated
 
 
 @compiled
 def rezero_layer(x: Floats, weight: Floats, bias: Floats, alpha: Floats) -> Floats:
-    """Map (C, h + 2, w + 2) to (C, h, w)."""
+    """Return x + alpha * relu(conv3x3(x) + bias), (C, h + 2, w + 2) to (C, h, w)."""
     channels, height, width = x.shape[0], x.shape[1] - 2, x.shape[2] - 2
     out, flat = np.empty((channels, height, width), np.float32), x.ravel()
     inner = np.empty((channels, width), np.float32)
@@ -211,11 +210,11 @@ def rezero_layer(x: Floats, weight: Floats, bias: Floats, alpha: Floats) -> Floa
 def rezero_layer_back(
     x: Floats, weight: Floats, bias: Floats, alpha: Floats, gradient: Floats
 ) -> tuple[Floats, Floats, Floats, Floats]:
-    """Return the gradients of all arguments of `rezero_layer` from that of its result."""
+    """Return the gradients of all arguments of `rezero_layer`, given that of its result."""
     channels, height, width = gradient.shape
     g_weight, g_bias, g_alpha = np.zeros_like(weight), np.zeros_like(bias), np.zeros_like(alpha)
     inner, flat = np.empty((channels, width), np.float32), x.ravel()
-    # With zeros around, so that what goes back through the convolution is one as well.
+    # Padded with zeros: its convolution with the rotated weights is the gradient of x.
     g_inner = np.zeros((channels, height + 4, width + 4), np.float32)
     for y in range(height):
         for channel in range(channels):
@@ -235,25 +234,25 @@ def rezero_layer_back(
             g_bias[channel] += of_bias
         _convolve_back(flat, x.shape, y, inner, g_weight)
     g_x, rows = np.empty(x.shape, np.float32), np.empty((channels, width + 2), np.float32)
-    turned, flat_inner = _turned(weight), g_inner.ravel()
+    rotated, flat_inner = _rotated(weight), g_inner.ravel()
     for y in range(height + 2):
         rows[:] = _NONE
         if 1 <= y <= height:
             rows[:, 1:-1] = gradient[:, y - 1]
-        _convolve(flat_inner, g_inner.shape, y, turned, rows)
+        _convolve(flat_inner, g_inner.shape, y, rotated, rows)
         g_x[:, y] = rows
     return g_x, g_weight, g_bias, g_alpha
 
 
 @compiled
-def squared_error(colours: Floats, picture: Floats, seen: Floats, weight: float) -> float:
-    """Return the squared error of clamped colours, which become the gradient of weight * error.
+def squared_error(colours: Floats, picture: Floats, weights: Floats, weight: float) -> float:
+    """Return the squared error of clamped colours; set `colours` to the gradient of weight * error.
 
     Args:
         colours: (C, h, w), replaced.
         picture: (C, h, w).
-        seen: (C, h, w) or empty; what each error counts.
-        weight: Of the error.
+        weights: (C, h, w) weight of each squared error; empty for 1.
+        weight: Weight of the sum.
     """
     factor, total = np.float32(2 * weight), 0.0
     channels, height, width = colours.shape
@@ -262,10 +261,10 @@ def squared_error(colours: Floats, picture: Floats, seen: Floats, weight: float)
             row, goal = colours[channel, y], picture[channel, y]
             sum_of = _NONE
             for p in range(np.uint64(width)):
-                # Clamped in the value but not in the gradient, or what is too bright would stay so.
+                # Clamped in the value only: with a clamped gradient, too bright pixels stay so.
                 error = min(max(row[p], _NONE), _ONE) - goal[p]
-                if seen.size:
-                    part = seen[channel, y, p]
+                if weights.size:
+                    part = weights[channel, y, p]
                     sum_of += error * error * part
                     row[p] = factor * error * part
                 else:

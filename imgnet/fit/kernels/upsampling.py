@@ -1,8 +1,8 @@
-"""Grids to twice their size, forward and backward, compiled; `grid_model.doubled` with torch.
+"""Upsampling of grids by 2 with a separable kernel, forward and backward, compiled.
 
-A sample becomes two, each of them a mix of four: with taps t, from samples a..e around c come
-(t3, t2, t1, t0) of a..d and (t0, t1, t2, t3) of b..e. Both are made in one pass, since only numbers
-that lie side by side are stored as vectors.
+From samples a..e around c come two: with taps t, (t3, t2, t1, t0) of a..d and (t0, t1, t2, t3) of
+b..e. One pass computes both, since only adjacent numbers are stored as vectors.
+`imgnet.fit.engine.network.doubled` does the same with torch.
 """
 
 from __future__ import annotations
@@ -12,13 +12,13 @@ import numpy as np
 from imgnet.fit.kernels.blocks import Floats, compiled, copy
 
 _NONE = np.float32(0)
-_MARGIN = 4  # samples more than there are pairs of new ones
+_MARGIN = 4  # samples of a line beyond the number of pairs of new ones
 _ONE, _TWO, _THREE, _FOUR = (np.uint64(n) for n in (1, 2, 3, 4))
 
 
 @compiled
 def _mix(rows: Floats, stride: int, start: int, taps: Floats, out: Floats, count: int) -> None:
-    """Set `out` to four rows, each one stride after the other, weighed by taps."""
+    """Set `out` to the sum of four rows, one stride apart, weighted by taps."""
     t0, t1, t2, t3 = taps[0], taps[1], taps[2], taps[3]
     step, a = np.uint64(stride), np.uint64(start)
     b, c, d = a + step, a + step + step, a + step + step + step
@@ -67,8 +67,8 @@ def _double(line: Floats, taps: Floats, pairs: Floats, count: int) -> None:
 
 
 @compiled
-def _part_pairs(pairs: Floats, first: Floats, second: Floats, count: int) -> None:
-    """Set the middle of two lines to the first and to the second of each pair."""
+def _split_pairs(pairs: Floats, first: Floats, second: Floats, count: int) -> None:
+    """Set the middle of two lines to the first and the second sample of each pair."""
     for p in range(np.uint64(count)):
         first[p + _FOUR], second[p + _FOUR] = pairs[p + p], pairs[p + p + _ONE]
 
@@ -83,15 +83,15 @@ def _double_back(
     g_line: Floats,
     count: int,
 ) -> None:
-    """Set the gradient of a line and add that of the taps, from those of each pair.
+    """Set the gradient of a line and add that of the taps, given those of the pairs.
 
     Args:
-        first: Gradient of the first of each pair, behind and before `_MARGIN` zeros.
-        second: The same of the second of each.
-        line: What was doubled.
-        taps: Of the mix.
-        g_taps: Added to.
-        g_line: As many as in `line`, set.
+        first: Gradient of the first sample of each pair, between `_MARGIN` zeros on each side.
+        second: Gradient of the second sample of each pair, in the same way.
+        line: Samples that were doubled.
+        taps: (4,).
+        g_taps: Gradient of the taps, added to.
+        g_line: Gradient of the line, set.
         count: Pairs.
     """
     t0, t1, t2, t3 = taps[0], taps[1], taps[2], taps[3]
@@ -112,13 +112,13 @@ def _double_back(
 
 @compiled
 def doubled(x: Floats, taps: Floats, skip: tuple[int, int], out: Floats) -> None:
-    """Set `out` (F, h, w) to part of the double of `x`, from (F, h' + 4, w' + 4).
+    """Set `out` to part of `x` at twice its size.
 
     Args:
-        x: Samples.
-        taps: (4,), of the second of each pair; the first has them in reverse.
+        x: (F, h + 4, w + 4).
+        taps: (4,), of the second sample of each pair; the first has them in reverse.
         skip: Rows and columns, 0 or 1, that are left out before the part begins.
-        out: At most 2 * h' - skip rows and 2 * w' - skip columns.
+        out: (F, H, W) with at most 2 * h - skip rows and 2 * w - skip columns.
     """
     channels, height, width = out.shape
     rows, columns = x.shape[1], x.shape[2]
@@ -137,7 +137,7 @@ def doubled(x: Floats, taps: Floats, skip: tuple[int, int], out: Floats) -> None
 def doubled_back(
     x: Floats, taps: Floats, skip: tuple[int, int], gradient: Floats
 ) -> tuple[Floats, Floats]:
-    """Return the gradients of the samples and of the taps from that of `out`."""
+    """Return the gradients of `x` and of the taps of `doubled`, given that of `out`."""
     channels, height, width = gradient.shape
     rows, columns = x.shape[1], x.shape[2]
     flat, count, reverse = x.ravel(), columns - _MARGIN, taps[::-1].copy()
@@ -153,7 +153,7 @@ def doubled_back(
             ordered, g_ordered = (taps, g_taps) if second else (reverse, g_reverse)
             _mix(flat, columns, top, ordered, line, columns)
             copy(gradient[channel, y], 0, pairs, skip[1], width)
-            _part_pairs(pairs, firsts, seconds, count)
+            _split_pairs(pairs, firsts, seconds, count)
             _double_back(firsts, seconds, line, taps, g_taps, g_line, count)
             _mix_back(g_line, flat, columns, top, ordered, g_ordered, g_x, columns)
     return g_x.reshape(x.shape), g_taps + g_reverse[::-1]

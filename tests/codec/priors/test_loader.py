@@ -42,9 +42,9 @@ def test_origins_have_the_shapes_of_the_network(
     spec = prior_spec(
         30, 20, dim_out=channels, num_levels=num_levels, finest=finest, chroma_level=colour
     )
-    origins = priors.origins(spec)
-    assert {name: tensor.shape for name, tensor in origins.items()} == network_shapes(spec)
-    for tensor in origins.values():
+    prior_tensors = priors.prior_tensors(spec)
+    assert {name: tensor.shape for name, tensor in prior_tensors.items()} == network_shapes(spec)
+    for tensor in prior_tensors.values():
         assert tensor.dtype == np.float32
         assert np.abs(tensor).max() <= 8
         assert np.array_equal(tensor * 4096, np.rint(tensor * 4096))
@@ -53,12 +53,12 @@ def test_origins_have_the_shapes_of_the_network(
 def test_a_network_like_the_trained_ones_gets_them_as_they_are() -> None:
     tensors = load_file(priors.prior_file(FOR_DETAIL))
     spec = prior_spec(30, 20, num_levels=1 + sum("upsample" in name for name in tensors))
-    for name, origin in priors.origins(spec).items():
+    for name, origin in priors.prior_tensors(spec).items():
         assert np.array_equal(origin, tensors[name][spec.lmbda_index] / np.float32(4096))
 
 
 def test_grey_is_the_mean_of_the_colours() -> None:
-    colour, grey = (priors.origins(prior_spec(9, 9, dim_out=n)) for n in (3, 1))
+    colour, grey = (priors.prior_tensors(prior_spec(9, 9, dim_out=n)) for n in (3, 1))
     mean = colour["output.weight"].astype(float).mean(0)
     np.testing.assert_allclose(grey["output.weight"][0], mean, atol=1 / 4096)
     weight = colour["residuals.0.weight"].reshape(3, 9, 3).astype(float).sum(2).mean(0)
@@ -66,7 +66,7 @@ def test_grey_is_the_mean_of_the_colours() -> None:
 
 
 def test_alpha_starts_at_zero() -> None:
-    colour, with_alpha = (priors.origins(prior_spec(9, 9, dim_out=n)) for n in (3, 4))
+    colour, with_alpha = (priors.prior_tensors(prior_spec(9, 9, dim_out=n)) for n in (3, 4))
     assert not with_alpha["output.weight"][3].any()
     assert not with_alpha["hidden.weight"][:, -1].any()
     assert np.array_equal(with_alpha["linear.weight"][:3, :-1], colour["linear.weight"])

@@ -18,13 +18,13 @@ def sampler(
     width: int,
     height: int,
     pixels_per_step: int,
-    seen: Tensor | None = None,
+    mask: Tensor | None = None,
     *,
     chunk: int = 50,
     seed: int = 0,
 ) -> LatticeSampler:
     order = torch.Generator().manual_seed(seed)
-    return LatticeSampler(picture(width, height), seen, pixels_per_step, chunk, order)
+    return LatticeSampler(picture(width, height), mask, pixels_per_step, chunk, order)
 
 
 def pixels_of(batch: Batch) -> list[tuple[int, int]]:
@@ -35,8 +35,8 @@ def pixels_of(batch: Batch) -> list[tuple[int, int]]:
 
 def lattices_of_an_epoch(source: LatticeSampler) -> list[list[Batch]]:
     across, down = source.stride_x, source.stride_y
-    seen = torch.ones_like(source.picture[0]) if source.seen is None else source.seen
-    used = sum(bool(seen[y::down, x::across].any()) for y in range(down) for x in range(across))
+    mask = torch.ones_like(source.picture[0]) if source.mask is None else source.mask
+    used = sum(bool(mask[y::down, x::across].any()) for y in range(down) for x in range(across))
     return [list(source.lattice()) for _ in range(used)]
 
 
@@ -59,10 +59,10 @@ def masks(width: int, height: int) -> list[Tensor | None]:
 def test_an_epoch_visits_every_seen_pixel_once(
     width: int, height: int, pixels_per_step: int
 ) -> None:
-    for seen in masks(width, height):
+    for mask in masks(width, height):
         everywhere = torch.ones(height, width, dtype=torch.bool)
-        wanted = [tuple(p) for p in (everywhere if seen is None else seen).nonzero().tolist()]
-        source = sampler(width, height, pixels_per_step, seen)
+        wanted = [tuple(p) for p in (everywhere if mask is None else mask).nonzero().tolist()]
+        source = sampler(width, height, pixels_per_step, mask)
         for _ in range(2):
             assert sorted(flat(lattices_of_an_epoch(source))) == wanted
         assert sorted(flat([list(source.everything())])) == wanted
@@ -83,8 +83,8 @@ def test_a_lattice_has_about_the_pixels_that_were_asked_for() -> None:
 
 
 def test_sparse_masks_still_fill_a_step() -> None:
-    seen = torch.rand(40, 60, generator=torch.Generator().manual_seed(5)) < 0.1
-    lattices = lattices_of_an_epoch(sampler(60, 40, 100, seen))
+    mask = torch.rand(40, 60, generator=torch.Generator().manual_seed(5)) < 0.1
+    lattices = lattices_of_an_epoch(sampler(60, 40, 100, mask))
     sizes = [sum(batch.target.shape[1] for batch in batches) for batches in lattices]
     assert 70 < sum(sizes) / len(sizes) < 140
 
@@ -98,17 +98,17 @@ def test_batches_are_whole_rows_of_at_most_a_chunk() -> None:
 
 
 def test_no_empty_batch_is_handed_out() -> None:
-    seen = torch.zeros(30, 20, dtype=torch.bool)
-    seen[25, 3] = True
-    batches = list(sampler(20, 30, 600, seen).everything())
+    mask = torch.zeros(30, 20, dtype=torch.bool)
+    mask[25, 3] = True
+    batches = list(sampler(20, 30, 600, mask).everything())
     assert [pixels_of(batch) for batch in batches] == [[(25, 3)]]
 
 
 def test_no_empty_lattice_is_handed_out() -> None:
     """A regular mask (each second pixel known) misses whole lattices; their steps would be lost."""
-    seen = torch.zeros(32, 32, dtype=torch.bool)
-    seen[::2, ::2] = True
-    source = sampler(32, 32, 16, seen)
+    mask = torch.zeros(32, 32, dtype=torch.bool)
+    mask[::2, ::2] = True
+    source = sampler(32, 32, 16, mask)
     sizes = [sum(batch.target.shape[1] for batch in source.lattice()) for _ in range(32)]
     assert all(sizes)
 
@@ -122,12 +122,14 @@ def test_the_order_is_random_and_follows_the_seed() -> None:
 
 
 def test_samples_that_do_not_count_come_with_their_pixels() -> None:
-    counted = torch.rand(2, 7, 13, generator=torch.Generator().manual_seed(5)) < 0.4
-    source = sampler(13, 7, 11, counted)
-    assert source.seen is not None
-    assert torch.equal(source.seen, counted.any(0))
+    samples = torch.rand(2, 7, 13, generator=torch.Generator().manual_seed(5)) < 0.4
+    source = sampler(13, 7, 11, samples)
+    assert source.mask is not None
+    assert torch.equal(source.mask, samples.any(0))
     for batch in source.everything():
-        wanted = [counted[:, y, x] for y, x in pixels_of(batch)]
-        assert batch.counted is not None
-        assert torch.equal(batch.counted, torch.stack(wanted, dim=1))
-    assert all(batch.counted is None for batch in sampler(13, 7, 11, counted.any(0)).everything())
+        wanted = [samples[:, y, x] for y, x in pixels_of(batch)]
+        assert batch.sample_mask is not None
+        assert torch.equal(batch.sample_mask, torch.stack(wanted, dim=1))
+    assert all(
+        batch.sample_mask is None for batch in sampler(13, 7, 11, samples.any(0)).everything()
+    )

@@ -7,16 +7,16 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 import torch
 
-from imgnet.fit.engine.differences import price_differences
 from imgnet.fit.engine.latents import LatentGrids
 from imgnet.fit.engine.pick import (
     evaluator_for,
     is_compiled,
     latents_for,
-    price_differences_for,
+    rate_gradient_for,
     soap_for,
 )
 from imgnet.fit.engine.reference import ReferenceEvaluator
+from imgnet.fit.engine.weight_rate import add_rate_gradient
 from imgnet.fit.soap import SOAP
 from support.evaluators import network_of
 from support.networks import SPECS, random_tensors
@@ -36,7 +36,7 @@ def test_one_engine_does_everything_on_a_device(device: torch.device) -> None:
     assert (type(evaluator) is not ReferenceEvaluator) == has_kernels
     assert (type(latents) is not LatentGrids) == has_kernels
     assert (soap_for(device) is not SOAP) == has_kernels
-    assert (price_differences_for(device) is not price_differences) == has_kernels
+    assert (rate_gradient_for(device) is not add_rate_gradient) == has_kernels
     assert not is_compiled(META)
 
 

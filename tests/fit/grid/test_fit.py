@@ -99,7 +99,7 @@ def test_rounded_weights_cost_little(monkeypatch: pytest.MonkeyPatch) -> None:
         error, bits = fit.state.measure()
         costs.append(error + LMBDA * bits)
         finish(fit)
-        with rounded(fit.state.parameters, fit.steps, fit.state.origins):
+        with rounded(fit.state.parameters, fit.steps, fit.state.prior):
             error, bits = fit.state.measure()
         costs.append(error + LMBDA * bits)
 
@@ -377,7 +377,7 @@ def test_refined_weights_cost_less() -> None:
 def test_nothing_is_refined_when_time_is_up(
     limit: dict[str, Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(schedule, "Refinement", None)
+    monkeypatch.setattr(schedule, "WeightRDOQ", None)
     options = replace(QUICK, schedule=replace(SHORT, refinements=1), **limit)
     assert fit_grid(SMALL, PIXELS, options, LMBDA).quantized
 
@@ -385,7 +385,7 @@ def test_nothing_is_refined_when_time_is_up(
 def test_the_weights_of_large_networks_are_left_as_they_are(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(schedule, "Refinement", None)
+    monkeypatch.setattr(schedule, "WeightRDOQ", None)
     monkeypatch.setattr(schedule, "MOST_WEIGHTS", SPEC.num_parameters // 100)
     options = replace(TINY, schedule=replace(TINY.schedule, refinements=1))
     assert fit_grid(SMALL, PIXELS, options, LMBDA).quantized

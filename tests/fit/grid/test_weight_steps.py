@@ -24,7 +24,7 @@ from imgnet.fit.grid.weight_steps import (
     first_q_steps,
     sample_strips,
 )
-from imgnet.fit.grid.weights import pace
+from imgnet.fit.grid.weights import lr_scale_at
 from imgnet.fit.rounding import quantize
 from imgnet.spec import Spec, network_shapes
 from support.evaluators import network_of
@@ -112,7 +112,7 @@ def test_the_search_begins_where_integers_can_be_coded(
     assert least <= bits <= most
 
 
-@pytest.mark.parametrize(("lmbda", "part"), [(1e-2, 1.0), (1e-3, 1.0), (1e-5, pace(1e-5))])
+@pytest.mark.parametrize(("lmbda", "part"), [(1e-2, 1.0), (1e-3, 1.0), (1e-5, lr_scale_at(1e-5))])
 def test_the_search_begins_finer_where_bits_are_next_to_nothing(lmbda: float, part: float) -> None:
     assert first_q_steps(lmbda) == [q_step * part for q_step in FIRST_Q_STEPS]
 

@@ -13,7 +13,7 @@ from imgnet.spec import Spec
 SPEC = Spec("grid", 16, 16, 0, 4, 1, num_levels=2, chroma_level=1, dim_context=3)
 
 
-def origins_near(network: GridNetwork, distance: float) -> dict[str, Tensor]:
+def prior_near(network: GridNetwork, distance: float) -> dict[str, Tensor]:
     return {name: p.detach() - distance for name, p in network.named_parameters()}
 
 
@@ -28,7 +28,7 @@ def moved(weights: Weights, price: float) -> dict[str, Tensor]:
 def test_a_price_pulls_towards_the_prior() -> None:
     torch.manual_seed(0)
     network = GridNetwork(SPEC)
-    weights = Weights(network, origins_near(network, 0.1), 0.1)
+    weights = Weights(network, prior_near(network, 0.1), 0.1)
     assert all((distance < 0).any() for distance in moved(weights, 1e-3).values())
 
 
@@ -36,22 +36,22 @@ def test_a_price_pulls_towards_the_prior() -> None:
 def test_nothing_pulls_without_a_price_or_a_prior(price: float, with_prior: bool) -> None:
     torch.manual_seed(0)
     network = GridNetwork(SPEC)
-    origins = origins_near(network, 0.1) if with_prior else {}
-    distances = moved(Weights(network, origins, 0.1), price)
+    prior_tensors = prior_near(network, 0.1) if with_prior else {}
+    distances = moved(Weights(network, prior_tensors, 0.1), price)
     assert not any(distance.any() for distance in distances.values())
 
 
 def test_what_is_at_its_prior_is_not_pulled() -> None:
     network = GridNetwork(SPEC)
-    weights = Weights(network, origins_near(network, 0.0), 0.1)
+    weights = Weights(network, prior_near(network, 0.0), 0.1)
     assert not any(distance.any() for distance in moved(weights, 1e-3).values())
 
 
 @pytest.mark.parametrize("with_prior", [True, False])
 def test_weights_stay_within_what_a_file_can_hold(with_prior: bool) -> None:
     network = GridNetwork(SPEC)
-    origins = origins_near(network, 0.5) if with_prior else {}
-    weights = Weights(network, origins, 0.1)
+    prior_tensors = prior_near(network, 0.5) if with_prior else {}
+    weights = Weights(network, prior_tensors, 0.1)
     with torch.no_grad():
         for parameter in weights.parameters.values():
             parameter.add_(1e6)
@@ -60,14 +60,14 @@ def test_weights_stay_within_what_a_file_can_hold(with_prior: bool) -> None:
     most = LARGEST_INTEGER * q_step_of(step)
     for name, parameter in weights.parameters.items():
         assert torch.equal(
-            parameter - origins.get(name, torch.zeros(())), torch.full_like(parameter, most)
+            parameter - prior_tensors.get(name, torch.zeros(())), torch.full_like(parameter, most)
         )
 
 
 def test_colours_move_in_units_of_the_step_and_trained_weights_less() -> None:
     network = GridNetwork(SPEC)
-    for origins, (matrix_lr, vector_lr) in (({}, COLD_LR), (origins_near(network, 0), WARM_LR)):
-        weights = Weights(network, origins, 0.25, part=0.5)
+    for prior_tensors, (matrix_lr, vector_lr) in (({}, COLD_LR), (prior_near(network, 0), WARM_LR)):
+        weights = Weights(network, prior_tensors, 0.25, lr_scale=0.5)
         rates = {
             tensor.data_ptr() + i * tensor.element_size(): group["peak_lr"]
             for group in weights.optimizer.param_groups

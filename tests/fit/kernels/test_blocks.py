@@ -11,14 +11,14 @@ from imgnet.fit.kernels import blocks
 from imgnet.fit.kernels.blocks import (
     BLOCK,
     add_sums,
-    block_of,
     compiled,
     exp2,
-    keep_active,
     log2,
     outer,
     product,
-    rectify,
+    relu,
+    relu_backward,
+    zeros,
 )
 
 COUNT = 77
@@ -51,8 +51,8 @@ def test_what_is_rectified_passes_gradients_where_it_is_positive() -> None:
     x, gradient = random(4, BLOCK), random(4, BLOCK, seed=1)
     x[:, ::9] = 0
     out, kept = np.full_like(x, 7), gradient.copy()
-    rectify(x.ravel(), out.ravel(), 3, COUNT)
-    keep_active(kept.ravel(), x.ravel(), 3, COUNT)
+    relu(x.ravel(), out.ravel(), 3, COUNT)
+    relu_backward(kept.ravel(), x.ravel(), 3, COUNT)
     rows = np.s_[:3, :COUNT]
     np.testing.assert_array_equal(out[rows], np.maximum(x[rows], 0))
     np.testing.assert_array_equal(kept[rows], np.where(x[rows] > 0, gradient[rows], 0))
@@ -67,8 +67,8 @@ def test_rows_are_summed_over_some_samples() -> None:
 
 
 def test_blocks_begin_at_zero() -> None:
-    assert block_of(3).shape == (3 * BLOCK,)
-    assert not block_of(3).any()
+    assert zeros(3).shape == (3 * BLOCK,)
+    assert not zeros(3).any()
 
 
 @numba.njit

@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from imgnet.fit.engine.differences import price_differences
+from imgnet.fit.engine.weight_rate import add_rate_gradient
 from imgnet.fit.soap import SOAP
 
 fused = pytest.importorskip("imgnet.fit.kernels.soap")
@@ -46,7 +46,7 @@ def test_differences_from_a_prior_cost_what_they_do_with_torch() -> None:
     change[::7] = 0
     least = torch.tensor([0.1, 0.1, 0.1, 3.0])
     found = []
-    for price in (fused.price_differences_of, price_differences):
+    for price in (fused.add_rate_gradient_of, add_rate_gradient):
         gradient = torch.ones(sum(sizes))
         price(origin + 0.1 * change, origin, sizes, least, 0.3, gradient)
         found.append(gradient)

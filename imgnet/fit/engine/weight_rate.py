@@ -1,4 +1,4 @@
-"""Price of the differences of weights from a prior: bits under a distribution of each tensor."""
+"""Gradient of the rate of weights, coded as differences from a prior."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ def means(flat: Tensor, sizes: Sequence[int]) -> Tensor:
 
     Args:
         flat: (N,), tensor by tensor.
-        sizes: Of the tensors, N in all.
+        sizes: Number of weights of each tensor, N in all.
 
     >>> means(torch.tensor([1.0, 3.0, 5.0]), [2, 1]).tolist()
     [2.0, 5.0]
@@ -22,28 +22,28 @@ def means(flat: Tensor, sizes: Sequence[int]) -> Tensor:
     return sums / sums.new_tensor(sizes)
 
 
-def price_differences(
+def add_rate_gradient(
     weights: Tensor,
-    origin: Tensor,
+    prior: Tensor,
     sizes: Sequence[int],
     least: Tensor,
-    price: float,
+    nat_cost: float,
     gradient: Tensor,
 ) -> None:
-    """Add the gradient of the bits of differences from a prior, Laplacian in each tensor.
+    """Add the gradient of the code length of differences from a prior, Laplacian in each tensor.
 
     Args:
         weights: (N,), tensor by tensor.
-        origin: (N,) of the prior.
-        sizes: Of the tensors, N in all.
-        least: Of each tensor, the least scale of its distribution.
-        price: Of a nat.
-        gradient: (N,), added to.
+        prior: (N,) weights of the prior.
+        sizes: Number of weights of each tensor, N in all.
+        least: Least scale of the distribution of each tensor.
+        nat_cost: Cost of a nat.
+        gradient: (N,) gradient of the weights, added to.
     """
-    difference = weights - origin
+    difference = weights - prior
     scale = torch.maximum(means(difference.abs(), sizes), least)
     of_weights = scale[_tensors(sizes, weights.device)]
-    gradient.addcdiv_(difference.sign_(), of_weights, value=price)
+    gradient.addcdiv_(difference.sign_(), of_weights, value=nat_cost)
 
 
 def _tensors(sizes: Sequence[int], device: torch.device) -> Tensor:
