@@ -80,7 +80,7 @@ def test_every_single_change_pays(step: ReferenceEvaluator) -> None:
     changed = (latents.relaxed != nearest).nonzero().ravel()
     assert len(changed) > 50
     dearer = []
-    for place in changed[::5].tolist():
+    for place in changed[::20].tolist():
         now = latents.relaxed[place].item()
         latents.relaxed[place] = nearest[place]
         dearer.append(cost(step) > decided)

@@ -20,7 +20,7 @@ from support.pictures import picture
 pytestmark = pytest.mark.usefixtures("one_thread")
 
 LMBDA = 1e-3
-PIXELS = picture(96, 80)
+PIXELS = picture(64, 48)
 
 
 @pytest.fixture(params=["cold", "from a prior"])
