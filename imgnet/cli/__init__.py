@@ -1,10 +1,11 @@
 """The command line: a thin shell over the Python API.
 
-`app.py` puts the commands together and turns errors into exit codes. Each command has a file;
-`options.py` holds the options that several commands share, `inputs.py` reads, `outputs.py` decides
-where results go, `terminal.py` talks to the person watching.
+`app.py` registers the commands and turns errors into exit codes. Each command has a file in
+`commands/`; `options.py` holds shared options, `inputs.py` reads inputs, `outputs.py` names and
+writes outputs; `plan.py`, `engine.py` and `report.py` plan, run and report a batch; `terminal.py`
+prints to stderr.
 
-Nothing here imports NumPy, Pillow or torch before a command needs them: `imgnet --help` must feel
+A command imports NumPy, Pillow and torch only when it needs them, so that `imgnet --help` is
 instant.
 """
 
@@ -14,16 +15,16 @@ from imgnet import __version__
 
 
 def main() -> None:
-    """Run the program; its version alone is said without the time that Typer takes."""
-    if sys.argv[1:] == ["--version"] and _is_version_said():
+    """Run the program; --version alone does not load Typer, so that it is instant."""
+    if sys.argv[1:] == ["--version"] and _print_version():
         return
     from imgnet.cli.app import main as run_program
 
     run_program()
 
 
-def _is_version_said() -> bool:
-    """Print the version; where that fails, the program shall find out why and say so."""
+def _print_version() -> bool:
+    """Print the version; if that fails, the program itself reports the reason."""
     try:
         print(f"imgnet {__version__}", flush=True)
     except (OSError, ValueError):

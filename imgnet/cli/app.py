@@ -1,4 +1,4 @@
-"""The `imgnet` program: its commands, and one line and one exit code for every way to fail."""
+"""The `imgnet` program: its commands, and the message and exit code of every failure."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ OVERVIEW = """Store a photo as a small neural network that decodes at any size.
 
 app = typer.Typer(
     help=OVERVIEW,
-    # Plain help and plain errors: rich would double the time that --help takes.
+    # Plain help and plain errors: rich would double the time of --help.
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 80},
@@ -53,7 +53,7 @@ def start(
     context: typer.Context,
     _version: Annotated[
         bool,
-        # Eager, so that it ends the program before Typer loads what checks the other options.
+        # Eager, so that the program ends before Typer loads the types of other options.
         typer.Option(
             "--version", help="Print the version.", callback=_print_version, is_eager=True
         ),
@@ -69,7 +69,7 @@ def run(arguments: Sequence[str] | None = None) -> int:
     """Run one command line and return its exit code.
 
     Args:
-        arguments: What follows the program's name; `sys.argv` when None.
+        arguments: Arguments after the name of the program; those of `sys.argv` if None.
 
     >>> run(["--version"])  # doctest: +ELLIPSIS
     imgnet ...
@@ -87,10 +87,10 @@ def run(arguments: Sequence[str] | None = None) -> int:
     except typer.TyperException as error:
         complain(f"{error.format_message()} (see {_command_path(error)} --help)")
         return error.exit_code
-    except OSError as error:  # of stdout, where it is not a result that is printed
+    except OSError as error:  # of stdout, while it prints help
         complain(f"{error.filename or '<stdout>'}: cannot be written ({error.strerror})")
         return OutputError.exit_code
-    if code == INTERRUPTED:  # by a KeyboardInterrupt, which Typer catches
+    if code == INTERRUPTED:  # of a KeyboardInterrupt, which Typer catches
         complain("interrupted")
     return code or 0
 
@@ -102,6 +102,6 @@ def _command_path(error: typer.TyperException) -> str:
 
 def main() -> None:
     """Run the command line of this process and leave with its exit code."""
-    if isinstance(sys.stdout, TextIOWrapper):  # a name that stdout cannot spell ends no program
+    if isinstance(sys.stdout, TextIOWrapper):  # for names that stdout cannot encode
         sys.stdout.reconfigure(errors="backslashreplace")
     sys.exit(run())

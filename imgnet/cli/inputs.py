@@ -1,4 +1,4 @@
-"""Input: files one after the other, stdin, images and .inr files told apart by their content."""
+"""Inputs: files, stdin, and the distinction of images and .inr files by their content."""
 
 from __future__ import annotations
 
@@ -25,15 +25,15 @@ def for_each(
     work: Callable[[str], None],
     failed: Callable[[str, ImgnetError], None] = lambda _source, _error: None,
 ) -> int:
-    """Do some work for every input; one that fails does not stop the others.
+    """Call a function for every input; one that fails does not stop the others.
 
     Args:
         sources: Input files.
-        work: What to do with each.
-        failed: What to do, after the complaint, with an input that failed.
+        work: Function of an input.
+        failed: Called, after the message, with an input that failed and its fault.
 
     Returns:
-        The exit code: 0, that of the fault of a single input, or 1 when some of several failed.
+        The exit code: 0, that of the fault of a single input, or 1 if some of several failed.
     """
     codes = []
     for source in sources:
@@ -52,7 +52,7 @@ def read_bytes(source: str) -> bytes:
     """Return the content of a file, or of stdin for "-".
 
     Raises:
-        UsageError: Stdin is a terminal, where nobody can type an image.
+        UsageError: Stdin is a terminal.
         InputError: Reading fails.
     """
     if source == STDIO and sys.stdin is None:
@@ -69,7 +69,7 @@ def check_input(source: str) -> None:
     """Refuse an input file that does not exist.
 
     Raises:
-        InputError: There is no such file.
+        InputError: The file does not exist, or its folder cannot be read.
     """
     try:
         if source != STDIO:
@@ -83,7 +83,7 @@ def load_encoded(source: str) -> Encoded:
 
     Raises:
         InputError: Reading fails.
-        FormatError: It is no .inr file.
+        FormatError: It is not an .inr file.
     """
     from imgnet.codec.format.container import from_bytes
 
@@ -92,7 +92,7 @@ def load_encoded(source: str) -> Encoded:
 
 @contextmanager
 def naming(source: str) -> Iterator[None]:
-    """Say in the message of a FormatError which input it is about."""
+    """Name the input in the message of a FormatError."""
     try:
         yield
     except FormatError as error:
@@ -102,7 +102,7 @@ def naming(source: str) -> Iterator[None]:
 
 
 def image_file(source: str) -> Path | NamedBytes:
-    """Return an image file for the API to read; for "-", what stdin holds.
+    """Return an image file for the API; for "-", the content of stdin.
 
     Raises:
         UsageError: Stdin is a terminal.
@@ -112,11 +112,15 @@ def image_file(source: str) -> Path | NamedBytes:
 
 
 def load_either(source: str, *, quiet: bool = False) -> Encoded | Photo:
-    """Read an .inr file or an image, whichever it is, or what is on stdin for "-".
+    """Read an .inr file or an image from a file, or from stdin for "-".
+
+    Args:
+        source: Input file.
+        quiet: Print no notes on parts of an image that are not read.
 
     Raises:
-        InputError: It is neither, or cannot be read.
-        FormatError: It is a damaged .inr file.
+        InputError: The file is neither an image nor an .inr file, or cannot be read.
+        FormatError: The .inr file is damaged.
     """
     from imgnet.codec.format.container import from_bytes
     from imgnet.signature import looks_encoded

@@ -1,4 +1,4 @@
-"""Output: names derived from the input, what must not be overwritten, stdout."""
+"""Outputs: file names derived from inputs, protection of existing files, stdout."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def check_shared(output: str | None) -> None:
     """Refuse an output that cannot take the results of several inputs.
 
     Raises:
-        UsageError: It is stdout or a file.
+        UsageError: The output is stdout or a file.
     """
     if output == STDIO:
         raise UsageError("<stdout>: takes one result; name a folder with -o to write several")
@@ -32,7 +32,7 @@ def check_shared(output: str | None) -> None:
 
 
 def check_snapshots(steps: int, folder: Path) -> None:
-    """Make the folder that previews of a fit go to, and refuse an interval that is none.
+    """Check the interval of previews of a fit, and create their folder.
 
     Raises:
         UsageError: The interval is below one step.
@@ -51,13 +51,13 @@ def resolve_output(
     inside: str = "",
     force: bool = False,
 ) -> Path | None:
-    """Decide which file the result of `source` goes to, before any work is done for it.
+    """Return the output file of `source` and check that it can be written.
 
     Args:
         source: Input file, or "-" for stdin.
-        output: What -o says: a file, a folder, "-" for stdout, or None for a name beside `source`.
+        output: Value of -o: a file, a folder, "-" for stdout, or None for a name beside `source`.
         suffix: Extension of a derived name, with its dot.
-        inside: Folder within the folder of -o, made like that one where it lacks.
+        inside: Subfolder of the folder of -o; both are created if they do not exist.
         force: Let a derived name replace an existing file.
 
     Returns:
@@ -65,8 +65,8 @@ def resolve_output(
 
     Raises:
         UsageError: Binary data would go to a terminal, or the output is the input.
-        InputError: There is no such input; said here so that nobody is told about its output.
-        OutputError: The file cannot be created there, or its name was derived and is taken.
+        InputError: The input does not exist.
+        OutputError: The file cannot be created, or its name was derived and exists.
     """
     check_input(source)
     path = name_output(source, output, suffix, inside)
@@ -91,10 +91,10 @@ def name_output(
     suffix: str,
     inside: str = "",
 ) -> Path | None:
-    """Return the file that the result of `source` would go to, or None for stdout.
+    """Return the output file of `source`, or None for stdout, without any check.
 
     Raises:
-        UsageError: Stdin has no name to derive one from.
+        UsageError: A name would be derived from stdin, which has none.
 
     >>> str(name_output("photos/a.png", "out/", ".inr", "summer"))
     'out/summer/a.inr'
@@ -115,12 +115,13 @@ def resolve_picture(
     *,
     force: bool = False,
 ) -> Path | None:
-    """Decide where a picture goes, as `resolve_output` does, and that its format can hold it.
+    """Return the output file of a picture as `resolve_output` does, and check its format.
 
     Raises:
-        UsageError: Also when the format or the extension is unknown, or has not that depth.
-        InputError: There is no such input.
-        OutputError: The file cannot be created, or its name was derived and is taken.
+        UsageError: The format or the extension is unknown, or does not have that depth; picture
+            data would go to a terminal, or the output is the input.
+        InputError: The input does not exist.
+        OutputError: The file cannot be created, or its name was derived and exists.
     """
     suffix = f".{image_format or DEFAULT_FORMAT}".lower()
     path = resolve_output(source, output, suffix, force=force)
@@ -131,7 +132,7 @@ def resolve_picture(
 def choose_depth(
     asked: str | None, source: int, path: Path | None, image_format: str | None
 ) -> int:
-    """Return the bits of a sample to write: as asked, else of the source where the format can."""
+    """Return the bits of a sample: as asked, else those of the source within the format."""
     from imgnet.image.formats import find_format
 
     most = find_format(_memory(path).name, _format(path, image_format)).depth
@@ -139,7 +140,7 @@ def choose_depth(
 
 
 def _try_format(path: Path | None, image_format: str | None, depth: str | None) -> None:
-    """Write one pixel into memory, so that nobody waits for a picture that has no format."""
+    """Write one pixel to memory, so that a bad format fails before the work begins."""
     import numpy as np
 
     from imgnet.image.files import write_image
@@ -164,17 +165,18 @@ def _check_stdout() -> None:
 
 
 def _stdout() -> TextIO:
-    """Return stdout, which whoever started us may have closed."""
+    """Return stdout, unless it is closed."""
     if sys.stdout is None:
         raise OutputError("<stdout>: is closed; name a file with -o or redirect the output")
     return sys.stdout
 
 
 def print_result(text: str, stdout: TextIO | None = None) -> None:
-    """Print text and the end of a line to stdout; as `write_stdout`.
+    """Print text and a newline to stdout; as `write_stdout`.
 
     Raises:
-        OutputError: Stdout is closed or takes no more, other than by a reader that has enough.
+        OutputError: Stdout is closed or cannot be written.
+        BrokenPipeError: The reader has closed the pipe.
     """
     stream = stdout or _stdout()
     with _writing(stream):
@@ -202,7 +204,7 @@ def check_distinct(source: str, path: Path) -> None:
     """Refuse an output that is an input.
 
     Raises:
-        UsageError: It is.
+        UsageError: The output is the input.
     """
     if _same_file(source, path):
         raise UsageError(f"{path}: is the input as well; name another output with -o")
@@ -226,7 +228,7 @@ def _check_folder(path: Path) -> None:
 def write_picture(
     picture: Samples, path: Path | None, image_format: str | None, metadata: Metadata
 ) -> None:
-    """Write (height, width, channel) pixels to a file, or to stdout when `path` is None.
+    """Write (height, width, channel) pixels to a file, or to stdout if `path` is None.
 
     Raises:
         UsageError: The format is unknown.
@@ -237,16 +239,17 @@ def write_picture(
     if path is not None:
         write_image(picture, path, image_format, metadata)
         return
-    memory = _memory(path)  # some formats seek while they are written, which stdout cannot
+    memory = _memory(path)  # the writers of some formats seek, which stdout cannot
     write_image(picture, memory, _format(path, image_format), metadata)
     write_stdout(memory.getvalue())
 
 
 def write_stdout(data: bytes, stdout: TextIO | None = None) -> None:
-    """Write binary data to stdout, or to the stream that it was when a command began.
+    """Write binary data to stdout, or to an earlier stdout that has been redirected since.
 
     Raises:
-        OutputError: Stdout is closed or takes no more, other than by a reader that has enough.
+        OutputError: Stdout is closed or cannot be written.
+        BrokenPipeError: The reader has closed the pipe.
     """
     stream = stdout or _stdout()
     with _writing(stream):
@@ -261,6 +264,6 @@ def _writing(stream: TextIO) -> Iterator[None]:
     except BrokenPipeError:
         raise
     except OSError as error:
-        # What is left of it would be complained about again when the program ends.
+        # Python would report the rest of the buffer again when the program ends.
         os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
         raise OutputError(f"<stdout>: cannot be written ({error.strerror})") from error

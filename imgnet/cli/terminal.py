@@ -1,4 +1,4 @@
-"""Words and progress for the person watching, on stderr; stdout belongs to results."""
+"""Messages and progress bars on stderr; stdout is for results."""
 
 from __future__ import annotations
 
@@ -15,10 +15,9 @@ if TYPE_CHECKING:
 
 
 def printable(text: str) -> str:
-    r"""Escape what a line of text for people must not hold.
+    r"""Escape control characters and bytes that are not UTF-8, both of which file names may hold.
 
-    These are control characters, which file names may contain and which could end the line or
-    command the terminal, and the bytes of file names that are not UTF-8.
+    A control character could end the line or control the terminal.
 
     >>> print(printable("caf\u00e9 \x1b[2J\n\udcff"))
     café \x1b[2J\n\xff
@@ -27,19 +26,19 @@ def printable(text: str) -> str:
 
 
 def _escaped(character: str) -> str:
-    if "\udc80" <= character <= "\udcff":  # how Python stands for a byte that it cannot decode
+    if "\udc80" <= character <= "\udcff":  # the surrogate of a byte that is not UTF-8
         return f"\\x{ord(character) - 0xDC00:02x}"
     return character.encode("unicode_escape").decode()
 
 
 def is_terminal(stream: TextIO | None) -> bool:
-    """Tell whether a stream is a terminal; one that is closed is None."""
+    """Tell whether a stream is a terminal; a closed stream is None."""
     return stream is not None and stream.isatty()
 
 
 def say(line: str) -> None:
     """Print one line to stderr, escaped as by `printable`."""
-    if sys.stderr is not None:  # closed; to `print`, None would be stdout
+    if sys.stderr is not None:  # closed; `print` takes None for stdout
         print(printable(line), file=sys.stderr)
 
 
@@ -50,12 +49,12 @@ def say_lines(text: str) -> None:
 
 
 def complain(fault: object) -> None:
-    """Print a fault to stderr as one line, named as ours."""
+    """Print a fault to stderr as one line with the name of the program."""
     say(f"imgnet: {fault}")
 
 
 def format_duration(seconds: float) -> str:
-    """Write a time as minutes and seconds, with hours where there are any.
+    """Format a time as minutes and seconds, with hours from one hour on.
 
     >>> format_duration(75.4), format_duration(3675), format_duration(float("inf"))
     ('1:15', '1:01:15', '-:--')
@@ -68,7 +67,7 @@ def format_duration(seconds: float) -> str:
 
 
 def format_progress(progress: Progress) -> str:
-    """Write what a fit has reached, in words.
+    """Format the progress of a fit.
 
     >>> format_progress(Progress(120, 900, 27.318, 0.3114, 12.0, 78.0))
     '120/900  27.32 dB  0.311 bpp  0:12, 1:18 left'
@@ -80,8 +79,8 @@ def format_progress(progress: Progress) -> str:
 
 
 def _bars() -> Bars:
-    """Return what draws progress bars on stderr and takes them away at the end."""
-    # Rich is imported here because it takes as long as all the rest of `imgnet --version`.
+    """Return progress bars on stderr that disappear at the end."""
+    # Imported here because rich would double the start-up time.
     from rich.console import Console
     from rich.progress import BarColumn, TextColumn
     from rich.progress import Progress as Bars
@@ -91,18 +90,18 @@ def _bars() -> Bars:
         BarColumn(bar_width=20),
         TextColumn("{task.fields[reached]}", markup=False),
     )
-    # What goes to stdout must not come out on stderr, above the bar.
+    # Stdout must not be redirected to stderr, above the bar.
     return Bars(*columns, console=Console(stderr=True), transient=True, redirect_stdout=False)
 
 
 def format_batch(done: int, total: int, work_done: float, elapsed_s: float) -> str:
-    """Write how far a batch is, in words.
+    """Format the progress of a batch.
 
     Args:
-        done: Files that are done.
-        total: Files.
-        work_done: Files that are done, with the parts of those that are not.
-        elapsed_s: Seconds since the beginning.
+        done: Number of files that are done.
+        total: Number of files.
+        work_done: `done` and the fractions of the files in progress.
+        elapsed_s: Seconds since the start.
 
     >>> format_batch(3, 12, 4.0, 60.0), format_batch(0, 12, 0.0, 1.0)
     ('3/12 files  1:00, 2:00 left', '0/12 files  0:01, -:-- left')
@@ -112,17 +111,17 @@ def format_batch(done: int, total: int, work_done: float, elapsed_s: float) -> s
 
 
 class Watcher:
-    """Takes what is told of the files of a batch; this one shows it to nobody."""
+    """Watcher of the progress of a batch; this one shows nothing."""
 
     def progress(self, index: int, progress: Progress, /) -> None:
-        """Take how far a file is."""
+        """Show the progress of a file."""
 
     def done(self, index: int) -> None:
-        """Take that a file is done."""
+        """Show that a file is done."""
 
 
 class _FileWatcher(Watcher):
-    """Shows the only file."""
+    """Progress bar of a single file."""
 
     def __init__(self, bars: Bars, name: str) -> None:
         self.bars = bars
@@ -134,11 +133,11 @@ class _FileWatcher(Watcher):
 
 
 class _BatchWatcher(Watcher):
-    """Shows how far all files together are."""
+    """Progress bar of all files together."""
 
     def __init__(self, bars: Bars, total: int) -> None:
         self.bars, self.total, self.num_done = bars, total, 0
-        self.parts: dict[int, float] = {}  # of the files that have begun
+        self.parts: dict[int, float] = {}  # fractions done of the files that have started
         self.started = time.monotonic()
         self.bar = bars.add_task("", total=total, reached="starting")
 
@@ -159,14 +158,14 @@ class _BatchWatcher(Watcher):
 
 @contextmanager
 def watch_all(names: Sequence[str], *, shown: bool = True) -> Iterator[Watcher]:
-    """Show a progress bar while a batch runs, if there is a terminal to show it on.
+    """Show a progress bar while a batch runs, if stderr is a terminal.
 
     Args:
-        names: Files of the batch; the name of a single one heads the bar.
-        shown: Whether anybody wants to see it.
+        names: Files of the batch; the bar of a single file has its name.
+        shown: Show the bar at all.
 
     Yields:
-        Who is to be told how far the files are.
+        The watcher, which takes progress.
     """
     if not (shown and names and is_terminal(sys.stderr)):
         yield Watcher()

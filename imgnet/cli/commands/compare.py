@@ -1,4 +1,4 @@
-"""`imgnet compare`: how far apart two pictures are."""
+"""`imgnet compare`: PSNR, SSIM and largest error between two pictures."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from imgnet.errors import UsageError
 if TYPE_CHECKING:
     from imgnet.image.picture import Samples
 
-MAX_GAIN = 65535  # from here on every difference is white
+MAX_GAIN = 65535  # makes the least difference white
 
 
 def compare(

@@ -1,4 +1,4 @@
-"""`imgnet decode`: draw the picture that a file holds."""
+"""`imgnet decode`: render an .inr file."""
 
 from __future__ import annotations
 

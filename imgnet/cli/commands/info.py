@@ -1,4 +1,4 @@
-"""`imgnet info`: what a file holds."""
+"""`imgnet info`: model, size, rate and parameters of .inr files."""
 
 from __future__ import annotations
 

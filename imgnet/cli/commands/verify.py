@@ -1,4 +1,4 @@
-"""`imgnet verify`: does a file decode to the pixels that its encoder saw?"""
+"""`imgnet verify`: check of decoded pixels against the checksum of the encoder."""
 
 from __future__ import annotations
 
