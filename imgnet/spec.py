@@ -96,8 +96,9 @@ class Spec:
     def levels(self) -> list[int]:
         """List the levels that have grids, coarsest first.
 
-        >>> Spec("grid", 8, 8, 0, 4, 1, num_levels=3, finest=1, chroma_level=1,
-        dim_context=4).levels() [2, 1]
+        >>> sizes = {"num_levels": 3, "finest": 1, "chroma_level": 1, "dim_context": 4}
+        >>> Spec("grid", 8, 8, 0, 4, 1, **sizes).levels()
+        [2, 1]
         """
         return list(reversed(range(self.finest, self.num_levels)))
 
