@@ -14,14 +14,12 @@ from functools import partial
 
 import torch
 from torch import Tensor
-from torch.nn import functional
 
 from imgnet.fit.engine.code_length import clamped, code_length
-from imgnet.fit.engine.latents import LatentGrids, padded
+from imgnet.fit.engine.latents import LatentGrids
 from imgnet.fit.engine.network import GridNetwork
+from imgnet.fit.engine.sources import Crops, Sources
 from imgnet.fit.engine.tiling import (
-    COARSE,
-    REACH,
     Chunk,
     Costs,
     Cuts,
@@ -31,89 +29,9 @@ from imgnet.fit.engine.tiling import (
     above,
     affected,
 )
-from imgnet.neighbourhood import CAUSAL, MARGIN, PARENT_MARGIN, PARENTS, Offsets
-from imgnet.spec import edge_margin
 
 Compute = Callable[["Crops"], Tensor]
 Task = tuple[Compute, float]  # the weight is that of the value in the cost
-
-
-class Source:
-    """Function of the latents that tasks crop, and the sum of the gradients of the crops.
-
-    Args:
-        value: (C, h, w) with margins.
-        margin: Samples on each side.
-    """
-
-    def __init__(self, value: Tensor, margin: int) -> None:
-        self.value, self.margin, self.gradient = value, margin, torch.zeros_like(value)
-
-    def crop(self, tensor: Tensor, place: Tile) -> Tensor:
-        """Return the part of the value or of the gradient at a place without margins."""
-        top, bottom, left, right = (edge + self.margin for edge in place)
-        return tensor[:, top:bottom, left:right]
-
-
-class Crops:
-    """Crops that one task takes: the leaves of its graph."""
-
-    def __init__(self) -> None:
-        self.leaves: list[Tensor] = []
-        self.gradients: list[Tensor] = []
-
-    def take(self, source: Source, place: Tile) -> Tensor:
-        """Return a crop whose gradient is wanted."""
-        leaf = source.crop(source.value, place).detach().requires_grad_()
-        self.leaves.append(leaf)
-        self.gradients.append(source.crop(source.gradient, place))
-        return leaf
-
-
-class Sources:
-    """Everything that tasks crop, as functions of the relaxed latents."""
-
-    def __init__(self, network: GridNetwork, latents: LatentGrids) -> None:
-        self.network, self.spec, grids = network, network.spec, range(len(latents.grids))
-        self.leaves = [latents.grid(latents.relaxed, i).detach().requires_grad_() for i in grids]
-        self.places = latents.grids
-        self.margin = edge_margin(self.spec.num_layers)
-        self.base = min(COARSE, self.spec.num_levels - 1)
-        self.levels = [Source(self._level(level), self.margin) for level in range(self.base)]
-        self.coarse = Source(self._coarse(), self.margin)
-        self.grids = [Source(functional.pad(x[None], (MARGIN,) * 4), MARGIN) for x in self.leaves]
-
-    def _level(self, level: int) -> Tensor:
-        """Return all grids of a level, (G, h, w), with a margin of repeated edges."""
-        chosen = [x for x, place in zip(self.leaves, self.places, strict=True) if place[1] == level]
-        size = self.spec.grid_size(level)
-        empty = next(self.network.parameters()).new_zeros(0, *size)
-        return padded(torch.stack(chosen) if chosen else empty, self.margin)
-
-    def _coarse(self) -> Tensor:
-        """Return the features of the whole picture at level `base`, with a margin."""
-        features = None
-        for level in reversed(range(self.base, self.spec.num_levels)):
-            if features is not None:
-                height, width = self.spec.grid_size(level)
-                skip, more = self.margin - 2 * REACH, 2 * self.margin
-                wide = self.network.doubled(features, level)[:, skip:, skip:]
-                features = wide[:, : height + more, : width + more]
-            features = self.network.join(level, self._level(level), features)
-        assert features is not None
-        return features
-
-    def gradients(self) -> list[Tensor | None]:
-        """Return the gradients of all leaves and then of all upsampling weights."""
-        sources = [s for s in (*self.levels, self.coarse, *self.grids) if s.value.requires_grad]
-        return list(
-            torch.autograd.grad(
-                [source.value for source in sources],
-                [*self.leaves, *self.network.upsample],
-                [source.gradient for source in sources],
-                allow_unused=True,
-            )
-        )
 
 
 class ReferenceEvaluator:
@@ -282,66 +200,9 @@ class ReferenceEvaluator:
 
     def _lengths(self, sources: Sources, chunk: Chunk, crops: Crops) -> Tensor:
         """Return the bits of every latent of a chunk, (N,)."""
-        i, top, bottom = chunk
-        width = self.latents.sizes[i][1]
-        wide = (top - MARGIN, bottom, -MARGIN, width + MARGIN)
-        own = crops.take(sources.grids[i], wide)[0]
-        neighbours = torch.cat(
-            [
-                windows(own, CAUSAL, MARGIN, bottom - top, width).flatten(1),
-                self._parents(sources, chunk, crops).flatten(1),
-            ]
-        )
-        values = own[MARGIN:, MARGIN : MARGIN + width].flatten()
-        return code_length(values, *self.network.context(neighbours, i, self.latents.grids[i]))
-
-    def _parents(self, sources: Sources, chunk: Chunk, crops: Crops) -> Tensor:
-        """Return the neighbours of a chunk in the next coarser grid, (offsets, h, w)."""
-        i, top, bottom = chunk
-        pyramid, level = self.latents.grids[i]
-        width = self.latents.sizes[i][1]
-        if level == self.spec.num_levels - 1:
-            return self.picture.new_zeros(len(PARENTS), bottom - top, width)
-        grid, m = self.latents.grids.index((pyramid, level + 1)), PARENT_MARGIN
-        first, last, columns = top >> 1, (bottom + 1) >> 1, self.latents.sizes[grid][1]
-        wide = crops.take(sources.grids[grid], (first - m, last + m, -m, columns + m))[0]
-        found = windows(wide, PARENTS, m, last - first, columns)
-        return spread(found, top % 2, bottom - top, width)
-
-
-def windows(x: Tensor, offsets: Offsets, margin: int, height: int, width: int) -> Tensor:
-    """Return the neighbours of samples, (offsets, height, width).
-
-    Args:
-        x: (h, w); the first sample lies at (margin, margin).
-        offsets: Of the neighbours.
-        margin: Rows and columns before the first sample.
-        height: Rows of samples.
-        width: Columns of samples.
-
-    >>> windows(torch.arange(4.0).view(2, 2), ((-1, 0), (0, -1)), 1, 1, 1).flatten().tolist()
-    [1.0, 2.0]
-    """
-    corners = [(margin + dy, margin + dx) for dy, dx in offsets]
-    return torch.stack([x[y : y + height, left : left + width] for y, left in corners])
-
-
-def spread(x: Tensor, skip: int, height: int, width: int) -> Tensor:
-    """Give every child what its parent has, (K, h, w) to (K, height, width).
-
-    Args:
-        x: Of the parents.
-        skip: Rows of children, 0 or 1, before the first that is wanted.
-        height: Rows of children.
-        width: Columns of children.
-
-    >>> spread(torch.tensor([[[1.0], [2.0]]]), 1, 3, 1).flatten().tolist()
-    [1.0, 2.0, 2.0]
-    """
-    count, rows, columns = x.shape
-    children = x[:, :, None, :, None].expand(-1, -1, 2, -1, 2)
-    wide = children.reshape(count, 2 * rows, 2 * columns)
-    return wide[:, skip : skip + height, :width]
+        values, neighbours = sources.latents_of(chunk, crops)
+        grid = chunk[0]
+        return code_length(values, *self.network.context(neighbours, grid, sources.places[grid]))
 
 
 def _add(parameters: Sequence[Tensor], gradients: Sequence[Tensor | None]) -> None:

@@ -14,7 +14,8 @@ from imgnet.codec.entropy.context import Neighbourhood
 from imgnet.codec.format import grid_stream
 from imgnet.codec.render.grid import draw
 from imgnet.fit.engine.latents import LatentGrids
-from imgnet.fit.engine.reference import ReferenceEvaluator, spread, windows
+from imgnet.fit.engine.reference import ReferenceEvaluator
+from imgnet.fit.engine.sources import spread, windows
 from imgnet.fit.engine.tiling import Cuts, Rows
 from imgnet.neighbourhood import CAUSAL, MARGIN, PARENTS
 from imgnet.spec import Spec

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from imgnet.fit.engine.code_length import code_length
 from imgnet.fit.engine.network import ContextModel
-from imgnet.fit.engine.reference import spread, windows
+from imgnet.fit.engine.sources import spread, windows
 from imgnet.neighbourhood import (
     CAUSAL,
     MARGIN,
