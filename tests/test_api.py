@@ -22,7 +22,7 @@ from imgnet.encoder import encode as encoding
 from imgnet.fit import meter
 from imgnet.fit.coordinate import schedule as fit_module
 from imgnet.fit.rounding import choose_q_steps
-from imgnet.image.masks import counted_samples
+from imgnet.image.masks import sample_mask
 from imgnet.metrics.psnr import psnr_db
 from imgnet.progress import Progress
 from imgnet.request.efforts import Schedule
@@ -54,7 +54,7 @@ def encode(image: Any = None, **options: Any) -> imgnet.Encoded:
 
 def mean_error(pixels: Pixels, drawn: Pixels) -> float:
     """Return the mean absolute error of what can be seen."""
-    counted = counted_samples(pixels, None)
+    counted = sample_mask(pixels, None)
     error = np.abs(drawn.astype(int) - pixels)
     return float(error.mean() if counted is None else error[counted].mean())
 

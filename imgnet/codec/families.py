@@ -8,8 +8,7 @@ from typing import Any, NamedTuple
 from numpy.typing import NDArray
 
 from imgnet.codec.format.container import Encoded
-from imgnet.codec.render import coordinate
-from imgnet.codec.render.grid import draw, eight_bits
+from imgnet.codec.render import coordinate, grid
 from imgnet.codec.render.resize import NEURAL, checksum, fitted, needed_level
 from imgnet.errors import FormatError
 from imgnet.image.geometry import Crop, Size
@@ -28,11 +27,11 @@ class Family(NamedTuple):
     """The renderers of a family.
 
     Attributes:
-        render_native: From a spec and its parameters, at native size with 8 bits a sample.
+        render_native: As `render_native`.
         render: As `render`.
     """
 
-    render_native: Callable[[Spec, Parameters], Samples]
+    render_native: Callable[..., Samples]
     render: Callable[[Encoded, Size | None, Crop | None, int, str], Samples]
 
 
@@ -68,6 +67,20 @@ def render(
     return FAMILIES[encoded.spec.family].render(encoded, size, crop, depth, zoom)
 
 
+def render_native(spec: Spec, parameters: Parameters, depth: int = 8) -> Samples:
+    """Render parameters at native size.
+
+    Args:
+        spec: Shape of the network.
+        parameters: Its tensors, by name.
+        depth: Bits of a sample, 8 or 16.
+
+    Returns:
+        (height, width, channels) pixels.
+    """
+    return FAMILIES[spec.family].render_native(spec, parameters, depth=depth)
+
+
 def is_exact(encoded: Encoded) -> bool | None:
     """Tell whether an encoded image decodes to the very pixels that its encoder saw.
 
@@ -80,7 +93,7 @@ def is_exact(encoded: Encoded) -> bool | None:
     spec, parameters = encoded.spec, encoded.parameters()
     if encoded.pixels_crc is None:
         return None
-    pixels = FAMILIES[spec.family].render_native(spec, parameters)
+    pixels = render_native(spec, parameters)
     return checksum(pixels) == encoded.pixels_crc
 
 
@@ -96,12 +109,12 @@ def _render_grid(
 ) -> Samples:
     spec = encoded.spec
     level = needed_level(spec, size, crop)
-    pixels = draw(spec, encoded.parameters(level), level, depth)
-    if level == 0 and encoded.pixels_crc not in (None, checksum(eight_bits(pixels))):
+    pixels = grid.render(spec, encoded.parameters(level), level, depth)
+    if level == 0 and encoded.pixels_crc not in (None, checksum(grid.eight_bits(pixels))):
         raise FormatError(WRONG_PIXELS)
     return fitted(spec, pixels, size, crop, zoom)
 
 
 _COORDINATE = Family(coordinate.render, _render_coordinates)
 
-FAMILIES = {"grid": Family(draw, _render_grid), "gated": _COORDINATE, "mlp": _COORDINATE}
+FAMILIES = {"grid": Family(grid.render, _render_grid), "gated": _COORDINATE, "mlp": _COORDINATE}

@@ -40,7 +40,7 @@ def encode_coordinates(
     with holding_back():  # not before the request is known to make sense
         from imgnet.fit.coordinate.schedule import fit
 
-    result = fit(spec, original.pixels, options, original.seen)
+    result = fit(spec, original.pixels, options, original.mask)
     if result.quantized is None:
         return plain(spec, original.profile, result, request.weights), result
     return coded(spec, original.profile, pack(spec, result.quantized)), result

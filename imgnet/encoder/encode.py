@@ -6,12 +6,9 @@ import time
 from collections.abc import Callable
 from dataclasses import replace
 
-import numpy as np
-from numpy.typing import NDArray
-
+from imgnet.arrays import BoolArray
+from imgnet.codec.families import render_native
 from imgnet.codec.format.container import Encoded, Report
-from imgnet.codec.render.coordinate import render
-from imgnet.codec.render.grid import draw
 from imgnet.encoder.coordinate import encode_coordinates
 from imgnet.encoder.grid import encode_grid
 from imgnet.encoder.outcome import Outcome
@@ -19,7 +16,7 @@ from imgnet.encoder.preview import previews
 from imgnet.encoder.psnr_search import encode_at_psnr
 from imgnet.errors import UsageError
 from imgnet.image.load import Picture, load_photo
-from imgnet.image.masks import counted_samples, seen_pixels
+from imgnet.image.masks import fit_mask, sample_mask
 from imgnet.image.picture import Original, Samples
 from imgnet.metrics.psnr import psnr_db
 from imgnet.request.efforts import schedule_for
@@ -37,15 +34,15 @@ def encode_image(image: Picture, options: EncodeOptions) -> Encoded:
     started = time.monotonic()
     _check_numbers(options)
     pixels, profile = load_photo(image, options.metadata)
-    seen = seen_pixels(pixels, options.mask, options.keep, options.seed)
-    original = Original(pixels, profile, counted_samples(pixels, seen))
+    mask = fit_mask(pixels, options.mask, options.keep, options.seed)
+    original = Original(pixels, profile, sample_mask(pixels, mask))
     target = target_of(
         options.target_bpp, options.target_size, options.target_psnr, pixels[..., 0].size
     )
     encoded, result = fitted(_request(options, target), original, _fit_options(options))
-    encoded = replace(encoded, report=_report(encoded, pixels, seen, result, started))
+    encoded = replace(encoded, report=_report(encoded, pixels, mask, result, started))
     is_ended = bool(options.should_stop and options.should_stop())
-    return checked(encoded, target, pixels, original.seen, is_ended=is_ended)
+    return checked(encoded, target, pixels, original.mask, is_ended=is_ended)
 
 
 def _check_numbers(options: EncodeOptions) -> None:
@@ -88,39 +85,39 @@ def fitted(request: Request, original: Original, options: Options) -> Outcome:
     height, width, channels = original.pixels.shape
     spent = original.profile.metadata.num_bytes
     spec = request.less(spent).spec((width, height), channels)
-    return encoder_of(request)(request, spec, original, options)
+    return ENCODERS[request.model](request, spec, original, options)
 
 
-def encoder_of(request: Request) -> Encoder:
-    """Return the encoder of a request.
+def _encode_coordinates(
+    request: Request, spec: Spec, original: Original, options: Options
+) -> Outcome:
+    encoder = encode_coordinates if request.target_psnr_db is None else encode_at_psnr
+    return encoder(request, spec, original, options)
 
-    >>> encoder_of(Request("mlp")).__name__
-    'encode_coordinates'
-    """
-    if request.model == "grid":
-        return encode_grid
-    return encode_coordinates if request.target_psnr_db is None else encode_at_psnr
+
+ENCODERS: dict[str, Encoder] = {
+    "grid": encode_grid,
+    "gated": _encode_coordinates,
+    "mlp": _encode_coordinates,
+}
 
 
 def _report(
     encoded: Encoded,
     pixels: Samples,
-    seen: NDArray[np.bool_] | None,
+    mask: BoolArray | None,
     result: Result,
     started: float,
 ) -> Report:
     # The decoded pixels of a coded stream of `grid` are known: rendering and coding are exact.
-    x_hat = _decoded(encoded) if result.drawn is None else result.drawn
-    unseen = None if seen is None or seen.all() else counted_samples(pixels, ~seen)
+    x_hat = result.x_hat
+    if x_hat is None:
+        x_hat = render_native(encoded.spec, encoded.parameters(), encoded.depth)
+    unseen = None if mask is None or mask.all() else sample_mask(pixels, ~mask)
     return Report(
-        psnr_db=psnr_db(pixels, x_hat, counted_samples(pixels, seen)),
+        psnr_db=psnr_db(pixels, x_hat, sample_mask(pixels, mask)),
         psnr_unseen_db=None if unseen is None else psnr_db(pixels, x_hat, unseen),
         seconds=time.monotonic() - started,
         steps=result.steps,
         device=result.device,
     )
-
-
-def _decoded(encoded: Encoded) -> Samples:
-    rendered = draw if encoded.spec.family == "grid" else render
-    return rendered(encoded.spec, encoded.parameters(), depth=encoded.depth)

@@ -7,7 +7,7 @@ from types import ModuleType
 
 from imgnet.codec.format import grid_stream
 from imgnet.codec.priors.loader import NUM_LMBDAS, lmbda_at
-from imgnet.codec.render.grid import draw, eight_bits
+from imgnet.codec.render.grid import eight_bits, render
 from imgnet.codec.render.resize import checksum
 from imgnet.encoder.levels import detail, with_needed_levels, without_finest
 from imgnet.encoder.outcome import Outcome, coded, overhead, plain
@@ -50,11 +50,11 @@ def encode_grid(request: Request, spec: Spec, original: Original, options: Optio
     lmbda = _first_lmbda(request, spec, original, whole)
     begun = _network_for(spec, original.pixels, lmbda, whole.schedule)
     whole = replace(whole, schedule=options.schedule.for_network(begun))
-    if original.seen is None:
+    if original.mask is None:
         rest = whole.in_time(began, 1.0)
         begun = with_best_prior(begun, original.pixels, rest, lmbda, fits.trial_grid)
     rest = whole.in_time(began, 1.0)
-    result = fits.fit_grid(begun, original.pixels, rest, lmbda, original.seen)
+    result = fits.fit_grid(begun, original.pixels, rest, lmbda, original.mask)
     if request.weights != "coded":
         alone = replace(begun, prior="", lmbda_index=0)
         return plain(alone, original.profile, result, request.weights), result
@@ -90,7 +90,7 @@ def _first_lmbda(request: Request, spec: Spec, original: Original, options: Opti
     def pilot(lmbda: float, options: Options) -> float:
         network = _network_for(spec, original.pixels, lmbda, options.schedule)
         excess_db: float = _load_fits().pilot_grid(
-            network, original.pixels, options, lmbda, original.seen
+            network, original.pixels, options, lmbda, original.mask
         )
         return excess_db
 
@@ -108,13 +108,13 @@ def _trimmed(spec: Spec, original: Original, result: Result, target: Target | No
     if target is None:
         return result
     assert result.quantized is not None
-    tensors = trimmed(Candidate(spec, result.quantized, original.pixels, original.seen), target)
+    tensors = trimmed(Candidate(spec, result.quantized, original.pixels, original.mask), target)
     stored = {name: tensor.dequantize() for name, tensor in tensors.items()}
     return replace(result, parameters=stored, quantized=tensors)
 
 
 def _coded(spec: Spec, original: Original, result: Result) -> Outcome:
     assert result.quantized is not None
-    x_hat = draw(spec, result.parameters, depth=original.profile.depth)
+    x_hat = render(spec, result.parameters, depth=original.profile.depth)
     stream = grid_stream.pack(spec, result.quantized, checksum(eight_bits(x_hat)))
-    return coded(spec, original.profile, stream), replace(result, drawn=x_hat)
+    return coded(spec, original.profile, stream), replace(result, x_hat=x_hat)

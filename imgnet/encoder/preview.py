@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
-from imgnet.codec.render.coordinate import render
-from imgnet.codec.render.grid import draw
+from imgnet.codec.families import render_native
 from imgnet.errors import OutputError, UsageError
 from imgnet.image.files import write_image
 from imgnet.request.options import Arrays
@@ -26,8 +25,7 @@ def previews(every: int, folder: Path) -> Callable[[Spec, int, Arrays], None]:
     """
 
     def write(spec: Spec, step: int, parameters: Arrays) -> None:
-        x_hat = draw(spec, parameters) if spec.family == "grid" else render(spec, parameters)
-        write_image(x_hat, folder / f"{step:06d}.png")
+        write_image(render_native(spec, parameters), folder / f"{step:06d}.png")
 
     if every < 1:
         raise UsageError(f"a snapshot every {every} steps; the least is 1")

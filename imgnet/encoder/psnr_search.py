@@ -45,7 +45,7 @@ def encode_at_psnr(request: Request, spec: Spec, original: Original, options: Op
         encoded, result = outcome
         assert request.target_psnr_db is not None
         x_hat = render(encoded.spec, result.parameters, depth=original.profile.depth)
-        missed_db = abs(psnr_db(original.pixels, x_hat, original.seen) - request.target_psnr_db)
+        missed_db = abs(psnr_db(original.pixels, x_hat, original.mask) - request.target_psnr_db)
         return max(missed_db, TOLERANCE_DB), len(to_bytes(encoded))
 
     return min(_fits(request, spec, original, options), key=rank)

@@ -13,9 +13,7 @@ from imgnet.image.picture import Samples
 Mask = Source | BoolArray
 
 
-def seen_pixels(
-    pixels: Samples, mask: Mask | None, keep: float | None, seed: int
-) -> BoolArray | None:
+def fit_mask(pixels: Samples, mask: Mask | None, keep: float | None, seed: int) -> BoolArray | None:
     """Return the mask of the pixels to fit, from a mask or from a random choice.
 
     Args:
@@ -32,7 +30,7 @@ def seen_pixels(
             of the image's size, or the fraction is out of range.
         InputError: The mask file cannot be read, has another size, or has no white pixel.
 
-    >>> seen_pixels(np.zeros((4, 4, 3), np.uint8), None, 0.25, 0).sum()
+    >>> fit_mask(np.zeros((4, 4, 3), np.uint8), None, 0.25, 0).sum()
     np.int64(4)
     """
     height, width, _ = pixels.shape
@@ -53,7 +51,7 @@ def seen_pixels(
     return seen.reshape(height, width)
 
 
-def counted_samples(pixels: Samples, seen: BoolArray | None) -> BoolArray | None:
+def sample_mask(pixels: Samples, seen: BoolArray | None) -> BoolArray | None:
     """Return the mask of the samples to fit: colours of fully transparent pixels are left out.
 
     Args:
@@ -63,7 +61,7 @@ def counted_samples(pixels: Samples, seen: BoolArray | None) -> BoolArray | None
     Returns:
         (H, W, C) if the image has fully transparent pixels, else the given mask.
 
-    >>> counted_samples(np.array([[[7, 0], [7, 1]]], np.uint8), None).tolist()
+    >>> sample_mask(np.array([[[7, 0], [7, 1]]], np.uint8), None).tolist()
     [[[False, True], [True, True]]]
     """
     if not has_alpha(pixels.shape[2]) or pixels[..., -1].all():

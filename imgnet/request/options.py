@@ -109,7 +109,7 @@ class Result:
         device: Device of the fit: "cpu", "cuda" or "mps".
         best_psnr_db: PSNR of `gated` and `mlp` before the weights were made coarser for a target
             PSNR; None without one.
-        drawn: Decoded pixels of coded `grid`.
+        x_hat: Decoded pixels of coded `grid`.
     """
 
     parameters: Arrays
@@ -117,4 +117,4 @@ class Result:
     steps: int
     device: str
     best_psnr_db: float | None = None
-    drawn: Samples | None = None
+    x_hat: Samples | None = None

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from imgnet.codec.format.grid_stream import distributions_of_grids, latent_bits, pack
 from imgnet.codec.format.quantized import Q_STEPS_PER_OCTAVE, Quantized, q_index_of
-from imgnet.codec.render.grid import draw
+from imgnet.codec.render.grid import render
 from imgnet.image.picture import Samples
 from imgnet.metrics.psnr import psnr_db
 from imgnet.request.target import Target
@@ -52,7 +52,7 @@ class Candidate:
     def psnr_db(self) -> float:
         """PSNR of the decoded image over the pixels that count."""
         stored = {name: tensor.dequantize() for name, tensor in self.tensors.items()}
-        x_hat = draw(self.spec, stored, depth=8 * self.pixels.itemsize)
+        x_hat = render(self.spec, stored, depth=8 * self.pixels.itemsize)
         return psnr_db(self.pixels, x_hat, self.mask)
 
 

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from imgnet.codec.format import grid_stream
-from imgnet.codec.render.grid import draw
+from imgnet.codec.render.grid import render
 from imgnet.metrics.psnr import psnr_db
 from imgnet.request.target import NEAR_DB, PsnrTarget, SizeTarget
 from imgnet.request.trim import Candidate, trim, trimmed
@@ -80,7 +80,7 @@ def test_what_does_not_fit_is_small_all_the_same() -> None:
     assert not any(t.values.any() for name, t in trimmed.items() if name.startswith("latents."))
 
 
-X_HAT = draw(SPEC, {name: tensor.dequantize() for name, tensor in TENSORS.items()})
+X_HAT = render(SPEC, {name: tensor.dequantize() for name, tensor in TENSORS.items()})
 NOISE = np.random.default_rng(1).normal(0, 16, X_HAT.shape).round()
 NOISY = np.clip(X_HAT + NOISE, 0, 255).astype(np.uint8)
 NOISY_DB = psnr_db(NOISY, X_HAT)

@@ -164,8 +164,8 @@ class _Fit:
         return loss.item(), batch.target.numel(), gradients
 
     def _squared_error(self, batch: Batch) -> Tensor:
-        drawn: Tensor = self.network(batch.x, batch.y, batch.keep)
-        error = (drawn - batch.target).square_()
+        x_hat: Tensor = self.network(batch.x, batch.y, batch.keep)
+        error = (x_hat - batch.target).square_()
         return error.sum() if batch.sample_mask is None else (error * batch.sample_mask).sum()
 
     @torch.no_grad()  # which holds in one thread only, so it belongs to what the workers run
@@ -223,9 +223,9 @@ class _Fit:
         parameters = {name: torch.from_numpy(array) for name, array in best.parameters.items()}
 
         def excess_db(steps: QSteps) -> float:
-            return self._drawn_psnr_db(self._quantized(parameters, steps)) - target_db
+            return self._decoded_psnr_db(self._quantized(parameters, steps)) - target_db
 
-        best_psnr_db = self._drawn_psnr_db(best)
+        best_psnr_db = self._decoded_psnr_db(best)
         if best_psnr_db <= target_db:
             return replace(best, best_psnr_db=best_psnr_db)
         most = self.options.budget_bytes or inf
@@ -234,10 +234,10 @@ class _Fit:
         steps = refine_q_steps(steps, lambda steps: abs(excess_db(steps)), NEAR_DB)
         return replace(self._quantized(parameters, steps), best_psnr_db=best_psnr_db)
 
-    def _drawn_psnr_db(self, result: Result) -> float:
+    def _decoded_psnr_db(self, result: Result) -> float:
         """Return the PSNR of the picture as decoded; products of a fit may be less precise."""
-        drawn = render(self.spec, result.parameters, depth=8 * self.pixels.itemsize)
-        return psnr_db(self.pixels, drawn, self.seen)
+        x_hat = render(self.spec, result.parameters, depth=8 * self.pixels.itemsize)
+        return psnr_db(self.pixels, x_hat, self.seen)
 
     def _report(self) -> None:
         self.meter.take_snapshot(self.spec, self.step, lambda: self._result().parameters)

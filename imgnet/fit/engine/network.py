@@ -13,10 +13,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from imgnet.fit.engine.tiling import REACH
 from imgnet.fit.layers import Linear
 from imgnet.neighbourhood import NUM_INPUTS, NUM_NEIGHBOURS, place_of
-from imgnet.spec import Spec
+from imgnet.spec import UPSAMPLING_REACH, Spec
 
 LEAST_SCALE_LOG2, MOST_SCALE_LOG2 = -4.5, 4.875  # of the tables in `distributions.py`
 
@@ -96,8 +95,12 @@ def doubled(x: Tensor, taps: Tensor) -> Tensor:
 
     See `upsample` of `codec/render/grid.py`.
     """
-    channels, height, width = x.shape[0], x.shape[1] - 2 * REACH, x.shape[2] - 2 * REACH
-    none, taken = taps.new_zeros(1), 2 * REACH + 1
+    channels, height, width = (
+        x.shape[0],
+        x.shape[1] - 2 * UPSAMPLING_REACH,
+        x.shape[2] - 2 * UPSAMPLING_REACH,
+    )
+    none, taken = taps.new_zeros(1), 2 * UPSAMPLING_REACH + 1
     # The weights of 5 samples in each of the two that replace the middle one.
     phases = torch.stack([torch.cat([taps.flip(0), none]), torch.cat([none, taps])])
     around = x.unfold(1, taken, 1).permute(3, 0, 1, 2).reshape(taken, -1)

@@ -8,9 +8,9 @@ from torch.nn import functional
 
 from imgnet.fit.engine.latents import LatentGrids, padded
 from imgnet.fit.engine.network import GridNetwork
-from imgnet.fit.engine.tiling import COARSE, REACH, Chunk, Tile
+from imgnet.fit.engine.tiling import COARSE, Chunk, Tile
 from imgnet.neighbourhood import CAUSAL, MARGIN, PARENT_MARGIN, PARENTS, Offsets
-from imgnet.spec import edge_margin
+from imgnet.spec import UPSAMPLING_REACH, edge_margin
 
 
 class Source:
@@ -71,7 +71,7 @@ class Sources:
         for level in reversed(range(self.base, self.spec.num_levels)):
             if features is not None:
                 height, width = self.spec.grid_size(level)
-                skip, more = self.margin - 2 * REACH, 2 * self.margin
+                skip, more = self.margin - 2 * UPSAMPLING_REACH, 2 * self.margin
                 wide = self.network.doubled(features, level)[:, skip:, skip:]
                 features = wide[:, : height + more, : width + more]
             features = self.network.join(level, self._level(level), features)

@@ -14,12 +14,11 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from imgnet.spec import Spec
+from imgnet.spec import UPSAMPLING_REACH, Spec
 
 CHUNK = 8192  # latents of a rate task
 TILE = (64, 384)  # rows and columns of a distortion task
 COARSE = 4  # finest level whose latents belong to the whole picture, whatever the rows
-REACH = 2  # samples that an upsampled one depends on, on each side
 STRIP_UNIT = 1 << COARSE  # rows; a strip has a multiple of it
 
 Rows = tuple[int, int]
@@ -141,10 +140,10 @@ def above(place: Tile) -> Tile:
     """
     top, bottom, left, right = place
     return (
-        (top >> 1) - REACH,
-        (bottom - 1 >> 1) + 1 + REACH,
-        (left >> 1) - REACH,
-        (right - 1 >> 1) + 1 + REACH,
+        (top >> 1) - UPSAMPLING_REACH,
+        (bottom - 1 >> 1) + 1 + UPSAMPLING_REACH,
+        (left >> 1) - UPSAMPLING_REACH,
+        (right - 1 >> 1) + 1 + UPSAMPLING_REACH,
     )
 
 

@@ -16,19 +16,18 @@ from torch import Tensor
 from torch.nn import functional
 
 from imgnet.codec.priors.loader import (
+    CHROMA_LEVEL,
     COLOURS,
-    FINEST_COLOUR,
     NUM_LMBDAS,
     analysis_file,
-    colours_of,
+    colour_directions,
     usual_latent_q_step,
 )
 from imgnet.fit.engine.latents import LatentGrids, padded
 from imgnet.fit.engine.network import BICUBIC, GridNetwork, doubled
-from imgnet.fit.engine.tiling import REACH
 from imgnet.fit.grid.analysis_network import AnalysisNetwork, Planes, trained_analysis
 from imgnet.request.efforts import FirstLatents
-from imgnet.spec import Spec
+from imgnet.spec import UPSAMPLING_REACH, Spec
 
 DEADZONE = 0.25  # soft threshold of the first latents
 FINER = 0.6  # factor of the usual q_step for level-weighted pyramids: most of their latents are 0
@@ -95,7 +94,7 @@ def laplacian_pyramids(planes: Tensor, num_levels: int, is_graded: bool) -> Plan
         above, rest = _halved(planes), planes * gains
         if level < num_levels - 1:
             _, height, width = planes.shape
-            predicted = doubled(padded(above, REACH), taps)[:, :height, :width]
+            predicted = doubled(padded(above, UPSAMPLING_REACH), taps)[:, :height, :width]
             rest = functional.softshrink((planes - predicted) * gains, DEADZONE)
         pyramids |= {(p, level): plane for p, plane in enumerate(rest)}
         planes = above
@@ -173,7 +172,7 @@ class WarmStart:
         channels = centred[:num_colours].expand(COLOURS, -1, -1)
         planes = (self.colours.T @ channels.flatten(1)).view_as(channels)
         pyramids = laplacian_pyramids(planes, spec.num_levels, self.is_graded)
-        if self.analysis is not None and spec.num_levels > FINEST_COLOUR:
+        if self.analysis is not None and spec.num_levels > CHROMA_LEVEL:
             corrections = self.analysis(planes, self.position, spec.num_levels)
             for grid, correction in corrections.items():
                 pyramids[grid] = pyramids[grid] + correction
@@ -196,7 +195,7 @@ def first_latents(spec: Spec) -> FirstLatents:
 
 def warm_start(prior: str, lmbda_index: float, device: torch.device) -> WarmStart:
     """Return the analysis transform of a prior at a lmbda index."""
-    colours = torch.from_numpy(colours_of(prior)).to(device)
+    colours = torch.from_numpy(colour_directions(prior)).to(device)
     analysis = trained_analysis(prior)
     analysis = None if analysis is None else analysis.to(device)
     return WarmStart(colours, analysis, lmbda_position(lmbda_index))

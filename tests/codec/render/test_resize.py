@@ -8,7 +8,7 @@ import pytest
 import torch
 from PIL import Image
 
-from imgnet.codec.render.grid import draw
+from imgnet.codec.render.grid import render
 from imgnet.codec.render.resize import LANCZOS, NEURAL, ZOOMS, checksum, fitted, needed_level
 from imgnet.codec.render.zoom import LARGEST
 from imgnet.errors import UsageError
@@ -31,7 +31,7 @@ def drawn(
     spec: Spec = SPEC,
     zoom: str = NEURAL,
 ) -> Pixels:
-    pixels = draw(spec, parameters, needed_level(spec, size, crop))
+    pixels = render(spec, parameters, needed_level(spec, size, crop))
     return fitted(spec, pixels, size, crop, zoom)
 
 

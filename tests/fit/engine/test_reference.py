@@ -12,7 +12,7 @@ from torch.nn import functional
 
 from imgnet.codec.entropy.context import Neighbourhood
 from imgnet.codec.format import grid_stream
-from imgnet.codec.render.grid import draw
+from imgnet.codec.render.grid import render
 from imgnet.fit.engine.latents import LatentGrids
 from imgnet.fit.engine.reference import ReferenceEvaluator
 from imgnet.fit.engine.sources import spread, windows
@@ -148,7 +148,7 @@ def test_a_step_draws_what_a_file_draws_and_counts_the_bits_of_its_stream(
 ) -> None:
     spec = Spec("grid", 90, 70, 0, 6, 2, num_levels=4, chroma_level=2, dim_context=4)
     tensors = random_tensors(spec)
-    drawn = draw(spec, real(tensors))
+    drawn = render(spec, real(tensors))
     latents = LatentGrids(spec, torch.device("cpu"), torch.Generator())
     for i, name in enumerate(latents.names):
         latents.grid(latents.relaxed, i).copy_(torch.from_numpy(tensors[name].dequantize()))
