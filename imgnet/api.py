@@ -14,14 +14,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from imgnet.codec.format.container import Encoded, Report, from_bytes, to_bytes
-from imgnet.codec.render.coordinate import render
-from imgnet.codec.render.grid import draw, eight_bits
+from imgnet.codec.render import coordinate, grid
 from imgnet.codec.render.resize import NEURAL, ZOOMS, checksum, fitted, needed_level
 from imgnet.errors import FormatError, InputError, UsageError
 from imgnet.image.files import write_atomically
 from imgnet.image.geometry import Crop, Size
 from imgnet.image.load import Picture, load_photo
-from imgnet.image.masks import Mask, counted_samples, seen_pixels
+from imgnet.image.masks import Mask, fit_mask, sample_mask
 from imgnet.image.picture import DTYPES, Original, Samples
 from imgnet.metrics.psnr import psnr_db
 from imgnet.progress import Progress
@@ -106,8 +105,8 @@ def encode(
     if time_limit is not None and not time_limit > 0:
         raise UsageError(f"a time limit of {time_limit:g} seconds is not above 0")
     pixels, profile = load_photo(image, metadata)
-    seen = seen_pixels(pixels, mask, keep, seed)
-    counted = counted_samples(pixels, seen)
+    seen = fit_mask(pixels, mask, keep, seed)
+    counted = sample_mask(pixels, seen)
     shape = Shape(dim_axis, dim_hidden, num_layers)
     targets = target_bpp, target_size, target_psnr
     request = Request(model, weights, quality, *targets, shape=shape, tune=tune)
@@ -171,10 +170,10 @@ def _drawn(
         raise UsageError(f"zoom {zoom!r} is not one of {', '.join(ZOOMS)}")
     spec = encoded.spec
     if spec.family != "grid":
-        return render(spec, encoded.parameters(), size=size, crop=crop, depth=depth)
+        return coordinate.render(spec, encoded.parameters(), size=size, crop=crop, depth=depth)
     level = needed_level(spec, size, crop)
-    pixels = draw(spec, encoded.parameters(level), level, depth)
-    if level == 0 and encoded.pixels_crc not in (None, checksum(eight_bits(pixels))):
+    pixels = grid.render(spec, encoded.parameters(level), level, depth)
+    if level == 0 and encoded.pixels_crc not in (None, checksum(grid.eight_bits(pixels))):
         raise FormatError(WRONG_PIXELS)
     return fitted(spec, pixels, size, crop, zoom)
 
@@ -194,7 +193,7 @@ def verify(source: Encoded | str | Path | bytes) -> bool | None:
         parameters = encoded.parameters()
     if encoded.pixels_crc is None:
         return None
-    return checksum(draw(encoded.spec, parameters)) == encoded.pixels_crc
+    return checksum(grid.render(encoded.spec, parameters)) == encoded.pixels_crc
 
 
 def open(path: str | Path) -> Encoded:  # read as imgnet.open
@@ -293,9 +292,9 @@ def _report(
 ) -> Report:
     # What a coded stream of `grid` decodes to is known: drawing and coding are exact.
     decoded = decode(encoded, depth=encoded.depth) if result.drawn is None else result.drawn
-    unseen = None if seen is None or seen.all() else counted_samples(pixels, ~seen)
+    unseen = None if seen is None or seen.all() else sample_mask(pixels, ~seen)
     return Report(
-        psnr_db=psnr_db(pixels, decoded, counted_samples(pixels, seen)),
+        psnr_db=psnr_db(pixels, decoded, sample_mask(pixels, seen)),
         psnr_unseen_db=None if unseen is None else psnr_db(pixels, decoded, unseen),
         seconds=time.monotonic() - started,
         steps=result.steps,

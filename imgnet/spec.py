@@ -18,6 +18,7 @@ MAX_GRID_DIM = 256  # of a layer of `grid`: sums over wider ones might be inexac
 MAX_LAYERS = 64
 MAX_LEVELS = 12
 NUM_NEIGHBOURS = 23  # of a latent: 14 in its own grid, 9 in the next coarser one
+UPSAMPLING_REACH = 2  # samples on each side that an upsampled one depends on
 UPSAMPLING_TAPS = 4  # of one of the two phases of a x2 kernel; the other phase mirrors them
 
 Shapes = dict[str, tuple[int, ...]]

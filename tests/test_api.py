@@ -20,7 +20,7 @@ from imgnet.codec.format.container import STREAM, to_bytes
 from imgnet.codec.render.resize import checksum
 from imgnet.fit.coordinate import schedule as fit_module
 from imgnet.fit.rounding import choose_q_steps
-from imgnet.image.masks import counted_samples
+from imgnet.image.masks import sample_mask
 from imgnet.metrics.psnr import psnr_db
 from imgnet.progress import Progress
 from imgnet.request.efforts import Preset
@@ -52,7 +52,7 @@ def encode(image: Any = None, **options: Any) -> imgnet.Encoded:
 
 def mean_error(pixels: Pixels, drawn: Pixels) -> float:
     """Return the mean absolute error of what can be seen."""
-    counted = counted_samples(pixels, None)
+    counted = sample_mask(pixels, None)
     error = np.abs(drawn.astype(int) - pixels)
     return float(error.mean() if counted is None else error[counted].mean())
 

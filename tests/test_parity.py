@@ -9,13 +9,12 @@ from numpy.typing import NDArray
 
 from imgnet.codec.format.container import STREAM, Encoded, from_bytes, to_bytes
 from imgnet.codec.format.coordinate_stream import pack
-from imgnet.codec.render.coordinate import encode_positions, render
-from imgnet.codec.render.grid import draw
+from imgnet.codec.render import coordinate, grid
+from imgnet.codec.render.coordinate import encode_positions
 from imgnet.fit.coordinate.network import Network, build
 from imgnet.fit.engine.latents import padded
-from imgnet.fit.engine.network import REACH
 from imgnet.fit.rounding import quantize
-from imgnet.spec import Spec, edge_margin, latents_name
+from imgnet.spec import UPSAMPLING_REACH, Spec, edge_margin, latents_name
 from support.grid_cases import SPECS as GRID_SPECS
 from support.grid_cases import Tensors, integers, network_of, real
 
@@ -71,7 +70,7 @@ def test_torch_and_numpy_agree(spec: Spec, weights: str) -> None:
     encoded = coded(network, spec) if weights == "coded" else plain(network, spec, weights)
     encoded = from_bytes(to_bytes(encoded))
     assert encoded.weights == weights
-    ours, theirs = render(spec, encoded.parameters()), torch_pixels(encoded)
+    ours, theirs = coordinate.render(spec, encoded.parameters()), torch_pixels(encoded)
     assert ours.shape == (spec.height, spec.width, spec.dim_out)
     if spec.width * spec.height > 1000:
         assert ours.std() > 10  # a picture, not a flat field
@@ -97,7 +96,7 @@ def torch_grid_pixels(spec: Spec, tensors: Tensors) -> NDArray[np.uint8]:
     for level in reversed(range(spec.num_levels)):
         height, width = spec.grid_size(level)
         if features is not None:
-            skip = margin - 2 * REACH
+            skip = margin - 2 * UPSAMPLING_REACH
             doubled = network.doubled(features, level)[:, skip:, skip:]
             features = doubled[:, : height + 2 * margin, : width + 2 * margin]
         names = [latents_name(*grid) for grid in spec.grids() if grid[1] == level]
@@ -117,7 +116,7 @@ def test_torch_and_whole_numbers_agree(spec: Spec) -> None:
     tensors = integers(spec)
     with torch.no_grad():
         theirs = torch_grid_pixels(spec, tensors)
-    ours = draw(spec, real(tensors))
+    ours = grid.render(spec, real(tensors))
     assert ours.shape == theirs.shape == (spec.height, spec.width, spec.dim_out)
     if spec.width * spec.height > 1000:
         assert ours.std() > 5  # a picture, not a flat field

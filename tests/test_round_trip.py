@@ -110,7 +110,7 @@ def fit(source: Path, *options: str, model: str = "mlp") -> Path:
     return target
 
 
-def draw(encoded: Path, name: str, *options: str) -> Path:
+def decode(encoded: Path, name: str, *options: str) -> Path:
     target = encoded.with_name(name)
     assert run(["decode", str(encoded), "-o", str(target), *options]) == 0
     return target
@@ -152,8 +152,8 @@ def test_mode_depth_and_size_come_back(kind: str, extension: str, tmp_path: Path
     make, mode, depth = KINDS[kind]
     source = tmp_path / "source"
     source.write_bytes(make())
-    drawn = draw(fit(source), f"drawn.{extension}")
-    pixels, profile = read_photo(drawn)
+    decoded = decode(fit(source), f"decoded.{extension}")
+    pixels, profile = read_photo(decoded)
     if mode == "LA" and depth == 16 and extension == "tiff":
         mode = "RGBA"  # what Pillow reads
     assert pixels.shape[:2] == (13, 20)
@@ -174,10 +174,10 @@ def test_orientation_is_in_the_pixels_and_nowhere_else(
     source.write_bytes(data)
     expected = reference(data, "RGB")
     assert np.array_equal(read_photo(source)[0], expected)
-    drawn = loaded(draw(fit(source), "drawn.png"))
-    assert drawn.size == expected.shape[1::-1]
-    assert drawn.getexif()[0x010F] == "Camera 1"
-    assert drawn.getexif().get(ORIENTATION, 1) == 1
+    decoded = loaded(decode(fit(source), "decoded.png"))
+    assert decoded.size == expected.shape[1::-1]
+    assert decoded.getexif()[0x010F] == "Camera 1"
+    assert decoded.getexif().get(ORIENTATION, 1) == 1
 
 
 @pytest.mark.parametrize("model", FAMILIES)
@@ -188,18 +188,18 @@ def test_metadata_comes_back_in_every_format(model: str, extension: str, tmp_pat
     source = tmp_path / "source.jpg"
     image = as_image(smooth(3))
     source.write_bytes(stored(image, "JPEG", icc_profile=SRGB, exif=exif.tobytes(), xmp=XMP))
-    drawn = loaded(draw(fit(source, model=model), f"drawn.{extension}"))
-    assert drawn.info["icc_profile"] == SRGB
-    assert drawn.getexif()[0x010F] == "Camera 1"
-    assert b'Orientation="1"' in drawn.info["xmp"]
+    decoded = loaded(decode(fit(source, model=model), f"decoded.{extension}"))
+    assert decoded.info["icc_profile"] == SRGB
+    assert decoded.getexif()[0x010F] == "Camera 1"
+    assert b'Orientation="1"' in decoded.info["xmp"]
 
 
 def test_a_profile_of_grey_comes_back(tmp_path: Path) -> None:
     source = tmp_path / "source.png"
     source.write_bytes(stored(as_image(smooth(1)), icc_profile=GREY_ICC))
     encoded = fit(source)
-    assert loaded(draw(encoded, "drawn.png")).info["icc_profile"] == GREY_ICC
-    assert "icc_profile" not in loaded(draw(encoded, "drawn.webp")).info  # which knows no grey
+    assert loaded(decode(encoded, "decoded.png")).info["icc_profile"] == GREY_ICC
+    assert "icc_profile" not in loaded(decode(encoded, "decoded.webp")).info  # which knows no grey
 
 
 @pytest.mark.parametrize("icc", [ink_profile(), SRGB, b""], ids=["inks", "wrong", "none"])
@@ -261,7 +261,7 @@ def test_depth_by_option_and_by_format(tmp_path: Path, capfd: Capture) -> None:
         "h.png": (deep, ["--crop", "1,2,3,4"], 16),
     }
     for name, (encoded, options, depth) in depths.items():
-        assert read_photo(draw(encoded, name, *options))[1].depth == depth, name
+        assert read_photo(decode(encoded, name, *options))[1].depth == depth, name
     line = ["decode", str(deep), "-o", str(tmp_path / "i.jpg"), "--depth", "16"]
     assert run(line) == 2
     assert "i.jpg: JPEG holds 8 bits" in capfd.readouterr().err

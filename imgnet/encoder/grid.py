@@ -16,8 +16,7 @@ from imgnet.codec.format import grid_stream
 from imgnet.codec.format.container import STREAM, Encoded, Tensors, to_bytes
 from imgnet.codec.format.coordinate_stream import pack
 from imgnet.codec.priors.loader import NUM_LMBDAS, lmbda_at
-from imgnet.codec.render.coordinate import render
-from imgnet.codec.render.grid import draw, eight_bits
+from imgnet.codec.render import coordinate, grid
 from imgnet.codec.render.resize import checksum
 from imgnet.encoder.levels import detail, with_needed_levels, without_finest
 from imgnet.encoder.prior import starting_from_prior
@@ -62,7 +61,7 @@ def encode_coordinates(
     options = replace(
         options, preset=scaled, budget_bytes=budget, target_psnr_db=request.target_psnr
     )
-    result = fit(spec, original.pixels, options, original.seen)
+    result = fit(spec, original.pixels, options, original.mask)
     if request.weights != "coded":
         return _encoded(spec, profile, _plain(result, request.weights)), result
     assert result.quantized is not None
@@ -71,7 +70,7 @@ def encode_coordinates(
 
 def encode_grid(request: Request, spec: Spec, original: Original, options: Options) -> Outcome:
     """Fit `grid` to a picture; as `encode_coordinates`."""
-    pixels, profile, seen = original.pixels, original.profile, original.seen
+    pixels, profile, seen = original.pixels, original.profile, original.mask
     num_pixels = spec.width * spec.height
     quality = request.less(profile.metadata.num_bytes, num_pixels).grid_quality(num_pixels)
     options = _options_of_grid(request, spec, original, options)
@@ -102,8 +101,8 @@ def encode_grid(request: Request, spec: Spec, original: Original, options: Optio
     if aim is not None:
         result = aim.trimmed(begun, result)
     assert result.quantized is not None
-    drawn = draw(begun, result.parameters, depth=profile.depth)
-    stream = grid_stream.pack(begun, result.quantized, checksum(eight_bits(drawn)))
+    drawn = grid.render(begun, result.parameters, depth=profile.depth)
+    stream = grid_stream.pack(begun, result.quantized, checksum(grid.eight_bits(drawn)))
     return _coded(begun, profile, stream), replace(result, drawn=drawn)
 
 
@@ -137,7 +136,11 @@ def previews(every: int, folder: Path) -> Callable[[Spec, int, Arrays], None]:
     """
 
     def write(spec: Spec, step: int, parameters: Arrays) -> None:
-        drawn = draw(spec, parameters) if spec.family == "grid" else render(spec, parameters)
+        drawn = (
+            grid.render(spec, parameters)
+            if spec.family == "grid"
+            else coordinate.render(spec, parameters)
+        )
         write_image(drawn, folder / f"{step:06d}.png")
 
     if every < 1:

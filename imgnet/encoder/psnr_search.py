@@ -58,7 +58,7 @@ def encode_at_psnr(request: Request, spec: Spec, original: Original, options: Op
         encoded, result = outcome
         assert request.target_psnr is not None
         drawn = render(encoded.spec, result.parameters, depth=original.profile.depth)
-        missed_db = abs(psnr_db(original.pixels, drawn, original.seen) - request.target_psnr)
+        missed_db = abs(psnr_db(original.pixels, drawn, original.mask) - request.target_psnr)
         return max(missed_db, TOLERANCE_DB), len(to_bytes(encoded))
 
     return min(_fits(request, spec, original, options), key=rank)

@@ -15,9 +15,7 @@ from imgnet.image.picture import Samples
 Mask = str | Path | BoolArray  # in the forms that a caller may have it in
 
 
-def seen_pixels(
-    pixels: Samples, mask: Mask | None, keep: float | None, seed: int
-) -> BoolArray | None:
+def fit_mask(pixels: Samples, mask: Mask | None, keep: float | None, seed: int) -> BoolArray | None:
     """Return the mask of the pixels to fit, from a mask or from a random choice.
 
     Args:
@@ -34,7 +32,7 @@ def seen_pixels(
             of the image's size, or the fraction is out of range.
         InputError: The mask file cannot be read, has another size, or has no white pixel.
 
-    >>> seen_pixels(np.zeros((4, 4, 3), np.uint8), None, 0.25, 0).sum()
+    >>> fit_mask(np.zeros((4, 4, 3), np.uint8), None, 0.25, 0).sum()
     np.int64(4)
     """
     height, width, _ = pixels.shape
@@ -50,26 +48,26 @@ def seen_pixels(
         return None
     if not 0 < keep <= 1:
         raise UsageError(f"keep {keep:g} is not a fraction above 0 and at most 1")
-    chosen = np.random.default_rng(seed).permutation(height * width)
-    seen: BoolArray = chosen < max(1, round(keep * height * width))
-    return seen.reshape(height, width)
+    order = np.random.default_rng(seed).permutation(height * width)
+    flat: BoolArray = order < max(1, round(keep * height * width))
+    return flat.reshape(height, width)
 
 
-def counted_samples(pixels: Samples, seen: BoolArray | None) -> BoolArray | None:
+def sample_mask(pixels: Samples, mask: BoolArray | None) -> BoolArray | None:
     """Return the mask of the samples to fit: colours of fully transparent pixels are left out.
 
     Args:
         pixels: (H, W, C) image.
-        seen: (H, W), true for the pixels to fit; None for all pixels.
+        mask: (H, W), true for the pixels to fit; None for all pixels.
 
     Returns:
         (H, W, C) if the image has fully transparent pixels, else the given mask.
 
-    >>> counted_samples(np.array([[[7, 0], [7, 1]]], np.uint8), None).tolist()
+    >>> sample_mask(np.array([[[7, 0], [7, 1]]], np.uint8), None).tolist()
     [[[False, True], [True, True]]]
     """
     if not has_alpha(pixels.shape[2]) or pixels[..., -1].all():
-        return seen
-    counted = np.repeat(pixels[..., -1:] > 0, pixels.shape[2], axis=2)
-    counted[..., -1] = True
-    return counted if seen is None else counted & seen[..., None]
+        return mask
+    visible = np.repeat(pixels[..., -1:] > 0, pixels.shape[2], axis=2)
+    visible[..., -1] = True
+    return visible if mask is None else visible & mask[..., None]

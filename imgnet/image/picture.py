@@ -98,12 +98,12 @@ class Original:
     Attributes:
         pixels: (H, W, C) samples.
         profile: Mode, depth and metadata.
-        seen: (H, W) or (H, W, C), true for the pixels or samples to fit; None for all.
+        mask: (H, W) or (H, W, C), true for the pixels or samples to fit; None for all.
     """
 
     pixels: Samples
     profile: Profile
-    seen: BoolArray | None = None
+    mask: BoolArray | None = None
 
 
 def profile_of(pixels: Samples) -> Profile:

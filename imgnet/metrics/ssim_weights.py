@@ -26,7 +26,7 @@ from imgnet.metrics.ssim import K2, SCALES, WINDOW, blurred, halved
 POWER = 0.7
 
 
-def importance(pixels: Samples, mask: BoolArray | None = None) -> Float32Array:
+def error_weights(pixels: Samples, mask: BoolArray | None = None) -> Float32Array:
     """Return the weight of each squared error, with a geometric mean of 1 before masking.
 
     Thanks to that mean, the same lmbda gives about as many bits as without weights.
@@ -40,7 +40,7 @@ def importance(pixels: Samples, mask: BoolArray | None = None) -> Float32Array:
 
     >>> edge = np.zeros((32, 32, 1), np.uint8)
     >>> edge[:, 16:] = 255
-    >>> weights = importance(edge)
+    >>> weights = error_weights(edge)
     >>> bool(weights[0, 0] > 1 > weights[0, 16])
     True
     """

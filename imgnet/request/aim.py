@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from imgnet.codec.format import grid_stream
 from imgnet.codec.format.quantized import Quantized
-from imgnet.codec.render.grid import draw
+from imgnet.codec.render.grid import render
 from imgnet.image.picture import Samples
 from imgnet.metrics.psnr import psnr_db
 from imgnet.request.options import Arrays, Options, Result
@@ -48,7 +48,7 @@ class Aim:
         """Return by how much tensors are too good or, in dB of a byte, too large."""
         if self.budget_bytes is not None:
             return 10 * log10(len(grid_stream.pack(spec, tensors, 0)) / (AIM * self.budget_bytes))
-        drawn = draw(spec, _stored(tensors), depth=8 * self.pixels.itemsize)
+        drawn = render(spec, _stored(tensors), depth=8 * self.pixels.itemsize)
         return min(psnr_db(self.pixels, drawn, self.seen), EXACT_DB) - self.psnr_db
 
     def is_met(self, spec: Spec, tensors: Tensors) -> bool:

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from imgnet.codec.priors.loader import COLOURS, FINEST_COLOUR, layers_of, networks_of
+from imgnet.codec.priors.loader import CHROMA_LEVEL, COLOURS, layers_of, networks_of
 from imgnet.image.files import read_image
 from imgnet.spec import USUAL_GRID_LAYERS, Spec
 
@@ -34,7 +34,7 @@ def training_spec(width: int, height: int, prior: str = "", **layers: int) -> Sp
     known = layers_of(prior) if prior else USUAL_GRID_LAYERS
     sizes: dict[str, Any] = {
         "num_levels": num_levels,
-        "chroma_level": FINEST_COLOUR,
+        "chroma_level": CHROMA_LEVEL,
         **known,
         **layers,
     }

@@ -12,7 +12,7 @@ from PIL import Image
 
 from imgnet.codec.format.container import Encoded, from_bytes, to_bytes
 from imgnet.codec.format.header import MODES
-from imgnet.codec.render.grid import draw
+from imgnet.codec.render.grid import render
 from imgnet.codec.render.resize import checksum
 from imgnet.encoder.grid import encode_coordinates, encode_grid
 from imgnet.errors import UsageError
@@ -59,7 +59,7 @@ def test_the_stream_holds_the_fitted_network_and_the_checksum_of_its_pixels(
     assert parameters.keys() == result.parameters.keys()
     for name, array in parameters.items():
         assert np.array_equal(array, result.parameters[name])
-    assert read.pixels_crc == checksum(draw(read.spec, parameters))
+    assert read.pixels_crc == checksum(render(read.spec, parameters))
     assert read.spec.dim_hidden == 6
 
 
@@ -72,7 +72,7 @@ def test_plain_weights_draw_the_same_pixels_and_say_nothing_of_them(
     assert encoded.pixels_crc is None
     read = from_bytes(to_bytes(encoded))
     assert np.array_equal(
-        draw(read.spec, read.parameters()), draw(read.spec, coded[0].parameters())
+        render(read.spec, read.parameters()), render(read.spec, coded[0].parameters())
     )
 
 
@@ -92,7 +92,7 @@ def test_a_target_is_never_exceeded(part: float) -> None:
     target = int(part * len(to_bytes(usual)))
     encoded, result = encoded_with(pixels, short, target_size=target)
     assert 0.93 * target < len(to_bytes(encoded)) <= target
-    assert encoded.pixels_crc == checksum(draw(encoded.spec, encoded.parameters()))
+    assert encoded.pixels_crc == checksum(render(encoded.spec, encoded.parameters()))
     assert all(np.array_equal(a, result.parameters[n]) for n, a in encoded.parameters().items())
 
 
@@ -114,7 +114,7 @@ def test_a_picture_is_as_good_at_a_target_as_at_the_quality_that_gives_it(qualit
 
 
 def psnr_of(encoded: Encoded, pixels: Pixels) -> float:
-    return psnr_db(pixels, draw(encoded.spec, encoded.parameters()))
+    return psnr_db(pixels, render(encoded.spec, encoded.parameters()))
 
 
 @pytest.mark.parametrize("model", ["grid", "gated", "mlp"])
@@ -150,6 +150,6 @@ def test_pictures_of_one_colour_are_nearly_exact_and_small(colour: tuple[int, in
         shape=Shape(),
         quality=50,
     )
-    drawn = draw(encoded.spec, result.parameters)
+    drawn = render(encoded.spec, result.parameters)
     assert np.abs(drawn.astype(int) - pixels).max() <= 1
     assert len(to_bytes(encoded)) < 255

@@ -7,18 +7,18 @@ import pytest
 from PIL import Image
 
 from imgnet.errors import InputError, UsageError
-from imgnet.image.masks import counted_samples, seen_pixels
+from imgnet.image.masks import fit_mask, sample_mask
 
 PIXELS = np.zeros((24, 32, 3), np.uint8)
 CHECKS = np.indices((24, 32)).sum(0) % 2 == 0
 
 
 def test_nothing_asked_for_is_everything() -> None:
-    assert seen_pixels(PIXELS, None, None, 0) is None
+    assert fit_mask(PIXELS, None, None, 0) is None
 
 
 def test_keep_follows_the_seed_and_takes_its_fraction() -> None:
-    first, again, other = (seen_pixels(PIXELS, None, 0.1, seed) for seed in (0, 0, 1))
+    first, again, other = (fit_mask(PIXELS, None, 0.1, seed) for seed in (0, 0, 1))
     assert first is not None
     assert first.shape == (24, 32)
     assert first.sum() == 77
@@ -27,15 +27,15 @@ def test_keep_follows_the_seed_and_takes_its_fraction() -> None:
 
 
 def test_a_tiny_fraction_keeps_a_pixel() -> None:
-    seen = seen_pixels(PIXELS, None, 1e-9, 0)
-    assert seen is not None
-    assert seen.sum() == 1
+    chosen = fit_mask(PIXELS, None, 1e-9, 0)
+    assert chosen is not None
+    assert chosen.sum() == 1
 
 
 def test_arrays_and_files_say_the_same(tmp_path: Path) -> None:
     Image.fromarray(CHECKS.astype(np.uint8) * 255).save(tmp_path / "mask.png")
     for mask in (CHECKS, tmp_path / "mask.png", str(tmp_path / "mask.png")):
-        assert np.array_equal(seen_pixels(PIXELS, mask, None, 0), CHECKS)  # type: ignore[arg-type]
+        assert np.array_equal(fit_mask(PIXELS, mask, None, 0), CHECKS)  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize(
@@ -43,23 +43,23 @@ def test_arrays_and_files_say_the_same(tmp_path: Path) -> None:
 )
 def test_arrays_that_are_no_masks_are_refused(mask: np.ndarray) -> None:
     with pytest.raises(UsageError, match="a mask is a bool array"):
-        seen_pixels(PIXELS, mask, None, 0)
+        fit_mask(PIXELS, mask, None, 0)
 
 
 @pytest.mark.parametrize("keep", [0.0, -1.0, 1.5])
 def test_fractions_out_of_range_are_refused(keep: float) -> None:
     with pytest.raises(UsageError, match="is not a fraction"):
-        seen_pixels(PIXELS, None, keep, 0)
+        fit_mask(PIXELS, None, keep, 0)
 
 
 def test_both_at_once_are_refused() -> None:
     with pytest.raises(UsageError, match="--mask and --keep"):
-        seen_pixels(PIXELS, CHECKS, 0.5, 0)
+        fit_mask(PIXELS, CHECKS, 0.5, 0)
 
 
 def test_a_missing_mask_is_named(tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"gone\.png"):
-        seen_pixels(PIXELS, tmp_path / "gone.png", None, 0)
+        fit_mask(PIXELS, tmp_path / "gone.png", None, 0)
 
 
 @pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
@@ -67,16 +67,16 @@ def test_a_missing_mask_is_named(tmp_path: Path) -> None:
 def test_colours_of_what_is_transparent_are_free(channels: int, dtype: type) -> None:
     pixels = np.ones((24, 32, channels), dtype)
     pixels[3, 4, -1] = 0
-    counted = counted_samples(pixels, None)
-    assert counted is not None
-    assert np.argwhere(~counted).tolist() == [[3, 4, i] for i in range(channels - 1)]
-    both = counted_samples(pixels, CHECKS)
-    assert np.array_equal(both, counted & CHECKS[..., None])  # type: ignore[arg-type]
+    visible = sample_mask(pixels, None)
+    assert visible is not None
+    assert np.argwhere(~visible).tolist() == [[3, 4, i] for i in range(channels - 1)]
+    both = sample_mask(pixels, CHECKS)
+    assert np.array_equal(both, visible & CHECKS[..., None])  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize("channels", [1, 2, 3, 4])
 def test_without_transparency_a_mask_stays_what_it_is(channels: int) -> None:
     pixels = np.zeros((24, 32, channels), np.uint8)
     pixels[..., -1] += channels in (2, 4)
-    assert counted_samples(pixels, None) is None
-    assert counted_samples(pixels, CHECKS) is CHECKS
+    assert sample_mask(pixels, None) is None
+    assert sample_mask(pixels, CHECKS) is CHECKS

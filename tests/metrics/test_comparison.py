@@ -90,29 +90,29 @@ def test_inputs_are_left_alone() -> None:
 
 def test_three_panels() -> None:
     a, b = flat(10, 20, 30), flat(10, 22, 90)
-    drawn = side_by_side(a, b, 8)
-    assert drawn.shape == (12, 60, 3)
-    assert (drawn[:, :20] == a).all()
-    assert (drawn[:, 20:40] == b).all()
-    assert drawn[0, 40].tolist() == [0, 16, 255]
+    panels = side_by_side(a, b, 8)
+    assert panels.shape == (12, 60, 3)
+    assert (panels[:, :20] == a).all()
+    assert (panels[:, 20:40] == b).all()
+    assert panels[0, 40].tolist() == [0, 16, 255]
 
 
 def test_panels_of_different_modes_are_brought_together() -> None:
-    drawn = side_by_side(flat(40), flat(40, 50, 60, 255), 2)
-    assert drawn[0, [0, 20, 40]].tolist() == [[40, 40, 40], [40, 50, 60], [0, 20, 40]]
+    panels = side_by_side(flat(40), flat(40, 50, 60, 255), 2)
+    assert panels[0, [0, 20, 40]].tolist() == [[40, 40, 40], [40, 50, 60], [0, 20, 40]]
 
 
 def test_the_difference_of_alpha_shows() -> None:
-    drawn = side_by_side(flat(40, 100), flat(40, 110), 3)
-    assert drawn[0, [0, 20]].tolist() == [[40, 100], [40, 110]]
-    assert drawn[0, 40].tolist() == [30, 255]
+    panels = side_by_side(flat(40, 100), flat(40, 110), 3)
+    assert panels[0, [0, 20]].tolist() == [[40, 100], [40, 110]]
+    assert panels[0, 40].tolist() == [30, 255]
 
 
 def test_a_large_gain_saturates_at_any_depth() -> None:
     a = flat(0, dtype=np.uint16)
-    drawn = side_by_side(a, a + np.uint16(7), 65535)
-    assert drawn.dtype == np.uint16
-    assert drawn[0, 40, 0] == 65535
+    panels = side_by_side(a, a + np.uint16(7), 65535)
+    assert panels.dtype == np.uint16
+    assert panels[0, 40, 0] == 65535
 
 
 def test_alike_keeps_the_depth_of_the_deeper() -> None:

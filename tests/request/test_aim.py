@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from imgnet.codec.format import grid_stream
-from imgnet.codec.render.grid import draw
+from imgnet.codec.render.grid import render
 from imgnet.metrics.psnr import psnr_db
 from imgnet.request.aim import EXACT_DB, SHORT_DB, TOLERANCE_DB, Aim, aim_of, distance
 from imgnet.request.efforts import Preset
@@ -16,7 +16,7 @@ SPEC = grid_spec(24, 16)
 TENSORS = random_tensors(SPEC)
 STORED = {name: tensor.dequantize() for name, tensor in TENSORS.items()}
 RESULT = Result(STORED, TENSORS, steps=1, device="cpu")
-DRAWN = draw(SPEC, STORED)
+DRAWN = render(SPEC, STORED)
 NUM_BYTES = len(grid_stream.pack(SPEC, TENSORS, 0))
 NOISY = np.clip(DRAWN + np.random.default_rng(1).normal(0, 16, DRAWN.shape).round(), 0, 255).astype(
     np.uint8

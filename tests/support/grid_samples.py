@@ -11,7 +11,7 @@ from imgnet.codec.format.grid_stream import q_index_of_bits
 from imgnet.codec.format.header import MODES
 from imgnet.codec.format.quantized import Quantized
 from imgnet.codec.priors import loader as priors
-from imgnet.codec.render.grid import draw
+from imgnet.codec.render.grid import render
 from imgnet.codec.render.resize import checksum
 from imgnet.encoder.prior import FOR_DETAIL
 from imgnet.spec import Spec, network_shapes
@@ -88,6 +88,6 @@ def real(tensors: Tensors) -> dict[str, np.ndarray]:
 
 
 def encoded(spec: Spec, tensors: Tensors) -> Encoded:
-    crc = checksum(draw(spec, real(tensors)))
+    crc = checksum(render(spec, real(tensors)))
     stream = np.frombuffer(grid_stream.pack(spec, tensors, crc), np.uint8)
     return Encoded(spec, MODE_OF[spec.dim_out], {STREAM: stream})

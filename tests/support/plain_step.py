@@ -8,8 +8,8 @@ from torch.nn import functional
 
 from imgnet.codec.entropy.context import CAUSAL, MARGIN, PARENTS
 from imgnet.fit.engine.latents import LatentGrids, padded
-from imgnet.fit.engine.network import REACH, GridNetwork
-from imgnet.spec import edge_margin
+from imgnet.fit.engine.network import GridNetwork
+from imgnet.spec import UPSAMPLING_REACH, edge_margin
 
 LEAST_PROBABILITY = 2.0**-16
 
@@ -41,7 +41,7 @@ def _colours(network: GridNetwork, grids: dict[tuple[int, int], Tensor]) -> Tens
             features = grids[0, level].new_zeros(others, height + 2 * margin, width + 2 * margin)
         else:
             wide = _doubled(features, network.upsample[level])
-            skip = margin - 2 * REACH
+            skip = margin - 2 * UPSAMPLING_REACH
             features = wide[:, skip:, skip:][:, : height + 2 * margin, : width + 2 * margin]
         own = {p: padded(grids[p, i][None], margin) for p, i in grids if i == level}
         if others and 1 in own:

@@ -30,7 +30,7 @@ HASH_DIGITS = 8
 NUM_LMBDAS = 19
 HIGHEST_LMBDA = 0.064  # of index 0; each further lmbda is smaller by a factor of sqrt(2)
 COLOURS = 3  # channels of the images that priors are trained on
-FINEST_COLOUR = 2  # finest level of their chroma pyramids
+CHROMA_LEVEL = 2  # finest level of their chroma pyramids
 FOLDER = Path(__file__).parent
 
 _SUFFIX = ".safetensors"
@@ -138,7 +138,7 @@ def networks_of(prior: str) -> Tensors:
     return {name: _real(every) for name, every in _load(prior).items() if name != _DIRECTIONS}
 
 
-def colours_of(prior: str) -> Float32Array:
+def colour_directions(prior: str) -> Float32Array:
     """Return the colour directions of the pyramids that fits with a prior start from.
 
     Only encoders use them.
@@ -188,8 +188,8 @@ def _adapted(spec: Spec, trained: Mapping[str, Int16Array]) -> dict[str, Int64Ar
 
 def _grids(spec: Spec, coarsest: int) -> list[int]:
     """Return, for each latent grid of a network, the index of the trained grid it copies."""
-    trained = Spec("grid", 1, 1, 0, 1, 0, COLOURS, coarsest + 1, 0, FINEST_COLOUR, 1).grids()
-    finest = [0, *[FINEST_COLOUR] * 3]
+    trained = Spec("grid", 1, 1, 0, 1, 0, COLOURS, coarsest + 1, 0, CHROMA_LEVEL, 1).grids()
+    finest = [0, *[CHROMA_LEVEL] * 3]
     return [
         trained.index((min(pyramid, COLOURS - 1), min(max(level, finest[pyramid]), coarsest)))
         for pyramid, level in spec.grids()

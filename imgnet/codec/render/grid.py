@@ -19,20 +19,25 @@ from imgnet.codec.entropy.context import LARGEST_LATENT
 from imgnet.codec.entropy.fixed_point import FRACTION_BITS, WEIGHT_BITS, clamp, from_real, multiply
 from imgnet.codec.render.threads import on_all_cores
 from imgnet.image.picture import DTYPES, Samples, peak_of
-from imgnet.spec import UPSAMPLING_TAPS, Spec, edge_margin, latents_name, network_shapes
+from imgnet.spec import (
+    UPSAMPLING_REACH,
+    UPSAMPLING_TAPS,
+    Spec,
+    edge_margin,
+    latents_name,
+    network_shapes,
+)
 
 Weights = Mapping[str, Float64Array]  # tensors of the network, as integers
 
 LARGEST_FEATURE = (1 << 25) - 1  # all in units of 2**-12
 LARGEST_HIDDEN = (1 << 24) - 1
 LARGEST_COLOUR = (1 << 22) - 1
-REACH = 2  # samples on each side that an upsampled one depends on
-
 _STRIP_SAMPLES = 1 << 14  # pixels of the strip that a thread renders at a time
 _ONE = 1 << FRACTION_BITS
 
 
-def draw(spec: Spec, parameters: Parameters, level: int = 0, depth: int = 8) -> Samples:
+def render(spec: Spec, parameters: Parameters, level: int = 0, depth: int = 8) -> Samples:
     """Render an image at the size of a level; level 0 is the native size.
 
     Args:
@@ -88,7 +93,7 @@ def _doubled(spec: Spec, weights: Weights, features: Float64Array, level: int) -
     height, width = spec.grid_size(level)
     if level == spec.num_levels - 1:
         return np.zeros((len(features), height + 2 * margin, width + 2 * margin))
-    skip = margin - 2 * REACH
+    skip = margin - 2 * UPSAMPLING_REACH
     doubled = upsample(features, weights[f"upsample.{level}"])
     return doubled[:, skip : skip + height + 2 * margin, skip : skip + width + 2 * margin]
 
@@ -120,9 +125,12 @@ def _rows(
     if level == spec.num_levels - 1:
         features = np.zeros((spec.dim_out - 1, last - first, width + 2 * margin))
     else:
-        above = (first >> 1) - REACH + margin, (last - 1 >> 1) + 1 + REACH + margin
+        above = (
+            (first >> 1) - UPSAMPLING_REACH + margin,
+            (last - 1 >> 1) + 1 + UPSAMPLING_REACH + margin,
+        )
         doubled = upsample(coarse[:, slice(*above)], weights[f"upsample.{level}"])
-        skip = margin - 2 * REACH
+        skip = margin - 2 * UPSAMPLING_REACH
         features = doubled[:, first % 2 :, skip : skip + width + 2 * margin]
         features = features[:, : last - first]
     rows = slice(first + margin, last + margin)
@@ -178,7 +186,7 @@ def upsample(padded: Float64Array, taps: Float64Array) -> Float64Array:
     four old samples.
 
     Args:
-        padded: (F, h + 4, w + 4) features, padded by `REACH`.
+        padded: (F, h + 4, w + 4) features, padded by `UPSAMPLING_REACH`.
         taps: Weights of the old samples at distances 1.25, 0.25, 0.75 and 1.75, in units of 2**-15.
 
     Returns:
@@ -190,7 +198,7 @@ def upsample(padded: Float64Array, taps: Float64Array) -> Float64Array:
 def _double(x: Float64Array, taps: Float64Array, axis: int) -> Float64Array:
     """Double one axis and drop its padding."""
     x = np.moveaxis(x, axis, 0)
-    length = len(x) - 2 * REACH
+    length = len(x) - 2 * UPSAMPLING_REACH
     doubled = np.empty((length, 2, *x.shape[1:]))
     for phase, weights in enumerate((taps[::-1], taps)):
         total = doubled[:, phase]

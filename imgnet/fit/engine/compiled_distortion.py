@@ -5,13 +5,12 @@ from __future__ import annotations
 import numpy as np
 
 from imgnet.fit.engine.compiled_task import Arrays, Grids, Outcome
-from imgnet.fit.engine.network import REACH
 from imgnet.fit.engine.tiling import Tile
 from imgnet.fit.kernels import latents as latent_kernels
 from imgnet.fit.kernels import synthesis as synthesis_kernels
 from imgnet.fit.kernels import upsampling as upsampling_kernels
 from imgnet.fit.kernels.blocks import Floats
-from imgnet.spec import Spec
+from imgnet.spec import UPSAMPLING_REACH, Spec
 
 _NO_MASK = np.zeros((0, 0, 0), np.float32)
 _HEAD = ("hidden.weight", "hidden.bias", "output.weight", "linear.weight", "linear.bias")
@@ -159,8 +158,8 @@ def _above(place: Tile) -> Tile:
     """Return the place of the next coarser level that one depends on."""
     top, bottom, left, right = place
     return (
-        (top >> 1) - REACH,
-        (bottom - 1 >> 1) + 1 + REACH,
-        (left >> 1) - REACH,
-        (right - 1 >> 1) + 1 + REACH,
+        (top >> 1) - UPSAMPLING_REACH,
+        (bottom - 1 >> 1) + 1 + UPSAMPLING_REACH,
+        (left >> 1) - UPSAMPLING_REACH,
+        (right - 1 >> 1) + 1 + UPSAMPLING_REACH,
     )

@@ -14,15 +14,13 @@ from torch import Tensor, nn
 from imgnet.codec.entropy.context import CAUSAL, PARENTS, place_of
 from imgnet.fit.engine.autograd import chunk_bits, chunk_lengths, rezero_layer, two_layers, windows
 from imgnet.fit.layers import Linear
-from imgnet.spec import Spec
-
-REACH = 2  # samples that an upsampled one depends on, on each side
+from imgnet.spec import UPSAMPLING_REACH, Spec
 
 # Weights of Keys' cubic convolution with a = -3/4 at distances 1.25, 0.25, 0.75 and 1.75.
 BICUBIC = (-0.10546875, 0.87890625, 0.26171875, -0.03515625)
 
-_ROWS = [(y, 0) for y in range(2 * REACH + 1)]
-_COLUMNS = [(0, x) for x in range(2 * REACH + 1)]
+_ROWS = [(y, 0) for y in range(2 * UPSAMPLING_REACH + 1)]
+_COLUMNS = [(0, x) for x in range(2 * UPSAMPLING_REACH + 1)]
 
 
 class Weight(nn.Module):
@@ -95,14 +93,14 @@ class ContextModel(nn.Module):
 
 def doubled(x: Tensor, taps: Tensor) -> Tensor:
     """Double the sides of (F, h + 4, w + 4) without its margin; see `synthesis.upsample`."""
-    channels, height, width = x.shape[0], x.shape[1] - 2 * REACH, x.shape[2]
+    channels, height, width = x.shape[0], x.shape[1] - 2 * UPSAMPLING_REACH, x.shape[2]
     none = taps.new_zeros(1)
     # The weights of 5 samples in each of the two that replace the middle one.
     phases = torch.stack([torch.cat([taps.flip(0), none]), torch.cat([none, taps])])
     around = windows(x, _ROWS, height, width).view(len(_ROWS), -1)
     x = (phases @ around).view(2, channels, height, width).permute(1, 2, 0, 3)
     x = x.reshape(channels, 2 * height, width)
-    around = windows(x, _COLUMNS, 2 * height, width - 2 * REACH).view(len(_COLUMNS), -1)
+    around = windows(x, _COLUMNS, 2 * height, width - 2 * UPSAMPLING_REACH).view(len(_COLUMNS), -1)
     x = (phases @ around).view(2, channels, 2 * height, -1).permute(1, 2, 3, 0)
     return x.reshape(channels, 2 * height, -1)
 

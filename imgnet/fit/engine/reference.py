@@ -17,10 +17,10 @@ from torch.nn import functional
 
 from imgnet.codec.entropy.context import MARGIN
 from imgnet.fit.engine.latents import LatentGrids, padded
-from imgnet.fit.engine.network import REACH, GridNetwork
+from imgnet.fit.engine.network import GridNetwork
 from imgnet.fit.engine.tasks import Input, Outcome, Task, add_gradient, run_task, unpadded
 from imgnet.fit.engine.tiling import COARSE, TILE, Chunk, Costs, Cuts, Floats, Rows, Tile, affected
-from imgnet.spec import edge_margin
+from imgnet.spec import UPSAMPLING_REACH, edge_margin
 
 
 class ReferenceEvaluator:
@@ -178,7 +178,7 @@ class ReferenceEvaluator:
     def _extended(self, features: Tensor, level: int) -> Tensor:
         """Bring the features of a whole level, with margin, to the level below."""
         height, width = self.spec.grid_size(level)
-        skip = self.margin - 2 * REACH
+        skip = self.margin - 2 * UPSAMPLING_REACH
         doubled = self.network.doubled(features, level)
         return doubled[:, skip : skip + height + 2 * self.margin][
             :, :, skip : skip + width + 2 * self.margin
@@ -228,10 +228,10 @@ class ReferenceEvaluator:
         if level == self.base:
             return task.take(base, here)
         above = (
-            (top >> 1) - REACH,
-            (bottom - 1 >> 1) + 1 + REACH,
-            (left >> 1) - REACH,
-            (right - 1 >> 1) + 1 + REACH,
+            (top >> 1) - UPSAMPLING_REACH,
+            (bottom - 1 >> 1) + 1 + UPSAMPLING_REACH,
+            (left >> 1) - UPSAMPLING_REACH,
+            (right - 1 >> 1) + 1 + UPSAMPLING_REACH,
         )
         doubled = self.network.doubled(self._features(task, base, own, level + 1, above), level)
         doubled = doubled[:, top % 2 :, left % 2 :][:, : bottom - top, : right - left]

@@ -13,7 +13,7 @@ from imgnet.fit.grid.correction import Correction
 from imgnet.fit.grid.schedule import GridFit
 from imgnet.fit.grid.state import GridState
 from imgnet.image.picture import Samples
-from imgnet.metrics.ssim_weights import importance
+from imgnet.metrics.ssim_weights import error_weights
 from imgnet.request.aim import aim_of
 from imgnet.request.options import Options, Result
 from imgnet.request.rate_control import ROUNDING_ERROR, rate_control_of
@@ -80,7 +80,7 @@ def ready(
     """Give a fit that has taken no step yet; arguments and errors are those of `fit_grid`."""
     device = pick_device(options.device)
     with one_thread_workers(device) as (workers, _):
-        counts = importance(pixels, seen) if options.tune == "msssim" else seen
+        counts = error_weights(pixels, seen) if options.tune == "msssim" else seen
         common = workers, device, options.seed
         state = GridState(spec, pixels, options.preset, lmbda, counts, *common)
         rate_control = rate_control_of(

@@ -14,16 +14,16 @@ from torch import Tensor
 from torch.nn import functional
 
 from imgnet.codec.priors.loader import (
+    CHROMA_LEVEL,
     COLOURS,
-    FINEST_COLOUR,
     NUM_LMBDAS,
-    colours_of,
+    colour_directions,
     usual_latent_q_step,
 )
 from imgnet.fit.engine.latents import LatentGrids, padded
-from imgnet.fit.engine.network import BICUBIC, REACH, GridNetwork, doubled
+from imgnet.fit.engine.network import BICUBIC, GridNetwork, doubled
 from imgnet.fit.grid.analysis_network import AnalysisNetwork, Planes, trained_analysis
-from imgnet.spec import Spec
+from imgnet.spec import UPSAMPLING_REACH, Spec
 
 DEADZONE = 0.25  # that the first latents lose of their magnitude
 FINER = 0.6  # part of the usual step that graded pyramids are in: most of their latents are 0
@@ -90,7 +90,7 @@ def laplacian_pyramids(planes: Tensor, num_levels: int, is_graded: bool) -> Plan
         above, rest = _halved(planes), planes * gains
         if level < num_levels - 1:
             _, height, width = planes.shape
-            predicted = doubled(padded(above, REACH), taps)[:, :height, :width]
+            predicted = doubled(padded(above, UPSAMPLING_REACH), taps)[:, :height, :width]
             rest = functional.softshrink((planes - predicted) * gains, DEADZONE)
         pyramids |= {(p, level): plane for p, plane in enumerate(rest)}
         planes = above
@@ -157,7 +157,7 @@ class WarmStart:
         channels = centred[:num_colours].expand(COLOURS, -1, -1)
         planes = (self.colours.T @ channels.flatten(1)).view_as(channels)
         pyramids = laplacian_pyramids(planes, spec.num_levels, self.is_graded)
-        if self.analysis is not None and spec.num_levels > FINEST_COLOUR:
+        if self.analysis is not None and spec.num_levels > CHROMA_LEVEL:
             corrections = self.analysis(planes, self.position, spec.num_levels)
             for grid, correction in corrections.items():
                 pyramids[grid] = pyramids[grid] + correction
@@ -169,7 +169,7 @@ class WarmStart:
 
 def warm_start(prior: str, lmbda_index: float, device: torch.device) -> WarmStart:
     """Return what a prior brings for the latents of fits."""
-    colours = torch.from_numpy(colours_of(prior)).to(device)
+    colours = torch.from_numpy(colour_directions(prior)).to(device)
     analysis = trained_analysis(prior)
     analysis = None if analysis is None else analysis.to(device)
     return WarmStart(colours, analysis, lmbda_position(lmbda_index))

@@ -26,7 +26,9 @@ def parameters(spec: Spec) -> dict[str, NDArray[np.float32]]:
     return weights
 
 
-def draw(spec: Spec, size: str | tuple[int, int] | None = None, crop: Crop | None = None) -> Pixels:
+def rendered(
+    spec: Spec, size: str | tuple[int, int] | None = None, crop: Crop | None = None
+) -> Pixels:
     return render(spec, parameters(spec), size=size, crop=crop)
 
 
@@ -45,20 +47,20 @@ def box_mean(pixels: Pixels, width: int, height: int) -> NDArray[np.float64]:
 
 @pytest.mark.parametrize("spec", SPECS, ids=lambda spec: spec.family)
 def test_native_size(spec: Spec) -> None:
-    drawn = draw(spec)
-    assert drawn.shape == (33, 48, 3)
-    assert drawn.dtype == np.uint8
-    assert drawn.std() > 10
-    assert np.array_equal(drawn, draw(spec, "48x33"))
+    x_hat = rendered(spec)
+    assert x_hat.shape == (33, 48, 3)
+    assert x_hat.dtype == np.uint8
+    assert x_hat.std() > 10
+    assert np.array_equal(x_hat, rendered(spec, "48x33"))
 
 
 @pytest.mark.parametrize("spec", SPECS, ids=lambda spec: spec.family)
 def test_enlarged_picture_goes_through_the_native_pixels(spec: Spec) -> None:
-    enlarged = draw(spec, "300%")
+    enlarged = rendered(spec, "300%")
     assert enlarged.shape == (99, 144, 3)
-    assert_same(enlarged[1::3, 1::3], draw(spec))
+    assert_same(enlarged[1::3, 1::3], rendered(spec))
     between = enlarged[1::3, 2:-3:3].astype(int)
-    assert np.abs(between - draw(spec)[:, :-1]).max() > 3  # sampled anew, not repeated
+    assert np.abs(between - rendered(spec)[:, :-1]).max() > 3  # sampled anew, not repeated
 
 
 @pytest.mark.parametrize("spec", SPECS, ids=lambda spec: spec.family)
@@ -77,7 +79,7 @@ def test_reduced_picture_is_the_mean_of_a_finer_one(
     spec: Spec, width: int, height: int, samples_x: int, samples_y: int
 ) -> None:
     fine = render(spec, parameters(spec), size=(width * samples_x, height * samples_y), crop=None)
-    reduced = draw(spec, (width, height))
+    reduced = rendered(spec, (width, height))
     assert np.abs(reduced - box_mean(fine, width, height)).max() <= 1  # both are rounded
 
 
@@ -97,14 +99,14 @@ def test_reduced_picture_has_no_aliases() -> None:
 
 def test_half_size_is_the_mean_of_four() -> None:
     spec = Spec("gated", 48, 32, 8, 12, 1)
-    assert np.abs(draw(spec, "50%") - box_mean(draw(spec), 24, 16)).max() <= 1
+    assert np.abs(rendered(spec, "50%") - box_mean(rendered(spec), 24, 16)).max() <= 1
 
 
 @pytest.mark.parametrize("spec", SPECS, ids=lambda spec: spec.family)
 @pytest.mark.parametrize("crop", [Crop(0, 0, 48, 33), Crop(47, 32, 1, 1), Crop(5, 7, 20, 9)])
 def test_a_crop_is_the_cut_out_of_the_whole(spec: Spec, crop: Crop) -> None:
-    whole = draw(spec)[crop.y : crop.y + crop.height, crop.x : crop.x + crop.width]
-    assert_same(draw(spec, crop=crop), whole)
+    whole = rendered(spec)[crop.y : crop.y + crop.height, crop.x : crop.x + crop.width]
+    assert_same(rendered(spec, crop=crop), whole)
 
 
 @pytest.mark.parametrize("percent", [50, 200])
@@ -112,12 +114,12 @@ def test_a_crop_keeps_its_place_at_other_sizes(percent: int) -> None:
     spec = Spec("gated", 48, 32, 8, 12, 1)
     crop = Crop(8, 6, 20, 10)
     top, left, height, width = (v * percent // 100 for v in (6, 8, 10, 20))
-    whole = draw(spec, f"{percent}%")[top : top + height, left : left + width]
-    assert_same(draw(spec, f"{percent}%", crop), whole)
+    whole = rendered(spec, f"{percent}%")[top : top + height, left : left + width]
+    assert_same(rendered(spec, f"{percent}%", crop), whole)
 
 
 def test_a_long_side_is_that_of_the_crop() -> None:
-    assert draw(SPECS[0], "40", Crop(0, 0, 10, 20)).shape == (40, 20, 3)
+    assert rendered(SPECS[0], "40", Crop(0, 0, 10, 20)).shape == (40, 20, 3)
 
 
 @pytest.mark.parametrize("channels", [1, 2, 3, 4])
@@ -125,17 +127,18 @@ def test_a_long_side_is_that_of_the_crop() -> None:
 @pytest.mark.parametrize("family", ["gated", "mlp"])
 def test_small_pictures(family: str, size: tuple[int, int], channels: int) -> None:
     spec = Spec(family, *size, 3 if family == "gated" else 0, 4, 1, dim_out=channels)
-    assert draw(spec).shape == (size[1], size[0], channels)
-    assert draw(spec, "200%").shape == (2 * size[1], 2 * size[0], channels)
-    assert draw(spec, (1, 1)).shape == (1, 1, channels)
+    assert rendered(spec).shape == (size[1], size[0], channels)
+    assert rendered(spec, "200%").shape == (2 * size[1], 2 * size[0], channels)
+    assert rendered(spec, (1, 1)).shape == (1, 1, channels)
 
 
 def test_tiles_do_not_show() -> None:
-    """Pictures larger than a tile, in both directions, match what is drawn part by part."""
+    """Pictures larger than a tile, in both directions, match their crops."""
     spec = Spec("mlp", TILE + 100, 3, 0, 4, 1)
-    whole = draw(spec)
+    whole = rendered(spec)
     parts = [
-        draw(spec, crop=Crop(x, 0, min(500, spec.width - x), 3)) for x in range(0, spec.width, 500)
+        rendered(spec, crop=Crop(x, 0, min(500, spec.width - x), 3))
+        for x in range(0, spec.width, 500)
     ]
     assert_same(whole, np.concatenate(parts, axis=1))
 
@@ -167,12 +170,12 @@ def test_memory_does_not_grow_when_a_large_picture_is_reduced() -> None:
 @pytest.mark.parametrize("crop", [Crop(40, 0, 20, 5), Crop(0, 0, 0, 1)])
 def test_crops_outside_are_refused(crop: Crop) -> None:
     with pytest.raises(UsageError):
-        draw(SPECS[0], crop=crop)
+        rendered(SPECS[0], crop=crop)
 
 
 def test_sizes_out_of_reach_are_refused() -> None:
     with pytest.raises(UsageError):
-        draw(SPECS[0], (10**6, 10**6))
+        rendered(SPECS[0], (10**6, 10**6))
 
 
 @pytest.mark.parametrize("spec", SPECS, ids=lambda spec: spec.family)
@@ -180,7 +183,7 @@ def test_sizes_out_of_reach_are_refused() -> None:
 def test_16_bits_are_the_same_picture(spec: Spec, size: str | None) -> None:
     deep = render(spec, parameters(spec), size=size, depth=16)
     assert deep.dtype == np.uint16
-    assert np.abs(deep / 257 - draw(spec, size)).max() <= 0.51
+    assert np.abs(deep / 257 - rendered(spec, size)).max() <= 0.51
     assert len(np.unique(deep)) > 1000
 
 

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from imgnet.codec.render import grid as synthesis
-from imgnet.codec.render.grid import draw, eight_bits, quantize_colours, upsample
+from imgnet.codec.render import grid as grid_renderer
+from imgnet.codec.render.grid import eight_bits, quantize_colours, render, upsample
 from imgnet.spec import Spec, edge_margin, latents_name
 from support.grid_cases import SPECS, Pixels, Tensors, integers, real
 from support.grid_samples import grid_spec, random_tensors
@@ -37,7 +37,7 @@ def doubled(features: Array, taps: Array) -> Array:
     return features
 
 
-def drawn_at_once(spec: Spec, tensors: Tensors) -> Pixels:
+def rendered_at_once(spec: Spec, tensors: Tensors) -> Pixels:
     """Draw the whole picture in one piece, as the format says, with nothing shared."""
     m, n = edge_margin(spec.num_layers), spec.num_layers
     features: Array | None = None
@@ -82,7 +82,7 @@ def drawn_at_once(spec: Spec, tensors: Tensors) -> Pixels:
 @pytest.mark.parametrize("spec", SPECS, ids=str)
 def test_pixels_are_those_of_the_format_to_the_bit(spec: Spec) -> None:
     tensors = integers(spec)
-    assert np.array_equal(draw(spec, real(tensors)), drawn_at_once(spec, tensors))
+    assert np.array_equal(render(spec, real(tensors)), rendered_at_once(spec, tensors))
 
 
 @pytest.mark.parametrize("spec", SPECS, ids=str)
@@ -94,10 +94,10 @@ def test_bands_do_not_show(
     if level >= spec.num_levels:
         pytest.skip("there is no such level")
     parameters = real(integers(spec))
-    whole = draw(spec, parameters, level)
+    whole = render(spec, parameters, level)
     assert whole.shape == (*spec.grid_size(level), spec.dim_out)
-    monkeypatch.setattr(synthesis, "_STRIP_SAMPLES", samples)
-    assert np.array_equal(draw(spec, parameters, level), whole)
+    monkeypatch.setattr(grid_renderer, "_STRIP_SAMPLES", samples)
+    assert np.array_equal(render(spec, parameters, level), whole)
 
 
 @pytest.mark.parametrize("level", [1, 2, 3])
@@ -107,7 +107,7 @@ def test_smaller_pictures_need_no_finer_latents(level: int) -> None:
     finer = [latents_name(*grid) for grid in spec.grids() if grid[1] < level]
     kept = {name: array for name, array in parameters.items() if name not in finer}
     assert finer
-    assert np.array_equal(draw(spec, kept, level), draw(spec, parameters, level))
+    assert np.array_equal(render(spec, kept, level), render(spec, parameters, level))
 
 
 @pytest.mark.parametrize("gain", [0.8, 1.0])
@@ -125,11 +125,11 @@ def test_a_smaller_picture_shows_the_same_scene(gain: float) -> None:
         parameters[f"upsample.{level}"] *= gain / parameters[f"upsample.{level}"].sum()
     parameters["hidden.weight"][:] = 0  # what bends does not average
     parameters["linear.weight"][:] *= 0.3  # nor what is clipped
-    large = draw(spec, parameters).astype(float)
+    large = render(spec, parameters).astype(float)
     for level in (1, 2):
         step = 1 << level
         average = large.reshape(48 // step, step, 64 // step, step, 3).mean(axis=(1, 3))
-        small = draw(spec, parameters, level).astype(float)
+        small = render(spec, parameters, level).astype(float)
         assert np.sqrt(np.square(small - average).mean()) < 6
         shifted = np.roll(small, 1, axis=1)
         assert np.square(shifted - average).mean() > 4 * np.square(small - average).mean()
@@ -145,8 +145,8 @@ def test_upsampling_a_flat_field_keeps_it_where_the_taps_add_up_to_one() -> None
 def test_features_are_limited() -> None:
     taps = np.array([0, 1 << 20, 0, 0], float)
     large = upsample(np.full((1, 5, 5), 2.0**24), taps)
-    assert (large == synthesis.LARGEST_FEATURE).all()
-    assert (upsample(np.full((1, 5, 5), -(2.0**24)), taps) == -synthesis.LARGEST_FEATURE).all()
+    assert (large == grid_renderer.LARGEST_FEATURE).all()
+    assert (upsample(np.full((1, 5, 5), -(2.0**24)), taps) == -grid_renderer.LARGEST_FEATURE).all()
 
 
 def test_wild_weights_still_draw_a_picture() -> None:
@@ -156,8 +156,8 @@ def test_wild_weights_still_draw_a_picture() -> None:
         name: (rng.choice([-1, 1], shape) * 1e6).astype(np.float32)
         for name, shape in spec.shapes().items()
     }
-    drawn = draw(spec, wild)
-    assert drawn.shape == (spec.height, spec.width, 3)
+    x_hat = render(spec, wild)
+    assert x_hat.shape == (spec.height, spec.width, 3)
 
 
 def test_16_bits_are_the_same_colours_rounded_more_finely() -> None:
@@ -178,8 +178,8 @@ def test_8_bits_follow_from_16() -> None:
 def test_a_picture_is_drawn_with_either_depth() -> None:
     spec = grid_spec(21, 13)
     parameters = real(random_tensors(spec))
-    deep = draw(spec, parameters, depth=16)
+    deep = render(spec, parameters, depth=16)
     assert deep.dtype == np.uint16
-    assert np.array_equal(eight_bits(deep), draw(spec, parameters))
+    assert np.array_equal(eight_bits(deep), render(spec, parameters))
     assert len(np.unique(deep)) > 256
-    assert draw(spec, parameters, 1, 16).shape == (7, 11, 3)
+    assert render(spec, parameters, 1, 16).shape == (7, 11, 3)

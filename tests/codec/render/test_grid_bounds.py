@@ -7,8 +7,14 @@ import pytest
 
 from imgnet.codec.entropy.context import LARGEST_LATENT
 from imgnet.codec.entropy.fixed_point import FRACTION_BITS, LARGEST_WEIGHT, WEIGHT_BITS
-from imgnet.codec.render import grid as synthesis
-from imgnet.codec.render.grid import LARGEST_COLOUR, LARGEST_FEATURE, LARGEST_HIDDEN, draw, upsample
+from imgnet.codec.render import grid as grid_renderer
+from imgnet.codec.render.grid import (
+    LARGEST_COLOUR,
+    LARGEST_FEATURE,
+    LARGEST_HIDDEN,
+    render,
+    upsample,
+)
 from imgnet.spec import MAX_GRID_DIM, MAX_LEVELS, RANGES, UPSAMPLING_TAPS
 from support.grid_samples import extreme_tensors, grid_spec, random_tensors, real
 
@@ -77,11 +83,11 @@ def test_bands_make_no_difference(
 ) -> None:
     spec = grid_spec(21, 33, num_layers=num_layers, num_levels=4)
     for tensors in (random_tensors(spec), extreme_tensors(spec)):
-        whole = draw(spec, real(tensors), level)
+        whole = render(spec, real(tensors), level)
         assert whole.std() > 10
         for samples in (1, 100, 300):
-            monkeypatch.setattr(synthesis, "_STRIP_SAMPLES", samples)
-            assert np.array_equal(draw(spec, real(tensors), level), whole)
+            monkeypatch.setattr(grid_renderer, "_STRIP_SAMPLES", samples)
+            assert np.array_equal(render(spec, real(tensors), level), whole)
         monkeypatch.undo()
 
 
@@ -94,6 +100,6 @@ def test_latents_that_no_stream_holds_are_rounded_and_limited() -> None:
             near[name] = array + np.float32(0.4)
             far[name] = np.where(array > 2, np.float32(3e38), array)
             whole[name] = np.where(array > 2, np.float32(LARGEST_LATENT), array)
-    assert np.array_equal(draw(spec, near), draw(spec, real(random_tensors(spec))))
-    assert np.array_equal(draw(spec, far), draw(spec, whole))
-    assert not np.array_equal(draw(spec, far), draw(spec, near))
+    assert np.array_equal(render(spec, near), render(spec, real(random_tensors(spec))))
+    assert np.array_equal(render(spec, far), render(spec, whole))
+    assert not np.array_equal(render(spec, far), render(spec, near))

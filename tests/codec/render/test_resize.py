@@ -8,7 +8,7 @@ import pytest
 import torch
 from PIL import Image
 
-from imgnet.codec.render.grid import draw
+from imgnet.codec.render.grid import render
 from imgnet.codec.render.resize import LANCZOS, NEURAL, ZOOMS, checksum, fitted, needed_level
 from imgnet.codec.render.zoom import LARGEST
 from imgnet.errors import UsageError
@@ -24,14 +24,14 @@ from support.grid_samples import grid_spec
 SPEC = Spec("grid", 97, 73, 0, 8, 2, num_levels=4, chroma_level=2, dim_context=4)
 
 
-def drawn(
+def rendered(
     parameters: Arrays,
     size: Size | None = None,
     crop: Crop | None = None,
     spec: Spec = SPEC,
     zoom: str = NEURAL,
 ) -> Pixels:
-    pixels = draw(spec, parameters, needed_level(spec, size, crop))
+    pixels = render(spec, parameters, needed_level(spec, size, crop))
     return fitted(spec, pixels, size, crop, zoom)
 
 
@@ -90,16 +90,16 @@ def test_sizes_out_of_reach_are_refused(size: Size) -> None:
 @pytest.mark.parametrize("crop", [Crop(0, 0, 97, 73), Crop(96, 72, 1, 1), Crop(13, 7, 50, 31)])
 def test_a_crop_is_the_part_of_the_whole(crop: Crop) -> None:
     parameters = real(integers(SPEC))
-    whole = drawn(parameters)
+    whole = rendered(parameters)
     part = whole[crop.y : crop.y + crop.height, crop.x : crop.x + crop.width]
-    assert np.array_equal(drawn(parameters, crop=crop), part)
+    assert np.array_equal(rendered(parameters, crop=crop), part)
 
 
 @pytest.mark.parametrize("spec", SPECS, ids=str)
 def test_sizes_come_out_as_asked_for(spec: Spec) -> None:
     parameters = real(integers(spec))
     for width, height in ((1, 1), (3, 200), (130, 2), (spec.width, 2 * spec.height)):
-        shape = drawn(parameters, (width, height), spec=spec).shape
+        shape = rendered(parameters, (width, height), spec=spec).shape
         assert shape == (height, width, spec.dim_out)
 
 
@@ -113,7 +113,7 @@ def averaged(pixels: Pixels, factor: int) -> Pixels:
 
 
 def test_a_fitted_picture_looks_like_the_picture(smooth: Arrays) -> None:
-    assert psnr_db(picture(97, 73), drawn(smooth)) > 28
+    assert psnr_db(picture(97, 73), rendered(smooth)) > 28
 
 
 @pytest.mark.parametrize(("factor", "least_db"), [(2, 50), (4, 35), (8, 33)])
@@ -121,11 +121,11 @@ def test_smaller_pictures_are_about_averages_of_the_whole(
     factor: int, least_db: float, smooth: Arrays
 ) -> None:
     """Though the levels that are finer than they are never decoded."""
-    whole = drawn(smooth)
+    whole = rendered(smooth)
     crop = Crop(0, 0, 97 // factor * factor, 73 // factor * factor)
     size = crop.width // factor, crop.height // factor
     assert needed_level(SPEC, size, crop) == factor.bit_length() - 2
-    small = drawn(smooth, size, crop)
+    small = rendered(smooth, size, crop)
     assert psnr_db(averaged(whole, factor), small) > least_db
 
 
@@ -133,28 +133,28 @@ def test_smaller_pictures_are_about_averages_of_the_whole(
 def test_a_small_crop_at_the_far_edge_shows_that_edge(factor: int, smooth: Arrays) -> None:
     """Sides of 97 and 73 are no multiples of any level's step."""
     crop = Crop(97 - 48, 73 - 40, 48, 40)
-    part = drawn(smooth)[crop.y :, crop.x :]
-    small = drawn(smooth, (48 // factor, 40 // factor), crop)
+    part = rendered(smooth)[crop.y :, crop.x :]
+    small = rendered(smooth, (48 // factor, 40 // factor), crop)
     assert needed_level(SPEC, (48 // factor, 40 // factor), crop) > 0
     assert psnr_db(averaged(part, factor), small) > 31
 
 
 def test_larger_pictures_keep_the_whole(smooth: Arrays) -> None:
-    whole = drawn(smooth)
-    assert psnr_db(whole, averaged(drawn(smooth, "300%"), 3)) > 38
+    whole = rendered(smooth)
+    assert psnr_db(whole, averaged(rendered(smooth, "300%"), 3)) > 38
 
 
 @pytest.mark.parametrize("size", [None, "50%", (97, 20), (20, 200), (97, 73)])
 def test_where_a_side_shrinks_or_none_grows_the_zoom_plays_no_role(
     size: Size | None, smooth: Arrays
 ) -> None:
-    assert np.array_equal(drawn(smooth, size), drawn(smooth, size, zoom=LANCZOS))
+    assert np.array_equal(rendered(smooth, size), rendered(smooth, size, zoom=LANCZOS))
 
 
 def test_lanczos_is_that_of_pillow(smooth: Arrays) -> None:
-    image = Image.fromarray(drawn(smooth)).resize((200, 190), Image.Resampling.LANCZOS)
-    assert np.array_equal(drawn(smooth, (200, 190), zoom=LANCZOS), np.asarray(image))
-    assert not np.array_equal(drawn(smooth, (200, 190)), np.asarray(image))
+    image = Image.fromarray(rendered(smooth)).resize((200, 190), Image.Resampling.LANCZOS)
+    assert np.array_equal(rendered(smooth, (200, 190), zoom=LANCZOS), np.asarray(image))
+    assert not np.array_equal(rendered(smooth, (200, 190)), np.asarray(image))
 
 
 @pytest.mark.parametrize("zoom", ZOOMS)
@@ -162,9 +162,9 @@ def test_lanczos_is_that_of_pillow(smooth: Arrays) -> None:
 def test_a_crop_drawn_larger_is_the_part_of_the_whole(scale: int, zoom: str) -> None:
     parameters = real(integers(SPEC))
     crop = Crop(13, 7, 50, 31)
-    part = drawn(parameters, f"{scale}00%", crop, zoom=zoom)
+    part = rendered(parameters, f"{scale}00%", crop, zoom=zoom)
     left, top, right, bottom = (scale * edge for edge in (13, 7, 13 + 50, 7 + 31))
-    whole = drawn(parameters, f"{scale}00%", zoom=zoom)[top:bottom, left:right]
+    whole = rendered(parameters, f"{scale}00%", zoom=zoom)[top:bottom, left:right]
     assert np.abs(part.astype(int) - whole).max() <= (scale > LARGEST or zoom == LANCZOS)
 
 
@@ -172,9 +172,9 @@ def test_a_crop_drawn_larger_is_the_part_of_the_whole(scale: int, zoom: str) -> 
 def test_beyond_its_largest_factor_the_zoom_prior_is_enlarged_by_lanczos(
     size: tuple[int, int], smooth: Arrays
 ) -> None:
-    large = drawn(smooth, size)
+    large = rendered(smooth, size)
     assert large.shape[:2] == size[::-1]
-    prior = drawn(smooth, (min(size[0], 4 * 97), min(size[1], 4 * 73)))
+    prior = rendered(smooth, (min(size[0], 4 * 97), min(size[1], 4 * 73)))
     image = Image.fromarray(prior).resize(size, Image.Resampling.LANCZOS)
     assert np.array_equal(large, np.asarray(image))
 
@@ -188,9 +188,9 @@ def test_alpha_is_enlarged_by_lanczos() -> None:
 
 
 def test_one_axis_may_grow_while_the_other_shrinks(smooth: Arrays) -> None:
-    odd = drawn(smooth, (2 * 97, 73 // 2))
+    odd = rendered(smooth, (2 * 97, 73 // 2))
     assert odd.shape == (36, 194, 3)
-    assert psnr_db(averaged(drawn(smooth), 2)[:, :48], averaged_across(odd)[:, :48]) > 25
+    assert psnr_db(averaged(rendered(smooth), 2)[:, :48], averaged_across(odd)[:, :48]) > 25
 
 
 def averaged_across(pixels: Pixels) -> Pixels:

@@ -27,9 +27,9 @@ def lanczos(pixels: Pixels, height: int, width: int) -> Pixels:
     return np.asarray(Image.fromarray(pixels).resize((width, height), Image.Resampling.LANCZOS))
 
 
-def lattice_error(drawn: Samples, pixels: Samples) -> float:
+def lattice_error(enlarged: Samples, pixels: Samples) -> float:
     """Return the RMS of the averages of an enlarged picture less the picture, in levels."""
-    error = area_means(drawn, pixels.shape[:2]) - pixels.astype(np.float32)
+    error = area_means(enlarged, pixels.shape[:2]) - pixels.astype(np.float32)
     return float(np.sqrt(np.mean(error**2)))
 
 
@@ -54,10 +54,10 @@ def test_photographs_come_out_closer_than_by_lanczos(name: str, scale: int) -> N
 def test_mirrored_pictures_come_out_mirrored(scale: float) -> None:
     pixels = photo()[:66, :70]
     height, width = round(66 * scale), round(70 * scale)
-    drawn = whole(pixels, height, width).astype(int)
+    enlarged = whole(pixels, height, width).astype(int)
     for down, across in ((-1, 1), (1, -1), (-1, -1)):
         mirrored = whole(np.ascontiguousarray(pixels[::down, ::across]), height, width)
-        assert np.abs(mirrored[::down, ::across] - drawn).max() <= 1  # a sum in another order
+        assert np.abs(mirrored[::down, ::across] - enlarged).max() <= 1  # a sum in another order
 
 
 @pytest.mark.parametrize("scale", [1.5, 2.25, 3.5])
@@ -71,9 +71,9 @@ def test_other_scales_come_out_closer_too(scale: float) -> None:
 
 def test_a_crop_has_the_pixels_of_the_whole() -> None:
     pixels = photo()[:140, :150]
-    drawn = whole(pixels, 280, 450)
+    enlarged = whole(pixels, 280, 450)
     part = zoomed(pixels, Axis(50, 83, 166), Axis(60, 77, 231))
-    assert np.array_equal(part, drawn[100:266, 180:411])
+    assert np.array_equal(part, enlarged[100:266, 180:411])
 
 
 def test_a_crop_between_whole_scales_has_the_pixels_of_the_whole() -> None:
@@ -91,12 +91,12 @@ def test_tiles_leave_no_trace(monkeypatch: pytest.MonkeyPatch) -> None:
     assert np.abs(small - whole(pixels, 190, 250)).max() <= 1
 
 
-def test_grey_is_drawn_like_a_colour_picture_without_colour() -> None:
+def test_grey_is_enlarged_like_a_colour_picture_without_colour() -> None:
     grey = photo()[:50, :60, :1]
-    drawn = whole(grey, 100, 120)
+    enlarged = whole(grey, 100, 120)
     coloured = whole(grey.repeat(3, axis=2), 100, 120)
-    assert drawn.shape == (100, 120, 1)
-    assert np.abs(drawn - coloured.mean(axis=2, keepdims=True)).max() <= 1.5
+    assert enlarged.shape == (100, 120, 1)
+    assert np.abs(enlarged - coloured.mean(axis=2, keepdims=True)).max() <= 1.5
 
 
 def test_16_bits_are_not_rounded_to_8() -> None:
@@ -111,6 +111,6 @@ def test_16_bits_are_not_rounded_to_8() -> None:
 def test_pictures_of_few_pixels(size: tuple[int, int]) -> None:
     pixels = np.full((*size, 3), 100, np.uint8)
     for scale in (1, 2, 4):
-        drawn = whole(pixels, scale * size[0], 2 * size[1])
-        assert drawn.shape == (scale * size[0], 2 * size[1], 3)
-        assert np.abs(drawn - 100.0).max() <= 3
+        enlarged = whole(pixels, scale * size[0], 2 * size[1])
+        assert enlarged.shape == (scale * size[0], 2 * size[1], 3)
+        assert np.abs(enlarged - 100.0).max() <= 3

@@ -15,7 +15,7 @@ from imgnet.codec.render.coordinate import render
 from imgnet.errors import UsageError
 from imgnet.fit.coordinate import schedule as fit_module
 from imgnet.fit.coordinate.schedule import Options, Result, fit
-from imgnet.image.masks import counted_samples
+from imgnet.image.masks import sample_mask
 from imgnet.metrics.psnr import psnr_db
 from imgnet.progress import Progress
 from imgnet.request.efforts import Preset
@@ -260,7 +260,7 @@ def with_alpha(pixels: NDArray[np.uint8], hidden: int) -> NDArray[np.uint8]:
 def test_colours_that_nobody_sees_have_no_influence(seen: str | None) -> None:
     spec = replace(GATED, dim_out=4)
     mask = None if seen is None else np.indices((24, 32)).sum(0) % 2 == 0
-    counted = counted_samples(with_alpha(picture(), 0), mask)
+    counted = sample_mask(with_alpha(picture(), 0), mask)
     short = replace(QUICK, preset=replace(SHORT, steps=20))
     first, other = (fit(spec, with_alpha(picture(), hidden), short, counted) for hidden in (0, 9))
     assert same(first, other)

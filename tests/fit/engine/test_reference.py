@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from imgnet.codec.format import grid_stream
-from imgnet.codec.render.grid import draw
+from imgnet.codec.render.grid import render
 from imgnet.fit.engine.latents import LatentGrids
 from imgnet.fit.engine.reference import ReferenceEvaluator
 from imgnet.fit.engine.tiling import Rows
@@ -149,7 +149,7 @@ def test_a_step_draws_what_a_file_draws_and_counts_the_bits_of_its_stream(
 ) -> None:
     spec = Spec("grid", 90, 70, 0, 6, 2, num_levels=4, chroma_level=2, dim_context=4)
     tensors = integers(spec)
-    drawn = draw(spec, real(tensors))
+    drawn = render(spec, real(tensors))
     latents = LatentGrids(spec, torch.device("cpu"), torch.Generator())
     for i, name in enumerate(latents.names):
         latents.grid(latents.relaxed, i).copy_(torch.from_numpy(tensors[name].dequantize()))

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from imgnet.codec.format import grid_stream
-from imgnet.codec.render.grid import draw
+from imgnet.codec.render.grid import render
 from imgnet.fit.grid.correction import Correction
 from imgnet.fit.grid.fit import fit_grid, ready
 from imgnet.metrics.psnr import psnr_db
@@ -70,5 +70,5 @@ def test_a_file_a_little_too_large_becomes_smaller_by_decisions() -> None:
         assert aim is not None
         result = Correction(fit, aim).tightened(whole)
     assert num_bytes(result, spec) <= budget < num_bytes(whole, spec)
-    before, after = (psnr_db(pixels, draw(spec, r.parameters)) for r in (whole, result))
+    before, after = (psnr_db(pixels, render(spec, r.parameters)) for r in (whole, result))
     assert after > before - 0.1

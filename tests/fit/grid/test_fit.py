@@ -14,7 +14,7 @@ from imgnet import api
 from imgnet.codec.entropy.weights import LARGEST_INTEGER
 from imgnet.codec.format import grid_stream
 from imgnet.codec.format.quantized import q_step_of
-from imgnet.codec.render.grid import draw
+from imgnet.codec.render.grid import render
 from imgnet.errors import UsageError
 from imgnet.fit.grid import schedule
 from imgnet.fit.grid.fit import fit_grid
@@ -22,7 +22,7 @@ from imgnet.fit.grid.schedule import FINE, GridFit
 from imgnet.fit.grid.start import latent_q_step
 from imgnet.fit.rounding import rounded
 from imgnet.image.files import read_image
-from imgnet.image.masks import counted_samples
+from imgnet.image.masks import sample_mask
 from imgnet.metrics.psnr import psnr_db
 from imgnet.progress import Progress
 from imgnet.request.efforts import Preset
@@ -71,7 +71,7 @@ def flat_psnr_db(pixels: Pixels) -> float:
 
 
 def drawn_psnr_db(spec: Spec, result: Result, pixels: Pixels) -> float:
-    return psnr_db(pixels, draw(spec, result.parameters))
+    return psnr_db(pixels, render(spec, result.parameters))
 
 
 def test_a_short_fit_learns(fitted: Result) -> None:
@@ -165,7 +165,7 @@ def test_a_fit_without_time_still_gives_a_likeness() -> None:
 def test_pictures_of_any_shape(width: int, height: int, channels: int) -> None:
     spec, pixels = small_spec(width, height, channels), picture(width, height, channels)
     result = fit_grid(spec, pixels, replace(TINY, preset=replace(SHORT, steps=3)), LMBDA)
-    drawn = draw(spec, {n: t.dequantize() for n, t in
+    drawn = render(spec, {n: t.dequantize() for n, t in
                         grid_stream.unpack(spec, stored(spec, result)).items()})  # fmt: skip
     assert drawn.shape == pixels.shape
     assert np.abs(drawn.astype(int) - pixels).mean() < 25
@@ -185,7 +185,7 @@ def test_hard_pictures_neither_raise_nor_collapse(name: str) -> None:
     pixels, spec = HARD[name], small_spec(24, 20, 3)
     result = fit_grid(spec, pixels, replace(QUICK, preset=replace(SHORT, steps=25)), LMBDA)
     assert stored(spec, result)
-    drawn = draw(spec, result.parameters)
+    drawn = render(spec, result.parameters)
     if len(np.unique(pixels)) == 1:
         assert psnr_db(pixels, drawn) > 45
     else:
@@ -224,7 +224,7 @@ def test_seen_pixels_are_fitted() -> None:
     seen = np.random.default_rng(0).random((20, 24)) < 0.5
     noise = np.random.default_rng(1).integers(0, 256, (20, 24, 3), np.uint8)
     mixed = np.where(seen[:, :, None], PIXELS, noise)
-    drawn = draw(SMALL, fit_grid(SMALL, mixed, QUICK, LMBDA, seen).parameters)
+    drawn = render(SMALL, fit_grid(SMALL, mixed, QUICK, LMBDA, seen).parameters)
     assert psnr_db(PIXELS, drawn, seen) > flat_psnr_db(PIXELS) + 8
 
 
@@ -245,7 +245,7 @@ def test_snapshots_come_every_n_steps_and_are_all_but_what_is_stored() -> None:
         # Weights are rounded behind the last step.
         most = 0 if name.startswith("latents.") else 0.5001 * q_step_of(tensor.q_index)
         assert error <= most, name
-    assert psnr_db(PIXELS, draw(SMALL, taken[10])) > flat_psnr_db(PIXELS) + 5
+    assert psnr_db(PIXELS, render(SMALL, taken[10])) > flat_psnr_db(PIXELS) + 5
 
 
 @pytest.mark.parametrize("masked", [False, True])
@@ -258,7 +258,7 @@ def test_progress_counts_up(masked: bool, monkeypatch: pytest.MonkeyPatch) -> No
         QUICK,
         on_progress=told.append,
         snapshot_every=SHORT.steps,
-        on_snapshot=lambda spec, _, parameters: drawn.append(draw(spec, parameters)),
+        on_snapshot=lambda spec, _, parameters: drawn.append(render(spec, parameters)),
     )
     fit_grid(SMALL, PIXELS, watched, LMBDA, seen)
     assert [p.step for p in told] == list(range(1, SHORT.steps + 1))
@@ -288,7 +288,7 @@ def test_tall_pictures_are_seen_in_parts_and_learned_as_a_whole() -> None:
     spec = Spec("grid", 8, 300, 0, 4, 0, num_levels=2, chroma_level=1, dim_context=3)
     pixels = picture(8, 300)
     parts = Options(replace(SHORT, steps=50, pixels_per_step=64 * 8), device="cpu")
-    drawn = draw(spec, fit_grid(spec, pixels, parts, LMBDA).parameters)
+    drawn = render(spec, fit_grid(spec, pixels, parts, LMBDA).parameters)
     for top in range(0, 300, 60):
         rows = slice(top, top + 60)
         assert psnr_db(pixels[rows], drawn[rows]) > 25
@@ -326,12 +326,12 @@ def with_alpha(pixels: NDArray[np.uint8], hidden: int) -> NDArray[np.uint8]:
 def test_colours_that_nobody_sees_have_no_influence() -> None:
     spec = small_spec(24, 20, 4)
     rgba = with_alpha(PIXELS, 0)
-    counted = counted_samples(rgba, None)
+    counted = sample_mask(rgba, None)
     result, other = (
         fit_grid(spec, with_alpha(PIXELS, hidden), TINY, LMBDA, counted) for hidden in (0, 200)
     )
     assert stored(spec, result) == stored(spec, other)
-    drawn = draw(spec, fit_grid(spec, rgba, QUICK, LMBDA, counted).parameters)
+    drawn = render(spec, fit_grid(spec, rgba, QUICK, LMBDA, counted).parameters)
     assert psnr_db(rgba, drawn, counted) > flat_psnr_db(PIXELS)
     assert drawn[:, :10, 3].min() > 200
     assert drawn[:, 14:, 3].max() < 50
@@ -347,7 +347,7 @@ def test_16_bits_are_more_than_8() -> None:
     """A slope that is flat in 8 bits comes back as a slope."""
     ramp = np.rint(np.linspace(30000, 30400, 24)).astype(np.uint16)
     pixels = np.broadcast_to(ramp[None, :, None], (20, 24, 3)).copy()
-    drawn = draw(SMALL, fit_grid(SMALL, pixels, QUICK, 1e-9).parameters, depth=16)
+    drawn = render(SMALL, fit_grid(SMALL, pixels, QUICK, 1e-9).parameters, depth=16)
     assert np.corrcoef(drawn[10, :, 0], ramp)[0, 1] > 0.9
 
 

@@ -6,7 +6,7 @@ import torch
 
 from imgnet.codec.format import grid_stream
 from imgnet.codec.format.quantized import Quantized, q_index_of
-from imgnet.codec.render.grid import draw
+from imgnet.codec.render.grid import render
 from imgnet.fit.engine.latents import LatentGrids
 from imgnet.fit.engine.network import GridNetwork
 from imgnet.fit.grid.start import filled, laplacian_pyramids, set_linear_path, start_cold
@@ -35,7 +35,7 @@ def first_picture(pixels: np.ndarray, spec: Spec, step: float) -> np.ndarray:
     for i, grid in enumerate(latents.grids):
         values = latents.grid(latents.values, i).round().int().numpy()
         stored[latents_name(*grid)] = Quantized(values, q_index_of(1.0))
-    return draw(spec, {name: tensor.dequantize() for name, tensor in stored.items()})
+    return render(spec, {name: tensor.dequantize() for name, tensor in stored.items()})
 
 
 @pytest.mark.parametrize("channels", [1, 2, 3, 4])
