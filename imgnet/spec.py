@@ -121,11 +121,7 @@ class Spec:
 
     @property
     def context_names(self) -> list[str]:
-        """List the tensors of the context model; all others are of the synthesis or latents.
-
-        >>> Spec("mlp", 8, 8, 0, 4, 1).context_names
-        []
-        """
+        """List the tensors of the context model; the others are latents or of the synthesis."""
         return [name for name in self.shapes() if name.startswith("context.")]
 
     @property
@@ -203,11 +199,7 @@ def is_latents(name: str) -> bool:
 
 
 def is_bias(name: str) -> bool:
-    """Tell whether a tensor is a bias.
-
-    >>> is_bias("hidden.bias"), is_bias("context.last.weight")
-    (True, False)
-    """
+    """Tell whether a tensor is a bias."""
     return name.endswith(".bias")
 
 
