@@ -139,7 +139,7 @@ def test_the_other_families_come_by_the_same_way(model: str) -> None:
     assert all(np.array_equal(a, result.parameters[n]) for n, a in encoded.parameters().items())
 
 
-@pytest.mark.parametrize("chroma_level", [(0, 0, 0), (17, 93, 201)])
+@pytest.mark.parametrize("colour", [(0, 0, 0), (17, 93, 201)])
 def test_pictures_of_one_colour_are_nearly_exact_and_small(colour: tuple[int, int, int]) -> None:
     pixels = np.empty((160, 160, 3), np.uint8)
     pixels[:] = colour

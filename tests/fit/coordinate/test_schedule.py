@@ -196,7 +196,7 @@ def test_a_single_seen_pixel_is_enough() -> None:
     assert len(stored(GATED, result)) <= 700
 
 
-@pytest.mark.parametrize("chroma_level", [(0, 0, 0), (255, 255, 255), (200, 10, 90)])
+@pytest.mark.parametrize("colour", [(0, 0, 0), (255, 255, 255), (200, 10, 90)])
 def test_flat_pictures_are_drawn_flat(colour: tuple[int, int, int]) -> None:
     pixels = np.broadcast_to(np.array(colour, np.uint8), (24, 32, 3)).copy()
     result = fit(GATED, pixels, replace(CODED, preset=replace(SHORT, steps=60)))
