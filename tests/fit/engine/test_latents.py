@@ -1,11 +1,13 @@
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import pytest
 import torch
 from torch import Tensor
 
-from imgnet.fit.engine.compiled_latents import CompiledLatentGrids
 from imgnet.fit.engine.latents import LatentGrids, _soft_round, padded
+from imgnet.fit.engine.pick import latents_for
 from imgnet.spec import Spec
 from support.networks import SPECS
 
@@ -14,14 +16,14 @@ pytestmark = pytest.mark.usefixtures("one_thread")
 CPU = torch.device("cpu")
 
 
-Kind = type[LatentGrids]
+Kind = Callable[[Spec, torch.device, torch.Generator], LatentGrids]
 
 
 def grids(spec: Spec = SPECS[0], seed: int = 1, kind: Kind = LatentGrids) -> LatentGrids:
     return kind(spec, CPU, torch.Generator().manual_seed(seed))
 
 
-@pytest.fixture(params=[LatentGrids, CompiledLatentGrids])
+@pytest.fixture(params=[LatentGrids, latents_for])
 def kind(request: pytest.FixtureRequest) -> Kind:
     return request.param
 
