@@ -38,7 +38,7 @@ def test_files_that_are_there_are_measured(
     options = ["--scales", "2", "--files", str(file.parent), "--out", str(tmp_path / "a.json")]
     main([str(original), *options])
     (point,) = json.loads((tmp_path / "a.json").read_text())
-    assert point["lanczos_db"] < 10 < point["classical_db"]  # of a picture made of random numbers
+    assert point["lanczos_db"] < 15 < point["classical_db"]  # of a picture made of random numbers
     assert point["neural_db"] != point["lanczos_db"]
     line = capsys.readouterr().out.splitlines()[-1]
     assert line.count("dB") == 4
