@@ -40,7 +40,7 @@ def error_weights(pixels: Samples, mask: BoolArray | None = None) -> Float32Arra
 
     >>> edge = np.zeros((32, 32, 1), np.uint8)
     >>> edge[:, 16:] = 255
-    >>> weights = importance(edge)
+    >>> weights = error_weights(edge)
     >>> bool(weights[0, 0] > 1 > weights[0, 16])
     True
     """
