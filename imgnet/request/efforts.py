@@ -1,4 +1,4 @@
-"""Schedules of fits by effort, 1..9, with every number and threshold that depends on an effort.
+"""Schedules of fits by effort, 1..9, with all numbers and thresholds that depend on the effort.
 
 An epoch is one optimiser step on every pixel of the image.
 """
@@ -42,7 +42,7 @@ FirstLatents = Literal["cold", "pyramids", "analysis"]
 
 @dataclass(frozen=True)
 class Schedule:
-    """The schedule of one fit.
+    """Schedule of one fit.
 
     Attributes:
         steps: Optimiser steps in all.
@@ -51,10 +51,11 @@ class Schedule:
             rounded latents.
         latent_rdoq_runs: Runs of RDOQ on the latents of `grid`. A single one is at the end; of
             several, the first is half-way through the quantized part and the others at the end.
-        weight_rdoq_passes: Passes of RDOQ over the weights of `grid` after each run at the end.
+        weight_rdoq_passes: Passes of RDOQ over the weights of `grid` at the end, after each run on
+            the latents there.
         latent_lr_scale: Factor on the learning rate of latents.
         network_lr_scale: Factor on the learning rates of the networks of `grid`.
-        temperature: Of the soft rounding of `grid`, from the first step to the last.
+        temperature: Temperature of the soft rounding of `grid`, from the first step to the last.
         noise: Standard deviation of the noise on latents, from the first step to the last.
         warm_up: Steps over which learning rates of `grid` rise.
     """
@@ -185,7 +186,6 @@ GRID_PRESETS = {
         9: (320000, 49152, 3, 2),
     }.items()
 }
-
 
 PRESETS = {"grid": GRID_PRESETS, "gated": COORDINATE_PRESETS, "mlp": COORDINATE_PRESETS}
 

@@ -71,11 +71,12 @@ def trimmed(candidate: Candidate, target: Target) -> Tensors:
 def trim(
     spec: Spec, quantized: Mapping[str, Quantized], suits: Callable[[Tensors], bool]
 ) -> Tensors:
-    """Move latents by one towards zero until the tensors suit, most bits saved an error first.
+    """Move latents by one towards zero until the tensors suit.
 
-    Where no such move saves bits, as in a network that has learned nothing, latents become zero:
-    those of the finest level first, and within a level the most expensive first. Where that is not
-    enough, the weights of the network are rounded to q_steps twice as large, and all is repeated.
+    The moves that save most bits for their squared error come first. Where no such move saves bits,
+    as in a network that has learned nothing, latents become zero: those of the finest level first,
+    and within a level the most expensive first. Where that is not enough, the weights of the
+    network are rounded to q_steps twice as large, and all is repeated.
 
     Args:
         spec: Shape of the network.

@@ -3,9 +3,9 @@
     python -m imgnet.research.ablation IMAGE... [--qualities 20,40,60] [--steps 300] [--out FILE]
 
 Each fit is on the middle 192x128 pixels, starts from random weights and ends with rounded latents.
-Its cost is squared error plus lmbda times bits a pixel. The bits of the latents are measured; each
-weight counts `BITS_A_WEIGHT`, spread over 768x512 pixels. The width of each form of the hidden
-layer is such that it has as many multiplications a pixel as the layer with ReLU.
+Its cost is squared error plus lmbda times bits a pixel. The bits of the latents are measured; a
+weight is assumed to take `BITS_A_WEIGHT`, spread over 768x512 pixels. Each form of the hidden layer
+has a width at which it has as many multiplications a pixel as the layer with ReLU.
 """
 
 from __future__ import annotations

@@ -26,7 +26,7 @@ class PositionalEncoding(nn.Module):
     """Fourier features of one axis of `length` pixels, at positions in pixels.
 
     Args:
-        family: "gated" or "mlp".
+        family: "gated" for `_gated_waves`, "mlp" for `_mlp_waves`.
         length: Pixels of the axis.
     """
 

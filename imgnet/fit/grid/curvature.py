@@ -112,10 +112,9 @@ def of_rate(
         where = grid, latents.grids[grid]
         # A copy, since `functional_call` replaces the parameters of the module while it runs.
         own = copy.deepcopy(model)
-        total: Float64Array = (
-            _of_samples(own, neighbours, where, values, share, generator).cpu().numpy()
-        )
-        return total
+        of_samples = _of_samples(own, neighbours, where, values, share, generator)
+        curvature: Float64Array = of_samples.cpu().numpy()
+        return curvature
 
     around = [neighbourhood(latents, grid) for grid in range(len(latents.grids))]
     total: Float64Array = sum(workers.map(of_chunk, chunks[stride // 2 :: stride]), np.zeros(()))

@@ -22,11 +22,12 @@ from imgnet.request.rate_control import STARTS, RateControl
 from imgnet.spec import MAX_LEVELS
 
 FINE = 2  # coarsest level of latent RDOQ before weights are rounded; afterwards, all levels
-# The last of n steps saves about 1 / (15 n) of the cost, and a round of RDOQ takes as long as two.
+# Part of the cost that a round of RDOQ must save, times the number n of steps: the last step saves
+# about 1 / (15 n) of the cost, and a round takes as long as two steps.
 ROUND_GAIN = 0.15
 GAPS = 10  # times in a schedule that rounded latents are compared with relaxed ones
-LATE = 0.7  # part of the schedule whose learning rates are those of corrections and of the first
-# steps on rounded latents
+# Part of the schedule whose learning rates the first steps on rounded latents and corrections have.
+LATE = 0.7
 
 
 class GridFit:

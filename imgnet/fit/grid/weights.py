@@ -92,7 +92,8 @@ class Weights:
     ) -> SOAP:
         """Return SOAP for each matrix and Adam for all vectors at once.
 
-        Weights of the output are in units of colours: their learning rates are times the q_step.
+        Weights of the output are in units of colours: their learning rates are multiplied by the
+        q_step.
         """
         groups: list[dict[str, Any]] = []
         for kind, chosen in groupby(names, lambda name: _kind(name, self.parameters[name])):

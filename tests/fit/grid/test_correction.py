@@ -59,7 +59,7 @@ def test_a_size_is_corrected_until_it_is_near(part: float) -> None:
     assert sum(parts) / len(parts) > 0.93
 
 
-def test_a_file_a_little_too_large_becomes_smaller_by_decisions() -> None:
+def test_a_file_a_little_too_large_becomes_smaller_by_latent_rdoq() -> None:
     """Moves towards zero alone can cost as much as the bits that they save."""
     spec = Spec("grid", 48, 40, 0, 8, 1, num_levels=3, chroma_level=1, dim_context=6)
     pixels = picture()
