@@ -30,7 +30,7 @@ SIDE = 112  # rows and columns of the part for trials, at most
 # for the prior for smooth images, since its fits begin further away and gain more later.
 OTHERS = {FOR_DETAIL: [""], FOR_SMOOTH: [FOR_DETAIL, ""]}
 LESS = {FOR_DETAIL: 0.99, FOR_SMOOTH: 0.75}
-MORE_BITS = 6000  # that the weights of a network without a prior cost more, about
+MORE_BITS = 6000  # additional bits of the weights of a network without a prior, about
 
 Trial = Callable[[Spec, Samples, Options, float], float]
 

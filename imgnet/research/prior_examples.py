@@ -1,4 +1,4 @@
-"""Examples that a prior is trained on: crops of photographs with latents of their own."""
+"""Training examples of a prior: crops of photographs, each with its own latents."""
 
 from __future__ import annotations
 

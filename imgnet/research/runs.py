@@ -79,7 +79,7 @@ def train(
         training: Takes the steps.
         steps: Number of steps at which to end, those of earlier runs included.
         checkpoint: File of the state; written at its interval and at the last step.
-        intervals: Of reports and checkpoints.
+        intervals: Intervals of reports and checkpoints.
         on_save: Called after every checkpoint.
     """
     if checkpoint.exists():

@@ -124,8 +124,8 @@ class Case:
         The cost is in units of the root of lmbda, in which costs of photographs are similar.
 
         Args:
-            temperature: Of the soft rounding.
-            noise: Standard deviation of its noise.
+            temperature: Temperature of the soft rounding.
+            noise: Standard deviation of the noise.
         """
         written = self.write()
         latents, unit = self.latents, sqrt(self.lmbda)

@@ -27,7 +27,7 @@ class _Layer(nn.Module):
     Args:
         dims: Channels in and out.
         kernel: Side of the kernel.
-        gain: Of the first weights.
+        gain: Factor on the random first weights.
     """
 
     def __init__(self, dims: tuple[int, int], kernel: int, gain: float = 1.0) -> None:

@@ -77,7 +77,7 @@ def rotate_and_move(
         averages: Running means of the gradient (J, K), of its squares in the basis (J, K), and of
             its covariances (J, J) and (K, K).
         bases: (J, J) and (K, K), a direction in each column.
-        decays: Of the first average and of the others.
+        decays: Decay of the first average, and that of the others.
         parts: Bias corrections 1 - decay**step of both averages, which began at 0.
         rates: Learning rate, epsilon, and the largest update in units of the learning rate.
     """
@@ -109,7 +109,7 @@ def move(
         parameter: (K,), moved.
         gradient: (K,).
         averages: Running means of the gradient and of its squares, (K,).
-        decays: Of both averages.
+        decays: Decay of each average.
         parts: Bias corrections 1 - decay**step of both averages, which began at 0.
         rates: Learning rate, epsilon, and the largest update in units of the learning rate.
     """
