@@ -49,31 +49,34 @@ def encode(
     """Fit a network to an image.
 
     Args:
-        image: Path, binary file, Pillow image, (H, W, C) array of uint8 or uint16, or what
-            `imgnet.image.files.read_photo` returns.
+        image: Path, binary file, Pillow image, (H, W, C) array of uint8 or uint16, or the result of
+            `imgnet.image.files.read_photo`.
         model: "grid", "gated" or "mlp".
         quality: 0..100; sets the file size where no target does.
-        target_bpp: File bits a pixel, never exceeded.
-        target_size: File bytes, never exceeded.
+        target_bpp: File bits a pixel; never exceeded.
+        target_size: File bytes; never exceeded.
         target_psnr: PSNR in dB to reach within 0.1 dB.
         effort: 1..9; higher is slower and better.
-        dim_axis: Units of each axis branch of `gated`; with the next two sets the network by hand.
-        dim_hidden: Units of the other layers; published are 100 for `gated` and 64 for `mlp`.
+        dim_axis: Units of each axis branch of `gated`. This option and the next two set the shape
+            of the network by hand.
+        dim_hidden: Units of the other layers; the published sizes are 100 for `gated` and 64 for
+            `mlp`.
         num_layers: 3x3 layers of `grid`, ReZero blocks of `gated`, hidden layers of `mlp`.
         weights: "coded" for the small file; "float16" or "float32" for plain named tensors.
-        time_limit: Seconds in which the fit must end.
+        time_limit: Seconds in which the fit must end; None for no limit.
         metadata: What to store besides the pixels: "all" (ICC, EXIF, XMP), "icc" or "none".
-        seed: Of the fit. The same seed gives the same file on the same machine and build.
+        seed: Seed of the fit, 0 or more. The same seed gives the same file on the same machine and
+            build.
         device: "auto", "cpu", "cuda" or "mps".
-        mask: Image or (H, W) bool array; the fit sees only its white pixels.
-        keep: Fraction of the pixels that the fit sees, chosen at random; instead of `mask`.
-        tune: What `grid` is fitted to, "psnr" or "msssim".
+        mask: Image or (H, W) bool array; only its white pixels are fitted.
+        keep: Fraction 0..1 of the pixels that are fitted, chosen at random; instead of `mask`.
+        tune: Metric that `grid` is fitted to, "psnr" or "msssim".
         on_progress: Called a few times a second.
         snapshot: (N, folder): write a preview there every N steps.
-        should_stop: Asked before every step; once it is True, the fit ends with what it has.
+        should_stop: Called before every step; once it returns True, the fit ends early.
 
     Returns:
-        The encoded image; its `report` holds what the fit measured.
+        The encoded image; its `report` has PSNR, time and steps of the fit.
 
     Raises:
         UsageError: An option is out of its range, or two contradict each other.
@@ -106,8 +109,18 @@ def encode(
 
 
 def encode_with(image: Picture, options: EncodeOptions) -> Encoded:
-    """Fit a network to an image, as `encode` does, with options in one piece."""
-    # Programs that only decode do without it.
+    """Fit a network to an image, as `encode` does.
+
+    Args:
+        image: Image, as for `encode`.
+        options: All other arguments of `encode`.
+
+    Raises:
+        UsageError: An option is out of its range, or two contradict each other.
+        InputError: The image or the mask cannot be read.
+        TargetError: The target is out of reach; its `best` is the encoded image nearest to it.
+    """
+    # Imported here, since programs that only decode do not need it.
     from imgnet.encoder.encode import encode_image
 
     return encode_image(image, options)
@@ -135,7 +148,7 @@ def decode(
         (height, width, channels) pixels: uint8 in 0..255, or uint16 in 0..65535.
 
     Raises:
-        UsageError: The size, the crop, the depth or the zoom makes no sense.
+        UsageError: The size, the crop, the depth or the zoom is out of its range.
         InputError: The file cannot be read.
         FormatError: The source is not an .inr file, is damaged, or is newer than this version.
     """
@@ -155,10 +168,13 @@ def _rendered(
 
 
 def verify(source: Encoded | str | Path | bytes) -> bool | None:
-    """Return whether an encoded image decodes to the very pixels that its encoder saw.
+    """Return whether an encoded image decodes to exactly the pixels that its encoder decoded.
+
+    Args:
+        source: An encoded image, or an .inr file as a path or as bytes.
 
     Returns:
-        None where the file does not say: only coded `grid` files do.
+        None where the file has no checksum of its pixels: only coded `grid` files have one.
 
     Raises:
         InputError: The file cannot be read.
@@ -192,20 +208,24 @@ def resample(
     zoom: str = NEURAL,
     **encode_options: Any,
 ) -> Samples:
-    """Render an image at another size; an image that is no network yet is fitted first.
+    """Render an image at another size; an image that is not encoded yet is fitted first.
 
     Args:
         source: Encoded image, .inr file, or any image that `encode` takes.
-        size: As for `decode`.
+        size: Size of the result, as for `decode`.
         scale: Factor on both sides, instead of `size`.
-        depth: As for `decode`.
-        zoom: As for `decode`.
-        encode_options: Of `encode`, for a source that is no network.
+        depth: Bits of a sample, 8 or 16.
+        zoom: Enlargement of `grid`, as for `decode`.
+        encode_options: Arguments of `encode`, for a source that is not encoded yet.
+
+    Returns:
+        (height, width, channels) pixels, as of `decode`.
 
     Raises:
-        UsageError: Neither or both of size and scale are given, or an option makes no sense.
+        UsageError: Neither or both of size and scale are given, or an option is out of its range.
         InputError: The source cannot be read.
-        FormatError: The source is a damaged or newer .inr file.
+        FormatError: The source is a damaged .inr file, or newer than this version.
+        TargetError: The target of `encode_options` is out of reach.
     """
     if (size is None) == (scale is None):
         raise UsageError("give either a size or a scale to resample to")
@@ -218,7 +238,7 @@ def resample(
 
 
 def is_container(path: str | Path) -> bool:
-    """Return whether a file is a safetensors file, by its first bytes, and so may be an .inr.
+    """Return whether a file may be an .inr file: whether its first bytes are those of safetensors.
 
     Raises:
         InputError: The file cannot be read.
@@ -231,7 +251,7 @@ def is_container(path: str | Path) -> bool:
 
 
 def save(encoded: Encoded, path: str | Path) -> None:
-    """Write an .inr file; an existing one is replaced in one piece.
+    """Write an .inr file; an existing one is replaced atomically.
 
     Raises:
         OutputError: The file cannot be written.

@@ -7,11 +7,11 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Progress:
-    """The state of a fit at one moment.
+    """Progress of a fit at one moment.
 
     Attributes:
-        step: Optimisation steps done.
-        steps: Optimisation steps planned.
+        step: Optimiser steps taken.
+        steps: Estimated number of optimiser steps in all.
         psnr_db: PSNR of the pixels of the last step, in dB.
         bpp: Bits a pixel that a file of the present network would have.
         elapsed_s: Seconds since the start of the fit.

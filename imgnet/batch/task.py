@@ -66,7 +66,7 @@ class Result:
         psnr_db: PSNR of the decoded image over the fitted pixels; None if infinite.
         psnr_unseen_db: PSNR over the pixels that `--mask` or `--keep` left out, or None.
         seconds: Time of the fit.
-        steps: Steps of the fit.
+        steps: Optimiser steps taken.
         device: Where the fit ran: "cpu", "cuda" or "mps".
         ended_early: A signal ended the fit early.
     """

@@ -12,8 +12,8 @@ from imgnet.request.request import Request
 from imgnet.signals import holding_back
 from imgnet.spec import Spec
 
-ZEROS_PER_BYTE = 128
-LEAST_STREAM_BYTES = 16  # of state and distributions, besides two of the step of each tensor
+ZEROS_PER_BYTE = 128  # weights of zero that one byte of a stream holds
+LEAST_STREAM_BYTES = 16  # of state and distributions, besides two for the q_step of each tensor
 
 
 def encode_coordinates(
@@ -25,11 +25,11 @@ def encode_coordinates(
         request: What the user asks of the file.
         spec: Shape of the network.
         original: The image.
-        options: Of the fit; their schedule is that of the effort alone.
+        options: Options of the fit; the schedule is that of the effort, not yet of the network.
 
     Returns:
-        An encoded image and its fit. The file is larger than its target size only where no stream
-        of the network is that small.
+        An encoded image and its fit. The file is larger than its target size only if no stream of
+        the network is that small.
     """
     options = replace(
         options,
@@ -37,7 +37,7 @@ def encode_coordinates(
         budget_bytes=_budget(request, spec, original.profile),
         target=request.target,
     )
-    with holding_back():  # not before the request is known to make sense
+    with holding_back():  # imported only now, after the checks of the request
         from imgnet.fit.coordinate.schedule import fit
 
     result = fit(spec, original.pixels, options, original.mask)
@@ -47,9 +47,9 @@ def encode_coordinates(
 
 
 def _budget(request: Request, spec: Spec, profile: Profile) -> int | None:
-    """Return the most bytes of the packed weights; None where they stay real.
+    """Return the byte budget of the packed weights; None where they stay real.
 
-    There are no fewer than the bytes of weights that are all zero.
+    It is at least the size of weights that are all zero.
     """
     budget = request.weight_bytes(spec, overhead(spec, profile, request.target_bytes or 0))
     if budget is None:

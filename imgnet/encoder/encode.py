@@ -1,4 +1,4 @@
-"""Encoding of an image with the options of a user, and the fork between families of networks."""
+"""Encoding of an image with the options of a user, by the encoder of a network family."""
 
 from __future__ import annotations
 
@@ -30,7 +30,20 @@ Encoder = Callable[[Request, Spec, Original, Options], Outcome]
 
 
 def encode_image(image: Picture, options: EncodeOptions) -> Encoded:
-    """Fit a network to an image; arguments, result and errors are those of `imgnet.encode`."""
+    """Fit a network to an image.
+
+    Args:
+        image: Image, as for `imgnet.encode`.
+        options: All other arguments of `imgnet.encode`.
+
+    Returns:
+        The encoded image, with a report.
+
+    Raises:
+        UsageError: An option is out of its range, or two contradict each other.
+        InputError: The image or the mask cannot be read.
+        TargetError: The target is out of reach; its `best` is the encoded image nearest to it.
+    """
     started = time.monotonic()
     _check_numbers(options)
     pixels, profile = load_photo(image, options.metadata)
@@ -77,10 +90,11 @@ def fitted(request: Request, original: Original, options: Options) -> Outcome:
     Args:
         request: What the user asks of the file.
         original: The image.
-        options: Of the fit; their schedule is that of the effort alone.
+        options: Options of the fit; the schedule is that of the effort, not yet of the network.
 
     Raises:
-        UsageError: The request does not go with the image, or the device is missing.
+        UsageError: The request does not suit the image, the device is unknown, or the machine has
+            no such device.
     """
     height, width, channels = original.pixels.shape
     spent = original.profile.metadata.num_bytes
@@ -109,14 +123,14 @@ def _report(
     result: Result,
     started: float,
 ) -> Report:
-    # The decoded pixels of a coded stream of `grid` are known: rendering and coding are exact.
+    # A coded `grid` has its decoded pixels already; they are exact.
     x_hat = result.x_hat
     if x_hat is None:
         x_hat = render_native(encoded.spec, encoded.parameters(), encoded.depth)
-    unseen = None if mask is None or mask.all() else sample_mask(pixels, ~mask)
+    left_out = None if mask is None or mask.all() else sample_mask(pixels, ~mask)
     return Report(
         psnr_db=psnr_db(pixels, x_hat, sample_mask(pixels, mask)),
-        psnr_unseen_db=None if unseen is None else psnr_db(pixels, x_hat, unseen),
+        psnr_unseen_db=None if left_out is None else psnr_db(pixels, x_hat, left_out),
         seconds=time.monotonic() - started,
         steps=result.steps,
         device=result.device,

@@ -1,4 +1,4 @@
-"""Encoding by `grid`: first lmbda, first network, fit, trimming and stream."""
+"""Encoding by `grid`: first lmbda, shape and prior of the network, fit, trimming and stream."""
 
 from __future__ import annotations
 
@@ -31,14 +31,15 @@ def encode_grid(request: Request, spec: Spec, original: Original, options: Optio
         request: What the user asks of the file.
         spec: Shape of the network, with all levels and without a prior.
         original: The image.
-        options: Of the fit; their schedule is that of the effort alone.
+        options: Options of the fit; the schedule is that of the effort, not yet of the network.
 
     Returns:
-        An encoded image and its fit. The file is larger than its target size only where no stream
-        of the network is that small.
+        An encoded image and its fit. The file is larger than its target size only if no stream of
+        the network is that small.
 
     Raises:
-        UsageError: A target size is asked of weights that are not coded.
+        UsageError: The request has a target size and weights that are not coded; or the device is
+            unknown, or the machine has no such device.
     """
     whole = replace(
         options,
@@ -62,19 +63,19 @@ def encode_grid(request: Request, spec: Spec, original: Original, options: Optio
 
 
 def _load_fits() -> ModuleType:
-    with holding_back():  # not before the request is known to make sense
+    with holding_back():  # imported only now, after the checks of the request
         from imgnet.fit.grid import fit
     return fit
 
 
 def _stream_target(request: Request, spec: Spec, original: Original) -> Target | None:
-    """Return the target of the coded stream: that of the file, less its other bytes."""
+    """Return the target of the coded stream: that of the file, less the other bytes of the file."""
     target = request.target
     if not isinstance(target, SizeTarget):
         return target
     if request.weights != "coded":
         raise UsageError("--weights float16 and float32 of grid have no target size")
-    # The longest of all headers names the finest level, a prior, and a lmbda_index of two digits.
+    # The longest header has the finest level, a prior, and a lmbda index of two digits.
     longest = starting_from_prior(
         without_finest(spec), 0.0, lmbda_at(NUM_LMBDAS - 1), Schedule(1, 1)
     )
@@ -83,7 +84,7 @@ def _stream_target(request: Request, spec: Spec, original: Original) -> Target |
 
 
 def _first_lmbda(request: Request, spec: Spec, original: Original, options: Options) -> float:
-    """Return the lmbda at which a fit begins: that of a quality, or near to that of a target."""
+    """Return the lmbda at which a fit begins: that of the quality, or one near the target's."""
     rest = request.less(original.profile.metadata.num_bytes)
     lmbda = lmbda_of_quality(rest.grid_quality(spec.width * spec.height))
 
@@ -98,7 +99,7 @@ def _first_lmbda(request: Request, spec: Spec, original: Original, options: Opti
 
 
 def _network_for(spec: Spec, pixels: Samples, lmbda: float, schedule: Schedule) -> Spec:
-    """Return the network for an image at a lmbda: its levels and its prior."""
+    """Return the network for an image at a lmbda, with the levels and the prior that suit."""
     found = detail(pixels, lmbda)
     needed = with_needed_levels(spec, found, lmbda)
     return starting_from_prior(needed, found, lmbda, schedule)

@@ -28,5 +28,5 @@ def _encoded(spec: Spec, profile: Profile, tensors: Tensors) -> Encoded:
 
 
 def overhead(spec: Spec, profile: Profile, stream_bytes: int) -> int:
-    """Return the most bytes of a file besides a coded stream of a length."""
+    """Return the bytes of a file besides a coded stream of a number of bytes."""
     return len(to_bytes(coded(spec, profile, bytes(stream_bytes)))) - stream_bytes

@@ -5,26 +5,26 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
+from imgnet.arrays import Parameters
 from imgnet.codec.families import render_native
 from imgnet.errors import OutputError, UsageError
 from imgnet.image.files import write_image
-from imgnet.request.options import Arrays
 from imgnet.spec import Spec
 
 
-def previews(every: int, folder: Path) -> Callable[[Spec, int, Arrays], None]:
-    """Return a function that writes a preview of a network's shape, a step and its parameters.
+def previews(every: int, folder: Path) -> Callable[[Spec, int, Parameters], None]:
+    """Return a function that writes a preview, given shape, optimiser step and parameters.
 
     Args:
         every: Steps between two previews.
-        folder: Folder of the files; it is made.
+        folder: Folder of the files; it is made if it is missing.
 
     Raises:
         UsageError: The previews are less than one step apart.
         OutputError: The folder cannot be made.
     """
 
-    def write(spec: Spec, step: int, parameters: Arrays) -> None:
+    def write(spec: Spec, step: int, parameters: Parameters) -> None:
         write_image(render_native(spec, parameters), folder / f"{step:06d}.png")
 
     if every < 1:

@@ -1,9 +1,9 @@
 """Choice of the prior that the fit of an image starts from.
 
-The first choice goes by the detail of the image. A long fit then tries the others on a part of the
-image, which may be unlike all that the priors were trained on. Fits of photographs that start from
-a prior stay ahead of others for long; where one from random weights is ahead after few epochs, as
-on noise or in images made of squares, it also ends better.
+The first choice depends on the detail of the image. A long fit then tries the other choices on a
+part of the image, since the image may be unlike all that the priors were trained on. For
+photographs, fits from a prior stay ahead of fits from random weights for long. Where random weights
+are ahead after few epochs, as on noise or in images made of squares, they also end better.
 """
 
 from __future__ import annotations
@@ -18,30 +18,31 @@ from imgnet.request.efforts import TRIAL_TIME, Schedule, trial_schedule
 from imgnet.request.options import Options
 from imgnet.spec import USUAL_GRID_LAYERS, Spec
 
-# The first writes textures into few levels, and its analysis network writes the first latents of
-# its fits; the second keeps whole pyramids, which are cheaper in smooth parts, but its fits begin
-# far from them. Their networks are wider than those without a prior, where every weight costs bits.
+# The prior for detail has textures in few levels; its analysis network corrects the first latents.
+# The prior for smooth images has whole pyramids, which are cheaper in smooth parts, but its fits
+# begin far from their end. Networks with a prior are wider than those without one, where every
+# weight costs bits.
 FOR_DETAIL, FOR_SMOOTH = "p8-2e3565a6", "p9-0409762d"
-LEAST_LMBDA = 8e-5  # below which fits that start from random weights end better
+LEAST_LMBDA = 8e-5  # of fits from a prior; below it, fits from random weights end better
 
 SIDE = 112  # rows and columns of the part for trials, at most
-# Alternatives to a prior, and the part of its cost below which they take its place. Fits from the
-# prior for smooth images begin further away and gain more later.
+# Alternatives to a prior, and the part of its cost below which one replaces it. The part is smaller
+# for the prior for smooth images, since its fits begin further away and gain more later.
 OTHERS = {FOR_DETAIL: [""], FOR_SMOOTH: [FOR_DETAIL, ""]}
 LESS = {FOR_DETAIL: 0.99, FOR_SMOOTH: 0.75}
-MORE_BITS = 6000  # of the weights of a network without a prior, about
+MORE_BITS = 6000  # additional bits of the weights of a network without a prior, about
 
 Trial = Callable[[Spec, Samples, Options, float], float]
 
 
 def starting_from_prior(spec: Spec, found: float, lmbda: float, schedule: Schedule) -> Spec:
-    """Return a network with the prior for an image and a lmbda, if one is of use.
+    """Return a network with the prior that suits an image and a lmbda, or without one.
 
     Args:
         spec: Shape of the network.
-        found: Detail of the image, see `levels.detail`.
+        found: Detail 0..1 of the image, see `levels.detail`.
         lmbda: Squared error of colours in 0..1 that one bit a pixel is worth.
-        schedule: Of the fit.
+        schedule: Schedule of the fit.
     """
     by_hand = any(getattr(spec, name) != size for name, size in USUAL_GRID_LAYERS.items())
     if lmbda < LEAST_LMBDA or by_hand:
@@ -52,7 +53,7 @@ def starting_from_prior(spec: Spec, found: float, lmbda: float, schedule: Schedu
 
 
 def with_prior(spec: Spec, prior: str, lmbda_index: int) -> Spec:
-    """Return a network with another prior and the layers of its networks; with none for "".
+    """Return a network with another prior and the layer sizes of that; without one for "".
 
     >>> from imgnet.spec import usual_grid_sizes
     >>> with_prior(Spec("grid", 9, 9, 0, **usual_grid_sizes(9, 9)), FOR_DETAIL, 3).lmbda_index
@@ -67,15 +68,15 @@ def with_best_prior(
 ) -> Spec:
     """Return a network with the prior, or with none, that is cheapest on a part of the image.
 
-    For a short fit it stays the same.
+    A short fit has no trials: its network stays the same.
 
     Args:
         chosen: Network with a prior, or without one.
         pixels: (H, W, C) colours.
-        options: Of the fit that is to begin.
+        options: Options of the fit that follows.
         lmbda: Squared error of colours in 0..1 that one bit a pixel is worth.
-        trial: Returns the cost, error plus lmbda times bits without those of weights, of a network
-            after a fit of a part of the image.
+        trial: Returns the cost of a network after a fit of a part of the image: error plus lmbda
+            times bits of latents.
     """
     if not chosen.prior or not options.schedule.has_trials:
         return chosen

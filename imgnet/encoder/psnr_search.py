@@ -1,8 +1,8 @@
 """Secant search for the size of a `gated` or `mlp` network that reaches a PSNR.
 
-The PSNR of a network of some size depends on the image. So networks are fitted one after another,
-each as large as those before it suggest, until one is good enough and hardly better. Coarser
-quantiser steps of its weights then bring the PSNR down to the target.
+The PSNR that a network reaches depends on its size and on the image. So networks are fitted one
+after another, each of the size that those before it suggest, until one exceeds the target by
+little. Coarser q_steps of its weights then bring the PSNR down to the target.
 """
 
 from __future__ import annotations
@@ -21,11 +21,11 @@ from imgnet.request.secant import Secant
 from imgnet.request.target import TOLERANCE_DB
 from imgnet.spec import Spec
 
-SIZES = Secant(usual=1.9, least=1.0, most=4.0, reach=3.0)  # of PSNR with numbers of parameters
-SPARE_DB = 0.3  # above the target that a network should reach: coarser steps cost it
-WASTE_DB = 1.2  # above the target from which on a smaller network would save bytes
+SIZES = Secant(usual=1.9, least=1.0, most=4.0, reach=3.0)  # PSNR as a function of parameters
+SPARE_DB = 0.3  # excess that the next network should reach, for coarser q_steps to use up
+WASTE_DB = 1.2  # excess above which a smaller network would save bytes
 MOST_FITS = 3
-SMALL = 5000  # parameters at most; for a large image, one a pixel
+SMALL = 5000  # parameters of the largest network; for a large image, one a pixel
 
 
 def encode_at_psnr(request: Request, spec: Spec, original: Original, options: Options) -> Outcome:
@@ -35,7 +35,7 @@ def encode_at_psnr(request: Request, spec: Spec, original: Original, options: Op
         request: What the user asks of the file; its target is a PSNR.
         spec: Shape of the first network to try.
         original: The image.
-        options: Of each fit; their schedule is that of the effort alone.
+        options: Options of each fit; the schedule is that of the effort, not yet of the network.
 
     Returns:
         The encoded image that comes nearest to the PSNR, and its fit.
@@ -52,7 +52,7 @@ def encode_at_psnr(request: Request, spec: Spec, original: Original, options: Op
 
 
 def _fits(request: Request, spec: Spec, original: Original, options: Options) -> Iterator[Outcome]:
-    """Yield fits of networks of different sizes, until one suits or another would not help."""
+    """Yield fits of networks of different sizes until one suits or no other is left to try."""
     assert request.target_psnr_db is not None
     started, tried = options.clock(), list[tuple[float, float]]()
     while len(tried) < MOST_FITS and spec.num_parameters not in dict(tried):

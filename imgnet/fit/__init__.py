@@ -1,1 +1,1 @@
-"""The optimiser, with torch and Numba."""
+"""Fits of networks to images, with torch and Numba."""

@@ -1,4 +1,4 @@
-"""Device of a fit: its threads, the tensors it starts from, the precision of its products."""
+"""Device of a fit: its threads, the tensors on it, the precision of its products."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ from contextlib import contextmanager
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 
+from imgnet.arrays import BoolArray, Float32Array
 from imgnet.errors import UsageError
 from imgnet.image.picture import Samples
 
@@ -49,8 +49,8 @@ def picture_of(pixels: Samples, device: torch.device) -> Tensor:
     return torch.from_numpy(pixels).to(device).permute(2, 0, 1).float().div_(peak)
 
 
-def mask_of(mask: NDArray[np.bool_] | NDArray[np.float32], device: torch.device) -> Tensor:
-    """Return a mask or weights (H, W) in that shape, and (H, W, C) as (C, H, W)."""
+def mask_of(mask: BoolArray | Float32Array, device: torch.device) -> Tensor:
+    """Return a mask or weights as a tensor: (H, W) in the same shape, (H, W, C) as (C, H, W)."""
     tensor = torch.from_numpy(mask).to(device)
     return tensor if tensor.ndim == 2 else tensor.permute(2, 0, 1).contiguous()
 
@@ -59,8 +59,8 @@ def mask_of(mask: NDArray[np.bool_] | NDArray[np.float32], device: torch.device)
 def one_thread_workers(device: torch.device) -> Iterator[tuple[ThreadPoolExecutor, int]]:
     """Yield a pool of workers, one for each core of the CPU, and their number.
 
-    Each worker has one thread. Threads that share each small operation wait for one another at
-    its end: on an idle machine that costs a little time, on a busy one most of it.
+    Each worker has one thread. Threads that share a small operation wait for one another at its
+    end: on an idle machine that takes a little of the time, on a busy one most of it.
     """
     num_threads = torch.get_num_threads()
     num_workers = num_threads if device.type == "cpu" else 1
@@ -82,9 +82,10 @@ def share_threads(num_processes: int) -> None:
 def fastest_dtype(device: torch.device) -> torch.dtype:
     """Return the precision in which a device multiplies fastest, bfloat16 or float32.
 
-    The CPU is asked, not timed: a fit must not depend on how busy the machine is. Where a CPU has
-    AVX-512 BF16, as all with AMX have, it gets bfloat16. Other CPUs convert every operand, which
-    takes many times as long as the product; they get float32, and so do other devices.
+    The choice depends on the features of the CPU and not on timing: a fit must not depend on how
+    busy the machine is. A CPU with AVX-512 BF16, as all with AMX have, gets bfloat16. Other CPUs
+    convert every operand, which takes many times as long as the product; they get float32, and so
+    do other devices.
 
     >>> fastest_dtype(torch.device("meta"))
     torch.float32
@@ -97,5 +98,5 @@ def fastest_dtype(device: torch.device) -> torch.dtype:
 def _has_avx512_bf16() -> bool:
     if hasattr(torch.cpu, "get_capabilities"):
         return bool(torch.cpu.get_capabilities().get("avx512_bf16", False))
-    # Older versions of torch have a private function for it; without either, the answer is no.
+    # Older versions of torch have a private function; without both, the answer is no.
     return bool(getattr(torch.cpu, "_is_avx512_bf16_supported", bool)())

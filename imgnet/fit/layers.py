@@ -11,7 +11,7 @@ from torch.autograd import Function
 
 
 class Linear(nn.Module):
-    """Affine map weight @ x + bias, channel first; `dtype` is that of the product."""
+    """Linear layer weight @ x + bias, channel first; `dtype` is that of the product."""
 
     def __init__(self, dim_in: int, dim_out: int) -> None:
         super().__init__()
@@ -24,7 +24,7 @@ class Linear(nn.Module):
         return affine(x, self.weight, self.bias, self.dtype)
 
     def project_lattice(self, x: Tensor, y: Tensor) -> Tensor:
-        """Map features of columns (Cx, W) and rows (Cy, H) to (D, H, W): one sum a pixel."""
+        """Map features of columns (Cx, W) and rows (Cy, H) to (D, H, W), with one sum a pixel."""
         columns = self.weight[:, : len(x)] @ x
         rows = torch.addmm(self.bias[:, None], self.weight[:, len(x) :], y)
         return rows[:, :, None] + columns[:, None, :]

@@ -5,19 +5,20 @@ from __future__ import annotations
 from collections.abc import Callable
 from math import log10
 
+from imgnet.arrays import Parameters
 from imgnet.progress import Progress
-from imgnet.request.options import Arrays, Options
+from imgnet.request.options import Options
 from imgnet.spec import Spec
 
 REPORT_S = 0.1  # between two reports of progress, at least
-LEAST_ERROR = 1e-12  # mean squared error that stands for none
+LEAST_ERROR = 1e-12  # mean squared error that stands for 0, in PSNR
 
 
 class Meter:
-    """Meter of one fit, which begins now.
+    """Meter of one fit; its time begins when the meter is made.
 
     Args:
-        options: Of the fit.
+        options: Options of the fit.
     """
 
     def __init__(self, options: Options) -> None:
@@ -25,14 +26,18 @@ class Meter:
         self.started = self._reported = options.clock()
 
     def done(self, step: int) -> float:
-        """Return the part 0..1 of the schedule that is done after so many steps."""
+        """Return the part of the schedule that is done, from 0 on; the fit ends at 1.
+
+        Args:
+            step: Optimiser steps taken.
+        """
         return self.options.part_done(step, self.started)
 
     def has_time(self) -> bool:
-        """Whether the time limit is not reached and nobody asked to stop."""
+        """Return whether the time limit is not reached and `should_stop` does not return True."""
         return not self.options.is_time_up(self.started)
 
-    def take_snapshot(self, spec: Spec, step: int, parameters: Callable[[], Arrays]) -> None:
+    def take_snapshot(self, spec: Spec, step: int, parameters: Callable[[], Parameters]) -> None:
         """Pass on a snapshot, if it is time for one.
 
         Args:
@@ -45,12 +50,12 @@ class Meter:
             options.on_snapshot(spec, step, parameters())
 
     def report(self, step: int, error: float, bpp: float) -> None:
-        """Report progress, if the last report is some time ago.
+        """Report progress, if `REPORT_S` have passed since the last report.
 
         Args:
             step: Optimiser steps taken.
-            error: Mean squared error of the pixels of the last step.
-            bpp: Bits a pixel that the network would take now.
+            error: Mean squared error of the pixels of the last step, in colours in 0..1.
+            bpp: Bits a pixel that a file of the present network would have.
         """
         now = self.options.clock()
         if self.options.on_progress and now - self._reported > REPORT_S:

@@ -1,9 +1,9 @@
-"""Quantisation of weights: q_steps by sensitivity, straight-through rounding.
+"""Quantisation of weights: choice of q_steps by curvature, and straight-through rounding.
 
 At a given size, rounding adds least distortion if the q_step of every tensor is inversely
-proportional to the root of its curvature: one more bit then lowers the distortion by the same in
-any tensor. The curvature is the mean over the tensor of the diagonal of the Gauss-Newton matrix of
-the squared error.
+proportional to the root of its curvature: one more bit then lowers the distortion by the same
+amount in every tensor. The curvature of a tensor is the mean of its diagonal of the Gauss-Newton
+matrix of the squared error.
 """
 
 from __future__ import annotations
@@ -19,20 +19,20 @@ from torch import Tensor
 from imgnet.codec.format.coordinate_stream import WEIGHTS
 from imgnet.codec.format.quantized import NUM_Q_STEPS, Quantized, q_index_of, q_step_of
 
-Parameters = Mapping[str, Tensor]
-QSteps = dict[str, int]
-NO_PRIOR: Parameters = {}
+Tensors = Mapping[str, Tensor]
+QSteps = dict[str, int]  # q_index of each tensor, by name
+NO_PRIOR: Tensors = {}
 
 
 def curvatures(
-    parameters: Parameters, render: Callable[[], Tensor], probes: int = 8
+    parameters: Tensors, render: Callable[[], Tensor], probes: int = 8
 ) -> dict[str, float]:
     """Estimate the mean Gauss-Newton curvature of each tensor.
 
     Args:
         parameters: Tensors that `render` depends on; their gradients are cleared.
         render: Returns the network's output on a sample of pixels, with its graph.
-        probes: Random sign vectors; Hutchinson's estimator averages over them.
+        probes: Number of random sign vectors that Hutchinson's estimator averages over.
     """
     totals = dict.fromkeys(parameters, 0.0)
     for _ in range(probes):
@@ -46,7 +46,7 @@ def curvatures(
 
 
 def choose_q_steps(
-    parameters: Parameters,
+    parameters: Tensors,
     curvature: Mapping[str, float],
     num_bytes: float,
     too_good: Callable[[QSteps], bool] = lambda _: False,
@@ -57,30 +57,30 @@ def choose_q_steps(
         parameters: Real tensors.
         curvature: Mean curvature of each tensor.
         num_bytes: Size of the packed weights.
-        too_good: Tells whether the picture at some q_steps is better than the target.
+        too_good: Returns whether the picture at some q_steps is better than the target.
     """
     low, high = -30.0, 10.0  # log2 of the common factor: `low` is too fine, `high` is not
     while high - low > 0.01:
         middle = (low + high) / 2
-        steps = _steps(curvature, middle)
-        too_fine = stream_bytes(quantize(parameters, steps)) > num_bytes or too_good(steps)
+        q_steps = _q_steps(curvature, middle)
+        too_fine = stream_bytes(quantize(parameters, q_steps)) > num_bytes or too_good(q_steps)
         low, high = (middle, high) if too_fine else (low, middle)
-    return _steps(curvature, high)
+    return _q_steps(curvature, high)
 
 
-def refine_q_steps(steps: QSteps, distance: Callable[[QSteps], float], enough: float) -> QSteps:
+def refine_q_steps(q_steps: QSteps, distance: Callable[[QSteps], float], enough: float) -> QSteps:
     """Change single q_steps by an eighth of an octave as long as the distance to a target falls.
 
     Args:
-        steps: First q_steps.
-        distance: Distance to the target at some q_steps.
+        q_steps: First q_steps.
+        distance: Returns the distance to the target at some q_steps.
         enough: Distance at which to end.
     """
-    best, least = steps, distance(steps)
+    best, least = q_steps, distance(q_steps)
     nearer = True
     while nearer:
         nearer = False
-        for name, change in product(steps, (-1, 1)):
+        for name, change in product(q_steps, (-1, 1)):
             if least <= enough:
                 return best
             tried = {**best, name: min(max(best[name] + change, 0), NUM_Q_STEPS - 1)}
@@ -89,7 +89,7 @@ def refine_q_steps(steps: QSteps, distance: Callable[[QSteps], float], enough: f
     return best
 
 
-def _steps(curvature: Mapping[str, float], log2_factor: float) -> QSteps:
+def _q_steps(curvature: Mapping[str, float], log2_factor: float) -> QSteps:
     floor = 1e-6 * max(curvature.values())
     return {
         name: q_index_of(2.0 ** (log2_factor - log2(max(value, floor, 1e-30)) / 2))
@@ -98,15 +98,15 @@ def _steps(curvature: Mapping[str, float], log2_factor: float) -> QSteps:
 
 
 def quantize(
-    parameters: Parameters, steps: Mapping[str, int], prior: Parameters = NO_PRIOR
+    parameters: Tensors, q_steps: Mapping[str, int], prior: Tensors = NO_PRIOR
 ) -> dict[str, Quantized]:
     """Round every tensor to levels of its q_step; with a prior, round its difference from that."""
     quantized = {}
     for name, parameter in parameters.items():
         base = prior.get(name)
-        values = _levels(parameter, steps[name], base).int().cpu().numpy()
+        values = _levels(parameter, q_steps[name], base).int().cpu().numpy()
         stored = None if base is None else base.cpu().numpy()
-        quantized[name] = Quantized(values, steps[name], stored)
+        quantized[name] = Quantized(values, q_steps[name], stored)
     return quantized
 
 
@@ -116,13 +116,13 @@ def _levels(parameter: Tensor, q_index: int, base: Tensor | None) -> Tensor:
 
 
 def stream_bytes(quantized: Mapping[str, Quantized]) -> float:
-    """Estimate the length of the packed stream without coding it; inf if it cannot be coded."""
+    """Estimate the bytes of the packed stream without coding it; inf if it cannot be coded."""
     return sum(WEIGHTS.num_bits(tensor.values) for tensor in quantized.values()) / 8 + 4
 
 
 @contextmanager
 def rounded(
-    parameters: Parameters, steps: Mapping[str, int], prior: Parameters = NO_PRIOR
+    parameters: Tensors, q_steps: Mapping[str, int], prior: Tensors = NO_PRIOR
 ) -> Iterator[None]:
     """Give every parameter its rounded value inside the block, and its real value after it.
 
@@ -133,7 +133,7 @@ def rounded(
     with torch.no_grad():
         for name, parameter in parameters.items():
             base = prior.get(name)
-            parameter.copy_(_levels(parameter, steps[name], base) * q_step_of(steps[name]))
+            parameter.copy_(_levels(parameter, q_steps[name], base) * q_step_of(q_steps[name]))
             if base is not None:
                 parameter.add_(base)
     try:

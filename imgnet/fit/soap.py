@@ -28,11 +28,11 @@ def lr_factor(step: int, warm_up: int, done: float) -> float:
 
 
 class SOAP:
-    """Rotate each matrix gradient into its running eigenbasis and take an Adam step there.
+    """SOAP optimiser: Adam on each matrix in the running eigenbasis of its gradients.
 
     Vectors, scalars and matrices with a side of one get plain Adam: their basis is the identity.
-    The interface is that of torch's optimisers, the base class is not: its first instance loads
-    torch's compiler, which takes more than a second.
+    The interface is that of torch's optimisers, but not the base class, whose first instance loads
+    torch's compiler; that takes more than a second.
 
     Args:
         params: Tensors to optimise, or groups of them with options of their own.
@@ -40,7 +40,7 @@ class SOAP:
         betas: Decay of the running mean, and of the running squares and covariances.
         eps: Added to the root of the squares.
         refresh_every: Steps between two updates of the eigenbasis by one QR iteration.
-        most: Largest update of a direction of the eigenbasis in one step, in units of `lr`.
+        most: Largest update along a direction of the eigenbasis in one step, in units of `lr`.
     """
 
     def __init__(
@@ -106,7 +106,7 @@ class SOAP:
 
 
 def initialize(state: dict[str, Any], gradient: Tensor) -> None:
-    """Set the state of a tensor before its first step."""
+    """Set the state of a tensor for its first step, given its first gradient."""
     state["step"] = 0
     state["mean"] = torch.zeros_like(gradient)
     state["square"] = torch.zeros_like(gradient)

@@ -1,6 +1,6 @@
-"""Schedules of fits by effort, 1..9, with every number and threshold that depends on an effort.
+"""Schedules of fits by effort, 1..9, with all numbers and thresholds that depend on the effort.
 
-An epoch is one look at every pixel of the image.
+An epoch is one optimiser step on every pixel of the image.
 """
 
 from __future__ import annotations
@@ -19,41 +19,43 @@ MOST_SCALED = 1.5  # factor on the steps of smaller networks, at most
 USUAL_PIXELS = 768 * 512  # of an image, up to which `grid` takes the steps of the table
 COARSE_STEPS = 4 / 3  # factor on the steps of `grid` without its finest level
 
-# A fit below these epochs has little time to leave a bad start (FEW), or to settle again what noise
-# and large steps move (MANY).
+# A fit of fewer epochs than FEW_EPOCHS has little time to leave a bad start. One of fewer than
+# MANY_EPOCHS has little time to settle after noise and large steps have moved its latents.
 FEW_EPOCHS = 20
 MANY_EPOCHS = 100
 TEMPERATURE = (0.35, 0.08)  # of the soft rounding, from the first step to the last
 NOISE = (0.22, 0.15)  # standard deviation, from the first step to the last
 WARM_UP = 20  # steps
-PYRAMID_LR_POWER = 0.1  # of the part of MANY_EPOCHS, by which the latents' learning rate falls
+PYRAMID_LR_POWER = 0.1  # of epochs over MANY_EPOCHS, as a factor on the latents' learning rate
 
-DETAILED = 0.02  # fraction of detailed samples above which an image is a detailed one,
-SOON_DETAILED = 0.012  # and above which it is one for a fit of few epochs
+# Fraction of detailed samples above which an image is detailed: in a long fit, and in a short one.
+DETAILED, SOON_DETAILED = 0.02, 0.012
 
-LEAST_TRIAL_STEPS = 300  # of a fit with trials of priors, which cost about half as many
+LEAST_TRIAL_STEPS = 300  # of a fit with trials of priors; these cost about half as many steps
 TRIAL_EPOCHS = 150
-TRIAL_TIME = 0.1  # part of the time limit for each trial
+TRIAL_TIME = 0.1  # part of the time limit that each trial may take
 
-# Origin of the first latents: of a fit without a prior; Laplacian pyramids in the colours of a
-# prior; these corrected by the analysis network of a prior.
+# Origin of the first latents: pyramids along the principal directions of the image's own colours;
+# pyramids along the directions of a prior; these, corrected by the analysis network of the prior.
 FirstLatents = Literal["cold", "pyramids", "analysis"]
 
 
 @dataclass(frozen=True)
 class Schedule:
-    """The schedule of one fit.
+    """Schedule of one fit.
 
     Attributes:
         steps: Optimiser steps in all.
         pixels_per_step: Pixels in one step.
-        quantized: Last part 0..1 of the steps, on rounded weights; of `grid`, on rounded latents.
-        decisions: RDOQ of the latents of `grid`: 1 for once at the end, 2 for half-way through the
-            quantized part, too, and from 3 on for several rounds at the end.
-        refinements: Passes of RDOQ of the weights of `grid` after each round at the end.
+        quantized: Part 0..1 of the steps, the last ones, that are on rounded weights; in `grid`, on
+            rounded latents.
+        latent_rdoq_runs: Runs of RDOQ on the latents of `grid`. A single one is at the end; of
+            several, the first is half-way through the quantized part and the others at the end.
+        weight_rdoq_passes: Passes of RDOQ over the weights of `grid` at the end, after each run on
+            the latents there.
         latent_lr_scale: Factor on the learning rate of latents.
         network_lr_scale: Factor on the learning rates of the networks of `grid`.
-        temperature: Of the soft rounding of `grid`, from the first step to the last.
+        temperature: Temperature of the soft rounding of `grid`, from the first step to the last.
         noise: Standard deviation of the noise on latents, from the first step to the last.
         warm_up: Steps over which learning rates of `grid` rise.
     """
@@ -61,8 +63,8 @@ class Schedule:
     steps: int
     pixels_per_step: int
     quantized: float = 0.2
-    decisions: int = 0
-    refinements: int = 0
+    latent_rdoq_runs: int = 0
+    weight_rdoq_passes: int = 0
     latent_lr_scale: float = 1.0
     network_lr_scale: float = 1.0
     temperature: tuple[float, float] = TEMPERATURE
@@ -70,11 +72,11 @@ class Schedule:
     warm_up: int = WARM_UP
 
     def for_network(self, spec: Spec) -> Schedule:
-        """Return the schedule with the steps for a network and its image.
+        """Return the schedule with the number of steps that suits a network and its image.
 
-        A `grid` network takes more steps for a large image, so that the epochs stay the same, and
-        without its finest level, where each step is shorter. A coordinate network takes more steps
-        if it is small, where each step is shorter, too.
+        A `grid` network takes more steps for a large image, so that the number of epochs stays the
+        same. Where each step is shorter, a network takes more of them: a `grid` network without its
+        finest level, and a small coordinate network.
 
         >>> base = Schedule(1500, 4096)
         >>> base.for_network(Spec("mlp", 64, 48, 0, 16, 3)).steps
@@ -82,19 +84,15 @@ class Schedule:
         >>> base.for_network(Spec("grid", 768, 1024, 0, 4, 1, num_levels=2, dim_context=4)).steps
         3000
         """
-        if spec.family != "grid":
-            factor = sqrt(LARGE / min(spec.num_parameters, LARGE))
-            return replace(self, steps=round(self.steps * min(factor, MOST_SCALED)))
-        steps = round(self.steps * max(1.0, spec.width * spec.height / USUAL_PIXELS))
-        return replace(self, steps=round(steps * COARSE_STEPS) if spec.finest else steps)
+        return replace(self, steps=_STEPS_FOR_NETWORK[spec.family](self.steps, spec))
 
     def for_start(self, num_pixels: int, first: FirstLatents) -> Schedule:
         """Return the schedule with the learning rates and the relaxation for a start of `grid`.
 
-        A short fit from a prior moves less than a long one, for it has no time to settle again.
+        A short fit from a prior moves less than a long one, since it has no time to settle again.
 
         Args:
-            num_pixels: Of the image.
+            num_pixels: Pixels of the image.
             first: Origin of the first latents.
 
         >>> Schedule(10, 4096).for_start(4096, "analysis").latent_lr_scale
@@ -104,11 +102,11 @@ class Schedule:
             return self
         few = min(1.0, self.epochs(num_pixels) / FEW_EPOCHS)
         many = min(1.0, self.epochs(num_pixels) / MANY_EPOCHS)
-        calmer = replace(self, network_lr_scale=few)
+        slower = replace(self, network_lr_scale=few)
         if first == "analysis":
-            return replace(calmer, latent_lr_scale=many, temperature=_nearer_end(TEMPERATURE, few))
+            return replace(slower, latent_lr_scale=many, temperature=_nearer_end(TEMPERATURE, few))
         return replace(
-            calmer,
+            slower,
             latent_lr_scale=many**PYRAMID_LR_POWER,
             noise=_nearer_end(NOISE, many),
             warm_up=max(1, round(WARM_UP * many)),
@@ -123,7 +121,7 @@ class Schedule:
         return self.steps * min(1, self.pixels_per_step / num_pixels)
 
     def smooth_detail(self, num_pixels: int) -> float:
-        """Return the largest fraction of detailed samples of an image that counts as smooth.
+        """Return the fraction of detailed samples up to which an image is smooth.
 
         >>> Schedule(10, 4096).smooth_detail(4096), Schedule(100, 4096).smooth_detail(4096)
         (0.012, 0.02)
@@ -137,9 +135,22 @@ class Schedule:
 
 
 def _nearer_end(course: tuple[float, float], part: float) -> tuple[float, float]:
-    """Start a course from first to last value at only a part 0..1 of their difference."""
+    """Move the first of two values towards the last, to a part 0..1 of their distance from it."""
     first, last = course
     return last + (first - last) * part, last
+
+
+def _coordinate_steps(steps: int, spec: Spec) -> int:
+    factor = sqrt(LARGE / min(spec.num_parameters, LARGE))
+    return round(steps * min(factor, MOST_SCALED))
+
+
+def _grid_steps(steps: int, spec: Spec) -> int:
+    steps = round(steps * max(1.0, spec.width * spec.height / USUAL_PIXELS))
+    return round(steps * COARSE_STEPS) if spec.finest else steps
+
+
+_STEPS_FOR_NETWORK = {"grid": _grid_steps, "gated": _coordinate_steps, "mlp": _coordinate_steps}
 
 
 def trial_schedule(num_pixels: int) -> Schedule:
@@ -147,7 +158,7 @@ def trial_schedule(num_pixels: int) -> Schedule:
     return Schedule(TRIAL_EPOCHS, num_pixels)
 
 
-PRESETS = {
+COORDINATE_PRESETS = {
     1: Schedule(steps=600, pixels_per_step=4096),
     2: Schedule(steps=1500, pixels_per_step=4096),
     3: Schedule(steps=3000, pixels_per_step=6144),
@@ -159,11 +170,11 @@ PRESETS = {
     9: Schedule(steps=160000, pixels_per_step=16384),
 }
 
-# A step moves the network once for any number of pixels: short fits take small steps, to move it
-# often enough.
+# A step moves the network once, whatever its number of pixels. So short fits have steps of fewer
+# pixels, to move the network often enough.
 GRID_PRESETS = {
-    effort: Schedule(steps, pixels, quantized=0.1, decisions=decisions, refinements=refinements)
-    for effort, (steps, pixels, decisions, refinements) in {
+    effort: Schedule(steps, pixels, quantized=0.1, latent_rdoq_runs=runs, weight_rdoq_passes=passes)
+    for effort, (steps, pixels, runs, passes) in {
         1: (160, 24576, 1, 0),
         2: (700, 49152, 2, 1),
         3: (2800, 49152, 2, 1),
@@ -176,21 +187,22 @@ GRID_PRESETS = {
     }.items()
 }
 
+PRESETS = {"grid": GRID_PRESETS, "gated": COORDINATE_PRESETS, "mlp": COORDINATE_PRESETS}
 
-def schedule_for(effort: int, model: str = "gated") -> Schedule:
-    """Return the schedule of an effort; see `for_network` and `for_start` for what it lacks.
+
+def schedule_for(effort: int, model: str) -> Schedule:
+    """Return the schedule of an effort, yet to be adapted by `for_network` and `for_start`.
 
     Args:
         effort: 1..9.
-        model: Network family.
+        model: Network family: "grid", "gated" or "mlp".
 
     Raises:
         UsageError: The effort is not in 1..9.
 
-    >>> schedule_for(1).steps < schedule_for(9).steps
+    >>> schedule_for(1, "grid").steps < schedule_for(9, "grid").steps
     True
     """
-    presets = GRID_PRESETS if model == "grid" else PRESETS
     if effort not in EFFORTS:
         raise UsageError(f"effort {effort} is not in {EFFORTS[0]}..{EFFORTS[-1]}")
-    return presets[effort]
+    return PRESETS[model][effort]

@@ -1,6 +1,6 @@
-"""Options of `imgnet.encode`, for the API, the command line, batches and plug-ins alike.
+"""Options of `imgnet.encode`, for the API, the command line, batches and plug-ins.
 
-Nothing here imports NumPy, since the command line reads the defaults before it does anything.
+This module does not import NumPy: the command line needs the defaults at once.
 """
 
 from __future__ import annotations

@@ -6,9 +6,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
-import numpy as np
-from numpy.typing import NDArray
-
+from imgnet.arrays import Parameters
 from imgnet.codec.format.quantized import Quantized
 from imgnet.image.picture import Samples
 from imgnet.progress import Progress
@@ -18,29 +16,27 @@ from imgnet.spec import Spec
 
 LEAST_TIME_S = 1e-3
 
-Arrays = dict[str, NDArray[np.float32]]
-
 
 @dataclass(frozen=True)
 class Options:
     """Options of a fit, besides the shape of the network.
 
     Attributes:
-        schedule: Schedule.
-        budget_bytes: Most bytes of the packed weights of `gated` and `mlp`; None leaves the weights
-            real.
+        schedule: Number and kind of the optimiser steps.
+        budget_bytes: Largest size of the packed weights of `gated` and `mlp`, in bytes; None leaves
+            the weights real.
         target: Size of the coded stream of `grid`, or PSNR; None for none.
         tune: Metric of the distortion of `grid`: "psnr" or "msssim".
         time_limit_s: Seconds in which the schedule must end; None for no limit.
-        seed: Of the random numbers: first weights, noise, order of the pixels.
+        seed: Seed of the random numbers: first weights, noise, order of the pixels.
         device: "cpu", "cuda", "mps" or "auto".
         on_progress: Called a few times a second.
         snapshot_every: Optimiser steps between two calls of `on_snapshot`; 0 for none.
         on_snapshot: Called with the network's shape, the step and the parameters as they would be
             stored.
-        should_stop: Asked before every step whether to end as if the time were up; once True, it
-            must stay so.
-        clock: Current time in seconds.
+        should_stop: Called before every step; the fit ends, as if the time were up, when it returns
+            True. From then on it must return True.
+        clock: Returns the current time in seconds.
     """
 
     schedule: Schedule
@@ -52,7 +48,7 @@ class Options:
     device: str = "auto"
     on_progress: Callable[[Progress], None] | None = None
     snapshot_every: int = 0
-    on_snapshot: Callable[[Spec, int, Arrays], None] | None = None
+    on_snapshot: Callable[[Spec, int, Parameters], None] | None = None
     should_stop: Callable[[], bool] | None = None
     clock: Callable[[], float] = time.monotonic
 
@@ -61,7 +57,7 @@ class Options:
 
         Args:
             step: Optimiser steps taken.
-            started: Time of the first, by the clock.
+            started: Time of the first step, by the clock.
 
         >>> Options(Schedule(steps=200, pixels_per_step=4096)).part_done(50, started=0.0)
         0.25
@@ -74,11 +70,11 @@ class Options:
         return done
 
     def in_time(self, started: float, part: float) -> Options:
-        """Return these with a part of the time that is left as the limit.
+        """Return the options with a part of the remaining time as their time limit.
 
         Args:
-            started: Start of the whole time, by the clock.
-            part: 0..1 of the time that is left.
+            started: Time at which the limit began to run, by the clock.
+            part: Part 0..1 of the remaining time.
 
         >>> options = Options(Schedule(200, 4096), time_limit_s=10.0, clock=lambda: 104.0)
         >>> options.in_time(started=100.0, part=0.5).time_limit_s
@@ -90,7 +86,7 @@ class Options:
         return replace(self, time_limit_s=max(part * left, LEAST_TIME_S))
 
     def is_time_up(self, started: float) -> bool:
-        """Return whether the time is up, or the end has been asked for, whatever the steps.
+        """Return whether the time limit is reached or `should_stop` returns True.
 
         >>> Options(Schedule(200, 4096), time_limit_s=3.0, clock=lambda: 104.0).is_time_up(100.0)
         True
@@ -112,7 +108,7 @@ class Result:
         x_hat: Decoded pixels of coded `grid`.
     """
 
-    parameters: Arrays
+    parameters: Parameters
     quantized: dict[str, Quantized] | None
     steps: int
     device: str

@@ -1,7 +1,7 @@
-"""Rate control: the lmbda of a fit that follows a target size or a target PSNR.
+"""Rate control: adaptation of lmbda during a fit to a target size or a target PSNR.
 
 The parts of an image differ: a step on one says nothing about another. So the last error and the
-last bits of every part are kept, and the lmbda follows their means.
+last bits of every part are kept, and lmbda follows their means.
 """
 
 from __future__ import annotations
@@ -15,21 +15,21 @@ from imgnet.request.options import Options
 from imgnet.request.secant import Secant
 from imgnet.request.target import USED_PART, SizeTarget
 
-STARTS = 0.3  # part of the schedule; before it the rate is not yet that of the end
-FORCE = 16  # power of the excess by which the lmbda would rise in a whole schedule
+STARTS = 0.3  # part of the schedule before which the rate says little about that of the end
+FORCE = 16  # power of the excess by which lmbda would rise in a whole schedule
 LMBDAS = Secant(usual=-1.5, least=-3.6, most=-0.5, reach=0.83)  # of PSNR, and of size in dB
 PILOTS = replace(LMBDAS, reach=3.0)
-PILOT_STEPS = 100  # at most
-PILOT = 0.4  # of the time, at most, for all pilots together
+PILOT_STEPS = 100  # of one pilot, at most
+PILOT = 0.4  # part of the time limit for all pilots together, at most
 MOST_PILOTS = 3
-FAR_DB = 1.0  # a lmbda that misses by more is no place to begin
-MOST_CHANGE = 1.1  # of the lmbda in one step
+FAR_DB = 1.0  # excess at most, of a pilot whose lmbda a fit may begin at
+MOST_CHANGE = 1.1  # factor on lmbda in one step, at most
 LEAST_LMBDA, HIGHEST_LMBDA = 1e-8, 0.5  # beyond which nothing changes any more
-USUAL_BITS = 4.5  # of a weight
-MOST_SHARE = 0.3  # of the bits for the network, where they are few
-USUAL_SHARE = 0.08  # of the bits for a network with a prior, besides
-LEAST_BITS = 240
-ROUNDING_ERROR = 1 / (12 * 255**2)  # squared, of 8-bit pixels
+USUAL_BITS = 4.5  # of a weight of a network without a prior
+MOST_SHARE = 0.3  # part of the target for such a network, at most
+LEAST_BITS = 240  # of a network with a prior, plus
+USUAL_SHARE = 0.08  # this part of the target
+ROUNDING_ERROR = 1 / (12 * 255**2)  # mean squared error of the rounding to 8-bit pixels
 
 
 @dataclass
@@ -37,7 +37,7 @@ class RateControl(ABC):
     """Rate control of one fit.
 
     Attributes:
-        steps: Of the whole schedule.
+        steps: Optimiser steps of the whole schedule.
         gap: Ratio of the controlled quantity with rounded latents to that with relaxed ones, as
             last measured.
         parts: The last error and bits of each part of the image.
@@ -49,23 +49,28 @@ class RateControl(ABC):
 
     @abstractmethod
     def controlled(self, error: float, bits: float) -> float:
-        """Return the controlled one of the mean squared error and the latents' bits a pixel."""
-
-    @abstractmethod
-    def excess(self, error: float, bits: float) -> float:
-        """Return the factor by which the lmbda should rise.
+        """Return the controlled quantity, one of the arguments.
 
         Args:
             error: Mean squared error.
-            bits: Of the latents, a pixel.
+            bits: Bits a pixel of the latents.
+        """
+
+    @abstractmethod
+    def excess(self, error: float, bits: float) -> float:
+        """Return the factor by which lmbda should rise.
+
+        Args:
+            error: Mean squared error.
+            bits: Bits a pixel of the latents.
         """
 
     def observe(self, part: Hashable, error: float, bits: float) -> None:
-        """Record the error and the bits of a part of the image in a step."""
+        """Record mean squared error and bits a pixel of a part of the image in a step."""
         self.parts[part] = error, bits
 
     def compare(self, error: float, bits: float) -> None:
-        """Record the error and the bits of the whole image with rounded latents.
+        """Record mean squared error and bits a pixel of the whole image with rounded latents.
 
         >>> control = PsnrControl(16, error=0.01)
         >>> control.observe("top", 0.01, 0.5)
@@ -98,8 +103,8 @@ class SizeControl(RateControl):
     """Rate control towards a number of bits.
 
     Attributes:
-        bits: To reach, a pixel, with those of the network.
-        network_bits: Expected bits of the network, a pixel.
+        bits: Bits a pixel to reach, those of the network included.
+        network_bits: Expected bits a pixel of the network.
     """
 
     bits: float
@@ -111,7 +116,7 @@ class SizeControl(RateControl):
         return bits
 
     def excess(self, error: float, bits: float) -> float:
-        """Return bits over the bits to reach.
+        """Return the bits over the bits to reach.
 
         >>> SizeControl(16, bits=0.5, network_bits=0.1).excess(0.001, 0.9)
         2.0
@@ -125,7 +130,7 @@ class PsnrControl(RateControl):
     """Rate control towards a mean squared error.
 
     Attributes:
-        error: To reach.
+        error: Mean squared error to reach.
     """
 
     error: float
@@ -146,7 +151,7 @@ class PsnrControl(RateControl):
 
 
 def within_limits(lmbda: float) -> float:
-    """Return the nearest lmbda between those beyond which nothing changes any more.
+    """Return the nearest lmbda in `LEAST_LMBDA`..`HIGHEST_LMBDA`.
 
     >>> within_limits(0.001), within_limits(0.0)
     (0.001, 1e-08)
@@ -157,14 +162,14 @@ def within_limits(lmbda: float) -> float:
 def rate_control_of(
     options: Options, num_pixels: int, num_weights: int, has_prior: bool, rounding_error: float
 ) -> RateControl | None:
-    """Return the rate control of a fit; None without a target, where the lmbda stays.
+    """Return the rate control of a fit; None without a target, where lmbda stays the same.
 
     Args:
-        options: Of the fit.
-        num_pixels: Of the image.
-        num_weights: Of the network.
+        options: Options of the fit.
+        num_pixels: Pixels of the image.
+        num_weights: Weights of the network.
         has_prior: Whether its weights are coded as differences from a prior.
-        rounding_error: Squared error of the rounding of decoded pixels.
+        rounding_error: Mean squared error of the rounding of decoded pixels.
 
     >>> from imgnet.request.efforts import Schedule
     >>> from imgnet.request.target import PsnrTarget
@@ -186,15 +191,15 @@ def rate_control_of(
 
 
 def first_lmbda(pilot: Callable[[float, Options], float], lmbda: float, options: Options) -> float:
-    """Return a lmbda near to that of the target, from pilots: short fits.
+    """Return a lmbda near to that of the target, found by pilots: short fits.
 
-    Latents begin as fine as a lmbda suggests and take long to become coarser, so a fit whose
-    first lmbda is far from its last is worse than one whose is not.
+    The first latents are as fine as the first lmbda suggests, and take long to become coarser. So a
+    fit ends worse where its first lmbda is far from its last.
 
     Args:
-        pilot: Returns the excess in dB of a short fit at a lmbda.
+        pilot: Returns the excess in dB over the target of a short fit at a lmbda.
         lmbda: First lmbda to try.
-        options: Of the fit that is to begin.
+        options: Options of the fit that follows; they have a target.
     """
     steps = min(PILOT_STEPS, options.schedule.steps)
     schedule = replace(options.schedule, steps=steps)

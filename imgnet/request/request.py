@@ -1,4 +1,4 @@
-"""Requests of a file, and the shape of the network and the lmbda that follow from them."""
+"""Request of a file, and the shape of the network and the lmbda that follow from it."""
 
 from __future__ import annotations
 
@@ -18,8 +18,9 @@ HAND_MADE_BITS = 6.0  # coded bits of a weight, in a network set by hand without
 USUAL_OVERHEAD = {"coded": 224, "float16": 1800, "float32": 1800}  # bytes besides the weights
 LEAST_WEIGHT_BYTES = 256  # without a target size: tiny images still get a network
 
-# (dim_axis, dim_hidden, num_layers) in growing order. On the two photographs tried, two ReZero
-# blocks are within 0.05 dB of one at equal bytes, and slower; wide branches lose to a wide trunk.
+# (dim_axis, dim_hidden, num_layers), from the smallest network to the largest. On two photographs,
+# two ReZero blocks were within 0.05 dB of one at equal bytes, and slower; wide branches were worse
+# than a wide trunk.
 _LADDER = {
     "gated": [(d - d // 7, d, 1) for d in range(2, 513)],
     "mlp": [(0, d, 3) for d in range(2, 513)],
@@ -28,14 +29,19 @@ _LADDER = {
 
 @dataclass(frozen=True)
 class Shape:
-    """Sizes of a network that a user may set by hand; None leaves them to the byte budget."""
+    """Sizes of a network that a user may set by hand; the byte budget sets those that are None."""
 
     dim_axis: int | None = None
     dim_hidden: int | None = None
     num_layers: int | None = None
 
     def spec(self, family: str, size: tuple[int, int], dim_out: int) -> Spec:
-        """Complete the shape with the published sizes.
+        """Return a `gated` or `mlp` network of this shape, completed with the published sizes.
+
+        Args:
+            family: "gated" or "mlp".
+            size: (width, height) of the image.
+            dim_out: Channels of the image.
 
         >>> Shape(dim_hidden=32).spec("gated", (8, 8), 3).num_layers
         2
@@ -61,7 +67,7 @@ class Request:
         model: "grid", "gated" or "mlp".
         weights: "coded", "float16" or "float32".
         quality: 0..100, used where there is no target.
-        target: Size or PSNR to reach, or None.
+        target: Size or PSNR to reach; None for none.
         shape: Sizes set by hand.
         tune: Metric of the distortion, "psnr" or "msssim".
 
@@ -80,8 +86,8 @@ class Request:
         if self.model not in FAMILIES:
             raise UsageError(f"unknown model {self.model!r}; known are {', '.join(FAMILIES)}")
         if self.weights not in BITS_PER_WEIGHT:
-            known = ", ".join(BITS_PER_WEIGHT)
-            raise UsageError(f"unknown weights {self.weights!r}; known are {known}")
+            choices = ", ".join(BITS_PER_WEIGHT)
+            raise UsageError(f"unknown weights {self.weights!r}; known are {choices}")
         if not 0 <= self.quality <= 100:
             raise UsageError(f"quality {self.quality:g} is not in 0..100")
         if isinstance(self.target, PsnrTarget) and self.weights != "coded":
@@ -100,16 +106,16 @@ class Request:
 
     @property
     def target_bytes(self) -> int | None:
-        """File size never to exceed; None where there is no such target."""
+        """File size in bytes that is never exceeded; None where there is no such target."""
         return self.target.num_bytes if isinstance(self.target, SizeTarget) else None
 
     @property
     def target_psnr_db(self) -> float | None:
-        """PSNR to reach; None where there is no such target."""
+        """PSNR in dB to reach; None where there is no such target."""
         return self.target.psnr_db if isinstance(self.target, PsnrTarget) else None
 
     def less(self, num_bytes: int) -> Request:
-        """Return the request for the rest of a file, some of whose bytes are spent.
+        """Return the request for the rest of a file of which some bytes are spent.
 
         >>> Request("grid", target=SizeTarget(5000)).less(2000).target_bytes
         3000
@@ -119,9 +125,16 @@ class Request:
         return self
 
     def spec(self, size: tuple[int, int], dim_out: int) -> Spec:
-        """Return the network: as set by hand, else the largest for the bytes.
+        """Return the shape of the network: as set by hand, else the largest for the byte budget.
 
-        The bytes of `grid` are in its latents; see `levels.with_needed_levels` for these.
+        That of `grid` has all levels; `levels.with_needed_levels` may then leave out the finest.
+
+        Args:
+            size: (width, height) of the image.
+            dim_out: Channels of the image.
+
+        Raises:
+            UsageError: `dim_axis` is set for `grid`, or a size is out of the range of `Spec`.
 
         >>> Request("gated", target=SizeTarget(29982)).spec((768, 512), 3).dim_hidden
         57
@@ -130,18 +143,18 @@ class Request:
             return _grid_spec(self.shape, size, dim_out, self.grid_quality(size[0] * size[1]))
         if self.shape != BY_BUDGET:
             return self.shape.spec(self.model, size, dim_out)
-        num_pixels = size[0] * size[1]
-        target = self.target_bytes
-        weight_bytes = self._quality_bytes(num_pixels)
-        if target is not None:
-            weight_bytes = target - USUAL_OVERHEAD[self.weights]
+        weight_bytes = self._quality_bytes(size[0] * size[1])
+        if self.target_bytes is not None:
+            weight_bytes = self.target_bytes - USUAL_OVERHEAD[self.weights]
         num_parameters = 8 * weight_bytes / BITS_PER_WEIGHT[self.weights]
         specs = _ladder(self.model, size, dim_out)
         fitting = [spec for spec in specs if spec.num_parameters <= num_parameters]
         return fitting[-1] if fitting else specs[0]
 
     def resized(self, spec: Spec, num_parameters: float) -> Spec:
-        """Return the smallest network with a number of parameters; one set by hand stays.
+        """Return the smallest network with at least a number of parameters, or the largest of all.
+
+        A network that is set by hand stays the same.
 
         >>> Request("mlp").resized(Spec("mlp", 8, 8, 0, 2, 3), 5000).dim_hidden
         36
@@ -152,7 +165,7 @@ class Request:
         return next((s for s in specs if s.num_parameters >= num_parameters), specs[-1])
 
     def weight_bytes(self, spec: Spec, overhead: int) -> int | None:
-        """Return the most bytes for the packed weights; None where they stay real.
+        """Return the byte budget of the packed weights; None where they stay real.
 
         Args:
             spec: The network.
@@ -168,7 +181,7 @@ class Request:
         return self._quality_bytes(spec.width * spec.height)
 
     def grid_quality(self, num_pixels: int) -> float:
-        """Return the quality at which a fit of `grid` starts: as given, or near to a target."""
+        """Return the quality 0..120 at which a fit of `grid` starts: as given, or near a target."""
         target = self.target_bytes
         if self.target_psnr_db is not None:
             return quality_near_psnr(self.target_psnr_db)
@@ -199,8 +212,8 @@ def quality_bpp(quality: float) -> float:
 def lmbda_of_quality(quality: float) -> float:
     """Return the lmbda of `grid` for a quality 0..100.
 
-    It is the squared error of colours in 0..1 that one bit a pixel is worth. It halves every 11
-    points up to a quality of 80, and every 2.8 points from there.
+    lmbda is the squared error of colours in 0..1 that one bit a pixel is worth. It halves every 11
+    points up to a quality of 80, and every 2.8 points above.
 
     >>> round(lmbda_of_quality(75), 5), round(lmbda_of_quality(95), 6)
     (0.00059, 1e-05)
@@ -210,7 +223,7 @@ def lmbda_of_quality(quality: float) -> float:
 
 
 _FINE = 80.0  # quality above which lmbda falls faster
-_MOST_QUALITY = 120.0  # to begin a search with; users may ask for 100
+_MOST_QUALITY = 120.0  # of the start of a search; users may ask for up to 100
 
 
 def quality_near(bpp: float) -> float:
@@ -232,7 +245,7 @@ def quality_near_psnr(psnr_db: float) -> float:
 
 
 def _beside_fine(distance: float, below: float, above: float) -> float:
-    """Return the quality at a distance from `_FINE`, with the points of a unit on either side."""
+    """Return the quality at a distance from `_FINE`, given the points a unit below and above."""
     quality = _FINE + distance * (below if distance < 0 else above)
     return min(max(quality, 0.0), _MOST_QUALITY)
 
@@ -260,6 +273,6 @@ def _grid_spec(shape: Shape, size: tuple[int, int], dim_out: int, quality: float
     return Spec("grid", *size, dim_axis=0, dim_out=dim_out, **sizes)
 
 
-# Lmbdas above which the first, and the second, level of chroma costs more than it gives. Without
-# these levels, photographs of fine textures get no further than 38 dB at any lmbda.
+# Lmbdas above which the finest and the second finest level of chroma cost more bits than they are
+# worth. Without them, photographs of fine textures do not reach more than 38 dB at any lmbda.
 _CHROMA_LMBDAS = 8e-5, 3e-4

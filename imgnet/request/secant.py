@@ -1,4 +1,4 @@
-"""Secant search for the value of a quantity that gives some decibels."""
+"""Secant search for the value of a quantity at which a function in dB has some value."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ class Secant:
     """Secant search on the logarithm of a quantity.
 
     Attributes:
-        usual: Slope in dB an octave, as long as a single value has been tried.
-        least: Smallest slope that is credible.
-        most: Largest slope that is credible.
-        reach: Octaves of one search step, at most.
+        usual: Slope in dB an octave, assumed after a single value.
+        least: Smallest credible slope.
+        most: Largest credible slope.
+        reach: Octaves between a value and the next, at most.
     """
 
     usual: float
@@ -27,8 +27,9 @@ class Secant:
         """Return the value to try next.
 
         Args:
-            target_db: Decibels to reach.
-            tried: Values and the decibels of each; the next value is near the last.
+            target_db: Function value to reach, in dB.
+            tried: One or more values of the quantity, each with its function value in dB; the
+                search goes on from the last.
 
         >>> search = Secant(usual=2.0, least=1.0, most=4.0, reach=3.0)
         >>> search.solve(30.0, [(1000, 28.0)])

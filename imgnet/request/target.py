@@ -1,4 +1,4 @@
-"""Targets: a size or a PSNR that a file shall have, from the request to the final message."""
+"""Targets: a size or a PSNR that a file must have."""
 
 from __future__ import annotations
 
@@ -7,26 +7,26 @@ from math import inf, isinf, log10
 from typing import ClassVar, Protocol
 
 import numpy as np
-from numpy.typing import NDArray
 
+from imgnet.arrays import BoolArray
 from imgnet.codec.format.container import Encoded, to_bytes
 from imgnet.errors import TargetError, UsageError
 from imgnet.image.picture import Samples
 from imgnet.metrics.psnr import bpp, psnr_db
 
 TOLERANCE_DB = 0.1  # distance from a PSNR up to which it is reached
-# Distance at which a fit ends its search: the rest is for what follows the search, such as the
-# rounding of pixels.
+# Distance at which a fit ends its search. The rest is a margin for what follows the search, such as
+# the rounding of pixels.
 NEAR_DB = 0.6 * TOLERANCE_DB
-USED_PART = 0.995  # part of a size that a fit goes for
+USED_PART = 0.995  # part of a target size that a fit uses
 TIGHTENED_DB = 0.15  # excess up to which RDOQ of the latents alone makes a file small enough
 SHORT_DB = 0.5  # added to the distance of a result that falls short: trimming cannot help it
-MOST_LOWERED_DB = 1.0  # excess of a PSNR from which on trimming would cost too much of the image
+MOST_LOWERED_DB = 1.0  # excess of a PSNR above which trimming would cost too much of the image
 EXACT_DB = 100.0  # PSNR that stands for that of equal images
 
 
 class Measured(Protocol):
-    """A file, or what would become one."""
+    """A file, or the parts of a file that is not written yet."""
 
     @property
     def num_bytes(self) -> int:
@@ -34,28 +34,28 @@ class Measured(Protocol):
 
     @property
     def psnr_db(self) -> float:
-        """PSNR of its image over the pixels that count."""
+        """PSNR of its image over the pixels in the mask."""
 
 
 @dataclass(frozen=True)
 class SizeTarget:
-    """A number of bytes never to exceed.
+    """A number of bytes that is never exceeded.
 
     Attributes:
-        num_bytes: Of the file, or of the part of it that a fit is responsible for.
-        bpp: The same in bits a pixel, if the user gave it so.
+        num_bytes: Bytes of the file, or of the part of it that a fit makes.
+        bpp: The target in bits a pixel, where the user gave it so; else None.
     """
 
     num_bytes: int
     bpp: float | None = None
-    binds_ended_fits: ClassVar[bool] = True  # also those that were ended before their time
+    binds_ended_fits: ClassVar[bool] = True  # fits that were ended early must meet it, too
 
     def less(self, num_bytes: int, least: int = 1) -> SizeTarget:
-        """Return the target for the rest of a file, some of whose bytes are spent.
+        """Return the target for the rest of a file of which some bytes are spent.
 
         Args:
-            num_bytes: That are spent.
-            least: Bytes of the rest, however many are spent.
+            num_bytes: Bytes that are spent.
+            least: Smallest target for the rest, in bytes.
 
         >>> SizeTarget(5000).less(2000)
         SizeTarget(num_bytes=3000, bpp=None)
@@ -63,19 +63,19 @@ class SizeTarget:
         return replace(self, num_bytes=max(least, self.num_bytes - num_bytes))
 
     def excess_db(self, found: Measured) -> float:
-        """Return 10 log10 of a size over the size that a fit goes for."""
+        """Return 10 log10 of a size over the part of the target that a fit uses, in dB."""
         return 10 * log10(found.num_bytes / (USED_PART * self.num_bytes))
 
     def needs_trimming(self, found: Measured) -> bool:
-        """Whether a file is too large."""
+        """Return whether a file is too large."""
         return found.num_bytes > self.num_bytes
 
     def needs_tightening(self, found: Measured) -> bool:
-        """Whether a file is so little too large that RDOQ of the latents makes it fit."""
+        """Return whether a file is too large by so little that RDOQ of the latents makes it fit."""
         return 0 < self.excess_db(found) <= TIGHTENED_DB
 
-    def miss(self, encoded: Encoded, pixels: Samples, mask: NDArray[np.bool_] | None) -> str | None:
-        """Say that a file is too large; None where it is not. See `checked` for the arguments."""
+    def miss(self, encoded: Encoded, pixels: Samples, mask: BoolArray | None) -> str | None:
+        """Return a message that a file is too large, or None; see `checked` for the arguments."""
         del pixels, mask
         num_bytes, spec = len(to_bytes(encoded)), encoded.spec
         if num_bytes <= self.num_bytes:
@@ -84,12 +84,12 @@ class SizeTarget:
         if self.bpp is not None:
             came = f"{bpp(num_bytes, spec.width, spec.height):.4f} bpp"
             wanted = f"{self.bpp:g} bpp"
-        return _said(wanted, spec.family, came, f"{came} and more")
+        return _message(wanted, spec.family, came, f"{came} and more")
 
 
 @dataclass(frozen=True)
 class PsnrTarget:
-    """A PSNR to reach within `TOLERANCE_DB`, and not to exceed by more.
+    """A PSNR, which an image may miss by `TOLERANCE_DB` either way.
 
     Attributes:
         psnr_db: PSNR in dB.
@@ -99,20 +99,20 @@ class PsnrTarget:
     binds_ended_fits: ClassVar[bool] = False
 
     def excess_db(self, found: Measured) -> float:
-        """Return by how many dB an image is too good."""
+        """Return by how many dB the PSNR of an image exceeds the target."""
         return min(found.psnr_db, EXACT_DB) - self.psnr_db
 
     def needs_trimming(self, found: Measured) -> bool:
-        """Whether an image is too good, but not by so much that bytes are not what it lacks."""
+        """Return whether an image is too good, but by no more than `MOST_LOWERED_DB`."""
         return NEAR_DB < self.excess_db(found) <= MOST_LOWERED_DB
 
     def needs_tightening(self, found: Measured) -> bool:
-        """Return False: tightening is for sizes."""
+        """Return False: only files that are too large are tightened."""
         del found
         return False
 
-    def miss(self, encoded: Encoded, pixels: Samples, mask: NDArray[np.bool_] | None) -> str | None:
-        """Say that an image has another PSNR; None where it has this. See `checked`."""
+    def miss(self, encoded: Encoded, pixels: Samples, mask: BoolArray | None) -> str | None:
+        """Return a message that the PSNR is missed, or None; see `checked` for the arguments."""
         assert encoded.report is not None
         given_db = encoded.report.psnr_db
         if abs(given_db - self.psnr_db) <= TOLERANCE_DB:
@@ -123,7 +123,7 @@ class PsnrTarget:
             reachable = f"{least:.1f}..{given_db:.1f} dB"
         came = "an exact picture" if isinf(given_db) else f"{given_db:.2f} dB"
         came = f"{came} ({len(to_bytes(encoded)):,} bytes)"
-        return _said(f"{self.psnr_db:g} dB", encoded.spec.family, came, reachable)
+        return _message(f"{self.psnr_db:g} dB", encoded.spec.family, came, reachable)
 
 
 Target = SizeTarget | PsnrTarget
@@ -138,10 +138,10 @@ def target_of(
         target_bpp: File bits a pixel, or None.
         target_size: File bytes, or None.
         target_psnr: PSNR in dB, or None.
-        num_pixels: Of the image.
+        num_pixels: Pixels of the image.
 
     Raises:
-        UsageError: More than one is given, or one is not a finite number above 0.
+        UsageError: More than one target is given, or it is not a finite number above 0.
 
     >>> target_of(0.5, None, None, 768 * 512)
     SizeTarget(num_bytes=24576, bpp=0.5)
@@ -160,7 +160,9 @@ def target_of(
 
 
 def distance(excess_db: float) -> float:
-    """Return the distance of a result from its target, in dB.
+    """Return the distance of a result from its target, in dB, from its excess over it in dB.
+
+    A result that falls short is `SHORT_DB` further away.
 
     >>> distance(0.05), distance(0.5), distance(-0.5)
     (0.0, 0.5, 1.0)
@@ -174,7 +176,7 @@ def checked(
     encoded: Encoded,
     target: Target | None,
     pixels: Samples,
-    mask: NDArray[np.bool_] | None,
+    mask: BoolArray | None,
     *,
     is_ended: bool = False,
 ) -> Encoded:
@@ -182,10 +184,10 @@ def checked(
 
     Args:
         encoded: The image, with a report.
-        target: Of the whole file; None for none.
+        target: Target of the whole file; None for none.
         pixels: (H, W, C) colours.
-        mask: (H, W) or (H, W, C) True where they count; None for everywhere.
-        is_ended: Whether the fit was ended before its time, and so cannot have reached a PSNR.
+        mask: (H, W) or (H, W, C), True for the samples that are measured; None for all.
+        is_ended: Whether the fit was ended early, so that it cannot have reached a PSNR.
 
     Raises:
         TargetError: The file is too large, or its image has another PSNR.
@@ -198,16 +200,16 @@ def checked(
     return encoded
 
 
-def _said(wanted: str, model: str, came: str, reachable: str) -> str:
+def _message(wanted: str, model: str, came: str, reachable: str) -> str:
     return f"cannot reach {wanted} with {model}; it gave {came}; reachable here: {reachable}"
 
 
-def flat_psnr_db(pixels: Samples, mask: NDArray[np.bool_] | None) -> float:
-    """Return the PSNR of the best image of one colour.
+def flat_psnr_db(pixels: Samples, mask: BoolArray | None) -> float:
+    """Return the PSNR in dB of the best image of one colour.
 
     Args:
         pixels: (H, W, C) colours.
-        mask: (H, W) or (H, W, C) True where they count; None for everywhere.
+        mask: (H, W) or (H, W, C), True for the samples that are measured; None for all.
 
     >>> flat_psnr_db(np.full((2, 2, 3), 7, np.uint8), None)
     inf

@@ -9,6 +9,7 @@ from functools import cached_property, partial
 import numpy as np
 from numpy.typing import NDArray
 
+from imgnet.arrays import BoolArray, Float64Array
 from imgnet.codec.format.grid_stream import distributions_of_grids, latent_bits, pack
 from imgnet.codec.format.quantized import Q_STEPS_PER_OCTAVE, Quantized, q_index_of
 from imgnet.codec.render.grid import render
@@ -17,40 +18,40 @@ from imgnet.metrics.psnr import psnr_db
 from imgnet.request.target import Target
 from imgnet.spec import Spec, latents_name, network_shapes
 
-FIRST_PART = 64  # the first try makes 1 / 64 of the changes, each further one twice as many
+FIRST_PART = 64  # the first try makes 1 / 64 of the changes; each further one makes twice as many
 PRECISION = 16  # the number of changes is at most 1 / 16 too large
 
-_COARSEST = q_index_of(1.0)  # q_step of the network
+_COARSEST = q_index_of(1.0)  # largest q_step of the network's weights
 
 Tensors = dict[str, Quantized]
-Order = NDArray[np.integer]  # of latents, counted through all grids
-Floats = NDArray[np.float64]
+Order = NDArray[np.integer]  # indices of latents, numbered through all grids
+Integers = NDArray[np.integer]
 
 
 @dataclass(frozen=True)
 class Candidate:
-    """A fitted `grid` beside its image, measured when it is asked to be.
+    """A fitted `grid` and its image; size and PSNR are measured on first use.
 
     Attributes:
         spec: Shape of the network.
-        tensors: All its tensors.
+        tensors: All tensors of the network.
         pixels: (H, W, C) colours of the image.
-        mask: (H, W) or (H, W, C) True where they count; None for everywhere.
+        mask: (H, W) or (H, W, C), True for the samples that are measured; None for all.
     """
 
     spec: Spec
     tensors: Tensors
     pixels: Samples
-    mask: NDArray[np.bool_] | None
+    mask: BoolArray | None
 
     @cached_property
     def num_bytes(self) -> int:
-        """Size of the coded stream."""
+        """Size of the coded stream, in bytes."""
         return len(pack(self.spec, self.tensors, 0))
 
     @cached_property
     def psnr_db(self) -> float:
-        """PSNR of the decoded image over the pixels that count."""
+        """PSNR of the decoded image over the samples in the mask, in dB."""
         stored = {name: tensor.dequantize() for name, tensor in self.tensors.items()}
         x_hat = render(self.spec, stored, depth=8 * self.pixels.itemsize)
         return psnr_db(self.pixels, x_hat, self.mask)
@@ -70,19 +71,20 @@ def trimmed(candidate: Candidate, target: Target) -> Tensors:
 def trim(
     spec: Spec, quantized: Mapping[str, Quantized], suits: Callable[[Tensors], bool]
 ) -> Tensors:
-    """Move latents a step towards zero until the tensors suit, in order of bits saved by error.
+    """Move latents by one towards zero until the tensors suit.
 
-    Where no such move saves bits, as in a network that has learned nothing, latents become zero:
-    those of the finest level first, and of a level the most expensive first. Where even that is too
-    little, the network is rounded to steps twice as large, and all of it is repeated.
+    The moves that save most bits for their squared error come first. Where no such move saves bits,
+    as in a network that has learned nothing, latents become zero: those of the finest level first,
+    and within a level the most expensive first. Where that is not enough, the weights of the
+    network are rounded to q_steps twice as large, and all is repeated.
 
     Args:
         spec: Shape of the network.
-        quantized: All its tensors.
-        suits: Whether tensors need no more changes; True for all that have more than those.
+        quantized: All tensors of the network.
+        suits: Returns whether tensors need no more changes; once True, it is True after any more.
 
     Returns:
-        All tensors, without latents and with integers as weights where even that does not suit.
+        All tensors; where none suit, the latents are zero and the weights have a q_step of 1.
     """
     tensors = whole = dict(quantized)
     while not suits(tensors):
@@ -91,30 +93,33 @@ def trim(
             change = partial(_changed, spec, tensors, _nearer_zero, order)
             tensors = _enough(change, order.size, suits)
             continue
-        order = _dearest(spec, tensors)
+        order = _most_expensive(spec, tensors)
         tensors = _enough(partial(_changed, spec, tensors, np.zeros_like, order), order.size, suits)
-        if suits(tensors) or _is_roughest(spec, whole):
+        if suits(tensors) or _is_coarsest(spec, whole):
             break
-        tensors = whole = _rougher(spec, whole)
+        tensors = whole = _coarser(spec, whole)
     return tensors
 
 
 def _moves(spec: Spec, tensors: Tensors) -> Order:
-    """Return the order in which latents move a step towards zero, best first.
+    """Return the order in which latents move by one towards zero, best first.
 
-    A step of level k is 2**(k / 2) times as fine as one of level 0, and seen in 4**k pixels.
+    The q_step of level k is that of level 0 over 2**(k / 2); a latent there affects 4**k pixels.
     """
     bits, levels = _bits(spec, tensors, lambda values: values)
     gains = (bits - _bits(spec, tensors, _nearer_zero)[0]) * 2.0**-levels
     return np.argsort(-gains, kind="stable")[: np.count_nonzero(gains > 0)]
 
 
-def _dearest(spec: Spec, tensors: Tensors) -> Order:
+def _most_expensive(spec: Spec, tensors: Tensors) -> Order:
+    """Return the order of latents by level, finest first, and then by bits, most first."""
     bits, levels = _bits(spec, tensors, lambda values: values)
     return np.lexsort((-bits, levels))
 
 
-def _bits(spec: Spec, tensors: Tensors, changed: Callable[[Order], Order]) -> tuple[Floats, Floats]:
+def _bits(
+    spec: Spec, tensors: Tensors, changed: Callable[[Integers], Integers]
+) -> tuple[Float64Array, Float64Array]:
     """Return bits and level of each latent (N,) after a change, under its present distribution."""
     bits, levels = [], []
     for (_, level), (name, distributions) in zip(
@@ -126,14 +131,14 @@ def _bits(spec: Spec, tensors: Tensors, changed: Callable[[Order], Order]) -> tu
     return np.concatenate(bits), np.concatenate(levels)
 
 
-def _nearer_zero(values: Order) -> Order:
+def _nearer_zero(values: Integers) -> Integers:
     return values - np.sign(values)
 
 
 def _enough(
     change: Callable[[int], Tensors], available: int, suits: Callable[[Tensors], bool]
 ) -> Tensors:
-    """Make about as few changes as it takes to suit, or all where that is not enough."""
+    """Make about as few changes as suit, or all of them where fewer do not."""
     too_few, enough = 0, max(1, available // FIRST_PART)
     while not suits(changed := change(enough)):
         if enough >= available:
@@ -150,9 +155,9 @@ def _enough(
 
 
 def _changed(
-    spec: Spec, tensors: Tensors, change: Callable[[Order], Order], order: Order, number: int
+    spec: Spec, tensors: Tensors, change: Callable[[Integers], Integers], order: Order, number: int
 ) -> Tensors:
-    """Change the first latents of an order."""
+    """Return all tensors with a number of latents changed, the first of an order."""
     names = [latents_name(*grid) for grid in spec.grids()]
     sizes = [tensors[name].values.size for name in names]
     is_changed = np.zeros(sum(sizes), bool)
@@ -165,12 +170,12 @@ def _changed(
     return changed
 
 
-def _is_roughest(spec: Spec, tensors: Tensors) -> bool:
+def _is_coarsest(spec: Spec, tensors: Tensors) -> bool:
     return all(tensors[name].q_index == _COARSEST for name in network_shapes(spec))
 
 
-def _rougher(spec: Spec, tensors: Tensors) -> Tensors:
-    """Return all tensors with the network's in steps twice as large, but at most 1."""
+def _coarser(spec: Spec, tensors: Tensors) -> Tensors:
+    """Return all tensors; those of the network have q_steps twice as large, but at most 1."""
     halved = {
         name: replace(
             tensors[name],

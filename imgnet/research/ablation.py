@@ -1,11 +1,11 @@
-"""Ablation of `grid`: the same short fits with another form of one part.
+"""Ablation of `grid`: short fits with other forms of one part.
 
     python -m imgnet.research.ablation IMAGE... [--qualities 20,40,60] [--steps 300] [--out FILE]
 
 Each fit is on the middle 192x128 pixels, starts from random weights and ends with rounded latents.
-Its cost is squared error plus lmbda times bits a pixel. The bits of the latents are measured; each
-weight counts `BITS_A_WEIGHT`, spread over 768x512 pixels. The width of each form of the hidden
-layer is such that it has as many multiplications a pixel as the layer with ReLU.
+Its cost is squared error plus lmbda times bits a pixel. The bits of the latents are measured; a
+weight is assumed to take `BITS_A_WEIGHT`, spread over 768x512 pixels. Each form of the hidden layer
+has a width at which it has as many multiplications a pixel as the layer with ReLU.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ PIXELS_PER_STEP = 12288
 BITS_A_WEIGHT = 5.0
 COARSE_LEVEL = 3  # finest level in the input of the gate of a region
 LEAST_SIDE = 1 << COARSE_LEVEL + 3  # of a picture with coarser levels
-ADAM_LR = 1e-2  # at most
+ADAM_LR = 1e-2  # of Adam, at most
 
 
 class _Gated(GridNetwork):
@@ -193,7 +193,7 @@ def measure(form: str, name: str, pixels: Samples, quality: float, steps: int) -
         name: Name of the picture.
         pixels: (H, W, C) colours.
         quality: 0..100.
-        steps: Steps of the fit.
+        steps: Optimiser steps of the fit.
     """
     height, width, channels = pixels.shape
     lmbda, schedule = lmbda_of_quality(quality), Schedule(steps, PIXELS_PER_STEP)
@@ -201,9 +201,18 @@ def measure(form: str, name: str, pixels: Samples, quality: float, steps: int) -
     spec = with_needed_levels(spec, detail(pixels, lmbda), lmbda)
     device, own = torch.device("cpu"), FORMS[form]
     with one_thread_workers(device) as (workers, _):
-        known = spec, pixels, schedule, lmbda, None, workers, device, 0
-        # Compiled kernels know the usual network only.
-        state = GridState(*known, network_of=own.network, evaluator_of=ReferenceEvaluator)
+        state = GridState(
+            spec,
+            pixels,
+            schedule,
+            lmbda,
+            error_weights=None,
+            workers=workers,
+            device=device,
+            seed=0,
+            network_of=own.network,
+            evaluator_of=ReferenceEvaluator,  # compiled kernels compute the usual network only
+        )
         if own.optimizer is not None:
             state.weights.optimizer = own.optimizer(state.weights.optimizer)
         cost = GridFit(state, Options(schedule), lmbda, None).trial()

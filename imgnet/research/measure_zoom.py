@@ -1,9 +1,10 @@
-"""Measure the PSNR of enlarged pictures against larger originals.
+"""Measurement of the PSNR of enlarged pictures against larger originals.
 
     python -m imgnet.research.measure_zoom IMAGE... [--scales 2,3,4] [--uncoded] [--out FILE]
 
-Each original is made smaller by a whole factor, by means of squares, and enlarged to its first
-size: directly by Lanczos-3 and by the zoom prior, and from its file by `resample` in both ways.
+Each original is reduced by a whole factor, to the means of squares of pixels, and enlarged to its
+former size: directly by Lanczos-3 and by the zoom prior, and from its file by `resample` in both
+ways.
 Rows and columns of the original beyond a multiple of the factor are left out.
 """
 
@@ -56,7 +57,7 @@ FIGURES = ("classical_db", "prior_db", "lanczos_db", "neural_db")
 
 @dataclass(frozen=True)
 class Coding:
-    """Options of the files of smaller originals, and their folder; existing files are reused."""
+    """Options and folder of the files of reduced originals; existing files are reused."""
 
     quality: int
     effort: int

@@ -23,21 +23,21 @@ Photo = TypeVar("Photo")
 
 
 def training_spec(width: int, height: int, prior: str = "", **layers: int) -> Spec:
-    """Return the shape of the networks to train.
+    """Return the shape of the networks of a prior to train.
 
     Args:
         width: Columns of the pictures.
         height: Rows of the pictures.
         prior: Prior to start from, which gives levels and layers; "" for the usual ones.
-        **layers: Sizes of layers, as `Spec` names them, that differ from those.
+        **layers: Sizes of layers that differ from those, by attribute of `Spec`.
     """
     stages = sum(name.startswith("upsample.") for name in networks_of(prior)) if prior else None
     num_levels = NUM_LEVELS if stages is None else stages + 1
-    known = layers_of(prior) if prior else USUAL_GRID_LAYERS
+    usual = layers_of(prior) if prior else USUAL_GRID_LAYERS
     sizes: dict[str, Any] = {
         "num_levels": num_levels,
         "chroma_level": CHROMA_LEVEL,
-        **known,
+        **usual,
         **layers,
     }
     return Spec("grid", width, height, 0, dim_out=COLOURS, **sizes)
@@ -49,7 +49,7 @@ def load_photos(
     """Return the PNG photographs of a folder: those to train on, and the last ones, held out.
 
     Args:
-        folder: Of the files, taken in the order of their names.
+        folder: Folder of the files, which are taken in the order of their names.
         num_validation: Photographs to hold out.
         load: Reads a file.
     """
@@ -72,7 +72,7 @@ def random_crop(
     Args:
         picture: (3, H, W) of 8 bits; transposed if it is taller than wide.
         size: (height, width) of the crop; a smaller picture is enlarged.
-        is_smaller: Whether to reduce the picture by up to `MOST_REDUCTION`, at random.
+        is_smaller: Whether to reduce the picture by a random factor up to `MOST_REDUCTION`.
         generator: Source of randomness.
 
     Returns:

@@ -1,4 +1,4 @@
-"""Examples that a prior is trained on: crops of photographs with latents of their own."""
+"""Training examples of a prior: crops of photographs, each with its own latents."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from imgnet.codec.priors.loader import lmbda_at
 from imgnet.fit.engine.network import GridNetwork
 from imgnet.fit.engine.pick import evaluator_for, latents_for
 from imgnet.fit.engine.tiling import COARSE, Rows
-from imgnet.fit.grid.start import WarmStart, latent_q_step, lmbda_position
+from imgnet.fit.grid.start import WarmStart, latent_q_step_at, lmbda_position
 
 CPU = torch.device("cpu")
 
@@ -23,11 +23,11 @@ class Example:
 
     Args:
         picture: (3, H, W) in 0..1.
-        lmbda_index: Index of its lmbda, not necessarily whole.
+        lmbda_index: Index of its lmbda; it may be a fraction.
         start: Analysis transform for its first latents.
         network: Network that is trained.
         workers: Pool for rate and distortion.
-        generator: Source of noise.
+        generator: Source of the noise.
     """
 
     def __init__(
@@ -40,16 +40,16 @@ class Example:
         generator: torch.Generator,
     ) -> None:
         self.lmbda, self.position = lmbda_at(lmbda_index), lmbda_position(lmbda_index)
-        self.step = latent_q_step(self.lmbda, start.is_graded)
+        self.latent_q_step = latent_q_step_at(self.lmbda, start.is_level_weighted)
         self.mean = picture.mean((1, 2))
         self.latents = latents_for(network.spec, CPU, generator)
         start = replace(start, position=self.position)
-        self.latents.fill(start.pyramids(picture, self.step, network.spec))
+        self.latents.fill(start.pyramids(picture, self.latent_q_step, network.spec))
         self.evaluator = evaluator_for(network, self.latents, picture, None, workers)
         self.epochs: dict[Rows, int] = {}
 
     def parts(self, rows: Rows) -> list[tuple[slice, int]]:
-        """Return the ranges of the latents of a strip, each with the number of its steps."""
+        """Return ranges of the flat latents of a strip, each with the number of its steps."""
         self.epochs[rows] = self.epochs.get(rows, 0) + 1
         found = []
         for i, (_, level) in enumerate(self.latents.grids):

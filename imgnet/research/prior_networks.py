@@ -24,12 +24,12 @@ from imgnet.codec.priors.loader import (
     prior_file,
 )
 from imgnet.fit.engine.network import GridNetwork
-from imgnet.fit.grid.start import latent_q_step, lmbda_position, set_linear_path
+from imgnet.fit.grid.start import latent_q_step_at, lmbda_position, set_linear_path
 from imgnet.spec import Spec
 
 DEGREE = 2  # of the polynomials
 
-_MOST_WEIGHT = 7.0  # below the largest weight that 16 bits hold, with some margin
+_MOST_WEIGHT = 7.0  # a little below the largest weight that 16 bits hold
 
 Integers = NDArray[np.int16]
 
@@ -37,19 +37,19 @@ Integers = NDArray[np.int16]
 class Networks:
     """One network for each lmbda index; each tensor is a polynomial in the position of the index.
 
-    Weights that give colours are in units of the colour difference that a latent of 1 stands for.
+    Weights of the output are in units of the colour difference that a latent of 1 stands for.
 
     Args:
         spec: Shape of the networks.
-        colours: (3, 3), the directions of their pyramids, one a column.
-        is_graded: Whether the first pyramid is level-weighted.
+        directions: (3, 3) colour directions of the pyramids, one a column.
+        is_level_weighted: Whether the first pyramid is level-weighted.
     """
 
-    def __init__(self, spec: Spec, colours: Tensor, is_graded: bool) -> None:
-        self.colours, self.is_graded = colours, is_graded
+    def __init__(self, spec: Spec, directions: Tensor, is_level_weighted: bool) -> None:
+        self.directions, self.is_level_weighted = directions, is_level_weighted
         network = GridNetwork(spec)
         with torch.no_grad():
-            set_linear_path(network, colours, 1.0, is_graded)
+            set_linear_path(network, directions, 1.0, is_level_weighted)
             network.linear.bias.fill_(0.5)
         self.coefficients = {
             name: [parameter.detach().clone()]
@@ -67,13 +67,14 @@ class Networks:
     def fit_prior(self, prior: str) -> None:
         """Set the coefficients to the least-squares fit of a prior.
 
-        If its layers have fewer units, the outputs of further units are zero-initialised.
+        If the layers of the prior have fewer units, the outputs of the others are zero at first.
         """
         positions = np.array([lmbda_position(lmbda_index) for lmbda_index in range(NUM_LMBDAS)])
         lmbdas = [lmbda_at(lmbda_index) for lmbda_index in range(NUM_LMBDAS)]
+        latent_q_steps = [latent_q_step_at(lmbda, self.is_level_weighted) for lmbda in lmbdas]
         found = {}
         for name, tensors in networks_of(prior).items():
-            units = np.array([_unit(name, latent_q_step(p, self.is_graded)) for p in lmbdas])
+            units = np.array([_unit(name, q_step) for q_step in latent_q_steps])
             powers = np.stack([units * positions**i for i in range(DEGREE + 1)], axis=1)
             terms, *_ = np.linalg.lstsq(powers, tensors.reshape(NUM_LMBDAS, -1))
             given = [torch.from_numpy(t.reshape(tensors.shape[1:])) for t in terms]
@@ -81,34 +82,36 @@ class Networks:
             found[name] = [_widened(name, *pair) for pair in zip(given, own, strict=True)]
         self.load(found)
 
-    def at(self, position: float, step: float) -> dict[str, Tensor]:
+    def at(self, position: float, latent_q_step: float) -> dict[str, Tensor]:
         """Return the tensors of one network.
 
         Args:
-            position: Of its lmbda index, see `lmbda_position`.
-            step: Colour difference that a latent of 1 stands for.
+            position: Position -1..1 of its lmbda index, see `lmbda_position`.
+            latent_q_step: Colour difference that a latent of 1 stands for.
         """
         return {
-            name: _unit(name, step)
+            name: _unit(name, latent_q_step)
             * torch.stack([c * position**i for i, c in enumerate(terms)]).sum(0)
             for name, terms in self.coefficients.items()
         }
 
     def take_gradients(
-        self, network: GridNetwork, position: float, step: float, scale: float
+        self, network: GridNetwork, position: float, latent_q_step: float, scale: float
     ) -> None:
         """Set the gradients of the coefficients from those of a network, times a scale.
 
         Args:
-            network: Has the tensors that `at` gives for `position` and `step`, with gradients.
-            position: Of its lmbda index, see `lmbda_position`.
-            step: Colour difference that a latent of 1 stands for.
+            network: Network with gradients; its tensors are those of `at` for `position` and
+                `latent_q_step`.
+            position: Position -1..1 of its lmbda index, see `lmbda_position`.
+            latent_q_step: Colour difference that a latent of 1 stands for.
             scale: Factor of all gradients.
         """
         for name, parameter in network.named_parameters():
             assert parameter.grad is not None
+            factor = scale * _unit(name, latent_q_step)
             for i, coefficient in enumerate(self.coefficients[name]):
-                coefficient.grad = parameter.grad * (scale * _unit(name, step) * position**i)
+                coefficient.grad = parameter.grad * (factor * position**i)
 
     def groups(self, matrix_lr: float, vector_lr: float) -> Iterator[dict[str, Any]]:
         """Yield groups of coefficients with their peak learning rates, smaller for higher powers.
@@ -139,8 +142,8 @@ def _widened(name: str, tensor: Tensor, wide: Tensor) -> Tensor:
     return out
 
 
-def _unit(name: str, step: float) -> float:
-    return step if name.startswith(("linear.weight", "output.")) else 1.0
+def _unit(name: str, latent_q_step: float) -> float:
+    return latent_q_step if name.startswith(("linear.weight", "output.")) else 1.0
 
 
 @torch.no_grad()
@@ -148,14 +151,14 @@ def export(networks: Networks, stem: str, folder: Path) -> str:
     """Write a prior and return its name."""
     networks_of_lmbdas = []
     for lmbda_index in range(NUM_LMBDAS):
-        step = latent_q_step(lmbda_at(lmbda_index), networks.is_graded)
-        networks_of_lmbdas.append(networks.at(lmbda_position(lmbda_index), step))
+        latent_q_step = latent_q_step_at(lmbda_at(lmbda_index), networks.is_level_weighted)
+        networks_of_lmbdas.append(networks.at(lmbda_position(lmbda_index), latent_q_step))
     joined = {
         name: torch.stack([tensors[name] for tensors in networks_of_lmbdas])
         for name in networks_of_lmbdas[0]
     }
     tensors = {name: _fixed(tensor) for name, tensor in _within_range(joined).items()}
-    data = safetensors.numpy.save({**tensors, "colours": _fixed(networks.colours)})
+    data = safetensors.numpy.save({**tensors, "colours": _fixed(networks.directions)})
     name = name_of(data, stem)
     prior_file(name, folder).write_bytes(data)
     return name

@@ -1,4 +1,4 @@
-"""The published recipe of `gated`, for comparison: `python -m imgnet.research.published IMAGE`.
+"""Published recipe of `gated`, for comparison: `python -m imgnet.research.published IMAGE`.
 
 Width 100, two ReZero blocks with alpha from 0.01, batch normalisation in every gated layer, RMSprop
 on the squared error of 10 000 random pixels a step, weights in float32. The recipe names neither
@@ -13,11 +13,10 @@ import time
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from imgnet.arrays import ByteArray
 from imgnet.fit.coordinate.network import PositionalEncoding
 from imgnet.image.files import read_image
 from imgnet.metrics.psnr import psnr_db
@@ -107,11 +106,11 @@ def follow(image: str, seconds: float) -> Result:
 
 
 @torch.no_grad()
-def _render(network: _Network, width: int, height: int) -> NDArray[np.uint8]:
+def _render(network: _Network, width: int, height: int) -> ByteArray:
     network.eval()
     x = torch.arange(width)
     rows = [network(x, torch.full_like(x, y)) for y in range(height)]
-    x_hat: NDArray[np.uint8] = torch.stack(rows).mul(255).round().byte().numpy()
+    x_hat: ByteArray = torch.stack(rows).mul(255).round().byte().numpy()
     return x_hat
 
 

@@ -1,4 +1,4 @@
-"""Training loop: options, learning rates, reports and checkpoints."""
+"""Training loop: options, reports and checkpoints."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ import argparse
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from math import cos, pi
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -18,13 +17,13 @@ class Training(Protocol):
     """Networks, optimisers and data of a run.
 
     Attributes:
-        step: Steps taken, by this run and by those that it goes on from.
+        step: Optimiser steps taken, those of earlier runs included.
     """
 
     step: int
 
     def take_step(self) -> float:
-        """Take a step and return its cost."""
+        """Take an optimiser step and return its cost."""
 
     def state(self) -> dict[str, Any]:
         """Return all that a later run needs."""
@@ -35,7 +34,7 @@ class Training(Protocol):
 
 @dataclass(frozen=True)
 class Intervals:
-    """Steps between two means of the cost on stdout, and between two checkpoints."""
+    """Steps from one mean of the cost on stdout, and from one checkpoint, to the next."""
 
     report: int
     save: int
@@ -61,20 +60,6 @@ def common_options(description: str | None, module: str, seed: int) -> argparse.
     return parser
 
 
-def lr_factor(step: int, steps: int, warm_up: int) -> float:
-    """Return the part of its peak that a learning rate has: linear warm-up times half a cosine.
-
-    Args:
-        step: Steps taken.
-        steps: Of the whole run.
-        warm_up: Steps until the factor of the warm-up is 1.
-
-    >>> [round(lr_factor(step, 100, warm_up=4), 2) for step in (0, 3, 50, 99)]
-    [0.25, 1.0, 0.5, 0.0]
-    """
-    return min(1.0, (step + 1) / warm_up) * (1 + cos(pi * step / steps)) / 2
-
-
 def scale_lr(groups: Sequence[dict[str, Any]], factor: float) -> None:
     """Set the learning rate of each group of an optimiser to a part of its `peak_lr`."""
     for group in groups:
@@ -92,9 +77,9 @@ def train(
 
     Args:
         training: Takes the steps.
-        steps: At which to end, with those of earlier runs.
+        steps: Number of steps at which to end, those of earlier runs included.
         checkpoint: File of the state; written at its interval and at the last step.
-        intervals: Of reports and checkpoints.
+        intervals: Intervals of reports and checkpoints.
         on_save: Called after every checkpoint.
     """
     if checkpoint.exists():

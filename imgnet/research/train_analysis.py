@@ -1,17 +1,17 @@
-"""Train the analysis network of a prior, which writes the first latents of fits.
+"""Training of the analysis network of a prior, which corrects the first latents of fits.
 
     python -m imgnet.research.train_analysis --images DIR --prior NAME --checkpoint FILE [--export]
 
 The networks of the prior stay fixed. Each step takes a crop of a photograph and a quality. The
-analysis network writes the latents, which are relaxed as in a fit, and the gradient of
+analysis network corrects the first latents, which are relaxed as in a fit, and the gradient of
 distortion + lmbda * bits goes back through them. Training starts from the analysis network of the
-prior. If there is none, it starts from zero corrections of level-weighted pyramids, those that
-priors without an analysis network are trained on.
+prior. If there is none, it starts from zero corrections of level-weighted pyramids, as priors
+without an analysis network are trained on.
 
-No network that this program trained is shipped. With one, fits from p2 start 3 dB higher, but at so
-many bits that they end worse; the one of p4, which p8 has, got no better.
+No network that this program trained is shipped. With one, fits from p2 start 3 dB higher, but with
+so many bits that they end worse. Further training of that of p4, which p8 has, did not improve it.
 
-A run that was stopped goes on from its checkpoint, which is written every five hundred steps.
+A checkpoint is written every 500 steps; a run that was stopped goes on from it.
 """
 
 from __future__ import annotations
@@ -35,11 +35,18 @@ from imgnet.fit.device import one_thread_workers
 from imgnet.fit.engine.network import GridNetwork
 from imgnet.fit.engine.pick import evaluator_for, latents_for
 from imgnet.fit.grid.analysis_network import AnalysisNetwork
-from imgnet.fit.grid.start import WarmStart, latent_q_step, lmbda_position, set_network, warm_start
+from imgnet.fit.grid.start import (
+    WarmStart,
+    latent_q_step_at,
+    lmbda_position,
+    set_network,
+    warm_start,
+)
+from imgnet.fit.soap import lr_factor
 from imgnet.request.efforts import NOISE, TEMPERATURE
 from imgnet.request.request import Request, lmbda_of_quality
 from imgnet.research.pictures import load_photos, load_picture, random_crop
-from imgnet.research.runs import Intervals, common_options, lr_factor, train
+from imgnet.research.runs import Intervals, common_options, train
 from imgnet.spec import Spec
 
 CPU = torch.device("cpu")
@@ -77,9 +84,9 @@ class Case:
         picture: (3, H, W) in 0..1.
         quality: 0..100.
         prior: Name of the prior of the network.
-        start: Analysis transform; the position of its lmbda is replaced.
+        start: Analysis transform; its position is replaced by that of the quality.
         workers: Pool for rate and distortion.
-        generator: Source of noise.
+        generator: Source of the noise.
     """
 
     def __init__(
@@ -94,19 +101,19 @@ class Case:
         self.picture, self.lmbda = picture, lmbda_of_quality(quality)
         self.spec = _spec(picture, quality, prior)
         self.start = replace(start, position=lmbda_position(self.spec.lmbda_index))
-        self.step = latent_q_step(self.lmbda, start.is_graded)
+        self.latent_q_step = latent_q_step_at(self.lmbda, start.is_level_weighted)
         self.latents = latents_for(self.spec, CPU, generator)
         network = GridNetwork(self.spec)
         tensors = {
             name: torch.from_numpy(array) for name, array in prior_tensors(self.spec).items()
         }
-        set_network(network, tensors, picture, self.step)
+        set_network(network, tensors, picture, self.latent_q_step)
         self.evaluator = evaluator_for(network, self.latents, picture, None, workers)
         self.rows = [(0, self.spec.height)]
 
     def write(self) -> list[Tensor]:
-        """Set the latents from the picture; return them with their graph, grid by grid."""
-        pyramids = self.start.pyramids(self.picture, self.step, self.spec)
+        """Set the first latents of the picture; return them with their graph, grid by grid."""
+        pyramids = self.start.pyramids(self.picture, self.latent_q_step, self.spec)
         written = [pyramids[grid] for grid in self.latents.grids]
         self.latents.fill({grid: pyramids[grid].detach() for grid in self.latents.grids})
         return written
@@ -114,11 +121,11 @@ class Case:
     def backward(self, temperature: float, noise: float) -> float:
         """Add the gradients of the cost to the analysis network; return the cost.
 
-        The cost is in units of the root of lmbda: that makes photographs' costs similar.
+        The cost is in units of the root of lmbda, in which costs of photographs are similar.
 
         Args:
-            temperature: Of the soft rounding.
-            noise: Standard deviation of its noise.
+            temperature: Temperature of the soft rounding.
+            noise: Standard deviation of the noise.
         """
         written = self.write()
         latents, unit = self.latents, sqrt(self.lmbda)
@@ -164,7 +171,7 @@ class Training:
         torch.manual_seed(recipe.seed)
         self.generator = torch.Generator().manual_seed(recipe.seed)
         start = warm_start(prior, 0, CPU)
-        self.network = AnalysisNetwork(start.is_graded)
+        self.network = AnalysisNetwork(start.is_level_weighted)
         if start.analysis is not None:
             self.network.load_state_dict(start.analysis.state_dict())
         self.start = replace(start, analysis=self.network)
@@ -175,7 +182,7 @@ class Training:
         """Train on one crop and return its cost."""
         done = self.step / self.recipe.steps
         temperature, noise = (a + (b - a) * done for a, b in (TEMPERATURE, NOISE))
-        factor = lr_factor(self.step, self.recipe.steps, WARM_UP)
+        factor = lr_factor(self.step, WARM_UP, done)
         for group in self.adam.param_groups:
             group["lr"] = self.recipe.lr * factor
         self.adam.zero_grad()

@@ -1,19 +1,19 @@
-"""Train a prior on a folder of photographs.
+"""Training of a prior on a folder of photographs.
 
     python -m imgnet.research.train_prior --images DIR --checkpoint FILE [--export NAME]
 
 Training overfits the networks to many pictures at once. Each *example* is a crop of a photograph
 with its own lmbda and its own latents, which are relaxed and moved as in a fit; all examples share
 the networks. Each weight is a polynomial in the logarithm of lmbda, so that every step trains the
-networks of all lmbdas. Latents thus have the same role as in a fit. They lost it in an earlier
-program, where an analysis network that was trained at the same time wrote them.
+networks of all lmbdas. Latents thus have the same role as in a fit. In an earlier program they were
+the output of an analysis network that was trained at the same time; that was worse.
 
 Networks and latents start as in a fit without a prior, in level-weighted pyramids, or with
 `--start` as in a fit from a prior. If that prior has an analysis network, copy its file to the name
 of the new one: `imgnet.research.train_analysis` goes on with it.
 
-A run that was stopped goes on from its checkpoint. It is written every two thousand steps and
-takes some hundred megabytes, with all latents.
+A checkpoint is written every 2000 steps; a run that was stopped goes on from it. With all latents,
+it has some hundred megabytes.
 
 Earlier versions of this program, with these options, trained the priors on 32 photographs of about
 a megapixel:
@@ -42,9 +42,10 @@ from imgnet.codec.priors.loader import FOLDER, NUM_LMBDAS
 from imgnet.fit.device import one_thread_workers
 from imgnet.fit.engine.network import GridNetwork
 from imgnet.fit.engine.tiling import Rows
+from imgnet.fit.grid.curvature import GOLDEN_RATIO
 from imgnet.fit.grid.start import WarmStart, warm_start
 from imgnet.fit.grid.state import LATENT_LR
-from imgnet.fit.soap import SOAP
+from imgnet.fit.soap import SOAP, lr_factor
 from imgnet.request.efforts import NOISE, TEMPERATURE
 from imgnet.research.pictures import (
     load_photos,
@@ -55,11 +56,10 @@ from imgnet.research.pictures import (
 )
 from imgnet.research.prior_examples import Example
 from imgnet.research.prior_networks import Networks, export
-from imgnet.research.runs import Intervals, common_options, lr_factor, scale_lr, train
+from imgnet.research.runs import Intervals, common_options, scale_lr, train
 
 LAST_TEMPERATURE, LAST_NOISE = 0.12, 0.16  # a little softer than at the end of a fit
 WARM_UP = 200
-GOLDEN = 0.6180339887  # multiples modulo 1 are evenly spaced, however many there are
 COARSE_EVERY = 4
 LEAST_LR_FACTOR = 0.02  # of latents, which a cosine would stop before the networks
 INTERVALS = Intervals(report=200, save=2000)
@@ -72,13 +72,13 @@ class Recipe:
 
     Attributes:
         examples: Number of crops.
-        epochs: Steps on each row of a crop.
+        epochs: Number of steps on each strip of a crop.
         width: Columns of a crop.
         height: Rows of a crop.
-        rows: Rows of a strip, which one step is on.
+        rows: Rows of a strip; one step is on one strip.
         matrix_lr: Peak learning rate of the matrices of the networks.
         vector_lr: Peak learning rate of their vectors.
-        least_lmbda_index: Lmbda indices of the examples are evenly spaced from it to the last.
+        least_lmbda_index: First of the lmbda indices of examples, evenly spread up to the last.
         seed: Seed of all random numbers.
     """
 
@@ -131,7 +131,7 @@ class Training:
         if prior:
             start = warm_start(prior, 0, CPU)
         spec = training_spec(recipe.width, recipe.height, prior, **layers)
-        self.networks = Networks(spec, start.colours, start.is_graded)
+        self.networks = Networks(spec, start.directions, start.is_level_weighted)
         if prior:
             self.networks.fit_prior(prior)
         self.network = GridNetwork(spec)
@@ -142,7 +142,7 @@ class Training:
             size, is_smaller = (recipe.height, recipe.width), k >= len(pictures)
             crop = random_crop(pictures[k % len(pictures)], size, is_smaller, self.generator)
             lmbda_index = recipe.least_lmbda_index + (NUM_LMBDAS - 1 - recipe.least_lmbda_index) * (
-                GOLDEN * k % 1
+                GOLDEN_RATIO * k % 1
             )
             self.examples.append(
                 Example(crop, lmbda_index, start, self.network, workers, self.generator)
@@ -160,13 +160,16 @@ class Training:
         temperature = TEMPERATURE[0] + (LAST_TEMPERATURE - TEMPERATURE[0]) * done
         noise = NOISE[0] + (LAST_NOISE - NOISE[0]) * done
         example.latents.relax(temperature, noise, [part for part, _ in parts])
-        weight = COARSE_EVERY if example.num_epochs % COARSE_EVERY == 0 else 0
-        error, bits = example.evaluator.evaluate([rows], example.lmbda, weight)
+        self.network.zero_grad()
+        coarse_weight = COARSE_EVERY if example.num_epochs % COARSE_EVERY == 0 else 0
+        error, bits = example.evaluator.evaluate([rows], example.lmbda, coarse_weight)
         unit = sqrt(example.lmbda)
         cost = (error + example.lmbda * bits) / unit
         if isfinite(cost):
-            factor = lr_factor(self.step, self.recipe.steps, WARM_UP)
-            self.networks.take_gradients(self.network, example.position, example.step, 1 / unit)
+            factor = lr_factor(self.step, WARM_UP, done)
+            self.networks.take_gradients(
+                self.network, example.position, example.latent_q_step, 1 / unit
+            )
             scale_lr(self.soap.param_groups, factor)
             self.soap.step()
             example.latents.step(LATENT_LR * max(factor, LEAST_LR_FACTOR), parts)
@@ -176,12 +179,12 @@ class Training:
     @torch.no_grad()
     def _set_network(self, example: Example) -> None:
         """Set the network to that of an example's lmbda, with the mean colour of its picture."""
-        for name, tensor in self.networks.at(example.position, example.step).items():
+        for name, tensor in self.networks.at(example.position, example.latent_q_step).items():
             own = example.mean if name == "linear.bias" else tensor
             self.network.get_parameter(name).copy_(own)
 
     def _next(self) -> tuple[int, Rows]:
-        """Return an example and one of its strips; an epoch has each of them once."""
+        """Return the index of an example and one of its strips; an epoch has each pair once."""
         if not self.order:
             strips = self.recipe.strips
             every = [(i, rows) for i in range(len(self.examples)) for rows in strips]
@@ -207,8 +210,8 @@ class Training:
             for mine, theirs in zip(self.networks.coefficients[name], terms, strict=True):
                 mine.copy_(theirs)
         self.soap.load_state_dict(state["soap"])
-        for example, known in zip(self.examples, state["examples"], strict=True):
-            example.load(known)
+        for example, earlier in zip(self.examples, state["examples"], strict=True):
+            example.load(earlier)
         self.generator.set_state(state["generator"])
 
 

@@ -1,13 +1,13 @@
-"""Train a zoom prior on a folder of photographs.
+"""Training of a zoom prior on a folder of photographs.
 
     python -m imgnet.research.train_zoom --images DIR --checkpoint FILE [--start PRIOR]
         [--export NAME]
 
 Each step takes a few patches of photographs, makes them smaller by a random factor of 1 to 4, and
 moves the network to lower the squared error of its enlargement; see `imgnet.research.zoom_pairs`.
-The last photographs of the folder are held out; at every checkpoint their gain in dB over Lanczos-3
-is printed. Every step has its own random numbers: a run that was stopped and goes on from its
-checkpoint ends like one without a stop.
+The last photographs of the folder are held out; at every checkpoint the gain in dB on them over
+Lanczos-3 is printed. Every step has its own random numbers, so that a run that was stopped and goes
+on from its checkpoint ends like one without a stop.
 
 The prior z4-5f2982b5 was trained on 32 photographs of about a megapixel, in three runs, each from
 the network and the optimiser of the one before. Minutes are those of one core beside other
@@ -21,9 +21,8 @@ mirror images.
     3. 22,000 steps from the same, 0.8 of them with whole factors, 2, 3 and 4 in 0.85, 0.1 and 0.05
        of these: 34 minutes; +1.79, +1.50, +1.31 dB, and +1.36, +1.66, +1.63 dB
 
-A fourth run like the third gained nothing, nor did means of the networks of the last runs. A
-network with 40 channels and six layers, instead of 32 and five, had a higher cost after ten
-minutes.
+A fourth run like the third did not help, nor did means of the networks of the last runs. After ten
+minutes, a network with 40 channels and six layers had a higher cost than one with 32 and five.
 """
 
 from __future__ import annotations
@@ -41,11 +40,11 @@ from torch import Tensor
 
 from imgnet.codec.priors.loader import COLOURS
 from imgnet.codec.render.zoom_network import FOLDER
-from imgnet.fit.soap import SOAP
+from imgnet.fit.soap import SOAP, lr_factor
 from imgnet.image.files import Pixels, read_image
 from imgnet.metrics.psnr import psnr_db
 from imgnet.research.pictures import load_photos
-from imgnet.research.runs import Intervals, common_options, lr_factor, scale_lr, train
+from imgnet.research.runs import Intervals, common_options, scale_lr, train
 from imgnet.research.zoom_model import DIM, DIM_HIDDEN, ZoomModel, enlarged, export
 from imgnet.research.zoom_pairs import (
     SIZES,
@@ -57,7 +56,7 @@ from imgnet.research.zoom_pairs import (
     random_scale,
 )
 
-EDGE = 3  # small pixels at the edge of a patch without a share in the error: they lack neighbours
+EDGE = 3  # small pixels at the edge of a patch whose error is ignored: they lack neighbours
 WARM_UP = 50
 VECTOR_LR = 0.3  # of the learning rate of matrices
 LARGEST_GRADIENT = 3.0
@@ -113,7 +112,8 @@ class Training:
         self.soap.zero_grad()
         error.backward()  # type: ignore[no-untyped-call]
         torch.nn.utils.clip_grad_norm_(self.model.parameters(), LARGEST_GRADIENT)
-        scale_lr(self.soap.param_groups, lr_factor(self.step, self.recipe.steps, WARM_UP))
+        done = self.step / self.recipe.steps
+        scale_lr(self.soap.param_groups, lr_factor(self.step, WARM_UP, done))
         self.soap.step()
         self.step += 1
         return error.item()

@@ -18,7 +18,7 @@ from imgnet.codec.render.zoom_network import FIRST_KERNEL, FOLDER, GREY, KERNEL
 
 DIM, NUM_LAYERS, DIM_HIDDEN = 32, 5, 64  # of networks that start from random weights
 ALPHA = 0.1  # first alpha of ReZero layers
-GAIN = 4.0  # of the first layer: its inputs hardly differ from each other
+GAIN = 4.0  # of the first layer, whose inputs hardly differ from each other
 
 
 class _Layer(nn.Module):
@@ -27,7 +27,7 @@ class _Layer(nn.Module):
     Args:
         dims: Channels in and out.
         kernel: Side of the kernel.
-        gain: Of the first weights.
+        gain: Factor on the random first weights.
     """
 
     def __init__(self, dims: tuple[int, int], kernel: int, gain: float = 1.0) -> None:
@@ -95,14 +95,14 @@ class ZoomModel(nn.Module):
     def copy_prior(self, prior: str, folder: Path = FOLDER) -> None:
         """Copy the weights of a prior with at most as many units.
 
-        The outputs of further units are zero-initialised: at first the networks compute the same.
+        The outputs of further units are zero, so that both networks compute the same at first.
         """
         stored = safetensors.numpy.load(prior_file(prior, folder).read_bytes())
         for name, parameter in self.named_parameters():
-            known = torch.from_numpy(stored[name].astype(np.float32))
-            tensor = parameter.view(len(parameter), -1, *known.shape[2:])
-            tensor[: len(known)] = 0
-            tensor[tuple(map(slice, known.shape))] = known.view(len(known), -1, *known.shape[2:])
+            own = torch.from_numpy(stored[name].astype(np.float32))
+            tensor = parameter.view(len(parameter), -1, *own.shape[2:])
+            tensor[: len(own)] = 0
+            tensor[tuple(map(slice, own.shape))] = own.view(len(own), -1, *own.shape[2:])
 
     def groups(self, lr: float, vector_lr: float) -> Iterator[dict[str, Any]]:
         """Yield groups of parameters with their peak learning rates."""

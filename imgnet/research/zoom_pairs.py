@@ -1,9 +1,9 @@
 """Training pairs of the zoom prior: a patch of a photograph and a smaller version of it.
 
-Photographs from a camera are less sharp, pixel by pixel, than those that were made smaller later.
-So patches come from photographs at several sizes, smaller and larger than the original. Most
-smaller versions are area means, some the output of another filter. Most have gone through a codec
-of high quality or have some noise, like decoded pictures; the target is the clean patch.
+Photographs from a camera are less sharp, pixel by pixel, than photographs that were reduced. So
+patches are taken from photographs at several sizes, smaller and larger than the original. Most
+smaller versions are area means, some the output of another filter. Like decoded pictures, most have
+gone through a codec of high quality or have some noise; the target is the clean patch.
 """
 
 from __future__ import annotations

@@ -7,7 +7,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from imgnet.fit.soap import SOAP
+from imgnet.fit.soap import SOAP, lr_factor
 
 Loss = Callable[[Tensor], Tensor]
 
@@ -161,3 +161,11 @@ def test_no_direction_moves_by_more_than_the_step_size_where_the_basis_has_turne
         x.grad = few + (1e-9 if step < 5 else 1.0) * all_
         optimizer.step()
         assert (x - before).norm() <= 0.01 * 4 + 1e-12  # 16 directions of 0.01 each
+
+
+def test_a_learning_rate_rises_to_its_peak_and_falls_to_nothing() -> None:
+    factors = [lr_factor(step, 50, step / 1000) for step in range(1000)]
+    assert factors[0] == pytest.approx(1 / 50)
+    assert 0.98 < max(factors) <= 1
+    assert 45 < factors.index(max(factors)) < 55
+    assert factors[-1] < 1e-4

@@ -7,12 +7,12 @@ import pytest
 
 from imgnet.errors import UsageError
 from imgnet.request.efforts import (
+    COORDINATE_PRESETS,
     EFFORTS,
     FEW_EPOCHS,
     GRID_PRESETS,
     MANY_EPOCHS,
     NOISE,
-    PRESETS,
     TEMPERATURE,
     USUAL_PIXELS,
     WARM_UP,
@@ -33,7 +33,7 @@ def test_every_effort_has_a_schedule() -> None:
         assert schedule_for(effort, "grid") != schedule_for(effort, "mlp")
 
 
-@pytest.mark.parametrize("presets", [PRESETS, GRID_PRESETS], ids=["gated", "grid"])
+@pytest.mark.parametrize("presets", [COORDINATE_PRESETS, GRID_PRESETS], ids=["gated", "grid"])
 def test_more_effort_sees_more_pixels(presets: dict[int, Schedule]) -> None:
     for lower, higher in pairwise(presets.values()):
         assert higher.steps > lower.steps
@@ -41,7 +41,7 @@ def test_more_effort_sees_more_pixels(presets: dict[int, Schedule]) -> None:
 
 
 def test_a_part_of_every_fit_is_taken_on_rounded_weights() -> None:
-    for schedule in [*PRESETS.values(), *GRID_PRESETS.values()]:
+    for schedule in [*COORDINATE_PRESETS.values(), *GRID_PRESETS.values()]:
         assert 0 < schedule.quantized < 1
 
 

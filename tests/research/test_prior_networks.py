@@ -8,14 +8,14 @@ from safetensors.numpy import load_file
 
 from imgnet.codec.priors import loader as priors
 from imgnet.fit.engine.network import GridNetwork
-from imgnet.fit.grid.start import latent_q_step, lmbda_position
+from imgnet.fit.grid.start import latent_q_step_at, lmbda_position
 from imgnet.research.prior_networks import Networks, export
 from imgnet.spec import USUAL_GRID_LAYERS, Spec, network_shapes
 
 
 def test_what_is_exported_is_a_prior(tmp_path: Path) -> None:
     spec = Spec("grid", 64, 64, 0, num_levels=6, chroma_level=2, **USUAL_GRID_LAYERS)
-    networks = Networks(spec, torch.eye(3), is_graded=True)
+    networks = Networks(spec, torch.eye(3), is_level_weighted=True)
     name = export(networks, "test", tmp_path)
     data = priors.prior_file(name, tmp_path).read_bytes()
     assert name == priors.name_of(data, "test")
@@ -24,7 +24,7 @@ def test_what_is_exported_is_a_prior(tmp_path: Path) -> None:
     assert shapes.pop("colours") == (3, 3)
     assert shapes == {k: (priors.NUM_LMBDAS, *s) for k, s in network_shapes(spec).items()}
     units = {
-        lmbda_index: latent_q_step(priors.lmbda_at(lmbda_index), is_graded=True)
+        lmbda_index: latent_q_step_at(priors.lmbda_at(lmbda_index), is_level_weighted=True)
         for lmbda_index in (0, 18)
     }
     for lmbda_index, step in units.items():
@@ -36,7 +36,7 @@ def test_what_is_exported_is_a_prior(tmp_path: Path) -> None:
 
 def test_gradients_reach_all_powers() -> None:
     spec = Spec("grid", 64, 64, 0, num_levels=6, chroma_level=2, **USUAL_GRID_LAYERS)
-    networks = Networks(spec, torch.eye(3), is_graded=True)
+    networks = Networks(spec, torch.eye(3), is_level_weighted=True)
     network = GridNetwork(spec)
     for parameter in network.parameters():
         parameter.grad = torch.ones_like(parameter)
@@ -48,7 +48,7 @@ def test_gradients_reach_all_powers() -> None:
 
 def test_large_weights_of_3x3_layers_are_stored_at_another_scale(tmp_path: Path) -> None:
     spec = Spec("grid", 64, 64, 0, num_levels=6, chroma_level=2, **USUAL_GRID_LAYERS)
-    networks = Networks(spec, torch.eye(3), is_graded=True)
+    networks = Networks(spec, torch.eye(3), is_level_weighted=True)
     for part, value in (("weight", 21.0), ("bias", 1.5), ("alpha", 0.25)):
         networks.coefficients[f"residuals.0.{part}"][0].fill_(value)
     tensors = load_file(priors.prior_file(export(networks, "test", tmp_path), tmp_path))

@@ -45,9 +45,9 @@ def test_it_begins_with_what_the_prior_has() -> None:
     known = analysis_network.trained_analysis(FOR_DETAIL)
     assert known is not None
     trained = training_for(FOR_DETAIL).network
-    assert not trained.is_graded
+    assert not trained.is_level_weighted
     assert torch.equal(trained.stem.weight, known.stem.weight)
-    assert training_for(FOR_SMOOTH).network.is_graded  # and nothing is known yet
+    assert training_for(FOR_SMOOTH).network.is_level_weighted  # and nothing is known yet
 
 
 def test_gradients_are_those_of_the_cost() -> None:
@@ -98,6 +98,6 @@ def test_an_exported_network_is_read_again(tmp_path: Path, monkeypatch: pytest.M
     finally:
         analysis_network.trained_analysis.cache_clear()
     assert found is not None
-    assert found.is_graded == network.is_graded
+    assert found.is_level_weighted == network.is_level_weighted
     for name, tensor in network.state_dict().items():
         np.testing.assert_allclose(found.state_dict()[name], tensor, atol=1e-3)

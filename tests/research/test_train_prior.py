@@ -9,7 +9,7 @@ import torch
 
 from imgnet.codec.priors import loader as priors
 from imgnet.encoder.prior import FOR_DETAIL, FOR_SMOOTH
-from imgnet.fit.grid.start import WarmStart, latent_q_step, lmbda_position
+from imgnet.fit.grid.start import WarmStart, latent_q_step_at, lmbda_position
 from imgnet.research import prior_examples, train_prior
 from support.pictures import picture
 
@@ -53,7 +53,7 @@ def test_steps_lower_the_cost_at_prices_that_were_not_trained() -> None:
     with train_prior.one_thread_workers(torch.device("cpu")) as (workers, _):
         training = train_prior.Training([pixels], recipe, workers)
         generator = torch.Generator().manual_seed(1)
-        start = WarmStart(training.networks.colours, None, 0.0)
+        start = WarmStart(training.networks.directions, None, 0.0)
         fresh = prior_examples.Example(
             pixels / 255.0, 9.0, start, training.network, workers, generator
         )
@@ -99,7 +99,7 @@ def test_training_goes_on_from_a_prior(prior: str) -> None:
         training = train_prior.Training([pixels], RECIPE, workers, prior)
     networks = training.networks
     for lmbda_index in (0, 9, 18):
-        step = latent_q_step(priors.lmbda_at(lmbda_index), networks.is_graded)
+        step = latent_q_step_at(priors.lmbda_at(lmbda_index), networks.is_level_weighted)
         found = networks.at(lmbda_position(lmbda_index), step)
         for name, bands in priors.networks_of(prior).items():
             # But for what 16 bits cannot hold, the bands are such polynomials. A mean colour is a

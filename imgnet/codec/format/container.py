@@ -52,9 +52,9 @@ class Report:
     Attributes:
         psnr_db: PSNR of the decoded image over the pixels that were fitted, in dB.
         psnr_unseen_db: The same over the pixels that a mask left out; None when there are none.
-        seconds: Duration of the fit.
-        steps: Steps of the optimiser.
-        device: Where it ran.
+        seconds: Time of the fit.
+        steps: Optimiser steps taken.
+        device: Device of the fit: "cpu", "cuda" or "mps".
     """
 
     psnr_db: float

@@ -1,1 +1,1 @@
-"""The fit of `gated` and `mlp`."""
+"""Fit of `gated` and `mlp`."""

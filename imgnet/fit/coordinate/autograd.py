@@ -1,6 +1,6 @@
 """Autograd function of the gate of `gated`: forward and backward by hand.
 
-Derived automatically, it would keep and traverse about twice as many full arrays. Tensors are
+Autograd would keep and traverse about twice as many full arrays. Tensors are
 channel first, (C, N), so that the query, key and value of a layer are contiguous slices of one
 product. `tanh` and the GELU use `sigmoid`, which PyTorch evaluates several times faster on a CPU:
 tanh(z) = 2 sigmoid(2 z) - 1, and GELU's tanh form is h sigmoid(C0 h + C1 h^3).

@@ -1,8 +1,8 @@
 """Coordinate networks: positional encoding, gated layers and ReZero shortcuts, built from a Spec.
 
 The input of a network is a lattice: all crossings of some columns and some rows. The layers that
-depend on one axis alone (the encoding, the axis branches, and each axis' half of the first joint
-product) cost O(columns + rows); only the later ones cost O(columns * rows).
+depend on one axis only (the encoding, the axis branches, and the half of the first joint product
+of each axis) cost O(columns + rows); only later layers cost O(columns * rows).
 """
 
 from __future__ import annotations
@@ -19,32 +19,20 @@ from imgnet.fit.coordinate.autograd import gate
 from imgnet.fit.layers import Linear
 from imgnet.spec import MLP_FREQUENCIES, Spec, num_frequencies
 
-AXIS_GAIN = 2.0  # so that axis functions vary over a few pixels from the start
+AXIS_GAIN = 2.0  # makes the first axis functions vary over a few pixels
 
 
 class PositionalEncoding(nn.Module):
     """Fourier features of one axis of `length` pixels, at positions in pixels.
 
     Args:
-        family: "gated" for sin(pos * 2^(1 - j)), j = 0..log2(length) + 1, the highest frequency
-            nearly alternating from pixel to pixel; "mlp" for sine and cosine of pos * 2^(i + 1) *
-            pi / length, i = 0..15; of frequencies above Nyquist, their alias below.
+        family: "gated" for `_gated_waves`, "mlp" for `_mlp_waves`.
         length: Pixels of the axis.
     """
 
     def __init__(self, family: str, length: int) -> None:
         super().__init__()
-        if family == "gated":
-            frequency = 2.0 ** (1 - torch.arange(num_frequencies(length)))
-            phase = torch.zeros(num_frequencies(length))
-        else:
-            octaves = 2.0 ** (torch.arange(MLP_FREQUENCIES, dtype=torch.float64) + 1) * pi / length
-            # The alias below Nyquist: equal at pixel centres, and smooth between them.
-            octaves -= 2 * pi * torch.round(octaves / (2 * pi))
-            frequency = torch.cat([octaves, octaves])
-            phase = torch.tensor([0.0, pi / 2], dtype=torch.float64).repeat_interleave(
-                MLP_FREQUENCIES
-            )
+        frequency, phase = _WAVES[family](length)
         self.frequency, self.phase = frequency.double()[:, None], phase.double()[:, None]
 
     def forward(self, positions: Tensor) -> Tensor:
@@ -57,18 +45,42 @@ class PositionalEncoding(nn.Module):
         return torch.sin(angles).float().to(positions.device)
 
 
+def _gated_waves(length: int) -> tuple[Tensor, Tensor]:
+    """Return frequencies and phases of sin(pos * 2^(1 - j)), j = 0..log2(length) + 1.
+
+    The highest frequency nearly alternates from pixel to pixel.
+    """
+    number = num_frequencies(length)
+    return 2.0 ** (1 - torch.arange(number)), torch.zeros(number)
+
+
+def _mlp_waves(length: int) -> tuple[Tensor, Tensor]:
+    """Return frequencies and phases of sine and cosine of pos * 2^(i + 1) * pi / length, i = 0..15.
+
+    Those above Nyquist are replaced by their alias below: equal at pixel centres, and smooth
+    between them.
+    """
+    octaves = 2.0 ** (torch.arange(MLP_FREQUENCIES, dtype=torch.float64) + 1) * pi / length
+    octaves -= 2 * pi * torch.round(octaves / (2 * pi))
+    phases = torch.tensor([0.0, pi / 2], dtype=torch.float64)
+    return torch.cat([octaves, octaves]), phases.repeat_interleave(MLP_FREQUENCIES)
+
+
+_WAVES = {"gated": _gated_waves, "mlp": _mlp_waves}
+
+
 class GatedLayer(Linear):
     """Gated layer gelu(norm(tanh(Q x * K x) * V x)), with Q, K and V stacked in one matrix.
 
-    `normalize` folds the batch norm of one batch: its scale into V, its offset into `shift`. After
-    that the layer is the affine form that the file holds.
+    `normalize` folds the batch norm of one batch into the layer: its scale into V, its offset into
+    `shift`. The layer then has the form that the file holds.
     """
 
     def __init__(self, dim_in: int, dim_out: int, gain: float = 1.0) -> None:
         super().__init__(dim_in, 3 * dim_out)
         self.shift = nn.Parameter(torch.zeros(dim_out))
         with torch.no_grad():
-            # Gates start near tanh(1), so that a fresh layer is almost linear in V x.
+            # Gates start near tanh(1), so that a new layer is almost linear in V x.
             gates = 2 * dim_out
             self.weight.mul_(gain)
             self.weight[:gates] *= 0.5
@@ -137,7 +149,7 @@ class ReZero(nn.Sequential):
 class Network(nn.Module):
     """Function from coordinates to colours in 0..1; its parameters are those of the Spec.
 
-    A subclass adds the branches of the axes, the first joint layer and the trunk.
+    A subclass has the branches of the axes, the first joint layer and the trunk.
     """
 
     def __init__(self, spec: Spec) -> None:
@@ -153,7 +165,7 @@ class Network(nn.Module):
         return self.encoding_x(x), self.encoding_y(y)
 
     def first_layer(self) -> GatedLayer | LeakyLayer:
-        """Return the first joint layer of both axes."""
+        """Return the first layer that joins both axes."""
         raise NotImplementedError
 
     def trunk(self) -> Iterable[nn.Module]:
@@ -182,7 +194,7 @@ class Network(nn.Module):
         """Fold the batch norm of every layer that has one, measured on one lattice."""
 
     def set_product_dtype(self, dtype: torch.dtype) -> None:
-        """Set the dtype of the products over whole lattices."""
+        """Set the dtype of products over whole lattices."""
         for module in self.modules():
             if isinstance(module, Linear):
                 module.dtype = dtype
@@ -242,6 +254,9 @@ class MLP(Network):
         return self.layers[1:]
 
 
+NETWORKS: dict[str, type[Network]] = {"gated": Gated, "mlp": MLP}
+
+
 def build(spec: Spec) -> Network:
-    """Return the network of a Spec, with random weights."""
-    return Gated(spec) if spec.family == "gated" else MLP(spec)
+    """Return the coordinate network of a Spec, with random weights."""
+    return NETWORKS[spec.family](spec)

@@ -1,7 +1,7 @@
-"""Sampler of the pixels of a step: strided lattices, each pixel in one of them an epoch.
+"""Sampler of the pixels of a step: strided lattices, which have each pixel once an epoch.
 
-A lattice, every sx-th column and every sy-th row, is as separable as the whole picture. It covers
-the picture evenly: its gradient has less noise than that of as many random pixels.
+A lattice has every n-th column and every m-th row. It is as separable as the whole picture and
+covers it evenly, so that its gradient has less noise than that of as many random pixels.
 """
 
 from __future__ import annotations
@@ -21,9 +21,10 @@ class Batch:
     Attributes:
         x: Positions of the columns, (W,).
         y: Positions of the rows, (H,).
-        keep: Indices of the crossings in the mask; None for all.
+        keep: Indices (K,) of the crossings in the mask; None for all.
         target: (C, H * W) or (C, len(keep)) colours in 0..1.
-        sample_mask: In the shape of `target`, False for samples without error; None for none.
+        sample_mask: In the shape of `target`, False for samples whose error is ignored; None where
+            there are none.
     """
 
     x: Tensor
@@ -39,8 +40,8 @@ class LatticeSampler:
     Args:
         picture: (C, H, W) colours in 0..1.
         mask: (H, W) or (C, H, W), True for samples to fit, at least one; None for all.
-        pixels_per_step: Pixels in the mask of one lattice.
-        chunk: Crossings of one batch; a lattice is split into batches.
+        pixels_per_step: Approximate number of pixels of one lattice that are in the mask.
+        chunk: Crossings of one batch, about; a lattice is split into batches.
         generator: Source of the order.
     """
 
@@ -67,7 +68,7 @@ class LatticeSampler:
         return self._next(self.chunk)
 
     def whole_lattice(self) -> Batch:
-        """Return the next such lattice as one batch."""
+        """Return the next lattice that has a pixel in the mask, as one batch."""
         return self._next(self.picture.numel())[0]
 
     def _next(self, chunk: int) -> list[Batch]:

@@ -1,9 +1,9 @@
 """Fit of a coordinate network, `gated` or `mlp`, to one image.
 
-A fit has two parts under one cosine schedule. In the first the weights are real. Before the second,
-q_steps are chosen that bring the coded size to the budget; training goes on with rounded weights,
-which are those that the file stores. The result is the best network within the budget, not
-necessarily the last. With a target PSNR, that network gets the coarsest q_steps that reach it.
+A fit has two parts under one cosine schedule. In the first part the weights are real. Then q_steps
+are chosen that bring the coded size to the budget, and the second part goes on with rounded
+weights, as the file stores them. The result is the best network within the budget, not necessarily
+the last. With a target PSNR, that network gets the coarsest q_steps that reach it.
 """
 
 from __future__ import annotations
@@ -13,11 +13,10 @@ from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
 from math import ceil, inf, isfinite
 
-import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 
+from imgnet.arrays import BoolArray
 from imgnet.codec.format.coordinate_stream import pack
 from imgnet.codec.render.coordinate import render
 from imgnet.fit.coordinate.network import Network, build
@@ -25,8 +24,8 @@ from imgnet.fit.coordinate.sampler import Batch, LatticeSampler
 from imgnet.fit.device import fastest_dtype, mask_of, one_thread_workers, pick_device, picture_of
 from imgnet.fit.meter import Meter
 from imgnet.fit.rounding import (
-    Parameters,
     QSteps,
+    Tensors,
     choose_q_steps,
     curvatures,
     quantize,
@@ -44,60 +43,64 @@ CHUNK = 8192  # crossings of a batch: few enough for the cache, many enough to h
 WARM_UP = 50  # steps
 MATRIX_LR = 1.5e-2
 VECTOR_LR = 3e-3
-CHECKS = 12  # looks at the whole image, evenly over the last part of the fit
-SETTLED = 0.9  # part of the fit after which the steps of the weights stay as they are
-SLACK = 0.997  # part of the budget that chosen steps aim at; training moves the size a little
+CHECKS = 12  # evaluations of the whole image, evenly spaced over the second part of the fit
+SETTLED = 0.9  # part of the fit after which the q_steps stay the same
+SLACK = 0.997  # part of the budget that chosen q_steps may use: training changes the size a little
 
 
 def fit(
     spec: Spec,
     pixels: Samples,
     options: Options,
-    seen: NDArray[np.bool_] | None = None,
+    mask: BoolArray | None = None,
 ) -> Result:
-    """Overfit a network of shape `spec` to `pixels` (H, W, C).
+    """Overfit a coordinate network to one image.
 
     Args:
         spec: Shape of the network; its size is the image's.
-        pixels: Colours of 8 or 16 bits.
-        options: Schedule, budget, device and who is told.
-        seen: (H, W) or (H, W, C) True where the fit may look; None for everywhere.
+        pixels: (H, W, C) colours of 8 or 16 bits.
+        options: Schedule, byte budget, target PSNR, device, seed, limits and callbacks.
+        mask: (H, W) or (H, W, C), True for the samples to fit; None for all.
+
+    Returns:
+        The best network within the budget, with a target PSNR in the coarsest q_steps that reach
+        it.
 
     Raises:
-        UsageError: No such device.
+        UsageError: The device is unknown, or the machine has no such device.
     """
     device = pick_device(options.device)
     with one_thread_workers(device) as (workers, num_workers):
-        return _Fit(spec, pixels, options, seen, device, workers, num_workers).run()
+        return _Fit(spec, pixels, options, mask, device, workers, num_workers).run()
 
 
 class _Fit:
-    """The state of one fit: network, optimiser, place in the schedule, best network so far."""
+    """State of one fit: network, optimiser, place in the schedule, best network so far."""
 
     def __init__(
         self,
         spec: Spec,
         pixels: Samples,
         options: Options,
-        seen: NDArray[np.bool_] | None,
+        mask: BoolArray | None,
         device: torch.device,
         workers: ThreadPoolExecutor,
         num_workers: int,
     ) -> None:
         self.options, self.device, self.workers = options, device, workers
-        self.pixels, self.seen = pixels, seen
+        self.pixels, self.mask = pixels, mask
         torch.manual_seed(options.seed)
         order = torch.Generator().manual_seed(options.seed)
         picture = picture_of(pixels, self.device)
-        mask = None if seen is None else mask_of(seen, self.device)
+        sample_mask = None if mask is None else mask_of(mask, self.device)
         pixels_per_step = options.schedule.pixels_per_step
         chunk = min(CHUNK, ceil(pixels_per_step / num_workers))
-        self.sampler = LatticeSampler(picture, mask, pixels_per_step, chunk, order)
+        self.sampler = LatticeSampler(picture, sample_mask, pixels_per_step, chunk, order)
         self.spec = spec
-        self.network = self._fresh_network(_means(picture, mask))
+        self.network = self._fresh_network(_means(picture, sample_mask))
         self.parameters = dict(self.network.named_parameters())
         self.optimizer = _optimizer(list(self.parameters.values()))
-        self.steps: QSteps | None = None
+        self.q_steps: QSteps | None = None
         self.curvature: dict[str, float] = {}
         self.best_error = inf
         self.best: Result | None = None
@@ -144,10 +147,10 @@ class _Fit:
         self.step += 1
 
     def _as_stored(self) -> AbstractContextManager[None]:
-        return rounded(self.parameters, self.steps) if self.steps else nullcontext()
+        return rounded(self.parameters, self.q_steps) if self.q_steps else nullcontext()
 
     def _accumulate_gradients(self) -> float:
-        """Leave the gradients of the next lattice's mean squared error; return that error."""
+        """Set the gradients of the mean squared error of the next lattice; return that error."""
         total, count = 0.0, 0
         for error, samples, gradients in self.workers.map(self._gradients, self.sampler.lattice()):
             total, count = total + error, count + samples
@@ -168,13 +171,13 @@ class _Fit:
         error = (x_hat - batch.target).square_()
         return error.sum() if batch.sample_mask is None else (error * batch.sample_mask).sum()
 
-    @torch.no_grad()  # which holds in one thread only, so it belongs to what the workers run
+    @torch.no_grad()  # here, in what the workers run, since it holds for one thread only
     def _error(self, batch: Batch) -> float:
         return self._squared_error(batch).item()
 
     def _check(self, done: float) -> None:
-        """Keep the network if it is the best so far; bring its size back to the budget."""
-        if self.options.budget_bytes is not None and (self.steps is None or done < SETTLED):
+        """Bring the size back to the budget; keep the network if it is the best so far."""
+        if self.options.budget_bytes is not None and (self.q_steps is None or done < SETTLED):
             self._choose_q_steps(self.options.budget_bytes * SLACK)
         with self._as_stored():
             error = sum(self.workers.map(self._error, self.sampler.everything()))
@@ -188,16 +191,16 @@ class _Fit:
             self.curvature = curvatures(
                 self.parameters, lambda: self.network(whole.x, whole.y, whole.keep)
             )
-        self.steps = choose_q_steps(self.parameters, self.curvature, num_bytes)
+        self.q_steps = choose_q_steps(self.parameters, self.curvature, num_bytes)
 
     def _result(self) -> Result:
-        if self.steps is not None:
-            return self._quantized(self.parameters, self.steps)
+        if self.q_steps is not None:
+            return self._quantized(self.parameters, self.q_steps)
         real = {n: p.detach().cpu().numpy().copy() for n, p in self.parameters.items()}
         return Result(real, None, self.step, self.device.type)
 
-    def _quantized(self, parameters: Parameters, steps: QSteps) -> Result:
-        quantized = quantize(parameters, steps)
+    def _quantized(self, parameters: Tensors, q_steps: QSteps) -> Result:
+        quantized = quantize(parameters, q_steps)
         stored = {name: tensor.dequantize() for name, tensor in quantized.items()}
         return Result(stored, quantized, self.step, self.device.type)
 
@@ -208,7 +211,7 @@ class _Fit:
         return self.bytes <= self.options.budget_bytes
 
     def _kept(self) -> Result:
-        """Return the best network; where none kept to the budget, the last one coarsened."""
+        """Return the best network; if none was within the budget, the last in coarser q_steps."""
         slack = SLACK
         while self.best is None and self.options.budget_bytes is not None:
             slack -= 0.02
@@ -219,25 +222,25 @@ class _Fit:
         return replace(self.best, steps=self.step)
 
     def _no_better_than(self, target_db: float, best: Result) -> Result:
-        """Return a network in the coarsest steps with which its picture has some PSNR."""
+        """Return a network in the coarsest q_steps with which its picture reaches a PSNR."""
         parameters = {name: torch.from_numpy(array) for name, array in best.parameters.items()}
 
-        def excess_db(steps: QSteps) -> float:
-            return self._decoded_psnr_db(self._quantized(parameters, steps)) - target_db
+        def excess_db(q_steps: QSteps) -> float:
+            return self._decoded_psnr_db(self._quantized(parameters, q_steps)) - target_db
 
         best_psnr_db = self._decoded_psnr_db(best)
         if best_psnr_db <= target_db:
             return replace(best, best_psnr_db=best_psnr_db)
         most = self.options.budget_bytes or inf
-        steps = choose_q_steps(parameters, self.curvature, most, lambda steps: excess_db(steps) > 0)
-        # In a small network one step more or less is seen.
-        steps = refine_q_steps(steps, lambda steps: abs(excess_db(steps)), NEAR_DB)
-        return replace(self._quantized(parameters, steps), best_psnr_db=best_psnr_db)
+        q_steps = choose_q_steps(parameters, self.curvature, most, lambda q: excess_db(q) > 0)
+        # In a small network, every change of a q_step matters.
+        q_steps = refine_q_steps(q_steps, lambda q: abs(excess_db(q)), NEAR_DB)
+        return replace(self._quantized(parameters, q_steps), best_psnr_db=best_psnr_db)
 
     def _decoded_psnr_db(self, result: Result) -> float:
-        """Return the PSNR of the picture as decoded; products of a fit may be less precise."""
+        """Return the PSNR of the decoded picture; the products of a fit may be less precise."""
         x_hat = render(self.spec, result.parameters, depth=8 * self.pixels.itemsize)
-        return psnr_db(self.pixels, x_hat, self.seen)
+        return psnr_db(self.pixels, x_hat, self.mask)
 
     def _report(self) -> None:
         self.meter.take_snapshot(self.spec, self.step, lambda: self._result().parameters)
@@ -245,12 +248,12 @@ class _Fit:
         self.meter.report(self.step, self.error, bpp)
 
 
-def _means(picture: Tensor, seen: Tensor | None) -> Tensor:
-    """Return the mean of each channel over what is seen of it; a half where that is nothing."""
-    if seen is None:
+def _means(picture: Tensor, mask: Tensor | None) -> Tensor:
+    """Return the mean of each channel over its samples in a mask; 0.5 where it has none."""
+    if mask is None:
         return picture.flatten(1).mean(1)
-    planes = zip(picture, seen.expand_as(picture), strict=True)
-    return torch.stack([plane[mask].mean() for plane, mask in planes]).nan_to_num(0.5)
+    planes = zip(picture, mask.expand_as(picture), strict=True)
+    return torch.stack([plane[own].mean() for plane, own in planes]).nan_to_num(0.5)
 
 
 def _optimizer(parameters: list[torch.nn.Parameter]) -> SOAP:

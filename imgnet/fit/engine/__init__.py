@@ -1,1 +1,1 @@
-"""Rate, distortion and gradients of `grid` on some rows."""
+"""Engines: rate, distortion and gradients of `grid` on some rows."""

@@ -1,4 +1,4 @@
-"""Code length of latents: bits under Laplace distributions integrated over unit steps."""
+"""Code length of latents: bits under Laplace distributions integrated over unit intervals."""
 
 from __future__ import annotations
 
@@ -9,19 +9,19 @@ LEAST_PROBABILITY = 2.0**-16  # one slot of the coder; see `distributions.py`
 
 
 def code_length(values: Tensor, location: Tensor, scale_log2: Tensor) -> Tensor:
-    """Return the bits of every value.
+    """Return the bits (N,) of values.
 
     Args:
-        values: (N,), not necessarily whole.
-        location: (N,).
-        scale_log2: (N,) logarithms to base 2.
+        values: (N,) values; they may be fractions.
+        location: (N,) locations of the distributions.
+        scale_log2: (N,) logarithms of the scales to base 2.
 
     >>> round(code_length(torch.zeros(1), torch.zeros(1), torch.zeros(1)).item(), 3)
     1.346
     """
     sharpness = torch.exp2(-scale_log2)  # 1 / scale
     distance = (values - location).abs()
-    # Half of exp(-|edge|) at the near and at the far edge of the unit step.
+    # Half of exp(-|edge|) at the near and at the far end of the unit interval.
     near = (-sharpness * (distance - 0.5).abs()).exp() * 0.5
     far = (-sharpness * (distance + 0.5)).exp() * 0.5
     probability = torch.where(distance < 0.5, 1 - near, near) - far
@@ -29,7 +29,7 @@ def code_length(values: Tensor, location: Tensor, scale_log2: Tensor) -> Tensor:
 
 
 def clamped(x: Tensor, least: float, most: float) -> Tensor:
-    """Clamp the value but not the gradient, or what is out of range would stay there.
+    """Clamp values but not gradients, so that gradients can move values back into the range.
 
     >>> clamped(torch.tensor([-3.0, 0.5, 9.0]), 0, 1).tolist()
     [0.0, 0.5, 1.0]

@@ -1,7 +1,7 @@
 """Evaluator with compiled kernels, for the CPU.
 
-Each tile and each chunk is a task with a forward and a backward pass of its own, on parts of the
-latents as they lie in memory. Gradients are added up in order, so that a fit is repeatable.
+Each tile and each chunk is a task with its own forward and backward pass, on views of the latents.
+Gradients are added up in order, so that a fit is repeatable.
 """
 
 from __future__ import annotations
@@ -15,28 +15,28 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from imgnet.arrays import Float32Array, Parameters
 from imgnet.fit.engine.compiled_distortion import Synthesis
 from imgnet.fit.engine.compiled_rate import Context
-from imgnet.fit.engine.compiled_task import Arrays, Grids, Outcome
+from imgnet.fit.engine.compiled_task import Grids, Outcome
 from imgnet.fit.engine.latents import LatentGrids
 from imgnet.fit.engine.network import GridNetwork
 from imgnet.fit.engine.tiling import Costs, Cuts, Rows, Tile, affected
 from imgnet.fit.kernels import latents as latent_kernels
-from imgnet.fit.kernels.blocks import Floats
 
 T = TypeVar("T")
 
 
 class CompiledEvaluator:
-    """Evaluate the network on a picture, on the CPU.
+    """Evaluator of a network on a picture, on the CPU.
 
     Args:
-        network: Its parameters get gradients.
-        latents: `relaxed` is evaluated, `gradient` is set.
+        network: Network; its parameters get gradients.
+        latents: Latents; `relaxed` is evaluated, `gradient` is set.
         picture: (C, H, W) in 0..1.
-        weight: (H, W) or (C, H, W) of each squared error; None for 1.
-        workers: Where tasks run.
-        cuts: Into tiles and chunks; None for the usual ones.
+        weight: (H, W) or (C, H, W) weight of each squared error; None for 1.
+        workers: Pool in which tasks run.
+        cuts: Cuts of the picture into tiles and chunks; None for the usual ones.
     """
 
     def __init__(
@@ -109,7 +109,7 @@ class CompiledEvaluator:
             for name, gradient in outcome.weights.items():
                 totals[name] += gradient
 
-    def render(self, tiles: Sequence[Tile]) -> list[Floats]:
+    def render(self, tiles: Sequence[Tile]) -> list[Float32Array]:
         """See `Evaluator.render`."""
         of_tile = partial(self.synthesis.render, self._weights())
         return self._run([partial(of_tile, tile) for tile in tiles])
@@ -127,13 +127,13 @@ class CompiledEvaluator:
         self._run([*tiles, *chunks])
         return error, lengths
 
-    def _weights(self) -> Arrays:
+    def _weights(self) -> Parameters:
         return {n: p.detach().numpy() for n, p in self.named}
 
 
-def _cleared_gradient(parameter: Tensor) -> Floats:
+def _cleared_gradient(parameter: Tensor) -> Float32Array:
     """Return the gradient of a parameter, in its own memory, set to zeros."""
     if parameter.grad is None:
         parameter.grad = torch.zeros_like(parameter)
-    gradient: Floats = parameter.grad.zero_().numpy()
+    gradient: Float32Array = parameter.grad.zero_().numpy()
     return gradient

@@ -1,15 +1,15 @@
-"""Synthesis of tiles with compiled kernels: colours, squared errors and all gradients."""
+"""Synthesis of tiles with compiled kernels: colours, squared errors and gradients."""
 
 from __future__ import annotations
 
 import numpy as np
 
-from imgnet.fit.engine.compiled_task import Arrays, Grids, Outcome
+from imgnet.arrays import Float32Array, Parameters
+from imgnet.fit.engine.compiled_task import Grids, Outcome
 from imgnet.fit.engine.tiling import Tile, above
 from imgnet.fit.kernels import latents as latent_kernels
 from imgnet.fit.kernels import synthesis as synthesis_kernels
 from imgnet.fit.kernels import upsampling as upsampling_kernels
-from imgnet.fit.kernels.blocks import Floats
 from imgnet.spec import Spec
 
 _NO_WEIGHT = np.zeros((0, 0, 0), np.float32)
@@ -18,26 +18,28 @@ _LAYER = ("weight", "bias", "alpha")
 
 
 class Synthesis:
-    """Render tiles and compare them with a picture.
+    """Synthesis of tiles, and their distortion against a picture.
 
     Args:
         spec: Shape of the network.
         grids: Latents.
         picture: (C, H, W) in 0..1.
-        weight: (C, H, W) of each squared error; None for 1.
+        weight: (C, H, W) weight of each squared error; None for 1.
     """
 
-    def __init__(self, spec: Spec, grids: Grids, picture: Floats, weight: Floats | None) -> None:
+    def __init__(
+        self, spec: Spec, grids: Grids, picture: Float32Array, weight: Float32Array | None
+    ) -> None:
         self.spec, self.grids, self.picture, self.weight = spec, grids, picture, weight
 
-    def render(self, weights: Arrays, place: Tile) -> Floats:
-        """Return the colours of a tile, (C, h, w) in 0..1, times the root of their weight."""
+    def render(self, weights: Parameters, place: Tile) -> Float32Array:
+        """Return the colours of a tile, (C, h, w) in 0..1, times the root of the error weight."""
         _, colours = self._forward(weights, place)
-        clamped: Floats = np.clip(colours[-1], 0, 1)
+        clamped: Float32Array = np.clip(colours[-1], 0, 1)
         return clamped if self.weight is None else clamped * np.sqrt(self.weight[_here(place)])
 
-    def errors(self, weights: Arrays, error: Floats, place: Tile) -> None:
-        """Set the squared errors of the pixels of a tile."""
+    def errors(self, weights: Parameters, error: Float32Array, place: Tile) -> None:
+        """Set `error` (H, W) to the weighted squared errors of the pixels of a tile."""
         here = _here(place)
         _, colours = self._forward(weights, place)
         squares = np.square(np.clip(colours[-1], 0, 1) - self.picture[here])
@@ -45,12 +47,12 @@ class Synthesis:
             squares *= self.weight[here]
         error[here[1:]] = squares.sum(0)
 
-    def error(self, weights: Arrays, place: Tile) -> float:
-        """Return the squared error of a tile."""
+    def error(self, weights: Parameters, place: Tile) -> float:
+        """Return the weighted squared error of a tile."""
         _, colours = self._forward(weights, place)
         return self._compare(colours[-1], place, 1.0)
 
-    def distortion(self, weights: Arrays, factor: float, place: Tile) -> Outcome:
+    def distortion(self, weights: Parameters, factor: float, place: Tile) -> Outcome:
         """Return the squared error of a tile, and the gradients of factor * error."""
         features, colours = self._forward(weights, place)
         outcome = Outcome(self._compare(colours[-1], place, factor), factor)
@@ -68,8 +70,8 @@ class Synthesis:
         return outcome
 
     def _forward(
-        self, weights: Arrays, place: Tile
-    ) -> tuple[list[tuple[Tile, Floats]], list[Floats]]:
+        self, weights: Parameters, place: Tile
+    ) -> tuple[list[tuple[Tile, Float32Array]], list[Float32Array]]:
         """Return the features of a tile, level by level, and its colours, layer by layer."""
         (top, bottom, left, right), n = place, self.spec.num_layers
         features = self._features(weights, (top - n, bottom + n, left - n, right + n))
@@ -81,23 +83,23 @@ class Synthesis:
             colours.append(synthesis_kernels.rezero_layer(colours[-1], *layer))
         return features, colours
 
-    def _layers(self, weights: Arrays) -> list[list[Floats]]:
+    def _layers(self, weights: Parameters) -> list[list[Float32Array]]:
         layers = range(self.spec.num_layers)
         return [[weights[f"residuals.{i}.{name}"] for name in _LAYER] for i in layers]
 
-    def _compare(self, colours: Floats, place: Tile, factor: float) -> float:
+    def _compare(self, colours: Float32Array, place: Tile, factor: float) -> float:
         """Return the squared error of colours; replace them by the gradients of factor * error."""
         here = _here(place)
         weight = _NO_WEIGHT if self.weight is None else self.weight[here]
         error: float = synthesis_kernels.squared_error(colours, self.picture[here], weight, factor)
         return error
 
-    def _features(self, weights: Arrays, place: Tile) -> list[tuple[Tile, Floats]]:
-        """Return the features of a place at level 0 and of those above it, level by level."""
+    def _features(self, weights: Parameters, place: Tile) -> list[tuple[Tile, Float32Array]]:
+        """Return the features of a place at level 0 and of the places above it, level by level."""
         spec, places = self.spec, [place]
         for _ in range(spec.num_levels - 1):
             places.append(above(places[-1]))
-        features: list[tuple[Tile, Floats]] = []
+        features: list[tuple[Tile, Float32Array]] = []
         for level in reversed(range(spec.num_levels)):
             top, bottom, left, right = here = places[level]
             number = spec.num_levels - max(level, spec.finest) + spec.dim_out - 1
@@ -111,16 +113,16 @@ class Synthesis:
                 upsampling_kernels.doubled(features[-1][1], taps, skip, out[row:])
             else:
                 out[row:] = 0
-            for pyramid, index in self._colours(level, number):
+            for pyramid, index in self._chroma(level, number):
                 latent_kernels.add_crop(self.grids.of(pyramid, level), top, left, out[index])
             features.append((here, out))
         return features[::-1]
 
     def _features_back(
         self,
-        weights: Arrays,
-        features: list[tuple[Tile, Floats]],
-        gradient: Floats,
+        weights: Parameters,
+        features: list[tuple[Tile, Float32Array]],
+        gradient: Float32Array,
         outcome: Outcome,
     ) -> None:
         """Set the gradients of grids and upsampling weights from that of the finest features."""
@@ -128,7 +130,7 @@ class Synthesis:
             row = self._own(level)
             if row:
                 outcome.crops.append((self.grids.index[0, level], top, left, gradient[0]))
-            for pyramid, index in self._colours(level, len(own)):
+            for pyramid, index in self._chroma(level, len(own)):
                 outcome.crops.append((self.grids.index[pyramid, level], top, left, gradient[index]))
             if level < self.spec.num_levels - 1:
                 name, skip = f"upsample.{level}", (top & 1, left & 1)
@@ -137,11 +139,11 @@ class Synthesis:
                 )
 
     def _own(self, level: int) -> int:
-        """Return the number of features of the first pyramid at a level, 0 or 1."""
+        """Return the number of features from the first pyramid at a level, 0 or 1."""
         return int(level >= self.spec.finest)
 
-    def _colours(self, level: int, number: int) -> list[tuple[int, int]]:
-        """List the other pyramids of a level, each with the feature that it is added to."""
+    def _chroma(self, level: int, number: int) -> list[tuple[int, int]]:
+        """List the chroma pyramids of a level, each with the feature that it is added to."""
         others = self.spec.dim_out - 1
         if level < self.spec.chroma_level:
             return []
@@ -149,6 +151,6 @@ class Synthesis:
 
 
 def _here(place: Tile) -> tuple[slice, slice, slice]:
-    """Return where all channels of a tile lie in a picture."""
+    """Return the index of a tile in a picture (C, H, W)."""
     top, bottom, left, right = place
     return slice(None), slice(top, bottom), slice(left, right)

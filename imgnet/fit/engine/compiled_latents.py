@@ -1,4 +1,4 @@
-"""Latent grids that are relaxed and moved by compiled kernels."""
+"""Latent grids with compiled relaxation and Adam steps."""
 
 from __future__ import annotations
 
@@ -6,13 +6,13 @@ from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
-from numpy.typing import NDArray
 from torch import Tensor
 
+from imgnet.arrays import Int64Array
 from imgnet.fit.engine.latents import MEAN_DECAY, SQUARE_DECAY, LatentGrids
 from imgnet.fit.kernels import latents as latent_kernels
 
-SHARES = 4  # tasks that relaxing latents is cut into
+SHARES = 4  # tasks of one relaxation
 
 
 class CompiledLatentGrids(LatentGrids):
@@ -29,7 +29,7 @@ class CompiledLatentGrids(LatentGrids):
         tensors = self.values, fresh, self.relaxed, self.slope
         arrays = [tensor.numpy() for tensor in tensors]
 
-        def relax_share(ranges: NDArray[np.int64]) -> None:
+        def relax_share(ranges: Int64Array) -> None:
             latent_kernels.relax(temperature, noise, ranges, *arrays)
 
         list((workers.map if workers else map)(relax_share, shares(self._ranges(parts), SHARES)))
@@ -40,20 +40,20 @@ class CompiledLatentGrids(LatentGrids):
         arrays = (tensor.numpy() for tensor in tensors)
         latent_kernels.adam(ranges, np.array(rates, np.float32), decays, *arrays)
 
-    def _ranges(self, parts: Iterable[slice]) -> NDArray[np.int64]:
+    def _ranges(self, parts: Iterable[slice]) -> Int64Array:
         """Return the first latent and the last + 1 of each part."""
         return np.array([part.indices(len(self.values))[:2] for part in parts])
 
 
-def shares(ranges: NDArray[np.int64], number: int) -> list[NDArray[np.int64]]:
+def shares(ranges: Int64Array, number: int) -> list[Int64Array]:
     """Cut ranges into shares of about the same size.
 
     Args:
-        ranges: (N, 2), first and last + 1.
-        number: Of shares.
+        ranges: (N, 2), first index and last index + 1 of each range.
+        number: Number of shares.
 
     Returns:
-        Of each share (N, 2), of which some may be empty.
+        The ranges (N, 2) of each share, some of which may be empty.
 
     >>> [share.tolist() for share in shares(np.array([[0, 3], [7, 8]]), 2)]
     [[[0, 2], [7, 7]], [[2, 3], [7, 8]]]

@@ -7,11 +7,11 @@ from typing import Any
 
 import numpy as np
 
-from imgnet.fit.engine.compiled_task import Arrays, Grids, Outcome
+from imgnet.arrays import Float32Array, Parameters
+from imgnet.fit.engine.compiled_task import Grids, Outcome
 from imgnet.fit.engine.tiling import Chunk
 from imgnet.fit.kernels import latents as latent_kernels
 from imgnet.fit.kernels import rate as rate_kernels
-from imgnet.fit.kernels.blocks import Floats
 from imgnet.neighbourhood import CAUSAL, MARGIN, NUM_NEIGHBOURS, PARENT_MARGIN, place_of
 from imgnet.spec import Spec
 
@@ -20,7 +20,7 @@ _REST = ("second.weight", "second.bias", "last.weight")
 
 
 class Context:
-    """Measure the bits of chunks.
+    """Rate of chunks of latents under the context model.
 
     Args:
         spec: Shape of the network.
@@ -30,7 +30,7 @@ class Context:
     def __init__(self, spec: Spec, grids: Grids) -> None:
         self.spec, self.grids = spec, grids
 
-    def weights_of(self, weights: Arrays) -> tuple[Floats, ...]:
+    def weights_of(self, weights: Parameters) -> tuple[Float32Array, ...]:
         """Return the weights of the context model as `rate_kernels.rate` takes them."""
         first = weights["context.first.weight"]
         own, parents, to_grid = np.split(first, [len(CAUSAL), NUM_NEIGHBOURS], axis=1)
@@ -41,21 +41,21 @@ class Context:
         others = (weights[f"context.{name}"] for name in _REST)
         return (*map(np.ascontiguousarray, (own, parents)), np.stack(biases), *others)
 
-    def bits(self, weights: tuple[Floats, ...], chunk: Chunk) -> float:
+    def bits(self, weights: tuple[Float32Array, ...], chunk: Chunk) -> float:
         """Return the bits of a chunk."""
         bits: float = rate_kernels.rate(*self._around(weights, chunk), False, _NO_LENGTHS)[0]
         return bits
 
     def lengths(
-        self, weights: tuple[Floats, ...], lengths: dict[int, Floats], chunk: Chunk
+        self, weights: tuple[Float32Array, ...], lengths: dict[int, Float32Array], chunk: Chunk
     ) -> None:
-        """Set the bits of every latent of a chunk."""
+        """Set `lengths` of the grid (h, w) to the bits of every latent of a chunk."""
         i, top, bottom = chunk
         flat = lengths[i][top:bottom].reshape(-1)
         rate_kernels.rate(*self._around(weights, chunk), False, flat)
 
-    def rate(self, weights: tuple[Floats, ...], chunk: Chunk, factor: float) -> Outcome:
-        """Return the bits of a chunk, and the gradients of factor * bits."""
+    def rate(self, weights: tuple[Float32Array, ...], chunk: Chunk, factor: float) -> Outcome:
+        """Return the bits of a chunk and the gradients of factor * bits."""
         i, top, _ = chunk
         pyramid, level = self.grids.places[i]
         arguments = self._around(weights, chunk)
@@ -68,7 +68,7 @@ class Context:
         outcome.weights = self._gradients(i, factor, found)
         return outcome
 
-    def _around(self, weights: tuple[Floats, ...], chunk: Chunk) -> tuple[Any, ...]:
+    def _around(self, weights: tuple[Float32Array, ...], chunk: Chunk) -> tuple[Any, ...]:
         """Return the arguments of `rate_kernels.rate`: chunk, parents and weights."""
         i, top, bottom = chunk
         pyramid, level = self.grids.places[i]
@@ -84,7 +84,9 @@ class Context:
             latent_kernels.window(self.grids.of(pyramid, level + 1), first, -PARENT_MARGIN, above)
         return own, above, top % 2, to_own, to_parents, biases[i], *others
 
-    def _gradients(self, grid: int, factor: float, found: Sequence[Floats]) -> Arrays:
+    def _gradients(
+        self, grid: int, factor: float, found: Sequence[Float32Array]
+    ) -> dict[str, Float32Array]:
         own, parents, bias, *others = (np.float32(factor) * gradient for gradient in found)
         to_grid = np.outer(bias, _place(self.grids.places[grid]))
         last_bias = np.zeros((len(self.grids.places), 2), np.float32)
@@ -96,5 +98,5 @@ class Context:
         return gradients
 
 
-def _place(grid: tuple[int, int]) -> Floats:
+def _place(grid: tuple[int, int]) -> Float32Array:
     return np.array(place_of(*grid), np.float32)

@@ -4,36 +4,34 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from imgnet.arrays import Float32Array
 from imgnet.fit.engine.latents import LatentGrids
-from imgnet.fit.kernels.blocks import Floats
-
-Arrays = dict[str, Floats]
 
 
 @dataclass
 class Outcome:
-    """Outcome of a task.
+    """Value of a task and its gradients.
 
     Attributes:
         value: Squared error or bits.
-        factor: Of the value in the cost.
-        crops: Gradients of parts of grids whose edges repeat: grid, top, left, values.
-        windows: The same of parts of grids with zeros around, yet to be multiplied by the factor.
-        weights: Gradients of the network's parameters.
+        factor: Factor of the value in the cost.
+        crops: Gradients of crops of grids padded with their edges: grid, top, left, gradient.
+        windows: Gradients of crops of grids padded with zeros, likewise, but without the factor.
+        weights: Gradients of the network's parameters, by name.
     """
 
     value: float
     factor: float
-    crops: list[tuple[int, int, int, Floats]] = field(default_factory=list)
-    windows: list[tuple[int, int, int, Floats]] = field(default_factory=list)
-    weights: Arrays = field(default_factory=dict)
+    crops: list[tuple[int, int, int, Float32Array]] = field(default_factory=list)
+    windows: list[tuple[int, int, int, Float32Array]] = field(default_factory=list)
+    weights: dict[str, Float32Array] = field(default_factory=dict)
 
 
 class Grids:
     """Views of the relaxed latents and their gradients, grid by grid.
 
     Args:
-        latents: Neither tensor may be replaced by another later.
+        latents: Latents; later, `relaxed` and `gradient` may change only in place.
 
     Attributes:
         places: Pyramid and level of each grid.
@@ -44,13 +42,13 @@ class Grids:
     def __init__(self, latents: LatentGrids) -> None:
         self.places = latents.grids
         self.index = {grid: i for i, grid in enumerate(self.places)}
-        # Made once: a step asks for some sixty of them, and torch takes its time.
+        # Made once, since a step needs some sixty views and torch is slow to make one.
         self._relaxed = [latents.grid(latents.relaxed, i).numpy() for i in self.index.values()]
-        self.gradients: list[Floats] = [
+        self.gradients: list[Float32Array] = [
             latents.grid(latents.gradient, i).numpy() for i in self.index.values()
         ]
 
-    def of(self, pyramid: int, level: int) -> Floats:
+    def of(self, pyramid: int, level: int) -> Float32Array:
         """Return a grid, (h, w)."""
-        grid: Floats = self._relaxed[self.index[pyramid, level]]
+        grid: Float32Array = self._relaxed[self.index[pyramid, level]]
         return grid

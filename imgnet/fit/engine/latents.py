@@ -1,7 +1,7 @@
 """Latent grids of a fit of `grid`: relaxation and Adam steps.
 
-All grids lie one behind the other in flat tensors, so that operations on every latent need few
-calls and no fresh memory.
+All grids are stored one after another in flat tensors, so that operations on all latents need few
+calls and no new memory.
 
 Sources: the relaxation by soft rounding with noise is that of C3 (Kim et al., 2023, section 3.2),
 after Agustsson and Theis (2020); here with Gaussian noise.
@@ -20,15 +20,15 @@ from torch.nn import functional
 from imgnet.spec import Spec, latents_name
 
 MEAN_DECAY, SQUARE_DECAY = 0.9, 0.95
-SPARE_NOISE = 1 << 16  # samples more than latents; a step starts at a random one of them
+SPARE_NOISE = 1 << 16  # more samples of noise than latents; a step takes them from a random offset
 _EPS = 1e-14
 
 
 def padded(x: Tensor, margin: int) -> Tensor:
-    """Repeat the edges of (C, h, w)."""
+    """Pad (C, h, w) on all sides with its edges; C may be 0."""
     if not len(x):
         return x.new_zeros(0, x.shape[1] + 2 * margin, x.shape[2] + 2 * margin)
-    # Channels as a batch, of which there may be none.
+    # Channels as a batch: torch pads no more than that.
     return functional.pad(x[:, None], (margin,) * 4, mode="replicate")[:, 0]
 
 
@@ -37,8 +37,16 @@ class LatentGrids:
 
     Args:
         spec: Shape of the network.
-        device: Of all tensors.
+        device: Device of all tensors.
         generator: Source of the noise, on the CPU.
+
+    Attributes:
+        values: Latents.
+        relaxed: Relaxed or rounded latents, on which the network is evaluated.
+        slope: Derivative of `relaxed` in `values`.
+        gradient: Gradient of the cost in `relaxed`.
+        mean: Running mean of Adam.
+        square: Running mean of squares of Adam.
     """
 
     def __init__(self, spec: Spec, device: torch.device, generator: torch.Generator) -> None:
@@ -62,7 +70,7 @@ class LatentGrids:
         return flat[self.starts[index] : self.starts[index + 1]].view(self.sizes[index])
 
     def of_level(self, flat: Tensor, level: int) -> Tensor:
-        """Return all grids of a level, (G, h, w); they lie side by side."""
+        """Return all grids of a level, (G, h, w), as a view of a flat tensor."""
         chosen = [i for i, (_, other) in enumerate(self.grids) if other == level]
         if not chosen:
             return flat.new_zeros(0, *self.spec.grid_size(level))
@@ -81,13 +89,13 @@ class LatentGrids:
         parts: Iterable[slice],
         workers: ThreadPoolExecutor | None = None,
     ) -> None:
-        """Set parts of `relaxed`, a smooth random stand-in for the rounded latents, and `slope`.
+        """Set parts of `relaxed`, a smooth random approximation of rounded latents, and of `slope`.
 
         Args:
-            temperature: Of the soft rounding.
-            noise: Its standard deviation.
+            temperature: Temperature of the soft rounding.
+            noise: Standard deviation of the noise.
             parts: Ranges of the flat tensors.
-            workers: Where parts are relaxed at the same time.
+            workers: Pool in which parts are relaxed at the same time; None for one after another.
         """
         shift = int(torch.randint(SPARE_NOISE, (1,), generator=self.generator))
         fresh = self.noise[shift : shift + len(self.values)]
@@ -101,34 +109,34 @@ class LatentGrids:
         fresh: Tensor,
         workers: ThreadPoolExecutor | None,
     ) -> None:
-        """See `relax`; fresh noise has a sample for every latent."""
+        """Relax parts of the latents; `fresh` has a sample of noise for every latent."""
         del workers
         tensors = self.values, fresh, self.relaxed, self.slope
         for part in parts:
             _relax(temperature, noise, *(tensor[part] for tensor in tensors))
 
     def round(self) -> None:
-        """Set `relaxed` to the rounded values, which the file will hold."""
+        """Set `relaxed` to the rounded values, as the file stores them."""
         torch.round(self.values, out=self.relaxed)
 
     def step(self, lr: float, parts: Sequence[tuple[slice, int]]) -> None:
         """Move some of the latents by one Adam step.
 
         Args:
-            lr: Step size.
+            lr: Learning rate.
             parts: Ranges of the flat tensors, each with the number of its steps, this one included.
         """
         self._adam([part for part, _ in parts], [_rates(lr, count) for _, count in parts])
 
     def _adam(self, parts: Sequence[slice], rates: Sequence[tuple[float, float]]) -> None:
-        """Move parts by Adam steps with a step size and an epsilon each."""
+        """Move each part by an Adam step with its own learning rate and epsilon."""
         tensors = self.gradient, self.slope, self.mean, self.square, self.values
         for part, rate in zip(parts, rates, strict=True):
             _adam(*rate, *(tensor[part] for tensor in tensors))
 
 
 def _rates(lr: float, count: int) -> tuple[float, float]:
-    """Return step size and epsilon of a step, corrected for means that began at 0."""
+    """Return learning rate and epsilon of a step, corrected for means that began at 0."""
     mean_part, square_part = 1 - MEAN_DECAY**count, 1 - SQUARE_DECAY**count
     return lr * sqrt(square_part) / mean_part, _EPS * sqrt(square_part)
 

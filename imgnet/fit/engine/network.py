@@ -1,8 +1,7 @@
 """Network of `grid` with torch: upsampling, synthesis and context model.
 
 It computes in floats what `codec/render/grid.py` and `codec/entropy/context.py` compute in whole
-numbers, on crops that bring the margins they need. The latents are not part of it; see
-`latents.py`.
+numbers. Its input are crops with the margins that it needs. The latents are in `latents.py`.
 """
 
 from __future__ import annotations
@@ -24,7 +23,7 @@ BICUBIC = (-0.10546875, 0.87890625, 0.26171875, -0.03515625)
 
 
 class Weight(nn.Module):
-    """A matrix alone."""
+    """Layer that is a matrix without a bias."""
 
     def __init__(self, value: Tensor) -> None:
         super().__init__()
@@ -32,9 +31,9 @@ class Weight(nn.Module):
 
 
 class Residual(nn.Module):
-    """x + alpha * relu(conv3x3(x)), with one ReZero weight for each channel, 0 at first.
+    """Residual layer x + alpha * relu(conv3x3(x)), with a ReZero weight alpha of each channel.
 
-    The weight is (C, 9 * C), the nine places outermost.
+    Alpha is 0 at first. The convolution is a matrix (C, 9 * C): nine places with C inputs each.
     """
 
     def __init__(self, channels: int) -> None:
@@ -52,9 +51,10 @@ class Residual(nn.Module):
 
 
 class ContextModel(nn.Module):
-    """Neighbours to distributions; see `codec/entropy/context.py`.
+    """Context model, from the neighbours of latents to their distributions.
 
-    The last two rows of the first layer are a linear path to location and scale.
+    The last two rows of the first layer are a linear path to location and scale. See
+    `codec/entropy/context.py`.
     """
 
     def __init__(self, dim: int, num_grids: int) -> None:
@@ -71,7 +71,7 @@ class ContextModel(nn.Module):
             self.last.weight.zero_()
 
     def forward(self, neighbours: Tensor, grid: int, place: tuple[int, int]) -> Tensor:
-        """Return locations and logarithms of scales to base 2, (2, N).
+        """Return locations, and logarithms of scales to base 2, of N latents: (2, N).
 
         Args:
             neighbours: (K, N), in the order of `neighbourhood.py`.
@@ -91,9 +91,11 @@ class ContextModel(nn.Module):
 
 
 def doubled(x: Tensor, taps: Tensor) -> Tensor:
-    """Double the sides of (F, h + 4, w + 4) without its margin, to (F, 2 h, 2 w).
+    """Double the sides of features with a margin, (F, h + 4, w + 4) to (F, 2 h, 2 w).
 
-    See `upsample` of `codec/render/grid.py`.
+    Args:
+        x: (F, h + 4, w + 4).
+        taps: (4,) of the kernel; see `upsample` of `codec/render/grid.py`.
     """
     channels, height, width = (
         x.shape[0],
@@ -112,7 +114,7 @@ def doubled(x: Tensor, taps: Tensor) -> Tensor:
 
 
 class GridNetwork(nn.Module):
-    """All of `grid` that is not latents, under the names of `Spec.shapes`."""
+    """Network of `grid` without its latents; parameters have the names of `Spec.shapes`."""
 
     def __init__(self, spec: Spec) -> None:
         super().__init__()
@@ -128,13 +130,19 @@ class GridNetwork(nn.Module):
             self.hidden.weight.mul_(0.25)
 
     def doubled(self, x: Tensor, level: int) -> Tensor:
-        """Bring features to a level from the one above, (F, h + 4, w + 4) to (F, 2 h, 2 w)."""
+        """Upsample features to a level from the one above, (F, h + 4, w + 4) to (F, 2 h, 2 w)."""
         return doubled(x, self.upsample[level])
 
     def join(self, level: int, own: Tensor, features: Tensor | None) -> Tensor:
-        """Join the grids of a level, (G, h, w), to the features from the level above.
+        """Join the grids of a level to the features from the level above.
 
-        See `codec/render/grid.py`.
+        Args:
+            level: Level of the grids.
+            own: (G, h, w) grids.
+            features: (F, h, w) upsampled features; None at the coarsest level.
+
+        Returns:
+            Features of the level; see `codec/render/grid.py`.
         """
         others = self.spec.dim_out - 1
         if features is None:
@@ -153,7 +161,7 @@ class GridNetwork(nn.Module):
         return colours
 
     def mixed(self, features: Tensor) -> Tensor:
-        """Map features (F, N) to what the 3x3 layers begin with, (C, N)."""
+        """Map features (F, N) to the input of the 3x3 layers, (C, N)."""
         hidden, linear = self.hidden, self.linear
         units = torch.addmm(hidden.bias[:, None], hidden.weight, features).relu()
         direct = torch.addmm(linear.bias[:, None], linear.weight, features)

@@ -1,4 +1,4 @@
-"""Choice of the engine: compiled kernels on a CPU with Numba, else torch."""
+"""Choice of the engine: compiled kernels on a CPU with Numba, torch otherwise."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ try:
     from imgnet.fit.kernels import soap as soap_kernels
 
     HAS_NUMBA = True
-except ImportError:  # Numba follows a new Python after months, and not every machine has it.
+except ImportError:  # Not every machine has Numba, nor has every new version of Python at first.
     HAS_NUMBA = False
 
 AddRateGradient = Callable[[Tensor, Tensor, Sequence[int], Tensor, float, Tensor], None]
@@ -40,19 +40,33 @@ def evaluator_for(
     weight: Tensor | None,
     workers: ThreadPoolExecutor,
 ) -> Evaluator:
-    """Return the evaluator for the device of a picture; see `ReferenceEvaluator` for args."""
+    """Return an evaluator for the device of a picture.
+
+    Args:
+        network: Network; its parameters get gradients.
+        latents: Latents on the same device.
+        picture: (C, H, W) in 0..1.
+        weight: (H, W) or (C, H, W) weight of each squared error; None for 1.
+        workers: Pool in which tasks run.
+    """
     kind = CompiledEvaluator if is_compiled(picture.device) else ReferenceEvaluator
     return kind(network, latents, picture, weight, workers)
 
 
 def latents_for(spec: Spec, device: torch.device, generator: torch.Generator) -> LatentGrids:
-    """Return latents on a device; see `LatentGrids` for args."""
+    """Return latents on a device, all zero.
+
+    Args:
+        spec: Shape of the network.
+        device: Device of all tensors.
+        generator: Source of the noise, on the CPU.
+    """
     kind = CompiledLatentGrids if is_compiled(device) else LatentGrids
     return kind(spec, device, generator)
 
 
 def soap_for(device: torch.device) -> type[SOAP]:
-    """Return the optimiser of weights on a device."""
+    """Return the optimiser class for weights on a device."""
     return soap_kernels.FusedSOAP if is_compiled(device) else SOAP
 
 

@@ -1,9 +1,9 @@
 """Evaluator with torch and autograd, for any device and without Numba.
 
-Tiles and chunks are small enough for the cache. Each has a forward and a backward pass of its own,
-as far as its crops; one more backward pass leads from all crops to the latents, through padding and
-the coarse levels, which are computed for the whole picture. Gradients are added up in order, so
-that a fit is repeatable.
+Tiles and chunks are small enough for the cache. Each has its own forward and backward pass, between
+its value and its crops. One more backward pass goes from all crops to the latents, through padding
+and through the coarse levels, which are computed for the whole picture. Gradients are added up in
+order, so that a fit is repeatable.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from functools import partial
 import torch
 from torch import Tensor
 
+from imgnet.arrays import Float32Array
 from imgnet.fit.engine.code_length import clamped, code_length
 from imgnet.fit.engine.latents import LatentGrids
 from imgnet.fit.engine.network import GridNetwork
@@ -23,28 +24,27 @@ from imgnet.fit.engine.tiling import (
     Chunk,
     Costs,
     Cuts,
-    Floats,
     Rows,
     Tile,
     above,
     affected,
 )
 
-Compute = Callable[["Crops"], Tensor]
-Task = tuple[Compute, float]  # the weight is that of the value in the cost
+Compute = Callable[[Crops], Tensor]
+Task = tuple[Compute, float]  # with the weight of its value in the cost
 
 
 class ReferenceEvaluator:
-    """Evaluate the network on a picture.
+    """Evaluator of a network on a picture, on any device.
 
     Args:
-        network: Its parameters get gradients.
-        latents: `relaxed` is evaluated, `gradient` is set.
+        network: Network; its parameters get gradients.
+        latents: Latents; `relaxed` is evaluated, `gradient` is set.
         picture: (C, H, W) in 0..1.
-        weight: (H, W) or (C, H, W) of each squared error; None for 1.
-        workers: Where tasks run.
-        cuts: Into tiles and chunks; None for those that suit the cache of a CPU, or for none on
-            other devices.
+        weight: (H, W) or (C, H, W) weight of each squared error; None for 1.
+        workers: Pool in which tasks run.
+        cuts: Cuts of the picture into tiles and chunks; None for the usual ones: tiles that fit the
+            cache of a CPU, and one tile on other devices.
     """
 
     def __init__(
@@ -91,7 +91,7 @@ class ReferenceEvaluator:
         bits = sum(x.item() * part for x, (_, part) in zip(found, shares, strict=True))
         return bits * len(self.picture) / self._samples(rows)
 
-    def render(self, tiles: Sequence[Tile]) -> list[Floats]:
+    def render(self, tiles: Sequence[Tile]) -> list[Float32Array]:
         """See `Evaluator.render`."""
         sources = self._constant_sources()
         found = self._values([partial(self._weighted_colours, sources, tile) for tile in tiles])

@@ -1,4 +1,4 @@
-"""Sources of the tasks of `ReferenceEvaluator`: padded grids, coarse features, and their crops."""
+"""Sources of the tasks of `ReferenceEvaluator`: padded grids and coarse features, to be cropped."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from imgnet.spec import UPSAMPLING_REACH, edge_margin
 
 
 class Source:
-    """Function of the latents that tasks crop, and the sum of the gradients of the crops.
+    """Tensor that depends on the latents and that tasks crop, with the gradients of all crops.
 
     Args:
         value: (C, h, w) with margins.
@@ -31,14 +31,14 @@ class Source:
 
 
 class Crops:
-    """Crops that one task takes: the leaves of its graph."""
+    """Crops of one task, which are the leaves of its graph."""
 
     def __init__(self) -> None:
         self.leaves: list[Tensor] = []
         self.gradients: list[Tensor] = []
 
     def take(self, source: Source, place: Tile) -> Tensor:
-        """Return a crop whose gradient is wanted."""
+        """Return a crop that gets a gradient."""
         leaf = source.crop(source.value, place).detach().requires_grad_()
         self.leaves.append(leaf)
         self.gradients.append(source.crop(source.gradient, place))
@@ -46,7 +46,7 @@ class Crops:
 
 
 class Sources:
-    """Everything that tasks crop, as functions of the relaxed latents."""
+    """All sources of the tasks of one evaluation."""
 
     def __init__(self, network: GridNetwork, latents: LatentGrids) -> None:
         self.network, self.spec, grids = network, network.spec, range(len(latents.grids))
@@ -118,7 +118,7 @@ def windows(x: Tensor, offsets: Offsets, margin: int, height: int, width: int) -
 
     Args:
         x: (h, w); the first sample lies at (margin, margin).
-        offsets: Of the neighbours.
+        offsets: (dy, dx) of each neighbour.
         margin: Rows and columns before the first sample.
         height: Rows of samples.
         width: Columns of samples.
@@ -131,11 +131,11 @@ def windows(x: Tensor, offsets: Offsets, margin: int, height: int, width: int) -
 
 
 def spread(x: Tensor, skip: int, height: int, width: int) -> Tensor:
-    """Give every child what its parent has, (K, h, w) to (K, height, width).
+    """Copy the values of parents to their children, (K, h, w) to (K, height, width).
 
     Args:
-        x: Of the parents.
-        skip: Rows of children, 0 or 1, before the first that is wanted.
+        x: (K, h, w) values of the parents.
+        skip: Rows of children, 0 or 1, that are left out at the top.
         height: Rows of children.
         width: Columns of children.
 

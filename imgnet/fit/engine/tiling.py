@@ -1,7 +1,7 @@
-"""Evaluator of the network of `grid`, and the tiles and chunks that it works on.
+"""Evaluator of the network of `grid`, and its tiles and chunks.
 
-Two classes are evaluators: `ReferenceEvaluator`, with torch and autograd, and
-`CompiledEvaluator`, with kernels; `pick.py` chooses.
+`ReferenceEvaluator`, with torch and autograd, and `CompiledEvaluator`, with compiled kernels, have
+the interface `Evaluator`; `pick.py` chooses between them.
 """
 
 from __future__ import annotations
@@ -11,40 +11,38 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import Protocol
 
-import numpy as np
-from numpy.typing import NDArray
-
+from imgnet.arrays import Float32Array
 from imgnet.spec import UPSAMPLING_REACH, Spec
 
 CHUNK = 8192  # latents of a rate task
 TILE = (64, 384)  # rows and columns of a distortion task
-COARSE = 4  # finest level whose latents belong to the whole picture, whatever the rows
-STRIP_UNIT = 1 << COARSE  # rows; a strip has a multiple of it
+COARSE = 4  # finest level whose latents are evaluated for the whole picture, whatever the rows
+STRIP_UNIT = 1 << COARSE  # rows; a strip has a multiple of that
 
 Rows = tuple[int, int]
 Tile = tuple[int, int, int, int]  # top, bottom, left, right
 Chunk = tuple[int, int, int]  # grid, top, bottom
-Floats = NDArray[np.float32]
-Costs = tuple[Floats, dict[int, Floats]]
+Costs = tuple[Float32Array, dict[int, Float32Array]]
 
 
 class Evaluator(Protocol):
-    """Measure error and bits of a network on a picture, and their gradients."""
+    """Distortion and rate of a network on a picture, and their gradients."""
 
     cuts: Cuts
 
     def evaluate(
         self, rows: Sequence[Rows], lmbda: float, coarse_weight: float = 1.0
     ) -> tuple[float, float]:
-        """Return error and bits of some rows, and set the gradients of error + lmbda * bits.
+        """Return error and bits of some rows; set the gradients of error + lmbda * bits.
 
-        Those of the network are set in its parameters, those of the latents in `gradient`.
+        Gradients of the network go to its parameters, whose gradients must be cleared before; those
+        of the latents replace `gradient`.
 
         Args:
             rows: Ranges of rows that begin at multiples of 2**COARSE.
-            lmbda: Price of a bit a pixel.
-            coarse_weight: Factor of the bits of coarse levels; at 0 they are neither computed nor
-                part of the bits returned.
+            lmbda: Cost of a bit a pixel, in squared error of colours in 0..1.
+            coarse_weight: Factor of the bits of coarse levels, in the cost and in the result; 0
+                leaves them out.
 
         Returns:
             Squared error a sample and bits a pixel.
@@ -56,11 +54,11 @@ class Evaluator(Protocol):
     def measure_bits(self, rows: Sequence[Rows]) -> float:
         """Return the bits a pixel of some rows."""
 
-    def render(self, tiles: Sequence[Tile]) -> list[Floats]:
+    def render(self, tiles: Sequence[Tile]) -> list[Float32Array]:
         """Return the colours (C, h, w) of tiles, in 0..1, times the root of the error weight."""
 
     def costs(self, grid: int) -> Costs:
-        """Return the costs of the whole picture that the latents of a grid change.
+        """Return the parts of the cost of the whole picture that depend on the latents of a grid.
 
         Returns:
             The weighted squared error of every pixel, (H, W), summed over channels, and the bits
@@ -91,7 +89,7 @@ class Cuts:
                     yield first, last, left, right
 
     def chunks(self, rows: Sequence[Rows]) -> Iterator[Chunk]:
-        """List the chunks of latents whose bits count."""
+        """Cut the latents that belong to some rows into chunks."""
         for i, (_, level) in enumerate(self.spec.grids()):
             height, width = self.spec.grid_size(level)
             for top, bottom in self.grid_rows(rows, level):
@@ -99,7 +97,7 @@ class Cuts:
                     yield i, first, last
 
     def grid_rows(self, rows: Sequence[Rows], level: int) -> list[Rows]:
-        """Return the rows of a level that belong to rows of the picture; all of coarse levels."""
+        """Return the rows of a level that belong to rows of the picture: all of coarse levels."""
         height = self.spec.grid_size(level)[0]
         if level >= COARSE:
             return [(0, height)]
@@ -108,9 +106,10 @@ class Cuts:
     def weighted_chunks(
         self, rows: Sequence[Rows], coarse_weight: float
     ) -> list[tuple[Chunk, float]]:
-        """List the chunks whose bits count, with the weight of their bits.
+        """List the chunks of latents of some rows, each with the weight of its bits.
 
-        It is 1 at fine levels; at coarse ones, the rows' part of the picture times `coarse_weight`.
+        The weight is 1 at fine levels. At coarse levels it is `coarse_weight` times the part of the
+        picture that the rows have.
         """
         part = coarse_weight * sum(bottom - top for top, bottom in rows) / self.spec.height
         levels = [level for _, level in self.spec.grids()]
@@ -148,11 +147,11 @@ def above(place: Tile) -> Tile:
 
 
 def split(start: int, stop: int, most: int) -> list[Rows]:
-    """Cut a range into parts of about the same size, near `most`, at even places.
+    """Cut a range into parts of about the same size, near `most`, at even distances from its start.
 
     >>> split(0, 10, 4)
     [(0, 4), (4, 10)]
     """
-    count = max(1, round((stop - start) / most))
-    edges = [start + 2 * round((stop - start) * i / count / 2) for i in range(count)] + [stop]
+    number = max(1, round((stop - start) / most))
+    edges = [start + 2 * round((stop - start) * i / number / 2) for i in range(number)] + [stop]
     return [(a, b) for a, b in pairwise(edges) if a < b]

@@ -12,8 +12,8 @@ def means(flat: Tensor, sizes: Sequence[int]) -> Tensor:
     """Return the mean of each tensor.
 
     Args:
-        flat: (N,), tensor by tensor.
-        sizes: Number of weights of each tensor, N in all.
+        flat: (N,) values, tensor by tensor.
+        sizes: Number of values of each tensor, N in all.
 
     >>> means(torch.tensor([1.0, 3.0, 5.0]), [2, 1]).tolist()
     [2.0, 5.0]
@@ -33,12 +33,12 @@ def add_rate_gradient(
     """Add the gradient of the code length of differences from a prior, Laplacian in each tensor.
 
     Args:
-        weights: (N,), tensor by tensor.
+        weights: (N,) weights, tensor by tensor.
         prior: (N,) weights of the prior.
         sizes: Number of weights of each tensor, N in all.
-        least: Least scale of the distribution of each tensor.
-        nat_cost: Cost of a nat.
-        gradient: (N,) gradient of the weights, added to.
+        least: (T,) least scale of the distribution of each tensor.
+        nat_cost: Cost of a nat of code length.
+        gradient: (N,) gradient of the weights; it is added to.
     """
     difference = weights - prior
     scale = torch.maximum(means(difference.abs(), sizes), least)
@@ -48,5 +48,5 @@ def add_rate_gradient(
 
 def _tensors(sizes: Sequence[int], device: torch.device) -> Tensor:
     """Return the index (N,) of the tensor of every weight."""
-    counts = torch.tensor(sizes, device=device)
-    return torch.arange(len(sizes), device=device).repeat_interleave(counts)
+    indices = torch.arange(len(sizes), device=device)
+    return indices.repeat_interleave(torch.tensor(sizes, device=device))

@@ -1,1 +1,1 @@
-"""The fit of `grid`."""
+"""Fit of `grid`."""

@@ -1,7 +1,7 @@
 """Analysis network: corrections of the Laplacian pyramids that a fit starts from.
 
-The encoder runs it once over the whole picture. The corrections lower the cost of the first
-latents. The network is trained with a prior; no decoder needs it.
+An encoder runs it once over the whole picture. The corrections lower the cost of the first latents.
+The network is trained with a prior; a decoder does not need it.
 """
 
 from __future__ import annotations
@@ -22,18 +22,19 @@ Planes = dict[tuple[int, int], Tensor]
 
 
 class AnalysisNetwork(nn.Module):
-    """U-net from colours, in units of latents, to corrections of the pyramids of all levels.
+    """U-net from planes of colours to corrections of all levels of their pyramids.
 
     Its first layer works at half the sides. All levels coarser than a quarter of the sides share
-    their weights, so that the number of levels can follow the size of the picture.
+    their weights, so that one network suits any number of levels.
 
     Args:
-        is_graded: Whether the first pyramid is level-weighted.
+        is_level_weighted: Whether the first pyramid is level-weighted.
     """
 
-    def __init__(self, is_graded: bool = False) -> None:
+    def __init__(self, is_level_weighted: bool = False) -> None:
         super().__init__()
-        self.register_buffer("graded", torch.tensor(float(is_graded)))
+        # The name is that of the shipped files.
+        self.register_buffer("graded", torch.tensor(float(is_level_weighted)))
         self.stem = nn.Conv2d(4 * COLOURS + 1, FINE, 3, padding=1, padding_mode="replicate")
         self.fine = _conv(FINE, FINE)
         self.down = _conv(FINE, DEEP, stride=2)
@@ -45,16 +46,16 @@ class AnalysisNetwork(nn.Module):
         self.heads = nn.ModuleList([_head(FINE, 4), _head(FINE, 1), _head(DEEP, COLOURS)])
 
     @property
-    def is_graded(self) -> bool:
+    def is_level_weighted(self) -> bool:
         """Whether the first pyramid is level-weighted."""
         return bool(self.graded)
 
-    def forward(self, planes: Tensor, lmbda_index: float, num_levels: int) -> Planes:
+    def forward(self, planes: Tensor, lmbda_position: float, num_levels: int) -> Planes:
         """Return a correction (h, w) by pyramid and level.
 
         Args:
-            planes: (3, H, W) colours along the directions, in units of latents.
-            lmbda_index: Position of lmbda, from -1, the largest, to 1.
+            planes: (3, H, W) colours along the directions of the prior, in units of latents.
+            lmbda_position: Position of lmbda, from -1, the largest, to 1.
             num_levels: Levels of the pyramids, at least 3.
         """
         _, height, width = planes.shape
@@ -62,7 +63,7 @@ class AnalysisNetwork(nn.Module):
             planes[None] * INPUT_SCALE, (0, width % 2, 0, height % 2), mode="replicate"
         )
         x = functional.pixel_unshuffle(even, 2)
-        x = torch.cat([x, x.new_full((1, 1, *x.shape[2:]), lmbda_index)], dim=1)
+        x = torch.cat([x, x.new_full((1, 1, *x.shape[2:]), lmbda_position)], dim=1)
         fine = _residual(self.fine, functional.relu(self.stem(x)))
         stages = [_residual(self.body, functional.relu(self.down(fine)))]
         for _ in range(3, num_levels):

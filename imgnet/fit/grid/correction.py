@@ -4,10 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-import numpy as np
-from numpy.typing import NDArray
-
-from imgnet.fit.grid.schedule import AS_AT, GridFit
+from imgnet.arrays import BoolArray
+from imgnet.fit.grid.schedule import LATE, GridFit
 from imgnet.image.picture import Samples
 from imgnet.request.options import Result
 from imgnet.request.rate_control import LMBDAS, within_limits
@@ -16,8 +14,8 @@ from imgnet.request.trim import Candidate
 
 MOST_CORRECTIONS = 4
 CORRECTION = 1 / 8  # part of the schedule that one correction takes
-MOST_TIGHTENED = 4  # rounds of RDOQ of the latents of a file that is a little too large
-TIGHTER = 1.15  # factor on lmbda from one round to the next
+MOST_TIGHTENED = 4  # further runs of latent RDOQ for a file that is a little too large
+TIGHTER = 1.15  # factor on lmbda from one run to the next
 
 
 class Correction:
@@ -25,18 +23,18 @@ class Correction:
 
     Args:
         fit: A fit that has gone through its schedule.
-        target: Size of the coded stream, or PSNR.
+        target: Target of the coded stream.
         pixels: (H, W, C) colours of the image.
-        mask: (H, W) or (H, W, C) True where they count; None for everywhere.
+        mask: (H, W) or (H, W, C), True for the samples to fit; None for all.
     """
 
     def __init__(
-        self, fit: GridFit, target: Target, pixels: Samples, mask: NDArray[np.bool_] | None
+        self, fit: GridFit, target: Target, pixels: Samples, mask: BoolArray | None
     ) -> None:
         self.fit, self.target, self.pixels, self.mask = fit, target, pixels, mask
 
     def run(self) -> Result:
-        """Return the result that comes nearest."""
+        """Return the result that comes nearest to the target."""
         self.fit.rate_control = None
         tried: list[tuple[float, float]] = []
         results: list[Result] = []
@@ -55,18 +53,18 @@ class Correction:
             self._go_on_at(within_limits(LMBDAS.solve(0.0, tried)))
 
     def tightened(self, result: Result) -> Result:
-        """Repeat RDOQ of the latents at rising lmbdas until a result is not too large any more."""
+        """Repeat latent RDOQ at rising lmbdas until a result is no longer too large."""
         fit = self.fit
         for _ in range(MOST_TIGHTENED):
             if not self.target.needs_trimming(self._candidate(result)) or not fit.meter.has_time():
                 break
             fit.lmbda *= TIGHTER
-            fit.decide()
+            fit.run_latent_rdoq()
             result = fit.result()
         return result
 
     def _is_just_met(self, result: Result) -> bool:
-        """Whether a result meets the target, and not by much."""
+        """Return whether a result meets the target, but not by much."""
         candidate = self._candidate(result)
         excess_db = self.target.excess_db(candidate)
         return excess_db > -TIGHTENED_DB and not self.target.needs_trimming(candidate)
@@ -76,15 +74,15 @@ class Correction:
         return Candidate(self.fit.state.spec, result.quantized, self.pixels, self.mask)
 
     def _go_on_at(self, lmbda: float) -> None:
-        """Relax the latents once more and end as the schedule does, in a part of its steps."""
+        """Relax the latents again and end as the schedule does, in `CORRECTION` of its steps."""
         fit = self.fit
         fit.lmbda = lmbda
         more = max(8, round(CORRECTION * fit.schedule.steps))
-        self._repeat(lambda _: fit.take_step(AS_AT, AS_AT), more)
+        self._repeat(lambda _: fit.take_step(LATE, LATE), more)
         fit.state.latents.round()
-        fit.steps = {}
+        fit.q_steps = {}
         self._repeat(lambda part: fit.take_network_step(part / 2), more // 8)
-        fit.decide_early()
+        fit.run_early_latent_rdoq()
         self._repeat(lambda part: fit.take_network_step((1 + part) / 2), more // 8)
         fit.finish()
 

@@ -1,8 +1,9 @@
-"""Curvature of the costs of a picture in the weights of `grid`: Gauss-Newton matrices of samples.
+"""Curvature of distortion and rate in the weights of `grid`: Gauss-Newton matrices of samples.
 
-Colours depend on weights through upsampling and 3x3 layers: their derivatives are differences, one
-weight at a time, on a few tiles. The distribution of a latent depends on its neighbours only: its
-derivatives are those of autograd, and the curvature in the distribution is the Fisher information.
+Colours depend on weights through upsampling and 3x3 layers: their derivatives are taken as
+differences, one weight at a time, on a few tiles. The distribution of a latent depends on its
+neighbours only: its derivatives come from autograd, and the curvature in the distribution is the
+Fisher information.
 
 Source: Martens, "New insights and perspectives on the natural gradient method", 2020, sections 5
 and 8.
@@ -17,10 +18,10 @@ from math import log
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 from torch.func import functional_call, jacrev, vmap
 
+from imgnet.arrays import Float64Array, Int64Array
 from imgnet.codec.entropy.context import Neighbourhood
 from imgnet.fit.engine.code_length import code_length
 from imgnet.fit.engine.latents import LatentGrids
@@ -28,30 +29,29 @@ from imgnet.fit.engine.network import ContextModel
 from imgnet.fit.engine.tiling import Chunk, Cuts, Evaluator, Tile, split
 from imgnet.spec import Spec
 
-Matrix = NDArray[np.float64]
 Where = tuple[int, tuple[int, int]]  # index of a grid, and its pyramid and level
 
-SAMPLE_SIDE = 64  # pixels of a tile of the sample
-MOST_PIXELS = 1 << 13  # of the sample
-MOST_LATENTS = 1 << 20  # that a sample is taken from
-SAMPLE_LATENTS = 16_000  # expected size of the sample
-COUNTED_BITS = 8.0  # from here on, the chance to be taken no longer grows with a latent's bits
-SPARE_BITS = 0.02  # added, so that latents of no bits have a chance
+SAMPLE_SIDE = 64  # rows and columns of a tile of the sample of pixels
+MOST_PIXELS = 1 << 13  # in that sample
+MOST_LATENTS = 1 << 20  # from which the sample of latents is taken
+SAMPLE_LATENTS = 16_000  # expected number of latents in that sample
+MOST_BITS = 8.0  # of a latent, up to which its probability of being sampled grows
+SPARE_BITS = 0.02  # added to the bits, so that latents of no bits may be sampled
 WINDOW = 16  # whole numbers summed on both sides of a location
-WIDE = 2.0  # scale above which a distribution counts as continuous
-_GOLDEN = 0.6180339887498949
+WIDE = 2.0  # scale above which a distribution is treated as continuous
+GOLDEN_RATIO = 0.6180339887498949  # its multiples modulo 1 are evenly spread, however many
 _CHUNK = 4096
 
 
-def of_drawing(
+def of_distortion(
     evaluator: Evaluator, parameters: Mapping[str, Tensor], differences: Mapping[str, float]
-) -> Matrix:
+) -> Float64Array:
     """Return the curvature (K, K) of the mean squared error in the weights of the synthesis.
 
     Args:
-        evaluator: Renders a sample of the picture.
-        parameters: K weights in all; each is changed and set back.
-        differences: Change of each weight of a tensor.
+        evaluator: Renders tiles of the picture.
+        parameters: Tensors of K weights in all; each weight is changed and set back.
+        differences: Change of the weights of each tensor.
     """
     places = sample_places(evaluator.cuts.spec)
     before = evaluator.render(places)
@@ -76,46 +76,48 @@ def of_drawing(
 
 
 def sample_places(spec: Spec) -> list[Tile]:
-    """Return tiles all over a picture, of about MOST_PIXELS pixels in all.
+    """Return tiles from all over a picture, of about `MOST_PIXELS` pixels in all.
 
     >>> sample_places(Spec("grid", 20, 20, 0, 4, 1, num_levels=2, dim_context=4))
     [(0, 20, 0, 20)]
     """
     rows, columns = (split(0, size, SAMPLE_SIDE) for size in (spec.height, spec.width))
     tiles = [(*row, *column) for row in rows for column in columns]
-    # Multiples of the golden ratio leave no column out, unlike steps of equal length.
-    chosen = sorted(range(len(tiles)), key=lambda i: i * _GOLDEN % 1)
+    # Every n-th tile could leave out whole columns.
+    chosen = sorted(range(len(tiles)), key=lambda i: i * GOLDEN_RATIO % 1)
     return [tiles[i] for i in sorted(chosen[: max(1, MOST_PIXELS // SAMPLE_SIDE**2)])]
 
 
-def of_context(
+def of_rate(
     model: ContextModel, latents: LatentGrids, num_bits: float, workers: ThreadPoolExecutor
-) -> Matrix:
+) -> Float64Array:
     """Return the curvature (K, K) of the bits of all latents in the weights of the context model.
 
     Args:
-        model: Its weights, K in all, in the order of its parameters.
-        latents: Rounded.
-        num_bits: Of all latents, about.
-        workers: Where chunks are worked on at the same time.
+        model: Context model; its K weights are in the order of its parameters.
+        latents: Rounded latents.
+        num_bits: Approximate bits of all latents.
+        workers: Pool in which chunks are computed at the same time.
     """
     spec = latents.spec
     chunks = list(Cuts(spec).chunks([(0, spec.height)]))
     stride = -(-len(latents.values) // MOST_LATENTS)
     share = SAMPLE_LATENTS * stride / (num_bits + SPARE_BITS * len(latents.values))
 
-    def of_chunk(chunk: Chunk) -> Matrix:
+    def of_chunk(chunk: Chunk) -> Float64Array:
         grid, top, bottom = chunk
         neighbours = neighbours_of(around[grid], chunk).to(latents.values.device)
         values = latents.grid(latents.relaxed, grid)[top:bottom].ravel()
         generator = torch.Generator().manual_seed(top + grid)
-        # A copy, since `functional_call` replaces the parameters of the module meanwhile.
-        known = copy.deepcopy(model), neighbours, (grid, latents.grids[grid])
-        found: Matrix = _of_samples(*known, values, share, generator).cpu().numpy()
-        return found
+        where = grid, latents.grids[grid]
+        # A copy, since `functional_call` replaces the parameters of the module while it runs.
+        own = copy.deepcopy(model)
+        of_samples = _of_samples(own, neighbours, where, values, share, generator)
+        curvature: Float64Array = of_samples.cpu().numpy()
+        return curvature
 
     around = [neighbourhood(latents, grid) for grid in range(len(latents.grids))]
-    total: Matrix = sum(workers.map(of_chunk, chunks[stride // 2 :: stride]), np.zeros(()))
+    total: Float64Array = sum(workers.map(of_chunk, chunks[stride // 2 :: stride]), np.zeros(()))
     return total * stride
 
 
@@ -129,8 +131,8 @@ def neighbourhood(latents: LatentGrids, grid: int) -> Neighbourhood:
     return around
 
 
-def _integers(latents: LatentGrids, grid: int) -> NDArray[np.int64]:
-    whole: NDArray[np.int64] = latents.grid(latents.relaxed, grid).cpu().numpy().astype(np.int64)
+def _integers(latents: LatentGrids, grid: int) -> Int64Array:
+    whole: Int64Array = latents.grid(latents.relaxed, grid).cpu().numpy().astype(np.int64)
     return whole
 
 
@@ -151,24 +153,25 @@ def _of_samples(
 ) -> Tensor:
     """Return the curvature (K, K) of the bits of latents of a grid, from a sample of them.
 
-    The chance of a latent to be taken grows with its bits; its weight is the inverse of the chance.
+    A latent is sampled with a probability that grows with its bits, and weighted by the inverse.
 
     Args:
-        model: Its weights, K in all.
-        neighbours: (inputs, N) of the latents.
-        where: The grid.
+        model: Context model of K weights.
+        neighbours: (inputs, N), those of the latents.
+        where: Grid of the latents.
         values: (N,) latents.
-        share: Chance to be taken for each bit.
-        generator: Of the chances.
+        share: Probability of being sampled, for each bit.
+        generator: Source of the random numbers.
     """
     bits = code_length(values, *model(neighbours, *where))
-    chance = (share * (bits.clamp(max=COUNTED_BITS) + SPARE_BITS)).clamp(max=1)
-    taken = torch.rand(len(chance), generator=generator).to(chance.device) < chance
+    probability = (share * (bits.clamp(max=MOST_BITS) + SPARE_BITS)).clamp(max=1)
+    uniform = torch.rand(len(probability), generator=generator).to(probability.device)
+    is_sampled = uniform < probability
     size = sum(parameter.numel() for parameter in model.parameters())
     total = torch.zeros(size, size, dtype=torch.float64, device=neighbours.device)
-    for part in torch.split(taken.nonzero().ravel(), _CHUNK):
+    for part in torch.split(is_sampled.nonzero().ravel(), _CHUNK):
         information = fisher_information(*model(neighbours[:, part], *where))
-        weights = (information / chance[part]).sqrt()
+        weights = (information / probability[part]).sqrt()
         gradients = distribution_gradients(model, neighbours[:, part], where)
         for of_output, weight in zip(gradients, weights, strict=True):
             weighted = of_output * weight[:, None]
@@ -177,12 +180,12 @@ def _of_samples(
 
 
 def distribution_gradients(model: ContextModel, neighbours: Tensor, where: Where) -> Tensor:
-    """Return the gradients of locations and of scales in all weights, (2, N, K).
+    """Return the gradients of N locations and N scales in K weights, (2, N, K).
 
     Args:
-        model: Its weights, K in all, in the order of its parameters.
-        neighbours: (inputs, N) of N latents.
-        where: The grid of the latents.
+        model: Context model; its K weights are in the order of its parameters.
+        neighbours: (inputs, N), those of N latents.
+        where: Grid of the latents.
     """
 
     def of_latent(weights: dict[str, Tensor], own: Tensor) -> Tensor:

@@ -6,8 +6,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 import numpy as np
-from numpy.typing import NDArray
 
+from imgnet.arrays import BoolArray
 from imgnet.fit.device import one_thread_workers, pick_device
 from imgnet.fit.grid.correction import Correction
 from imgnet.fit.grid.schedule import GridFit
@@ -25,25 +25,29 @@ def fit_grid(
     pixels: Samples,
     options: Options,
     lmbda: float,
-    seen: NDArray[np.bool_] | None = None,
+    mask: BoolArray | None = None,
 ) -> Result:
-    """Overfit `grid` to `pixels` (H, W, C).
+    """Overfit `grid` to one image.
 
     Args:
         spec: Shape of the network; its size is the image's.
-        pixels: Colours of 8 or 16 bits.
+        pixels: (H, W, C) colours of 8 or 16 bits.
         options: Schedule, target, device, seed, limits and callbacks.
         lmbda: Squared error of colours in 0..1 that one bit a pixel is worth.
-        seen: (H, W) or (H, W, C) True where the fit may look; None for everywhere.
+        mask: (H, W) or (H, W, C), True for the samples to fit; None for all.
+
+    Returns:
+        The network as it is stored. It may miss the target: what the fit cannot correct is left to
+        trimming.
 
     Raises:
-        UsageError: The device is unknown or missing.
+        UsageError: The device is unknown, or the machine has no such device.
     """
-    with ready(spec, pixels, options, lmbda, seen) as fit:
+    with ready(spec, pixels, options, lmbda, mask) as fit:
         result = fit.run()
         if options.target is None:
             return result
-        return Correction(fit, options.target, pixels, seen).run()
+        return Correction(fit, options.target, pixels, mask).run()
 
 
 def pilot_grid(
@@ -51,20 +55,35 @@ def pilot_grid(
     pixels: Samples,
     options: Options,
     lmbda: float,
-    seen: NDArray[np.bool_] | None = None,
+    mask: BoolArray | None = None,
 ) -> float:
-    """Return the excess in dB over a target of a fit that only relaxes latents.
+    """Return the excess in dB over the target of a fit that only relaxes latents.
 
-    Arguments and errors are those of `fit_grid`; the options have a target.
+    Args:
+        spec: Shape of the network; its size is the image's.
+        pixels: (H, W, C) colours of 8 or 16 bits.
+        options: Options of the fit; they have a target.
+        lmbda: Squared error of colours in 0..1 that one bit a pixel is worth.
+        mask: (H, W) or (H, W, C), True for the samples to fit; None for all.
+
+    Raises:
+        UsageError: The device is unknown, or the machine has no such device.
     """
-    with ready(spec, pixels, options, lmbda, seen) as fit:
+    with ready(spec, pixels, options, lmbda, mask) as fit:
         return fit.pilot()
 
 
 def trial_grid(spec: Spec, pixels: Samples, options: Options, lmbda: float) -> float:
-    """Return the cost, error plus lmbda times bits of latents, of a fit that only relaxes latents.
+    """Return the cost of a fit that only relaxes latents: error plus lmbda times bits of latents.
 
-    Arguments and errors are those of `fit_grid`; the options have no target.
+    Args:
+        spec: Shape of the network; its size is the image's.
+        pixels: (H, W, C) colours of 8 or 16 bits.
+        options: Options of the fit; they have no target.
+        lmbda: Squared error of colours in 0..1 that one bit a pixel is worth.
+
+    Raises:
+        UsageError: The device is unknown, or the machine has no such device.
     """
     with ready(spec, pixels, options, lmbda, None) as fit:
         return fit.trial()
@@ -76,15 +95,16 @@ def ready(
     pixels: Samples,
     options: Options,
     lmbda: float,
-    seen: NDArray[np.bool_] | None,
+    mask: BoolArray | None,
 ) -> Iterator[GridFit]:
-    """Yield a fit that has taken no step yet; arguments and errors are those of `fit_grid`."""
+    """Yield a fit that has taken no step yet; see `fit_grid` for arguments and errors."""
     device = pick_device(options.device)
     with one_thread_workers(device) as (workers, _):
-        counts = error_weights(pixels, seen) if options.tune == "msssim" else seen
-        common = workers, device, options.seed
+        weights = error_weights(pixels, mask) if options.tune == "msssim" else mask
         schedule = options.schedule.for_start(spec.width * spec.height, first_latents(spec))
-        state = GridState(spec, pixels, schedule, lmbda, counts, *common)
+        state = GridState(
+            spec, pixels, schedule, lmbda, weights, workers, device, seed=options.seed
+        )
         rate_control = rate_control_of(
             options,
             spec.width * spec.height,

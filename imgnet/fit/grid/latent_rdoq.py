@@ -1,9 +1,9 @@
 """RDOQ of latents: rate-distortion optimised quantisation of rounded grids.
 
 A latent moves by one where that lowers distortion + lmbda * rate. The gradient of the cost ranks
-the latents by predicted gain and gives the sign of each move. A move changes the cost near its
-latent only, so a round tries many latents at once, far enough apart. The cost map, measured before
-and after, then tells for each latent, in its own Voronoi region, whether its move stays.
+the latents by predicted gain and gives the sign of each move. A move changes the cost only near its
+latent, so a round tries many latents at once, far enough apart. Cost maps are measured before and
+after the round: a move stays if the cost in the Voronoi region of its latent has fallen.
 """
 
 from __future__ import annotations
@@ -18,27 +18,28 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from imgnet.arrays import BoolArray, Float32Array, Float64Array, Int64Array
 from imgnet.fit.engine.latents import LatentGrids
-from imgnet.fit.engine.tiling import Evaluator, Floats
+from imgnet.fit.engine.tiling import Evaluator
 
-SPACING = 4  # latents from one that is tried to the nearest other
-LEAST_PREDICTED = 0.5  # of a latent that is tried: predicted gain over the curvature term
-NMS_PASSES = 3  # further passes of non-maximum suppression would find few latents
+SPACING = 4  # distance between latents that are tried at once, at least
+LEAST_PREDICTED = 0.5  # predicted gain over the curvature term, of latents that are tried
+NMS_PASSES = 3  # of non-maximum suppression; more would select few further latents
 
-Ranks = NDArray[np.int32]
-CostMaps = list[tuple[int, Floats]]  # level, and the cost of each of its samples
+Ranks = NDArray[np.int32]  # of latents by predicted gain; 0 for latents that are not to be tried
+CostMaps = list[tuple[int, Float32Array]]  # level, and the cost of each of its samples
 
 
 @dataclass(frozen=True)
 class LatentRDOQ:
-    """RDOQ of the latents of a picture.
+    """RDOQ of all latents of a picture.
 
     Attributes:
         latents: Grids whose `relaxed` values, which are rounded, are changed.
         evaluator: Measures distortion and rate.
         lmbda: Cost of a bit a pixel, in mean squared error of a sample.
         size: (H, W, C) of the picture.
-        least_gain: Part of the cost that a round must save for another one to follow.
+        least_gain: Part of the cost that a round must save for another round to follow.
         go_on: Called before every round; RDOQ ends when it returns False.
     """
 
@@ -62,7 +63,7 @@ class LatentRDOQ:
                 for _, i in group:
                     self._optimize(i, level, self.latents.grid(gradient, i).cpu().numpy())
 
-    def _optimize(self, grid: int, level: int, gradient: Floats) -> None:
+    def _optimize(self, grid: int, level: int, gradient: Float32Array) -> None:
         """Run rounds on one grid until one saves little."""
         own = self.latents.grid(self.latents.relaxed, grid)
         predicted_gains = np.abs(gradient)
@@ -106,7 +107,7 @@ def _total(maps: CostMaps) -> float:
     return float(sum(costs.sum(dtype=np.float64) for _, costs in maps))
 
 
-def ranked(gains: Floats) -> Ranks:
+def ranked(gains: Float32Array) -> Ranks:
     """Return the rank of each number of a map, from 1 for the smallest; no two ranks are equal.
 
     >>> ranked(np.array([[0.5, 0.1, 0.5]], np.float32)).tolist()
@@ -117,7 +118,7 @@ def ranked(gains: Floats) -> Ranks:
     return ranks.reshape(gains.shape)
 
 
-def local_maxima(ranks: Ranks) -> NDArray[np.bool_]:
+def local_maxima(ranks: Ranks) -> BoolArray:
     """Select many large ranks by non-maximum suppression, all at least `SPACING` apart.
 
     Each pass selects the maxima of their neighbourhoods and suppresses their neighbours.
@@ -152,7 +153,7 @@ def max_pool(numbers: NDArray[Any], radius: int) -> NDArray[Any]:
 
 @dataclass(frozen=True)
 class VoronoiRegions:
-    """Voronoi regions of some latents of a grid, as far as `SPACING` - 1 from each.
+    """Voronoi regions of some latents of a grid, cut off at a distance of `SPACING` - 1.
 
     Attributes:
         labels: (h, w) number of the region, from 1 on; 0 outside all regions.
@@ -161,13 +162,13 @@ class VoronoiRegions:
         finer: Labels of the samples of finer levels, filled on first use.
     """
 
-    labels: NDArray[np.int64]
+    labels: Int64Array
     count: int
     level: int
-    finer: dict[int, NDArray[np.int64]] = field(default_factory=dict)
+    finer: dict[int, Int64Array] = field(default_factory=dict)
 
     @classmethod
-    def around(cls, latents: NDArray[np.bool_], level: int) -> VoronoiRegions:
+    def around(cls, latents: BoolArray, level: int) -> VoronoiRegions:
         """Grow a region from each latent that is True in (h, w)."""
         count = int(latents.sum())
         labels = np.zeros(latents.shape, np.int64)
@@ -176,7 +177,7 @@ class VoronoiRegions:
             labels = np.where(labels, labels, max_pool(labels, 1))
         return cls(labels, count, level)
 
-    def sums(self, maps: CostMaps) -> NDArray[np.float64]:
+    def sums(self, maps: CostMaps) -> Float64Array:
         """Return the cost of each region, (count + 1,); the first is that outside all regions."""
         total = np.zeros(self.count + 1)
         for level, costs in maps:
@@ -184,20 +185,20 @@ class VoronoiRegions:
             total += np.bincount(labels.ravel(), costs.ravel(), self.count + 1)
         return total
 
-    def merge(self, is_new: NDArray[np.bool_], new: CostMaps, old: CostMaps) -> CostMaps:
+    def merge(self, is_new: BoolArray, new: CostMaps, old: CostMaps) -> CostMaps:
         """Return maps with the new costs of some regions and the old costs of the others.
 
         Args:
             is_new: (count + 1,), True for regions with new costs.
-            new: Maps to take those from.
-            old: Maps to take the others from.
+            new: Maps of the new costs.
+            old: Maps of the old costs.
         """
         maps = []
         for (level, after), (_, before) in zip(new, old, strict=True):
             maps.append((level, np.where(is_new[self._at(level, after.shape)], after, before)))
         return maps
 
-    def _at(self, level: int, size: tuple[int, ...]) -> NDArray[np.int64]:
+    def _at(self, level: int, size: tuple[int, ...]) -> Int64Array:
         """Return the labels of the samples of a finer level."""
         if level not in self.finer:
             times = 1 << self.level - level

@@ -1,8 +1,8 @@
-"""Course of one fit of `grid`.
+"""Schedule of one fit of `grid`, from its first step to its result.
 
-First the latents are relaxed and move together with the network, each step on some strips of rows.
-Then the latents are rounded, as they will be stored, and the network alone moves on. Last come the
-quantiser steps of the weights and RDOQ of latents and weights.
+First the latents are relaxed and move together with the network, each step on a strip of rows. Then
+the latents are rounded, as they will be stored, and only the network moves. At the end, the q_steps
+of the weights are chosen, and RDOQ changes latents and weights.
 """
 
 from __future__ import annotations
@@ -21,12 +21,13 @@ from imgnet.request.options import Options, Result
 from imgnet.request.rate_control import STARTS, RateControl
 from imgnet.spec import MAX_LEVELS
 
-FINE = 2  # coarsest level with RDOQ of latents before weights are rounded; after, all levels
-# Of n steps, the last saves about a fifteenth of the cost divided by n, and a round of RDOQ takes
-# as long as two.
-ROUND_WORTH = 0.15
+FINE = 2  # coarsest level of latent RDOQ before weights are rounded; afterwards, all levels
+# Part of the cost that a round of RDOQ must save, times the number n of steps: the last step saves
+# about 1 / (15 n) of the cost, and a round takes as long as two steps.
+ROUND_GAIN = 0.15
 GAPS = 10  # times in a schedule that rounded latents are compared with relaxed ones
-AS_AT = 0.7  # part of the schedule whose learning rates corrections have, and settling begins with
+# Part of the schedule whose learning rates the first steps on rounded latents and corrections have.
+LATE = 0.7
 
 
 class GridFit:
@@ -36,7 +37,7 @@ class GridFit:
         state: Network and latents.
         options: Schedule and callbacks.
         lmbda: Squared error of colours in 0..1 that one bit a pixel is worth.
-        rate_control: Control of lmbda during the schedule; None where it stays.
+        rate_control: Control of lmbda during the schedule; None where lmbda stays the same.
     """
 
     def __init__(
@@ -44,7 +45,7 @@ class GridFit:
     ) -> None:
         self.state, self.schedule = state, options.schedule
         self.lmbda, self.rate_control = lmbda, rate_control
-        self.steps: QSteps = {}
+        self.q_steps: QSteps = {}
         self.meter = Meter(options)
 
     def run(self) -> Result:
@@ -57,34 +58,34 @@ class GridFit:
             self.take_network_step((done - relaxed) / self.schedule.quantized)
 
         self._go_on_until((1 + relaxed) / 2, settle)
-        self.decide_early()
+        self.run_early_latent_rdoq()
         self._go_on_until(1.0, settle)
         self.finish()
         return self.result()
 
     def result(self) -> Result:
         """Return the network as it is stored."""
-        return self.state.result(self.steps)
+        return self.state.result(self.q_steps)
 
     def pilot(self) -> float:
-        """Return the excess in dB of latents that are relaxed, then rounded."""
+        """Relax latents in all steps, then round them; return the excess over the target in dB."""
         rate_control, self.rate_control = self.rate_control, None
         assert rate_control is not None
-        error, bits = self._rehearse()
+        error, bits = self._relax_only()
         return 10 * log10(rate_control.excess(max(error, LEAST_ERROR), bits))
 
     def trial(self) -> float:
-        """Return error plus lmbda times bits of latents that are relaxed, then rounded."""
-        error, bits = self._rehearse()
+        """Relax latents in all steps, then round them; return error plus lmbda times bits."""
+        error, bits = self._relax_only()
         return error + self.lmbda * bits
 
-    def _rehearse(self) -> tuple[float, float]:
+    def _relax_only(self) -> tuple[float, float]:
         self._go_on_until(1.0, lambda done: self.take_step(done, done))
         self.state.latents.round()
         return self.state.measure()
 
     def _go_on_until(self, end: float, take_step: Callable[[float], None]) -> None:
-        """Take steps up to a part of the schedule; each gets the part that is done."""
+        """Take steps up to a part of the schedule; each step gets the part that is done."""
         while (done := self.meter.done(self.state.step)) < end:
             take_step(done)
 
@@ -92,52 +93,60 @@ class GridFit:
         """Move the network on rounded latents.
 
         Args:
-            settled: Part 0..1 of such steps that is done.
+            settled: Part 0..1 of the steps on rounded latents that is done.
         """
-        self.state.take_network_step(AS_AT + (1 - AS_AT) * settled, self.lmbda)
+        self.state.take_network_step(LATE + (1 - LATE) * settled, self.lmbda)
         self._report()
 
-    def decide_early(self) -> None:
-        """RDOQ of latents of the fine levels, half-way through the steps of the network alone."""
-        if self.schedule.decisions > 1:
-            self.decide(FINE)
+    def run_early_latent_rdoq(self) -> None:
+        """Run latent RDOQ on the fine levels, half-way through the steps on rounded latents."""
+        if self.schedule.latent_rdoq_runs > 1:
+            self.run_latent_rdoq(FINE)
 
-    def decide(self, coarsest: int = MAX_LEVELS) -> None:
-        """RDOQ of latents of the levels up to `coarsest`."""
-        state = self.state
-        spec = state.spec
-        size = spec.height, spec.width, spec.dim_out
-        worth = ROUND_WORTH / self.schedule.steps
+    def run_latent_rdoq(self, coarsest: int = MAX_LEVELS) -> None:
+        """Run latent RDOQ on the levels up to `coarsest`."""
+        state, spec = self.state, self.state.spec
         rdoq = LatentRDOQ(
-            *(state.latents, state.evaluator, self.lmbda, size, worth), go_on=self.meter.has_time
+            latents=state.latents,
+            evaluator=state.evaluator,
+            lmbda=self.lmbda,
+            size=(spec.height, spec.width, spec.dim_out),
+            least_gain=ROUND_GAIN / self.schedule.steps,
+            go_on=self.meter.has_time,
         )
-        with rounded({n: state.parameters[n] for n in self.steps}, self.steps, state.prior):
+        with rounded({n: state.parameters[n] for n in self.q_steps}, self.q_steps, state.prior):
             rdoq.run(coarsest)
 
     def finish(self) -> None:
         """Round the weights, then alternate RDOQ of latents and of weights."""
         state = self.state
-        known = state.spec, state.parameters, state.prior, state.evaluator
-        self.steps = choose_q_steps(*known, self.lmbda, self.schedule.pixels_per_step)
-        state.weights.limit(self.steps)
-        for _ in range(max(1, self.schedule.decisions - 1)):
-            if self.schedule.decisions:
-                self.decide()
-            self._refine()
+        self.q_steps = choose_q_steps(
+            state.spec,
+            state.parameters,
+            state.prior,
+            state.evaluator,
+            lmbda=self.lmbda,
+            num_pixels=self.schedule.pixels_per_step,
+        )
+        state.weights.limit(self.q_steps)
+        for _ in range(max(1, self.schedule.latent_rdoq_runs - 1)):
+            if self.schedule.latent_rdoq_runs:
+                self.run_latent_rdoq()
+            self._run_weight_rdoq()
 
-    def _refine(self) -> None:
-        """RDOQ of weights: their q_steps and their levels."""
-        passes = self.schedule.refinements
+    def _run_weight_rdoq(self) -> None:
+        """Choose q_steps and levels of the weights by RDOQ."""
+        passes = self.schedule.weight_rdoq_passes
         if passes and self.meter.has_time() and len(self.state.weights.flat) <= MOST_WEIGHTS:
-            rdoq = WeightRDOQ(self.state, self.steps, self.lmbda, self.meter.has_time)
-            self.steps = rdoq.run(passes)
+            rdoq = WeightRDOQ(self.state, self.q_steps, self.lmbda, self.meter.has_time)
+            self.q_steps = rdoq.run(passes)
 
     def take_step(self, done: float, relaxed_done: float) -> None:
         """Move network and latents.
 
         Args:
             done: Part 0..1 of the schedule that is done, for learning rates.
-            relaxed_done: Part of the relaxed steps that is done.
+            relaxed_done: Part 0..1 of the steps on relaxed latents that is done.
         """
         rows = self.state.take_step(done, relaxed_done, self.lmbda)
         if self.rate_control is not None:
@@ -147,7 +156,7 @@ class GridFit:
     def _control(self, rate_control: RateControl, rows: Rows, relaxed_done: float) -> None:
         """Move lmbda towards the one that meets the target."""
         state = self.state
-        rate_control.observe(rows, state.error / state.seen_part, state.bits)
+        rate_control.observe(rows, state.error / state.mean_weight, state.bits)
         if relaxed_done < STARTS:
             return
         if state.step % max(1, self.schedule.steps // GAPS) == 0:
@@ -157,5 +166,5 @@ class GridFit:
 
     def _report(self) -> None:
         state = self.state
-        self.meter.take_snapshot(state.spec, state.step, lambda: state.snapshot(self.steps))
-        self.meter.report(state.step, state.error / state.seen_part, state.bits)
+        self.meter.take_snapshot(state.spec, state.step, lambda: state.snapshot(self.q_steps))
+        self.meter.report(state.step, state.error / state.mean_weight, state.bits)

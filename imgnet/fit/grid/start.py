@@ -1,9 +1,9 @@
 """First latents and first network of a fit: Laplacian pyramids, with or without a prior.
 
-The pyramids are those of the colours along a few directions, one pyramid a direction, divided by
-the colour difference that a latent of 1 stands for. Without a prior the directions are the
-principal components of the picture's colours; with one, those of the pictures that it was trained
-on. An analysis network may then correct the pyramids.
+Each pyramid is that of a plane: of the colours along one direction, divided by the q_step of a
+latent. Without a prior, the directions are the principal components of the picture's colours; with
+one, they are those of the pictures that the prior was trained on. An analysis network may then
+correct the pyramids.
 """
 
 from __future__ import annotations
@@ -30,27 +30,27 @@ from imgnet.request.efforts import FirstLatents
 from imgnet.spec import UPSAMPLING_REACH, Spec
 
 DEADZONE = 0.25  # soft threshold of the first latents
-FINER = 0.6  # factor of the usual q_step for level-weighted pyramids: most of their latents are 0
+FINER = 0.6  # factor on the usual q_step for level-weighted pyramids: most of their latents are 0
 
 
-def latent_q_step(lmbda: float, is_graded: bool) -> float:
+def latent_q_step_at(lmbda: float, is_level_weighted: bool) -> float:
     """Return the colour difference that a latent of 1 at level 0 stands for.
 
     Args:
         lmbda: Cost of a bit a pixel, in squared error of colours in 0..1.
-        is_graded: Whether the q_step depends on the level, see `gain`.
+        is_level_weighted: Whether the q_step of the first pyramid depends on the level, see `gain`.
 
-    >>> round(latent_q_step(1e-3, is_graded=False), 3)
+    >>> round(latent_q_step_at(1e-3, is_level_weighted=False), 3)
     0.161
     """
-    return usual_latent_q_step(lmbda) * (FINER if is_graded else 1.0)
+    return usual_latent_q_step(lmbda) * (FINER if is_level_weighted else 1.0)
 
 
 def gain(level: int) -> float:
-    """Return the q_step of level 0 over that of another level of a level-weighted pyramid.
+    """Return the q_step of level 0 of a level-weighted pyramid over that of another level.
 
-    An error of a latent affects 4**level pixels. Only the first pyramid may be level-weighted.
-    Smooth pictures gain by that at a large lmbda; detailed ones lose.
+    An error of a latent affects 4**level pixels. Only the first pyramid may be level-weighted: at a
+    large lmbda, that helps smooth pictures and harms detailed ones.
 
     >>> gain(0), gain(4)
     (1.0, 4.0)
@@ -58,39 +58,41 @@ def gain(level: int) -> float:
     return float(2 ** (level / 2))
 
 
-def set_linear_path(network: GridNetwork, colours: Tensor, step: float, is_graded: bool) -> None:
-    """Set the linear path of a network such that it renders pyramids as colours.
+def set_linear_path(
+    network: GridNetwork, directions: Tensor, latent_q_step: float, is_level_weighted: bool
+) -> None:
+    """Set the linear path of a network such that it maps pyramids back to colours.
 
     Args:
-        network: Its linear weights are set, and the hidden ones scaled.
-        colours: (C, C), one direction a column.
-        step: Colour difference that a latent of 1 at level 0 stands for.
-        is_graded: Whether the first pyramid is level-weighted.
+        network: Its linear weights are set, and its hidden ones are scaled.
+        directions: (C, C) colour directions, one a column.
+        latent_q_step: Colour difference that a latent of 1 at level 0 stands for.
+        is_level_weighted: Whether the first pyramid is level-weighted.
     """
     spec, first = network.spec, network.spec.num_features - network.spec.dim_out + 1
     levels = range(spec.finest, spec.num_levels)
-    gains = colours.new_tensor([gain(level) if is_graded else 1.0 for level in levels])
+    gains = directions.new_tensor([gain(level) if is_level_weighted else 1.0 for level in levels])
     with torch.no_grad():
-        network.linear.weight[:, :first] = colours[:, :1] * step / gains
-        network.linear.weight[:, first:] = colours[:, 1:] * step
+        network.linear.weight[:, :first] = directions[:, :1] * latent_q_step / gains
+        network.linear.weight[:, first:] = directions[:, 1:] * latent_q_step
         network.hidden.weight[:, :first] /= gains
 
 
-def laplacian_pyramids(planes: Tensor, num_levels: int, is_graded: bool) -> Planes:
-    """Return the Laplacian pyramid (h, w) of each plane of (P, H, W), by pyramid and level.
+def laplacian_pyramids(planes: Tensor, num_levels: int, is_level_weighted: bool) -> Planes:
+    """Return the Laplacian pyramid of each plane, as grids (h, w) by pyramid and level.
 
     All levels but the coarsest go through a soft threshold of `DEADZONE`.
 
     Args:
-        planes: Pictures of one channel each.
+        planes: (P, H, W), in units of latents.
         num_levels: Levels of each pyramid.
-        is_graded: Whether each level of the first pyramid is multiplied by its `gain`.
+        is_level_weighted: Whether each level of the first pyramid is multiplied by its `gain`.
     """
     taps = planes.new_tensor(BICUBIC)
     pyramids: Planes = {}
     for level in range(num_levels):
         gains = planes.new_ones(len(planes), 1, 1)
-        gains[0] = gain(level) if is_graded else 1.0
+        gains[0] = gain(level) if is_level_weighted else 1.0
         above, rest = _halved(planes), planes * gains
         if level < num_levels - 1:
             _, height, width = planes.shape
@@ -120,23 +122,26 @@ def principal_directions(covariance: Tensor) -> Tensor:
 
 
 @torch.no_grad()
-def start_cold(picture: Tensor, step: float, network: GridNetwork, latents: LatentGrids) -> None:
-    """Set latents to pyramids of the picture's principal colours.
+def start_cold(
+    picture: Tensor, latent_q_step: float, network: GridNetwork, latents: LatentGrids
+) -> None:
+    """Set latents to pyramids along the principal directions of the picture's colours.
 
-    The linear path of the network is set to invert them: the first x_hat resembles the picture.
+    The linear path of the network is set to invert them, so that the first x_hat resembles the
+    picture.
 
     Args:
         picture: (C, H, W) in 0..1.
-        step: Colour difference that a latent of 1 stands for.
+        latent_q_step: Colour difference that a latent of 1 stands for.
         network: Its linear path is set.
         latents: Their values are set.
     """
     spec, flat = network.spec, picture.flatten(1)
     mean = flat.mean(1, keepdim=True)
-    colours = principal_directions((flat - mean) @ (flat - mean).T)
-    planes = (colours.T @ (flat - mean)).view_as(picture) / step
-    latents.fill(laplacian_pyramids(planes, spec.num_levels, is_graded=False))
-    set_linear_path(network, colours, step, is_graded=False)
+    directions = principal_directions((flat - mean) @ (flat - mean).T)
+    planes = (directions.T @ (flat - mean)).view_as(picture) / latent_q_step
+    latents.fill(laplacian_pyramids(planes, spec.num_levels, is_level_weighted=False))
+    set_linear_path(network, directions, latent_q_step, is_level_weighted=False)
     network.linear.bias.copy_(mean[:, 0])
 
 
@@ -145,39 +150,41 @@ class WarmStart:
     """Analysis transform for the first latents of fits from a prior.
 
     Attributes:
-        colours: (3, 3), the directions of the pyramids, one a column.
+        directions: (3, 3) colour directions of the pyramids, one a column.
         analysis: Network that corrects the pyramids; None for no corrections.
-        position: Of lmbda among those of the prior, see `lmbda_position`.
+        position: Position -1..1 of lmbda among those of the prior, see `lmbda_position`.
     """
 
-    colours: Tensor
+    directions: Tensor
     analysis: AnalysisNetwork | None
     position: float
 
     @property
-    def is_graded(self) -> bool:
+    def is_level_weighted(self) -> bool:
         """Whether the first pyramid is level-weighted."""
-        return self.analysis is None or self.analysis.is_graded
+        return self.analysis is None or self.analysis.is_level_weighted
 
-    def pyramids(self, picture: Tensor, step: float, spec: Spec) -> Planes:
+    def pyramids(self, picture: Tensor, latent_q_step: float, spec: Spec) -> Planes:
         """Return the latents, (h, w) by pyramid and level.
 
         Args:
             picture: (C, H, W) in 0..1.
-            step: Colour difference that a latent of 1 stands for.
+            latent_q_step: Colour difference that a latent of 1 stands for.
             spec: Shape of the network.
         """
-        centred = (picture - picture.mean((1, 2))[:, None, None]) / step
+        centred = (picture - picture.mean((1, 2))[:, None, None]) / latent_q_step
         num_colours = COLOURS if spec.dim_out >= COLOURS else 1
         channels = centred[:num_colours].expand(COLOURS, -1, -1)
-        planes = (self.colours.T @ channels.flatten(1)).view_as(channels)
-        pyramids = laplacian_pyramids(planes, spec.num_levels, self.is_graded)
+        planes = (self.directions.T @ channels.flatten(1)).view_as(channels)
+        pyramids = laplacian_pyramids(planes, spec.num_levels, self.is_level_weighted)
         if self.analysis is not None and spec.num_levels > CHROMA_LEVEL:
             corrections = self.analysis(planes, self.position, spec.num_levels)
             for grid, correction in corrections.items():
                 pyramids[grid] = pyramids[grid] + correction
         if spec.dim_out > num_colours:  # alpha, which no prior is trained for
-            others = laplacian_pyramids(centred[num_colours:], spec.num_levels, is_graded=False)
+            others = laplacian_pyramids(
+                centred[num_colours:], spec.num_levels, is_level_weighted=False
+            )
             pyramids |= {(num_colours, level): plane for (_, level), plane in others.items()}
         return pyramids
 
@@ -195,15 +202,15 @@ def first_latents(spec: Spec) -> FirstLatents:
 
 def warm_start(prior: str, lmbda_index: float, device: torch.device) -> WarmStart:
     """Return the analysis transform of a prior at a lmbda index."""
-    colours = torch.from_numpy(colour_directions(prior)).to(device)
+    directions = torch.from_numpy(colour_directions(prior)).to(device)
     analysis = trained_analysis(prior)
     analysis = None if analysis is None else analysis.to(device)
-    return WarmStart(colours, analysis, lmbda_position(lmbda_index))
+    return WarmStart(directions, analysis, lmbda_position(lmbda_index))
 
 
 @torch.no_grad()
 def set_network(
-    network: GridNetwork, prior: Mapping[str, Tensor], picture: Tensor, step: float
+    network: GridNetwork, prior: Mapping[str, Tensor], picture: Tensor, latent_q_step: float
 ) -> None:
     """Set the tensors of a network to those of a prior, with the mean colour of a picture.
 
@@ -211,17 +218,17 @@ def set_network(
         network: Its tensors are set.
         prior: Tensors of the prior, by name, in the shapes of the network's.
         picture: (C, H, W) in 0..1.
-        step: Colour difference that a latent of 1 stands for.
+        latent_q_step: Colour difference that a latent of 1 stands for.
     """
     for name, parameter in network.named_parameters():
         parameter.copy_(prior[name])
     network.linear.bias.copy_(picture.mean((1, 2)))
     if network.spec.dim_out in (2, COLOURS + 1):  # alpha
-        network.linear.weight[-1, -1] = step
+        network.linear.weight[-1, -1] = latent_q_step
 
 
 def lmbda_position(lmbda_index: float) -> float:
-    """Return a lmbda index mapped to -1..1.
+    """Return the position -1..1 of a lmbda index 0..`NUM_LMBDAS` - 1.
 
     >>> lmbda_position(0), lmbda_position(NUM_LMBDAS - 1)
     (-1.0, 1.0)
@@ -232,7 +239,7 @@ def lmbda_position(lmbda_index: float) -> float:
 def filled(picture: Tensor, mask: Tensor) -> Tensor:
     """Return a picture (C, H, W) with masked-out samples interpolated from those around them.
 
-    Each level of the recursion halves the sides, so that holes of any size are filled.
+    Each level of the recursion halves the sides, so that gaps of any size are filled.
 
     Args:
         picture: (C, H, W).
@@ -241,8 +248,8 @@ def filled(picture: Tensor, mask: Tensor) -> Tensor:
     weights = mask.expand_as(picture).float()
     if weights.all() or picture[0].numel() == 1:
         return picture * weights
-    counts = functional.avg_pool2d(weights, 2, ceil_mode=True)
-    means = functional.avg_pool2d(picture * weights, 2, ceil_mode=True) / counts.clamp(min=1e-6)
-    coarse = filled(means, counts > 0)
+    fractions = functional.avg_pool2d(weights, 2, ceil_mode=True)
+    means = functional.avg_pool2d(picture * weights, 2, ceil_mode=True) / fractions.clamp(min=1e-6)
+    coarse = filled(means, fractions > 0)
     around = functional.interpolate(coarse[None], picture.shape[1:], mode="bilinear")[0]
     return torch.where(weights.bool(), picture, around)

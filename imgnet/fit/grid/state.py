@@ -6,11 +6,10 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from math import isfinite
 
-import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 
+from imgnet.arrays import BoolArray, Float32Array, Parameters
 from imgnet.codec.format.quantized import Quantized, q_index_of
 from imgnet.codec.priors.loader import prior_tensors
 from imgnet.fit.device import mask_of, picture_of
@@ -18,13 +17,13 @@ from imgnet.fit.engine.latents import LatentGrids
 from imgnet.fit.engine.network import GridNetwork
 from imgnet.fit.engine.pick import evaluator_for, latents_for
 from imgnet.fit.engine.tiling import COARSE, STRIP_UNIT, Evaluator, Rows
-from imgnet.fit.grid.start import filled, latent_q_step, set_network, start_cold, warm_start
+from imgnet.fit.grid.start import filled, latent_q_step_at, set_network, start_cold, warm_start
 from imgnet.fit.grid.weights import Weights, lr_scale_at
 from imgnet.fit.rounding import QSteps, quantize, rounded
 from imgnet.fit.soap import lr_factor
 from imgnet.image.picture import Samples
 from imgnet.request.efforts import Schedule
-from imgnet.request.options import Arrays, Result
+from imgnet.request.options import Result
 from imgnet.spec import Spec
 
 EvaluatorOf = Callable[
@@ -32,7 +31,7 @@ EvaluatorOf = Callable[
 ]
 
 LATENT_LR = 0.1
-COARSE_EVERY = 4  # steps in which the bits of coarse levels are left out, but for one
+COARSE_EVERY = 4  # steps from one with the bits of coarse levels to the next
 
 
 class GridState:
@@ -41,14 +40,14 @@ class GridState:
     Args:
         spec: Shape of the network.
         pixels: (H, W, C) colours of 8 or 16 bits.
-        schedule: Schedule, for the network and for where its latents start.
+        schedule: Schedule for the network and for the origin of its first latents.
         lmbda: First lmbda: squared error of colours in 0..1 that one bit a pixel is worth.
-        seen: (H, W) or (H, W, C) weight of each squared error; None for 1.
+        error_weights: (H, W) or (H, W, C) weight of each squared error, or a mask; None for 1.
         workers: Threads for the parts of a step.
         device: Device of all tensors.
-        seed: Of the first weights, of noise and of the order of rows.
+        seed: Seed of the first weights, of noise and of the order of rows.
         network_of: Returns the network of a spec.
-        evaluator_of: Returns its evaluator on a picture.
+        evaluator_of: Returns the evaluator of a network on a picture.
     """
 
     def __init__(
@@ -57,7 +56,7 @@ class GridState:
         pixels: Samples,
         schedule: Schedule,
         lmbda: float,
-        seen: NDArray[np.bool_] | NDArray[np.float32] | None,
+        error_weights: BoolArray | Float32Array | None,
         workers: ThreadPoolExecutor,
         device: torch.device,
         seed: int,
@@ -68,19 +67,19 @@ class GridState:
         torch.manual_seed(seed)
         self.generator = torch.Generator().manual_seed(seed)
         picture = picture_of(pixels, device)
-        mask = None if seen is None else mask_of(seen, device).float()
-        self.seen_part = 1.0 if seen is None else float(seen.mean())
+        weight = None if error_weights is None else mask_of(error_weights, device).float()
+        self.mean_weight = 1.0 if error_weights is None else float(error_weights.mean())
         self.network = network_of(spec).to(device)
         self.latents = latents_for(spec, device, self.generator)
         self.prior = {n: torch.from_numpy(a).to(device) for n, a in prior_tensors(spec).items()}
         self.schedule, self.latent_lr = schedule, LATENT_LR * schedule.latent_lr_scale
-        known = picture if mask is None else filled(picture, mask > 0)
-        step = self._start(known, lmbda)
-        if bool((known == known[:, :1, :1]).all()):
-            self.latent_lr = 0.0  # The network alone draws one colour; latents would only escape.
-        self.evaluator = evaluator_of(self.network, self.latents, picture, mask, workers)
+        whole = picture if weight is None else filled(picture, weight > 0)
+        latent_q_step = self._start(whole, lmbda)
+        if bool((whole == whole[:, :1, :1]).all()):
+            self.latent_lr = 0.0  # The network alone renders one colour; latents would only drift.
+        self.evaluator = evaluator_of(self.network, self.latents, picture, weight, workers)
         lr_scale = schedule.network_lr_scale * lr_scale_at(lmbda)
-        self.weights = Weights(self.network, self.prior, step, lr_scale)
+        self.weights = Weights(self.network, self.prior, latent_q_step, lr_scale)
         self.parameters = self.weights.parameters
         units = round(schedule.pixels_per_step / (STRIP_UNIT * spec.width))
         rows = STRIP_UNIT * max(1, units)
@@ -91,27 +90,27 @@ class GridState:
         self.step, self.error, self.bits = 0, 1.0, 0.0
 
     def _start(self, picture: Tensor, lmbda: float) -> float:
-        """Set the first network and latents; return the quantiser step of a latent."""
+        """Set the first network and latents; return the q_step of a latent."""
         if not self.prior:
-            step = latent_q_step(lmbda, is_graded=False)
-            start_cold(picture, step, self.network, self.latents)
-            return step
+            latent_q_step = latent_q_step_at(lmbda, is_level_weighted=False)
+            start_cold(picture, latent_q_step, self.network, self.latents)
+            return latent_q_step
         start = warm_start(self.spec.prior, self.spec.lmbda_index, self.device)
-        step = latent_q_step(lmbda, start.is_graded)
-        set_network(self.network, self.prior, picture, step)
-        self.latents.fill(start.pyramids(picture, step, self.spec))
-        return step
+        latent_q_step = latent_q_step_at(lmbda, start.is_level_weighted)
+        set_network(self.network, self.prior, picture, latent_q_step)
+        self.latents.fill(start.pyramids(picture, latent_q_step, self.spec))
+        return latent_q_step
 
     def take_step(self, done: float, relaxed_done: float, lmbda: float) -> Rows:
         """Move network and relaxed latents once.
 
         Args:
             done: Part 0..1 of the schedule that is done.
-            relaxed_done: Part of its relaxed steps that is done.
-            lmbda: Squared error that one bit a pixel is worth.
+            relaxed_done: Part 0..1 of its steps on relaxed latents that is done.
+            lmbda: Squared error of colours in 0..1 that one bit a pixel is worth.
 
         Returns:
-            Rows of the step.
+            Strip of the step.
         """
         rows = self._next_rows()
         parts = self._parts(rows)
@@ -119,7 +118,7 @@ class GridState:
         temperature, noise = (first + (last - first) * relaxed_done for first, last in courses)
         self.latents.relax(temperature, noise, [part for part, _ in parts], self.workers)
         self._evaluate(rows, lmbda)
-        lr = self.latent_lr * self._slowdown(relaxed_done)
+        lr = self.latent_lr * self._lr_factor(relaxed_done)
         moving = self.workers.submit(self.latents.step, lr, parts)
         self._move_network(done, lmbda)
         moving.result()
@@ -127,32 +126,32 @@ class GridState:
         return rows[0]
 
     def take_network_step(self, done: float, lmbda: float) -> None:
-        """Move the network once, with latents that stay; see `take_step`."""
+        """Move the network once, but not the latents; see `take_step` for the arguments."""
         self._evaluate(self._next_rows(), lmbda)
         self._move_network(done, lmbda)
         self.step += 1
 
     def measure(self) -> tuple[float, float]:
-        """Return weighted mean squared error and bits a pixel of the whole image."""
+        """Return the weighted mean squared error of the whole image, and its bits a pixel."""
         error = self.evaluator.measure_error(self.all_rows)
-        return error / self.seen_part, self.evaluator.measure_bits(self.all_rows)
+        return error / self.mean_weight, self.evaluator.measure_bits(self.all_rows)
 
     def _evaluate(self, rows: list[Rows], lmbda: float) -> None:
         self.weights.zero_grad()
-        # The few bits of the coarse levels take as long as many others: now and then is enough.
-        weight = COARSE_EVERY if self.step % COARSE_EVERY == 0 else 0
-        self.error, self.bits = self.evaluator.evaluate(rows, lmbda, weight)
+        # The few bits of the coarse levels take as long as many others, so most steps skip them.
+        coarse_weight = COARSE_EVERY if self.step % COARSE_EVERY == 0 else 0
+        self.error, self.bits = self.evaluator.evaluate(rows, lmbda, coarse_weight)
 
     def _move_network(self, done: float, lmbda: float) -> None:
         if isfinite(self.error + self.bits):
-            price = lmbda / (self.spec.width * self.spec.height)
-            self.weights.move(self._slowdown(done), price)
+            bit_cost = lmbda / (self.spec.width * self.spec.height)
+            self.weights.move(self._lr_factor(done), bit_cost)
 
-    def _slowdown(self, done: float) -> float:
+    def _lr_factor(self, done: float) -> float:
         return lr_factor(self.step, self.schedule.warm_up, done)
 
     def _next_rows(self) -> list[Rows]:
-        """Return the next strip of rows; all come once, in random order, before any comes again."""
+        """Return the next strip of rows: each once an epoch, in random order."""
         if not self.order:
             shuffled = torch.randperm(len(self.all_rows), generator=self.generator).tolist()
             self.order = [self.all_rows[i] for i in shuffled]
@@ -161,19 +160,19 @@ class GridState:
         return [rows]
 
     def _parts(self, rows: list[Rows]) -> list[tuple[slice, int]]:
-        """Return slices of the latents of some rows and the number of steps of each."""
+        """Return slices of the flat latents of some rows, each with the number of its steps."""
         parts = []
         for i, (_, level) in enumerate(self.latents.grids):
             start, width = self.latents.starts[i], self.latents.sizes[i][1]
-            counts = [self.step + 1] if level >= COARSE else [self.epochs[strip] for strip in rows]
+            steps = [self.step + 1] if level >= COARSE else [self.epochs[strip] for strip in rows]
             ranges = self.evaluator.cuts.grid_rows(rows, level)
-            for (top, bottom), count in zip(ranges, counts, strict=True):
-                parts.append((slice(start + top * width, start + bottom * width), count))
+            for (top, bottom), number in zip(ranges, steps, strict=True):
+                parts.append((slice(start + top * width, start + bottom * width), number))
         return parts
 
-    def result(self, steps: QSteps) -> Result:
-        """Return the network as it is stored, given the quantiser steps of its weights."""
-        quantized = quantize(self.parameters, steps, self.prior)
+    def result(self, q_steps: QSteps) -> Result:
+        """Return the network as it is stored, given the q_steps of its weights."""
+        quantized = quantize(self.parameters, q_steps, self.prior)
         unit = q_index_of(1.0)
         for i, name in enumerate(self.latents.names):
             grid = self.latents.grid(self.latents.relaxed, i)
@@ -181,9 +180,9 @@ class GridState:
         stored = {name: tensor.dequantize() for name, tensor in quantized.items()}
         return Result(stored, quantized, self.step, self.device.type)
 
-    def snapshot(self, steps: QSteps) -> Arrays:
-        """Return all tensors as they would be stored; weights without quantiser steps stay real."""
-        with rounded({name: self.parameters[name] for name in steps}, steps, self.prior):
+    def snapshot(self, q_steps: QSteps) -> Parameters:
+        """Return all tensors as they would be stored; weights without a q_step stay real."""
+        with rounded({name: self.parameters[name] for name in q_steps}, q_steps, self.prior):
             arrays = {n: p.detach().cpu().numpy().copy() for n, p in self.parameters.items()}
         for i, name in enumerate(self.latents.names):
             grid = self.latents.grid(self.latents.values, i)

@@ -1,13 +1,13 @@
 """RDOQ of network weights: levels and q_steps that minimise distortion + lmbda * rate.
 
-Near the end of a fit the cost is modelled as a quadratic function of the weights. An evaluation of
-the whole picture gives its gradient, a sample of the picture its curvature, off-diagonal entries
-included: the rounding of one weight can undo that of another. For each tensor, coordinate descent
-finds the q_step and the levels of least cost by that model, the bits of the weights included. The
-tensor keeps them if the measured cost falls, too.
+Near the end of a fit, the cost is modelled as a quadratic function of the weights. An evaluation of
+the whole picture gives the gradient; a sample of the picture gives the curvature. Off-diagonal
+entries matter, since the rounding of one weight can undo that of another. For each tensor,
+coordinate descent finds the q_step and the levels of least modelled cost, the bits of the weights
+included. The tensor keeps them if the measured cost falls, too.
 
-Source: Nagel et al., "Up or down? Adaptive rounding for post-training quantization", 2020, has the
-model; the rate term, the choice of q_steps and the check by measurement are ours.
+Source: the model is that of Nagel et al., "Up or down? Adaptive rounding for post-training
+quantization", 2020. The rate term, the choice of q_steps and the check by measurement are ours.
 """
 
 from __future__ import annotations
@@ -19,21 +19,19 @@ from math import inf, log2
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 
+from imgnet.arrays import Float64Array
 from imgnet.codec.format.grid_stream import LARGEST_INTEGER, WEIGHTS
 from imgnet.codec.format.quantized import q_index_of_bits, q_step_of
-from imgnet.fit.grid.curvature import Matrix, of_context, of_drawing
+from imgnet.fit.grid.curvature import of_distortion, of_rate
 from imgnet.fit.grid.state import GridState
 from imgnet.fit.grid.weight_steps import most_fraction_bits
 from imgnet.fit.rounding import QSteps, quantize
 
-MOST_WEIGHTS = 4096  # of a network: its curvature matrix has the square of that
-LEAST_CURVATURE = 0.01  # of the median in its tensor: a sample may not see what a weight does
+MOST_WEIGHTS = 4096  # of a network; its curvature matrix has the square of that
+LEAST_CURVATURE = 0.01  # of the median in its tensor: a weight may have no effect on the sample
 ATTEMPTS = ((0.05, 4.0), (0.7, 2.0), (7.2, 2.0))  # damping, and largest move in q_steps
 _MOST = LARGEST_INTEGER - 1
-
-Vector = NDArray[np.float64]
 
 
 @dataclass(frozen=True)
@@ -45,11 +43,11 @@ class QuantizedTensor:
         fraction_bits: The q_step is 2**-fraction_bits.
     """
 
-    values: Vector
+    values: Float64Array
     fraction_bits: int
 
     @property
-    def reals(self) -> Vector:
+    def reals(self) -> Float64Array:
         """Real values, (K,)."""
         return self.values * self.q_step
 
@@ -75,26 +73,26 @@ class Term(ABC):
 
     Attributes:
         slices: Part of each tensor in gradient and curvature, by name.
-        curvature: (K, K).
-        gradient: (K,), at the present weights.
-        cost: The term at the present weights.
+        curvature: (K, K) second derivatives.
+        gradient: (K,) first derivatives, at the present weights.
+        cost: Value of the term at the present weights.
     """
 
     slices: dict[str, slice]
-    curvature: Matrix
-    gradient: Vector
+    curvature: Float64Array
+    gradient: Float64Array
     cost: float = inf
 
     @abstractmethod
     def measure(self, state: GridState, lmbda: float) -> float:
         """Return the term for the whole picture."""
 
-    def move(self, name: str, change: Vector, cost: float) -> None:
+    def move(self, name: str, change: Float64Array, cost: float) -> None:
         """Update the model after a change of a tensor that led to a measured cost."""
         self.gradient += self.curvature[:, self.slices[name]] @ change
         self.cost = cost
 
-    def damped(self, name: str, damping: float) -> Matrix:
+    def damped(self, name: str, damping: float) -> Float64Array:
         """Return the curvature in one tensor, its diagonal times 1 + damping."""
         here = self.slices[name]
         curvature = self.curvature[here, here].copy()
@@ -126,17 +124,17 @@ class WeightRDOQ:
 
     Args:
         state: The fit; its weights become levels of q_steps, plus the prior if it has one.
-        steps: First q_step of each tensor.
+        q_steps: First q_step of each tensor.
         lmbda: Cost of a bit a pixel, in squared error of colours in 0..1.
         go_on: Called before every tensor; RDOQ ends when it returns False.
     """
 
     def __init__(
-        self, state: GridState, steps: QSteps, lmbda: float, go_on: Callable[[], bool]
+        self, state: GridState, q_steps: QSteps, lmbda: float, go_on: Callable[[], bool]
     ) -> None:
         self.state, self.lmbda, self.go_on = state, lmbda, go_on
         self.bit_cost = lmbda / (state.spec.width * state.spec.height)
-        quantized = quantize(state.parameters, steps, state.prior)
+        quantized = quantize(state.parameters, q_steps, state.prior)
         self.tensors = {
             name: QuantizedTensor(
                 tensor.values.ravel().astype(np.float64), _fraction_bits(tensor.q_index)
@@ -164,14 +162,14 @@ class WeightRDOQ:
         names = [name for name in state.parameters if name not in context]
         parameters = {name: state.parameters[name] for name in names}
         differences = {name: self.tensors[name].q_step for name in names}
-        curvature = of_drawing(state.evaluator, parameters, differences)
+        curvature = of_distortion(state.evaluator, parameters, differences)
         return DistortionTerm(self._slices(names), curvature, np.zeros(len(curvature)))
 
     def _rate(self) -> RateTerm:
         state = self.state
         bits = state.evaluator.measure_bits(state.all_rows)
         num_bits = bits * state.spec.width * state.spec.height
-        of_bits = of_context(state.network.context, state.latents, num_bits, state.workers)
+        of_bits = of_rate(state.network.context, state.latents, num_bits, state.workers)
         slices = self._slices(state.spec.context_names)
         return RateTerm(slices, self.bit_cost * of_bits, np.zeros(len(of_bits)))
 
@@ -242,8 +240,8 @@ class WeightRDOQ:
 def coordinate_descent(
     start: QuantizedTensor,
     old: QuantizedTensor,
-    gradient: Vector,
-    curvature: Matrix,
+    gradient: Float64Array,
+    curvature: Float64Array,
     bit_cost: float,
     reach: float,
 ) -> QuantizedTensor:

@@ -15,8 +15,9 @@ from imgnet.fit.grid.weights import lr_scale_at
 from imgnet.fit.rounding import QSteps, quantize, rounded
 from imgnet.spec import Spec, is_bias
 
-# First q_steps, in units of a tensor's root mean square: each search ends in a local minimum. From
-# 1/16 alone long fits lost several percent, and from 1/64 alone flat pictures lost as many bytes.
+# First q_steps, in units of a tensor's root mean square. Each search ends in a local minimum: with
+# 1/16 alone, files of long fits were several percent larger, and with 1/64 alone, those of flat
+# pictures.
 FIRST_Q_STEPS = 1 / 4, 1 / 64
 _CODABLE = LARGEST_INTEGER - 1
 MOST_BIAS_BITS = 12  # biases are added to activations, which are multiples of 2**-12
@@ -32,28 +33,28 @@ def choose_q_steps(
 ) -> QSteps:
     """Return the q_step of every tensor of the network, a power of two.
 
-    The search takes one tensor after the other, with those before it at their q_steps. From a
-    coarse and from a fine q_step it goes on as long as distortion + lmbda * bits falls; the better
-    of the two local minima counts.
+    The search takes one tensor after the other, with those before it rounded to their q_steps. It
+    starts twice, from a coarse and from a fine q_step, and goes on as long as distortion +
+    lmbda * bits falls. The better of the two local minima is the result.
 
     Args:
         spec: Shape of the network.
         parameters: Real tensors, by name.
-        prior: Tensors that differences are coded from; empty for none.
+        prior: Tensors of the prior, by name; empty for none.
         evaluator: Measures distortion and rate.
         lmbda: Cost of a bit a pixel, in squared error of colours in 0..1.
-        num_pixels: Pixels of the strips on which costs are measured, about.
+        num_pixels: Approximate number of pixels on which costs are measured.
     """
     rows = sample_strips(spec, num_pixels)
-    steps: QSteps = {}
+    q_steps: QSteps = {}
 
     def cost(name: str, fraction_bits: int) -> float:
-        tried = {**steps, name: q_index_of_bits(fraction_bits)}
+        tried = {**q_steps, name: q_index_of_bits(fraction_bits)}
         with rounded({n: parameters[n] for n in tried}, tried, prior):
-            # The context model does not change the picture, nor the other tensors the bits.
-            of_context = name in spec.context_names
-            error = 0.0 if of_context else evaluator.measure_error(rows)
-            bits = evaluator.measure_bits(rows) if of_context else 0.0
+            # The context model does not change the picture, and other tensors not the bits.
+            is_context = name in spec.context_names
+            error = 0.0 if is_context else evaluator.measure_error(rows)
+            bits = evaluator.measure_bits(rows) if is_context else 0.0
         values = quantize({name: parameters[name]}, tried, prior)[name].values
         return error + lmbda * (bits + WEIGHTS.num_bits(values) / (spec.width * spec.height))
 
@@ -63,8 +64,8 @@ def choose_q_steps(
         cost_of = cache(partial(cost, name))
         starts = {first_fraction_bits(distance, most, q_step) for q_step in first_q_steps(lmbda)}
         found = [descend(cost_of, start, most) for start in starts]
-        steps[name] = q_index_of_bits(min(found, key=cost_of))
-    return steps
+        q_steps[name] = q_index_of_bits(min(found, key=cost_of))
+    return q_steps
 
 
 def first_q_steps(lmbda: float) -> list[float]:
@@ -81,8 +82,8 @@ def first_fraction_bits(tensor: Tensor, most: int, q_step: float) -> int:
 
     Args:
         tensor: Real values to quantise.
-        most: Fraction bits at most.
-        q_step: In units of the tensor's root mean square.
+        most: Largest number of fraction bits.
+        q_step: First q_step, in units of the tensor's root mean square.
     """
     largest = tensor.abs().max().item()
     if largest == 0:
@@ -92,7 +93,7 @@ def first_fraction_bits(tensor: Tensor, most: int, q_step: float) -> int:
 
 
 def descend(cost: Callable[[int], float], start: int, most: int) -> int:
-    """Walk from `start` to the nearest whole number 0..most whose neighbours cost more."""
+    """Walk from `start` to the nearest whole number 0..most whose neighbours cost no less."""
     best, least = start, cost(start)
     for direction in (-1, 1):
         k = best + direction
@@ -105,7 +106,7 @@ def descend(cost: Callable[[int], float], start: int, most: int) -> int:
 
 
 def sample_strips(spec: Spec, num_pixels: int) -> list[Rows]:
-    """Return evenly spread strips of rows, each in the middle of the rows that it stands for."""
+    """Return evenly spread strips of rows, of about `num_pixels` pixels in all."""
     strips = [
         (top, min(top + STRIP_UNIT, spec.height)) for top in range(0, spec.height, STRIP_UNIT)
     ]

@@ -1,1 +1,1 @@
-"""Compiled functions without state."""
+"""Kernels: compiled functions without state."""

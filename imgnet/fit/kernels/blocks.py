@@ -1,11 +1,11 @@
 """Compiled primitives on blocks of samples: products with small matrices, ReLU, exp2, log2.
 
-A fit of `grid` on a CPU mostly computes these. Samples are split into blocks of BLOCK, small enough
-that all activations of a block stay in the cache. A block of R rows is a flat float32 array of
+A fit of `grid` on a CPU spends most of its time on these. Samples are split into blocks of BLOCK:
+all activations of a block stay in the cache. A block of R rows is a flat float32 array of
 R * BLOCK numbers, row by row, with R a multiple of 4: products take 4x4 weights at a time, so that
 the compiler keeps them in registers. Matrices are padded with zeros to fit.
 
-Offsets are unsigned. For signed ones Numba checks at every access whether they count from the end,
+Offsets are unsigned. For signed ones, Numba checks at every access whether they count from the end,
 which prevents vectorisation.
 """
 
@@ -16,9 +16,8 @@ from typing import Any
 
 import numba
 import numpy as np
-from numpy.typing import NDArray
 
-Floats = NDArray[np.float32]
+from imgnet.arrays import Float32Array
 
 BLOCK = 128
 _ONE, _TWO, _THREE = (np.uint64(rows * BLOCK) for rows in (1, 2, 3))
@@ -29,7 +28,7 @@ _FREEDOM = {"nsz", "arcp", "contract", "afn", "reassoc"}
 
 def compiled(function: Callable[..., Any]) -> Callable[..., Any]:
     """Compile at the first call; cache the result on disk where a folder can be written."""
-    # A division by zero must not raise: code that could raise is not vectorised.
+    # Code that could raise is not vectorised, so a division by zero must not raise.
     options: dict[str, Any] = {"fastmath": _FREEDOM, "nogil": True, "error_model": "numpy"}
     try:
         return numba.njit(cache=True, **options)(function)  # type: ignore[no-any-return]
@@ -48,13 +47,13 @@ def round_up(count: int) -> int:
 
 
 @compiled
-def zeros(rows: int) -> Floats:
+def zeros(rows: int) -> Float32Array:
     """Return a block of zeros."""
     return np.zeros(rows * BLOCK, np.float32)
 
 
 @compiled
-def copy_matrix(matrix: Floats, target: Floats, row: int, column: int) -> None:
+def copy_matrix(matrix: Float32Array, target: Float32Array, row: int, column: int) -> None:
     """Copy a matrix into a larger one, at a row and a column."""
     for i in range(matrix.shape[0]):
         for j in range(matrix.shape[1]):
@@ -62,7 +61,9 @@ def copy_matrix(matrix: Floats, target: Floats, row: int, column: int) -> None:
 
 
 @compiled
-def copy(source: Floats, start: int, target: Floats, target_start: int, count: int) -> None:
+def copy(
+    source: Float32Array, start: int, target: Float32Array, target_start: int, count: int
+) -> None:
     """Copy `count` numbers from `start` on to `target_start`."""
     a, b = np.uint64(start), np.uint64(target_start)
     for p in range(np.uint64(count)):
@@ -70,7 +71,9 @@ def copy(source: Floats, start: int, target: Floats, target_start: int, count: i
 
 
 @compiled
-def add(source: Floats, start: int, target: Floats, target_start: int, count: int) -> None:
+def add(
+    source: Float32Array, start: int, target: Float32Array, target_start: int, count: int
+) -> None:
     """Add `count` numbers from `start` on to those from `target_start` on."""
     a, b = np.uint64(start), np.uint64(target_start)
     for p in range(np.uint64(count)):
@@ -78,7 +81,7 @@ def add(source: Floats, start: int, target: Floats, target_start: int, count: in
 
 
 @compiled
-def fill(target: Floats, start: int, count: int, value: np.float32) -> None:
+def fill(target: Float32Array, start: int, count: int, value: np.float32) -> None:
     """Set `count` numbers from `start` on to a value."""
     a = np.uint64(start)
     for p in range(np.uint64(count)):
@@ -86,7 +89,9 @@ def fill(target: Floats, start: int, count: int, value: np.float32) -> None:
 
 
 @compiled
-def product(weight: Floats, x: Floats, out: Floats, first: int, count: int) -> None:
+def product(
+    weight: Float32Array, x: Float32Array, out: Float32Array, first: int, count: int
+) -> None:
     """Add weight @ x to the rows of `out` from `first` on.
 
     Args:
@@ -118,7 +123,7 @@ def product(weight: Floats, x: Floats, out: Floats, first: int, count: int) -> N
 
 
 @compiled
-def outer(gradient: Floats, x: Floats, out: Floats, count: int) -> None:
+def outer(gradient: Float32Array, x: Float32Array, out: Float32Array, count: int) -> None:
     """Add gradient @ x.T, the gradient of a weight.
 
     Args:
@@ -146,7 +151,7 @@ def outer(gradient: Floats, x: Floats, out: Floats, count: int) -> None:
 
 
 @compiled
-def relu(x: Floats, out: Floats, rows: int, count: int) -> None:
+def relu(x: Float32Array, out: Float32Array, rows: int, count: int) -> None:
     """Set `out` to max(x, 0); both are blocks."""
     for row in range(rows):
         at = np.uint64(row * BLOCK)
@@ -155,7 +160,7 @@ def relu(x: Floats, out: Floats, rows: int, count: int) -> None:
 
 
 @compiled
-def relu_backward(gradient: Floats, x: Floats, rows: int, count: int) -> None:
+def relu_backward(gradient: Float32Array, x: Float32Array, rows: int, count: int) -> None:
     """Set a gradient to 0 where x, the input or the output of the ReLU, is not positive."""
     for row in range(rows):
         at = np.uint64(row * BLOCK)
@@ -164,7 +169,7 @@ def relu_backward(gradient: Floats, x: Floats, rows: int, count: int) -> None:
 
 
 @compiled
-def add_sums(x: Floats, sums: Floats, count: int) -> None:
+def add_sums(x: Float32Array, sums: Float32Array, count: int) -> None:
     """Add the sum of each row of a block to `sums`."""
     for row in range(sums.size):
         at = np.uint64(row * BLOCK)

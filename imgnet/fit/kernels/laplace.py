@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
+from imgnet.arrays import Float32Array
 from imgnet.codec.entropy.distributions import LOWEST_SCALE_LOG2, NUM_SCALES
-from imgnet.fit.kernels.blocks import BLOCK, Floats, compiled, exp2, log2
+from imgnet.fit.kernels.blocks import BLOCK, compiled, exp2, log2
 
 _LEAST_PROBABILITY = np.float32(2.0**-16)
 _LEAST = np.float32(LOWEST_SCALE_LOG2)
@@ -16,24 +17,24 @@ _LOG2_E, _LOG_2 = np.float32(1.4426950408889634), np.float32(0.6931471805599453)
 
 @compiled
 def code_length(
-    values: Floats,
+    values: Float32Array,
     start: int,
-    distribution: Floats,
+    distribution: Float32Array,
     first: int,
-    to_distribution: Floats,
+    to_distribution: Float32Array,
     count: int,
 ) -> float:
-    """Return the bits of a block of values under Laplace distributions, and their gradients.
+    """Return the bits of a block of values under Laplace distributions; set their gradients.
 
     Args:
-        values: Flat.
-        start: Where the block begins in `values`.
+        values: Flat array of values.
+        start: Index of the first value of the block.
         distribution: Block whose rows `first` and `first` + 1 are locations and scales.
         first: Row of the locations in `distribution`.
-        to_distribution: Block whose rows 0 and 1 become the gradients of locations, which are those
-            of the values with the sign changed, and of scales; row 2 becomes the bits of each
-            value.
-        count: Samples.
+        to_distribution: Block whose rows 0 and 1 are set to the gradients of locations and scales,
+            and whose row 2 is set to the bits of each value. The gradients of the values are those
+            of the locations with the sign changed.
+        count: Samples, at most BLOCK.
     """
     at = np.uint64(start)
     of_location, of_scale = np.uint64(first * BLOCK), np.uint64((first + 1) * BLOCK)

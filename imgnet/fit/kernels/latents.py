@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import NDArray
 
-from imgnet.fit.kernels.blocks import Floats, compiled, exp2
+from imgnet.arrays import Float32Array, Int64Array
+from imgnet.fit.kernels.blocks import compiled, exp2
 
 _HALF, _ONE, _TWO = np.float32(0.5), np.float32(1), np.float32(2)
 _LOG2_E = np.float32(1.4426950408889634)
 
 
 @compiled
-def crop(grid: Floats, top: int, left: int, out: Floats) -> None:
+def crop(grid: Float32Array, top: int, left: int, out: Float32Array) -> None:
     """Set `out` to a crop of a grid that is padded with its edges."""
     height, width = grid.shape
     for y in range(out.shape[0]):
@@ -22,8 +22,8 @@ def crop(grid: Floats, top: int, left: int, out: Floats) -> None:
 
 
 @compiled
-def add_crop(grid: Floats, top: int, left: int, out: Floats) -> None:
-    """Add to `out` the crop that `crop` sets it to."""
+def add_crop(grid: Float32Array, top: int, left: int, out: Float32Array) -> None:
+    """Add a crop of a grid that is padded with its edges to `out`."""
     height, width = grid.shape
     for y in range(out.shape[0]):
         row = grid[min(max(top + y, 0), height - 1)]
@@ -32,7 +32,7 @@ def add_crop(grid: Floats, top: int, left: int, out: Floats) -> None:
 
 
 @compiled
-def crop_back(gradient: Floats, top: int, left: int, out: Floats) -> None:
+def crop_back(gradient: Float32Array, top: int, left: int, out: Float32Array) -> None:
     """Add the gradient of a crop by `crop` to that of its grid, `out`."""
     height, width = out.shape
     for y in range(gradient.shape[0]):
@@ -42,7 +42,7 @@ def crop_back(gradient: Floats, top: int, left: int, out: Floats) -> None:
 
 
 @compiled
-def window(grid: Floats, top: int, left: int, out: Floats) -> None:
+def window(grid: Float32Array, top: int, left: int, out: Float32Array) -> None:
     """Set `out`, which holds zeros, to a crop of a grid that is padded with zeros."""
     height, width = grid.shape
     first, last = max(0, -left), min(out.shape[1], width - left)
@@ -51,7 +51,9 @@ def window(grid: Floats, top: int, left: int, out: Floats) -> None:
 
 
 @compiled
-def window_back(gradient: Floats, top: int, left: int, weight: float, out: Floats) -> None:
+def window_back(
+    gradient: Float32Array, top: int, left: int, weight: float, out: Float32Array
+) -> None:
     """Add the gradient of a crop by `window`, times a weight, to that of its grid, `out`."""
     height, width = out.shape
     factor = np.float32(weight)
@@ -64,18 +66,18 @@ def window_back(gradient: Floats, top: int, left: int, weight: float, out: Float
 def relax(
     temperature: float,
     noise: float,
-    ranges: NDArray[np.int64],
-    values: Floats,
-    fresh: Floats,
-    relaxed: Floats,
-    slope: Floats,
+    ranges: Int64Array,
+    values: Float32Array,
+    fresh: Float32Array,
+    relaxed: Float32Array,
+    slope: Float32Array,
 ) -> None:
     """Set `relaxed` to s(s(values) + noise * fresh) and `slope` to its derivative.
 
     Args:
-        temperature: Of s, the soft rounding of `imgnet.fit.engine.latents`.
+        temperature: Temperature of s, the soft rounding of `imgnet.fit.engine.latents`.
         noise: Standard deviation of the noise.
-        ranges: (N, 2), first and last + 1 of what is relaxed.
+        ranges: (N, 2), first index and last index + 1 of the latents to relax.
         values: Latents.
         fresh: Noise of standard deviation 1.
         relaxed: Set.
@@ -98,23 +100,23 @@ def relax(
 
 @compiled
 def adam(
-    ranges: NDArray[np.int64],
-    rates: Floats,
+    ranges: Int64Array,
+    rates: Float32Array,
     decays: tuple[float, float],
-    gradient: Floats,
-    slope: Floats,
-    mean: Floats,
-    square: Floats,
-    values: Floats,
+    gradient: Float32Array,
+    slope: Float32Array,
+    mean: Float32Array,
+    square: Float32Array,
+    values: Float32Array,
 ) -> None:
     """Move values by one Adam step against gradient * slope.
 
     Args:
-        ranges: (N, 2), first and last + 1 of what is moved.
+        ranges: (N, 2), first index and last index + 1 of the latents to move.
         rates: (N, 2), learning rate and epsilon of each range, corrected for means that began at 0.
-        decays: Of the running means of the gradient and of its square.
-        gradient: Of the relaxed values.
-        slope: Of the relaxation.
+        decays: Decays of the running means of the gradient and of its square.
+        gradient: Gradient in the relaxed values.
+        slope: Derivative of the relaxed values.
         mean: Running mean of the gradient.
         square: Running mean of its square.
         values: Moved.

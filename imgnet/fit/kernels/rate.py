@@ -1,4 +1,4 @@
-"""Context model: bits of a chunk of latents and all their gradients in one pass, compiled.
+"""Rate of a chunk of latents under the context model, with all gradients, compiled.
 
 The model maps the causal neighbours of a latent and its parents, 3x3 latents of the next coarser
 level, to its Laplace distribution: by a linear path and by two ReLU layers, the second one
@@ -9,9 +9,9 @@ from __future__ import annotations
 
 import numpy as np
 
+from imgnet.arrays import Float32Array
 from imgnet.fit.kernels.blocks import (
     BLOCK,
-    Floats,
     add,
     add_sums,
     compiled,
@@ -36,7 +36,7 @@ _ONE, _NONE = np.float32(1), np.float32(0)
 
 
 @compiled
-def _repeat(shared: Floats, stacked: Floats, rows: int, half: int) -> None:
+def _repeat(shared: Float32Array, stacked: Float32Array, rows: int, half: int) -> None:
     """Copy the activations of each parent to both of its children in a row."""
     for row in range(rows):
         at = np.uint64(row * BLOCK)
@@ -47,7 +47,9 @@ def _repeat(shared: Floats, stacked: Floats, rows: int, half: int) -> None:
 
 
 @compiled
-def _repeat_backward(to_stacked: Floats, to_shared: Floats, rows: int, count: int) -> None:
+def _repeat_backward(
+    to_stacked: Float32Array, to_shared: Float32Array, rows: int, count: int
+) -> None:
     """Add the gradients of both children of each parent to that of the parent."""
     for row in range(rows):
         at = np.uint64(row * BLOCK)
@@ -59,13 +61,13 @@ def _repeat_backward(to_stacked: Floats, to_shared: Floats, rows: int, count: in
 
 @compiled
 def _padded(
-    to_own: Floats,
-    to_parents: Floats,
-    bias: Floats,
-    second: Floats,
-    second_bias: Floats,
-    last: Floats,
-) -> tuple[Floats, Floats, Floats, Floats, Floats]:
+    to_own: Float32Array,
+    to_parents: Float32Array,
+    bias: Float32Array,
+    second: Float32Array,
+    second_bias: Float32Array,
+    last: Float32Array,
+) -> tuple[Float32Array, ...]:
     """Return padded weights of first layer, parents, second layer, its bias, and last layer.
 
     The rows of the first two are the hidden units and then, in four rows, location and scale. The
@@ -89,8 +91,13 @@ def _padded(
 
 @compiled
 def _unpadded(
-    first: Floats, above: Floats, middle: Floats, middle_bias: Floats, end: Floats, dim: int
-) -> tuple[Floats, Floats, Floats, Floats, Floats, Floats]:
+    first: Float32Array,
+    above: Float32Array,
+    middle: Float32Array,
+    middle_bias: Float32Array,
+    end: Float32Array,
+    dim: int,
+) -> tuple[Float32Array, ...]:
     """Return gradients of the weights from those of their padded forms; see `_padded`."""
     padded = len(middle)
     chosen = np.concatenate((np.arange(dim), np.arange(padded, padded + 2)))
@@ -107,7 +114,13 @@ def _unpadded(
 
 @compiled
 def _im2col(
-    flat: Floats, stride: int, y: int, x: int, offsets: Offsets, around: Floats, count: int
+    flat: Float32Array,
+    stride: int,
+    y: int,
+    x: int,
+    offsets: Offsets,
+    around: Float32Array,
+    count: int,
 ) -> None:
     """Copy the neighbours of a block of latents to `around`, one row for each offset."""
     for i, (dy, dx) in enumerate(offsets):
@@ -116,7 +129,13 @@ def _im2col(
 
 @compiled
 def _col2im(
-    gradient: Floats, stride: int, y: int, x: int, offsets: Offsets, flat: Floats, count: int
+    gradient: Float32Array,
+    stride: int,
+    y: int,
+    x: int,
+    offsets: Offsets,
+    flat: Float32Array,
+    count: int,
 ) -> None:
     """Add the gradients of the neighbours of a block to those of their latents."""
     for i, (dy, dx) in enumerate(offsets):
@@ -125,15 +144,15 @@ def _col2im(
 
 @compiled
 def _forward(
-    first: Floats,
-    middle: Floats,
-    middle_bias: Floats,
-    end: Floats,
-    around: Floats,
-    stacked: Floats,
-    hidden: Floats,
-    residual: Floats,
-    total: Floats,
+    first: Float32Array,
+    middle: Float32Array,
+    middle_bias: Float32Array,
+    end: Float32Array,
+    around: Float32Array,
+    stacked: Float32Array,
+    hidden: Float32Array,
+    residual: Float32Array,
+    total: Float32Array,
     count: int,
 ) -> None:
     """Add the first layer to `stacked`; set its last rows to the distributions."""
@@ -151,13 +170,13 @@ def _forward(
 
 @compiled
 def _backward(
-    middle_t: Floats,
-    end_t: Floats,
-    hidden: Floats,
-    residual: Floats,
-    g_distribution: Floats,
-    g_residual: Floats,
-    g_stacked: Floats,
+    middle_t: Float32Array,
+    end_t: Float32Array,
+    hidden: Float32Array,
+    residual: Float32Array,
+    g_distribution: Float32Array,
+    g_residual: Float32Array,
+    g_stacked: Float32Array,
     count: int,
 ) -> None:
     """Set the gradients of the second layer and of `stacked` from those of the distributions."""
@@ -173,18 +192,18 @@ def _backward(
 
 @compiled
 def rate(
-    own: Floats,
-    parents: Floats,
+    own: Float32Array,
+    parents: Float32Array,
     skip: int,
-    to_own: Floats,
-    to_parents: Floats,
-    bias: Floats,
-    second: Floats,
-    second_bias: Floats,
-    last: Floats,
+    to_own: Float32Array,
+    to_parents: Float32Array,
+    bias: Float32Array,
+    second: Float32Array,
+    second_bias: Float32Array,
+    last: Float32Array,
     wanted: bool,
-    lengths: Floats,
-) -> tuple[float, Floats, Floats, tuple[Floats, Floats, Floats, Floats, Floats, Floats]]:
+    lengths: Float32Array,
+) -> tuple[float, Float32Array, Float32Array, tuple[Float32Array, ...]]:
     """Return the bits of a chunk and, if wanted, the gradients of latents, parents and weights.
 
     All arrays are C-contiguous.
@@ -192,7 +211,7 @@ def rate(
     Args:
         own: (h + MARGIN, w + 2 MARGIN) latents with the rows above and the columns beside them.
         parents: Latents of the next coarser level, with PARENT_MARGIN on all sides; empty for none.
-        skip: Rows, 0 or 1, that the first parent has above the chunk.
+        skip: Rows of children, 0 or 1, that the first parent has above the chunk.
         to_own: (units + 2, CAUSAL) first layer; its last rows are location and scale.
         to_parents: (units + 2, PARENTS) weights of the parents in the first layer.
         bias: (units + 2,) of the first layer.
@@ -200,7 +219,7 @@ def rate(
         second_bias: (units,).
         last: (2, units).
         wanted: Whether to compute gradients.
-        lengths: (h * w,) set to the bits of each latent, or empty.
+        lengths: (h * w,), set to the bits of each latent; empty where these are not wanted.
 
     Returns:
         Bits, and the gradients of `own`, of `parents`, and of the weights in their order here.
@@ -240,8 +259,16 @@ def rate(
                 _repeat(shared, stacked, rows, half)
                 _im2col(flat, stride, y, start, _OWN, around, count)
                 _forward(
-                    *(first, middle, middle_bias, end),
-                    *(around, stacked, hidden, residual, total, count),
+                    first,
+                    middle,
+                    middle_bias,
+                    end,
+                    around,
+                    stacked,
+                    hidden,
+                    residual,
+                    total,
+                    count,
                 )
                 here = (y + MARGIN) * stride + start + MARGIN
                 bits += code_length(flat, here, stacked, padded, g_distribution, count)

@@ -1,6 +1,7 @@
 """SOAP and the gradient of the weights' rate, compiled.
 
-Network weights are few: a call of a torch operation takes many times as long as its work.
+Network weights are few, so that a call of a torch operation takes many times as long as its
+computation.
 """
 
 from __future__ import annotations
@@ -10,17 +11,17 @@ from typing import Any
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 
-from imgnet.fit.kernels.blocks import Floats, compiled
+from imgnet.arrays import Float32Array, Int64Array
+from imgnet.fit.kernels.blocks import compiled
 from imgnet.fit.soap import SOAP, initialize
 
 _ONE, _NONE = np.float32(1), np.float32(0)
 
 
 @compiled
-def _times(a: Floats, b: Floats) -> Floats:
+def _times(a: Float32Array, b: Float32Array) -> Float32Array:
     """Return a @ b."""
     out = np.zeros((a.shape[0], b.shape[1]), np.float32)
     for i in range(a.shape[0]):
@@ -33,7 +34,7 @@ def _times(a: Floats, b: Floats) -> Floats:
 
 
 @compiled
-def _approach(average: Floats, sample: Floats, decay: np.float32) -> None:
+def _approach(average: Float32Array, sample: Float32Array, decay: np.float32) -> None:
     """Update a running mean with a sample."""
     flat, new = average.ravel(), sample.ravel()
     for p in range(np.uint64(flat.size)):
@@ -41,26 +42,29 @@ def _approach(average: Floats, sample: Floats, decay: np.float32) -> None:
 
 
 @compiled
-def _step(
-    mean: Floats, square: Floats, parts: tuple[float, float], rates: tuple[float, float, float]
-) -> Floats:
+def _adam_update(
+    mean: Float32Array,
+    square: Float32Array,
+    parts: tuple[float, float],
+    rates: tuple[float, float, float],
+) -> Float32Array:
     """Return the update of Adam from its two averages; see `rotate_and_move`."""
-    step = np.empty_like(mean)
-    flat, means, squares = step.ravel(), mean.ravel(), square.ravel()
+    update = np.empty_like(mean)
+    flat, means, squares = update.ravel(), mean.ravel(), square.ravel()
     by_mean, by_square = _ONE / np.float32(parts[0]), _ONE / np.float32(parts[1])
     lr, eps, most = np.float32(rates[0]), np.float32(rates[1]), np.float32(rates[2])
     for p in range(np.uint64(flat.size)):
-        moved = means[p] * by_mean / (np.sqrt(squares[p] * by_square) + eps)
-        flat[p] = lr * min(max(moved, -most), most)
-    return step
+        change = means[p] * by_mean / (np.sqrt(squares[p] * by_square) + eps)
+        flat[p] = lr * min(max(change, -most), most)
+    return update
 
 
 @compiled
 def rotate_and_move(
-    parameter: Floats,
-    gradient: Floats,
-    averages: tuple[Floats, Floats, Floats, Floats],
-    bases: tuple[Floats, Floats],
+    parameter: Float32Array,
+    gradient: Float32Array,
+    averages: tuple[Float32Array, Float32Array, Float32Array, Float32Array],
+    bases: tuple[Float32Array, Float32Array],
     decays: tuple[float, float],
     parts: tuple[float, float],
     rates: tuple[float, float, float],
@@ -70,10 +74,10 @@ def rotate_and_move(
     Args:
         parameter: (J, K), moved.
         gradient: (J, K).
-        averages: Running means of the gradient, of its squares in the basis, both (J, K), and of
+        averages: Running means of the gradient (J, K), of its squares in the basis (J, K), and of
             its covariances (J, J) and (K, K).
         bases: (J, J) and (K, K), a direction in each column.
-        decays: Of the first average and of the others.
+        decays: Decay of the first average, and that of the others.
         parts: Bias corrections 1 - decay**step of both averages, which began at 0.
         rates: Learning rate, epsilon, and the largest update in units of the learning rate.
     """
@@ -84,17 +88,17 @@ def rotate_and_move(
     rotated = _times(_times(left_t, gradient), right)
     _approach(mean, gradient, keep_mean)
     _approach(square, rotated * rotated, keep_square)
-    update = _times(_times(left_t, mean), right)
-    parameter -= _times(_times(left, _step(update, square, parts, rates)), right_t)
+    rotated_mean = _times(_times(left_t, mean), right)
+    parameter -= _times(_times(left, _adam_update(rotated_mean, square, parts, rates)), right_t)
     _approach(left_covariance, _times(gradient, gradient_t), keep_square)
     _approach(right_covariance, _times(gradient_t, gradient), keep_square)
 
 
 @compiled
 def move(
-    parameter: Floats,
-    gradient: Floats,
-    averages: tuple[Floats, Floats],
+    parameter: Float32Array,
+    gradient: Float32Array,
+    averages: tuple[Float32Array, Float32Array],
     decays: tuple[float, float],
     parts: tuple[float, float],
     rates: tuple[float, float, float],
@@ -105,18 +109,18 @@ def move(
         parameter: (K,), moved.
         gradient: (K,).
         averages: Running means of the gradient and of its squares, (K,).
-        decays: Of both averages.
+        decays: Decay of each average.
         parts: Bias corrections 1 - decay**step of both averages, which began at 0.
         rates: Learning rate, epsilon, and the largest update in units of the learning rate.
     """
     mean, square = averages
     _approach(mean, gradient, np.float32(decays[0]))
     _approach(square, gradient * gradient, np.float32(decays[1]))
-    parameter -= _step(mean, square, parts, rates)
+    parameter -= _adam_update(mean, square, parts, rates)
 
 
 class FusedSOAP(SOAP):
-    """SOAP with compiled steps, for float32 on a CPU; its state are NumPy arrays."""
+    """SOAP with compiled steps, for float32 on a CPU; its state consists of NumPy arrays."""
 
     def _update(self, parameter: Tensor, gradient: Tensor, group: dict[str, Any]) -> None:
         state = self.state[parameter]
@@ -144,10 +148,10 @@ def _initialize(state: dict[str, Any], gradient: Tensor) -> None:
     state["bases"] = tuple(basis.contiguous().numpy() for basis in tensors["bases"])
 
 
-def _refreshed(covariance: Floats, basis: Floats) -> Floats:
+def _refreshed(covariance: Float32Array, basis: Float32Array) -> Float32Array:
     """Move a basis towards the eigenvectors of a covariance by one QR iteration."""
     # NumPy's QR computes in float64, which takes longer than everything else here.
-    refreshed: Floats = torch.linalg.qr(torch.from_numpy(_times(covariance, basis))).Q.numpy()
+    refreshed: Float32Array = torch.linalg.qr(torch.from_numpy(_times(covariance, basis))).Q.numpy()
     return np.ascontiguousarray(refreshed)
 
 
@@ -160,28 +164,30 @@ def add_rate_gradient_of(
     gradient: Tensor,
 ) -> None:
     """Do the same as `add_rate_gradient` of `imgnet.fit.engine.weight_rate`."""
-    known = weights.numpy(), prior.numpy(), np.cumsum(sizes), least.numpy()
-    add_rate_gradient(*known, nat_cost, gradient.numpy())
+    ends = np.cumsum(sizes)
+    add_rate_gradient(
+        weights.numpy(), prior.numpy(), ends, least.numpy(), nat_cost, gradient.numpy()
+    )
 
 
 @compiled
 def add_rate_gradient(
-    weights: Floats,
-    prior: Floats,
-    ends: NDArray[np.int64],
-    least: Floats,
+    weights: Float32Array,
+    prior: Float32Array,
+    ends: Int64Array,
+    least: Float32Array,
     nat_cost: float,
-    gradient: Floats,
+    gradient: Float32Array,
 ) -> None:
     """Add the gradient of the code length of differences from a prior, Laplacian in each tensor.
 
     Args:
-        weights: All weights, tensor by tensor.
-        prior: Weights of the prior, in the same order.
-        ends: End of each tensor.
+        weights: (N,) weights, tensor by tensor.
+        prior: (N,) weights of the prior, in the same order.
+        ends: Index after the last weight of each tensor.
         least: Least scale of the distribution of each tensor.
-        nat_cost: Cost of a nat.
-        gradient: Gradient of the weights, added to.
+        nat_cost: Cost of a nat of code length.
+        gradient: Gradient of the weights; it is added to.
     """
     start = np.uint64(0)
     for i in range(ends.size):

@@ -7,9 +7,9 @@ from __future__ import annotations
 
 import numpy as np
 
+from imgnet.arrays import Float32Array
 from imgnet.fit.kernels.blocks import (
     BLOCK,
-    Floats,
     compiled,
     copy,
     copy_matrix,
@@ -27,7 +27,7 @@ _NEXT, _LAST = np.uint64(1), np.uint64(2)  # columns of a 3x3 window after its f
 
 
 @compiled
-def _with_bias(weight: Floats, bias: Floats) -> Floats:
+def _with_bias(weight: Float32Array, bias: Float32Array) -> Float32Array:
     """Return a padded matrix; the bias is the weight of a constant 1 after the inputs."""
     rows, columns = weight.shape
     padded = np.zeros((round_up(rows), round_up(columns + 1)), np.float32)
@@ -37,14 +37,14 @@ def _with_bias(weight: Floats, bias: Floats) -> Floats:
 
 
 @compiled
-def _padded(weight: Floats) -> Floats:
+def _padded(weight: Float32Array) -> Float32Array:
     padded = np.zeros((round_up(weight.shape[0]), round_up(weight.shape[1])), np.float32)
     copy_matrix(weight, padded, 0, 0)
     return padded
 
 
 @compiled
-def _load(source: Floats, rows: int, start: int, target: Floats, count: int) -> None:
+def _load(source: Float32Array, rows: int, start: int, target: Float32Array, count: int) -> None:
     """Copy part of each row of a flat matrix to a block."""
     stride = source.size // rows
     for row in range(rows):
@@ -52,7 +52,7 @@ def _load(source: Floats, rows: int, start: int, target: Floats, count: int) -> 
 
 
 @compiled
-def _store(block: Floats, rows: int, start: int, target: Floats, count: int) -> None:
+def _store(block: Float32Array, rows: int, start: int, target: Float32Array, count: int) -> None:
     stride = target.size // rows
     for row in range(rows):
         copy(block, row * BLOCK, target, row * stride + start, count)
@@ -60,8 +60,13 @@ def _store(block: Floats, rows: int, start: int, target: Floats, count: int) -> 
 
 @compiled
 def two_layers(
-    x: Floats, first: Floats, bias: Floats, last: Floats, linear: Floats, offset: Floats
-) -> Floats:
+    x: Float32Array,
+    first: Float32Array,
+    bias: Float32Array,
+    last: Float32Array,
+    linear: Float32Array,
+    offset: Float32Array,
+) -> Float32Array:
     """Return last @ relu(first @ x + bias) + linear @ x + offset, (C, N) to (D, N)."""
     dim_in, number = x.shape
     dim_out = len(last)
@@ -85,14 +90,14 @@ def two_layers(
 
 @compiled
 def two_layers_back(
-    x: Floats,
-    first: Floats,
-    bias: Floats,
-    last: Floats,
-    linear: Floats,
-    offset: Floats,
-    gradient: Floats,
-) -> tuple[Floats, Floats, Floats, Floats, Floats, Floats]:
+    x: Float32Array,
+    first: Float32Array,
+    bias: Float32Array,
+    last: Float32Array,
+    linear: Float32Array,
+    offset: Float32Array,
+    gradient: Float32Array,
+) -> tuple[Float32Array, Float32Array, Float32Array, Float32Array, Float32Array, Float32Array]:
     """Return the gradients of all arguments of `two_layers`, given that of its result."""
     (dim_in, number), (dim_out, dim_hidden) = x.shape, last.shape
     first, linear, last = _with_bias(first, bias), _with_bias(linear, offset), _padded(last)
@@ -132,7 +137,7 @@ def two_layers_back(
 
 @compiled
 def _convolve(
-    flat: Floats, shape: tuple[int, int, int], y: int, weight: Floats, out: Floats
+    flat: Float32Array, shape: tuple[int, int, int], y: int, weight: Float32Array, out: Float32Array
 ) -> None:
     """Add row y of the 3x3 convolution of (C, h, w) with (D, 9 C) to `out`, (D, w - 2)."""
     channels, height, width = shape
@@ -154,7 +159,11 @@ def _convolve(
 
 @compiled
 def _convolve_back(
-    flat: Floats, shape: tuple[int, int, int], y: int, gradient: Floats, g_weight: Floats
+    flat: Float32Array,
+    shape: tuple[int, int, int],
+    y: int,
+    gradient: Float32Array,
+    g_weight: Float32Array,
 ) -> None:
     """Add the gradient of the weights of `_convolve`, given that of its row."""
     channels, height, width = shape
@@ -177,7 +186,7 @@ def _convolve_back(
 
 
 @compiled
-def _rotated(weight: Floats) -> Floats:
+def _rotated(weight: Float32Array) -> Float32Array:
     """Return the weights (C, 9 C) of the transposed convolution: kernels rotated by 180 degrees."""
     channels = len(weight)
     rotated = np.empty_like(weight)
@@ -190,7 +199,9 @@ def _rotated(weight: Floats) -> Floats:
 
 
 @compiled
-def rezero_layer(x: Floats, weight: Floats, bias: Floats, alpha: Floats) -> Floats:
+def rezero_layer(
+    x: Float32Array, weight: Float32Array, bias: Float32Array, alpha: Float32Array
+) -> Float32Array:
     """Return x + alpha * relu(conv3x3(x) + bias), (C, h + 2, w + 2) to (C, h, w)."""
     channels, height, width = x.shape[0], x.shape[1] - 2, x.shape[2] - 2
     out, flat = np.empty((channels, height, width), np.float32), x.ravel()
@@ -208,8 +219,12 @@ def rezero_layer(x: Floats, weight: Floats, bias: Floats, alpha: Floats) -> Floa
 
 @compiled
 def rezero_layer_back(
-    x: Floats, weight: Floats, bias: Floats, alpha: Floats, gradient: Floats
-) -> tuple[Floats, Floats, Floats, Floats]:
+    x: Float32Array,
+    weight: Float32Array,
+    bias: Float32Array,
+    alpha: Float32Array,
+    gradient: Float32Array,
+) -> tuple[Float32Array, Float32Array, Float32Array, Float32Array]:
     """Return the gradients of all arguments of `rezero_layer`, given that of its result."""
     channels, height, width = gradient.shape
     g_weight, g_bias, g_alpha = np.zeros_like(weight), np.zeros_like(bias), np.zeros_like(alpha)
@@ -245,14 +260,16 @@ def rezero_layer_back(
 
 
 @compiled
-def squared_error(colours: Floats, picture: Floats, weights: Floats, weight: float) -> float:
+def squared_error(
+    colours: Float32Array, picture: Float32Array, weights: Float32Array, weight: float
+) -> float:
     """Return the squared error of clamped colours; set `colours` to the gradient of weight * error.
 
     Args:
         colours: (C, h, w), replaced.
         picture: (C, h, w).
         weights: (C, h, w) weight of each squared error; empty for 1.
-        weight: Weight of the sum.
+        weight: Factor of the sum in the gradient.
     """
     factor, total = np.float32(2 * weight), 0.0
     channels, height, width = colours.shape
@@ -261,7 +278,7 @@ def squared_error(colours: Floats, picture: Floats, weights: Floats, weight: flo
             row, goal = colours[channel, y], picture[channel, y]
             sum_of = _NONE
             for p in range(np.uint64(width)):
-                # Clamped in the value only: with a clamped gradient, too bright pixels stay so.
+                # Only the value is clamped: a clamped gradient would leave pixels too bright.
                 error = min(max(row[p], _NONE), _ONE) - goal[p]
                 if weights.size:
                     part = weights[channel, y, p]

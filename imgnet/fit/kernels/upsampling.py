@@ -1,6 +1,6 @@
 """Upsampling of grids by 2 with a separable kernel, forward and backward, compiled.
 
-From samples a..e around c come two: with taps t, (t3, t2, t1, t0) of a..d and (t0, t1, t2, t3) of
+The sample c of a..e becomes two: with taps t, (t3, t2, t1, t0) of a..d and (t0, t1, t2, t3) of
 b..e. One pass computes both, since only adjacent numbers are stored as vectors.
 `imgnet.fit.engine.network.doubled` does the same with torch.
 """
@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from imgnet.fit.kernels.blocks import Floats, compiled, copy
+from imgnet.arrays import Float32Array
+from imgnet.fit.kernels.blocks import compiled, copy
 
 _NONE = np.float32(0)
 _MARGIN = 4  # samples of a line beyond the number of pairs of new ones
@@ -17,30 +18,32 @@ _ONE, _TWO, _THREE, _FOUR = (np.uint64(n) for n in (1, 2, 3, 4))
 
 
 @compiled
-def _mix(rows: Floats, stride: int, start: int, taps: Floats, out: Floats, count: int) -> None:
+def _mix(
+    rows: Float32Array, stride: int, start: int, taps: Float32Array, out: Float32Array, count: int
+) -> None:
     """Set `out` to the sum of four rows, one stride apart, weighted by taps."""
     t0, t1, t2, t3 = taps[0], taps[1], taps[2], taps[3]
-    step, a = np.uint64(stride), np.uint64(start)
-    b, c, d = a + step, a + step + step, a + step + step + step
+    row, a = np.uint64(stride), np.uint64(start)
+    b, c, d = a + row, a + row + row, a + row + row + row
     for p in range(np.uint64(count)):
         out[p] = t0 * rows[a + p] + t1 * rows[b + p] + (t2 * rows[c + p] + t3 * rows[d + p])
 
 
 @compiled
 def _mix_back(
-    gradient: Floats,
-    rows: Floats,
+    gradient: Float32Array,
+    rows: Float32Array,
     stride: int,
     start: int,
-    taps: Floats,
-    g_taps: Floats,
-    g_rows: Floats,
+    taps: Float32Array,
+    g_taps: Float32Array,
+    g_rows: Float32Array,
     count: int,
 ) -> None:
     """Add the gradients of the taps and of the rows of a mix."""
     t0, t1, t2, t3 = taps[0], taps[1], taps[2], taps[3]
-    step, a = np.uint64(stride), np.uint64(start)
-    b, c, d = a + step, a + step + step, a + step + step + step
+    row, a = np.uint64(stride), np.uint64(start)
+    b, c, d = a + row, a + row + row, a + row + row + row
     s0 = s1 = s2 = s3 = _NONE
     for p in range(np.uint64(count)):
         g = gradient[p]
@@ -57,7 +60,7 @@ def _mix_back(
 
 
 @compiled
-def _double(line: Floats, taps: Floats, pairs: Floats, count: int) -> None:
+def _double(line: Float32Array, taps: Float32Array, pairs: Float32Array, count: int) -> None:
     """Set `pairs` to the double of a line, pair by pair."""
     t0, t1, t2, t3 = taps[0], taps[1], taps[2], taps[3]
     for p in range(np.uint64(count)):
@@ -67,7 +70,9 @@ def _double(line: Floats, taps: Floats, pairs: Floats, count: int) -> None:
 
 
 @compiled
-def _split_pairs(pairs: Floats, first: Floats, second: Floats, count: int) -> None:
+def _split_pairs(
+    pairs: Float32Array, first: Float32Array, second: Float32Array, count: int
+) -> None:
     """Set the middle of two lines to the first and the second sample of each pair."""
     for p in range(np.uint64(count)):
         first[p + _FOUR], second[p + _FOUR] = pairs[p + p], pairs[p + p + _ONE]
@@ -75,12 +80,12 @@ def _split_pairs(pairs: Floats, first: Floats, second: Floats, count: int) -> No
 
 @compiled
 def _double_back(
-    first: Floats,
-    second: Floats,
-    line: Floats,
-    taps: Floats,
-    g_taps: Floats,
-    g_line: Floats,
+    first: Float32Array,
+    second: Float32Array,
+    line: Float32Array,
+    taps: Float32Array,
+    g_taps: Float32Array,
+    g_line: Float32Array,
     count: int,
 ) -> None:
     """Set the gradient of a line and add that of the taps, given those of the pairs.
@@ -111,13 +116,13 @@ def _double_back(
 
 
 @compiled
-def doubled(x: Floats, taps: Floats, skip: tuple[int, int], out: Floats) -> None:
+def doubled(x: Float32Array, taps: Float32Array, skip: tuple[int, int], out: Float32Array) -> None:
     """Set `out` to part of `x` at twice its size.
 
     Args:
         x: (F, h + 4, w + 4).
         taps: (4,), of the second sample of each pair; the first has them in reverse.
-        skip: Rows and columns, 0 or 1, that are left out before the part begins.
+        skip: Rows and columns, 0 or 1 each, that are left out at the top and on the left.
         out: (F, H, W) with at most 2 * h - skip rows and 2 * w - skip columns.
     """
     channels, height, width = out.shape
@@ -135,8 +140,8 @@ def doubled(x: Floats, taps: Floats, skip: tuple[int, int], out: Floats) -> None
 
 @compiled
 def doubled_back(
-    x: Floats, taps: Floats, skip: tuple[int, int], gradient: Floats
-) -> tuple[Floats, Floats]:
+    x: Float32Array, taps: Float32Array, skip: tuple[int, int], gradient: Float32Array
+) -> tuple[Float32Array, Float32Array]:
     """Return the gradients of `x` and of the taps of `doubled`, given that of `out`."""
     channels, height, width = gradient.shape
     rows, columns = x.shape[1], x.shape[2]

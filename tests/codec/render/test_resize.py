@@ -8,6 +8,7 @@ import pytest
 import torch
 from PIL import Image
 
+from imgnet.arrays import Parameters
 from imgnet.codec.render.grid import render
 from imgnet.codec.render.resize import LANCZOS, NEURAL, ZOOMS, checksum, fitted, needed_level
 from imgnet.codec.render.zoom import LARGEST
@@ -16,7 +17,6 @@ from imgnet.fit.grid.state import GridState
 from imgnet.image.geometry import Crop, Size
 from imgnet.metrics.psnr import psnr_db
 from imgnet.request.efforts import Schedule
-from imgnet.request.options import Arrays
 from imgnet.spec import Spec
 from support.networks import SPECS, grid_spec, random_tensors, real
 from support.pictures import Pixels, picture
@@ -25,7 +25,7 @@ SPEC = Spec("grid", 97, 73, 0, 8, 2, num_levels=4, chroma_level=2, dim_context=4
 
 
 def drawn(
-    parameters: Arrays,
+    parameters: Parameters,
     size: Size | None = None,
     crop: Crop | None = None,
     spec: Spec = SPEC,
@@ -36,7 +36,7 @@ def drawn(
 
 
 @pytest.fixture(scope="module")
-def smooth() -> Arrays:
+def smooth() -> Parameters:
     """A network fitted to a smooth picture, its weights not yet rounded."""
     num_threads = torch.get_num_threads()
     torch.set_num_threads(1)
@@ -112,13 +112,13 @@ def averaged(pixels: Pixels, factor: int) -> Pixels:
     return squares.mean(axis=(1, 3)).round().astype(np.uint8)
 
 
-def test_a_fitted_picture_looks_like_the_picture(smooth: Arrays) -> None:
+def test_a_fitted_picture_looks_like_the_picture(smooth: Parameters) -> None:
     assert psnr_db(picture(97, 73), drawn(smooth)) > 28
 
 
 @pytest.mark.parametrize(("factor", "least_db"), [(2, 50), (4, 35), (8, 33)])
 def test_smaller_pictures_are_about_averages_of_the_whole(
-    factor: int, least_db: float, smooth: Arrays
+    factor: int, least_db: float, smooth: Parameters
 ) -> None:
     """Though the levels that are finer than they are never decoded."""
     whole = drawn(smooth)
@@ -130,7 +130,7 @@ def test_smaller_pictures_are_about_averages_of_the_whole(
 
 
 @pytest.mark.parametrize("factor", [4, 8])
-def test_a_small_crop_at_the_far_edge_shows_that_edge(factor: int, smooth: Arrays) -> None:
+def test_a_small_crop_at_the_far_edge_shows_that_edge(factor: int, smooth: Parameters) -> None:
     """Sides of 97 and 73 are no multiples of any level's step."""
     crop = Crop(97 - 48, 73 - 40, 48, 40)
     part = drawn(smooth)[crop.y :, crop.x :]
@@ -139,19 +139,19 @@ def test_a_small_crop_at_the_far_edge_shows_that_edge(factor: int, smooth: Array
     assert psnr_db(averaged(part, factor), small) > 31
 
 
-def test_larger_pictures_keep_the_whole(smooth: Arrays) -> None:
+def test_larger_pictures_keep_the_whole(smooth: Parameters) -> None:
     whole = drawn(smooth)
     assert psnr_db(whole, averaged(drawn(smooth, "300%"), 3)) > 38
 
 
 @pytest.mark.parametrize("size", [None, "50%", (97, 20), (20, 200), (97, 73)])
 def test_where_a_side_shrinks_or_none_grows_the_zoom_plays_no_role(
-    size: Size | None, smooth: Arrays
+    size: Size | None, smooth: Parameters
 ) -> None:
     assert np.array_equal(drawn(smooth, size), drawn(smooth, size, zoom=LANCZOS))
 
 
-def test_lanczos_is_that_of_pillow(smooth: Arrays) -> None:
+def test_lanczos_is_that_of_pillow(smooth: Parameters) -> None:
     image = Image.fromarray(drawn(smooth)).resize((200, 190), Image.Resampling.LANCZOS)
     assert np.array_equal(drawn(smooth, (200, 190), zoom=LANCZOS), np.asarray(image))
     assert not np.array_equal(drawn(smooth, (200, 190)), np.asarray(image))
@@ -170,7 +170,7 @@ def test_a_crop_drawn_larger_is_the_part_of_the_whole(scale: int, zoom: str) -> 
 
 @pytest.mark.parametrize("size", [(97 * 5, 73 * 5), (97 * 9, 73 * 2), (97 * 2, 73 * 7)])
 def test_beyond_its_largest_factor_the_zoom_prior_is_enlarged_by_lanczos(
-    size: tuple[int, int], smooth: Arrays
+    size: tuple[int, int], smooth: Parameters
 ) -> None:
     large = drawn(smooth, size)
     assert large.shape[:2] == size[::-1]
@@ -187,7 +187,7 @@ def test_alpha_is_enlarged_by_lanczos() -> None:
     assert not np.array_equal(ways[0][..., :3], ways[1][..., :3])
 
 
-def test_one_axis_may_grow_while_the_other_shrinks(smooth: Arrays) -> None:
+def test_one_axis_may_grow_while_the_other_shrinks(smooth: Parameters) -> None:
     odd = drawn(smooth, (2 * 97, 73 // 2))
     assert odd.shape == (36, 194, 3)
     assert psnr_db(averaged(drawn(smooth), 2)[:, :48], averaged_across(odd)[:, :48]) > 25

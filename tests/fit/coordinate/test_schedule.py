@@ -9,6 +9,7 @@ import pytest
 import torch
 from numpy.typing import NDArray
 
+from imgnet.arrays import Parameters
 from imgnet.codec.format.coordinate_stream import pack
 from imgnet.codec.render.coordinate import render
 from imgnet.errors import UsageError
@@ -19,7 +20,6 @@ from imgnet.image.masks import sample_mask
 from imgnet.metrics.psnr import psnr_db
 from imgnet.progress import Progress
 from imgnet.request.efforts import Schedule
-from imgnet.request.options import Arrays
 from imgnet.request.target import PsnrTarget
 from imgnet.spec import Spec
 
@@ -60,7 +60,7 @@ def stored(spec: Spec, result: Result) -> bytes:
     return pack(spec, result.quantized)
 
 
-def keeping(taken: dict[int, Arrays]) -> Callable[[Spec, int, Arrays], None]:
+def keeping(taken: dict[int, Parameters]) -> Callable[[Spec, int, Parameters], None]:
     return lambda _, step, parameters: taken.__setitem__(step, parameters)
 
 
@@ -157,7 +157,7 @@ def test_the_best_network_is_kept_not_the_last(
         return 200.0 if done > 0.85 else lr_factor(step, warm_up, done)
 
     monkeypatch.setattr(fit_module, "lr_factor", ruinous)
-    last: dict[int, Arrays] = {}
+    last: dict[int, Parameters] = {}
     watched = replace(options, snapshot_every=SHORT.steps, on_snapshot=keeping(last))
     result = fit(GATED, picture(), watched)
     assert psnr_db(picture(), render(GATED, last[SHORT.steps])) < flat_psnr_db() + 1
@@ -203,7 +203,7 @@ def test_flat_pictures_are_drawn_flat(colour: tuple[int, int, int]) -> None:
 
 
 def test_snapshots_come_every_n_steps_as_they_would_be_stored() -> None:
-    taken: dict[int, Arrays] = {}
+    taken: dict[int, Parameters] = {}
     fit(GATED, picture(), replace(CODED, snapshot_every=40, on_snapshot=keeping(taken)))
     assert list(taken) == [40, 80, 120]
     early, _, late = (psnr_db(picture(), render(GATED, p)) for p in taken.values())

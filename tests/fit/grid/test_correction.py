@@ -59,10 +59,11 @@ def test_a_size_is_corrected_until_it_is_near(part: float) -> None:
     assert sum(parts) / len(parts) > 0.93
 
 
-def test_a_file_a_little_too_large_becomes_smaller_by_decisions() -> None:
+def test_a_file_a_little_too_large_becomes_smaller_by_latent_rdoq() -> None:
     """Moves towards zero alone can cost as much as the bits that they save."""
     spec = Spec("grid", 48, 40, 0, 8, 1, num_levels=3, chroma_level=1, dim_context=6)
-    pixels, options = picture(), replace(QUICK, schedule=replace(QUICK.schedule, decisions=1))
+    pixels = picture()
+    options = replace(QUICK, schedule=replace(QUICK.schedule, latent_rdoq_runs=1))
     with ready(spec, pixels, options, LMBDA, None) as fit:
         whole = fit.run()
         budget = round(0.995 * num_bytes(whole, spec))

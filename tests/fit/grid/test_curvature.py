@@ -15,8 +15,8 @@ from imgnet.fit.grid.curvature import (
     fisher_information,
     neighbourhood,
     neighbours_of,
-    of_context,
-    of_drawing,
+    of_distortion,
+    of_rate,
     sample_places,
 )
 from imgnet.spec import Spec
@@ -50,7 +50,7 @@ def test_what_is_drawn_like_the_picture_costs_what_the_curvature_says(
     assert step.measure_error(rows) == pytest.approx(0, abs=1e-12)
     drawing = {n: p for n, p in step.network.named_parameters() if not n.startswith("context.")}
     before = {n: p.detach().clone() for n, p in drawing.items()}
-    curvature = of_drawing(step, drawing, dict.fromkeys(drawing, 2.0**-10))
+    curvature = of_distortion(step, drawing, dict.fromkeys(drawing, 2.0**-10))
     assert all(torch.equal(p, before[n]) for n, p in drawing.items())
     changes = {n: 1e-3 * torch.randn_like(p) for n, p in drawing.items()}
     with torch.no_grad():
@@ -96,9 +96,9 @@ def test_the_whole_and_a_sample_of_the_latents_curve_alike(
 ) -> None:
     bits = step.measure_bits([(0, SPEC.height)])
     num_bits = bits * SPEC.width * SPEC.height
-    whole = of_context(step.network.context, step.latents, num_bits, step.workers)
+    whole = of_rate(step.network.context, step.latents, num_bits, step.workers)
     monkeypatch.setattr(curvature, "SAMPLE_LATENTS", len(step.latents.values) // 2)
-    sample = of_context(step.network.context, step.latents, num_bits, step.workers)
+    sample = of_rate(step.network.context, step.latents, num_bits, step.workers)
     assert not (whole == sample).all()
     assert sample.trace() == pytest.approx(whole.trace(), rel=0.15)
     assert (whole == whole.T).all()

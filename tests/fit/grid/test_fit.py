@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 import imgnet
 from imgnet import api
+from imgnet.arrays import Parameters
 from imgnet.codec.format import grid_stream
 from imgnet.codec.format.grid_stream import LARGEST_INTEGER
 from imgnet.codec.format.quantized import q_index_of_bits, q_step_of
@@ -20,14 +21,14 @@ from imgnet.errors import UsageError
 from imgnet.fit.grid import schedule
 from imgnet.fit.grid.fit import fit_grid
 from imgnet.fit.grid.schedule import FINE, GridFit
-from imgnet.fit.grid.start import latent_q_step
+from imgnet.fit.grid.start import latent_q_step_at
 from imgnet.fit.rounding import rounded
 from imgnet.image.files import read_image
 from imgnet.image.masks import sample_mask
 from imgnet.metrics.psnr import psnr_db
 from imgnet.progress import Progress
 from imgnet.request.efforts import Schedule
-from imgnet.request.options import Arrays, Options, Result
+from imgnet.request.options import Options, Result
 from imgnet.spec import MAX_LEVELS, Spec
 from support.paths import SAMPLES
 from support.pictures import Pixels, picture
@@ -99,7 +100,7 @@ def test_rounded_weights_cost_little(monkeypatch: pytest.MonkeyPatch) -> None:
         error, bits = fit.state.measure()
         costs.append(error + LMBDA * bits)
         finish(fit)
-        with rounded(fit.state.parameters, fit.steps, fit.state.prior):
+        with rounded(fit.state.parameters, fit.q_steps, fit.state.prior):
             error, bits = fit.state.measure()
         costs.append(error + LMBDA * bits)
 
@@ -109,17 +110,17 @@ def test_rounded_weights_cost_little(monkeypatch: pytest.MonkeyPatch) -> None:
     assert costs[1] < 1.4 * costs[0]  # of so few pixels bits of weights are dear
 
 
-@pytest.mark.parametrize(("decisions", "levels"), [(1, [MAX_LEVELS]), (2, [FINE, MAX_LEVELS])])
+@pytest.mark.parametrize(("runs", "levels"), [(1, [MAX_LEVELS]), (2, [FINE, MAX_LEVELS])])
 def test_weights_are_rounded_when_the_network_has_settled(
-    decisions: int, levels: list[int], monkeypatch: pytest.MonkeyPatch
+    runs: int, levels: list[int], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     found: list[tuple[int, int, bool]] = []
 
     def note(fit: GridFit, coarsest: int = MAX_LEVELS) -> None:
-        found.append((fit.state.step, coarsest, bool(fit.steps)))
+        found.append((fit.state.step, coarsest, bool(fit.q_steps)))
 
-    monkeypatch.setattr(GridFit, "decide", note)
-    fit_grid(SMALL, PIXELS, replace(QUICK, schedule=replace(SHORT, decisions=decisions)), LMBDA)
+    monkeypatch.setattr(GridFit, "run_latent_rdoq", note)
+    fit_grid(SMALL, PIXELS, replace(QUICK, schedule=replace(SHORT, latent_rdoq_runs=runs)), LMBDA)
     half_way = round(SHORT.steps * (1 - SHORT.quantized / 2))
     at = {FINE: (half_way, FINE, False), MAX_LEVELS: (SHORT.steps, MAX_LEVELS, True)}
     assert found == [at[level] for level in levels]
@@ -129,7 +130,7 @@ def test_dear_bits_give_small_files(fitted: Result) -> None:
     dear = fit_grid(SPEC, picture(), QUICK, 30 * LMBDA)
     assert len(stored(SPEC, dear)) < 0.8 * len(stored(SPEC, fitted))
     assert drawn_psnr_db(SPEC, dear, picture()) < drawn_psnr_db(SPEC, fitted, picture()) - 2
-    assert latent_q_step(30 * LMBDA, False) > 5 * latent_q_step(LMBDA, False)
+    assert latent_q_step_at(30 * LMBDA, False) > 5 * latent_q_step_at(LMBDA, False)
 
 
 @pytest.mark.parametrize("threads", [1, 3])
@@ -200,16 +201,16 @@ def test_hard_pictures_neither_raise_nor_collapse(name: str) -> None:
 @pytest.mark.parametrize("kind", ["random", "one"])
 def test_unseen_pixels_have_no_influence(kind: str) -> None:
     rng = np.random.default_rng(0)
-    seen = rng.random((20, 24)) < 0.4
+    mask = rng.random((20, 24)) < 0.4
     if kind == "one":
-        seen = np.zeros((20, 24), bool)
-        seen[15, 3] = True
-    changed = np.where(seen[:, :, None], PIXELS, rng.integers(0, 256, (20, 24, 3), np.uint8))
-    results = [fit_grid(SMALL, p, TINY, LMBDA, seen) for p in (PIXELS, changed)]
+        mask = np.zeros((20, 24), bool)
+        mask[15, 3] = True
+    changed = np.where(mask[:, :, None], PIXELS, rng.integers(0, 256, (20, 24, 3), np.uint8))
+    results = [fit_grid(SMALL, p, TINY, LMBDA, mask) for p in (PIXELS, changed)]
     assert stored(SMALL, results[0]) == stored(SMALL, results[1])
     if kind == "random":
-        darker = np.where(seen[:, :, None], changed // 2, changed)
-        assert stored(SMALL, fit_grid(SMALL, darker, TINY, LMBDA, seen)) != stored(
+        darker = np.where(mask[:, :, None], changed // 2, changed)
+        assert stored(SMALL, fit_grid(SMALL, darker, TINY, LMBDA, mask)) != stored(
             SMALL, results[0]
         )
 
@@ -225,17 +226,17 @@ def test_the_best_quality_keeps_the_finest_colours(effort: int) -> None:
 
 
 def test_seen_pixels_are_fitted() -> None:
-    seen = np.random.default_rng(0).random((20, 24)) < 0.5
+    mask = np.random.default_rng(0).random((20, 24)) < 0.5
     noise = np.random.default_rng(1).integers(0, 256, (20, 24, 3), np.uint8)
-    mixed = np.where(seen[:, :, None], PIXELS, noise)
-    drawn = render(SMALL, fit_grid(SMALL, mixed, QUICK, LMBDA, seen).parameters)
-    assert psnr_db(PIXELS, drawn, seen) > flat_psnr_db(PIXELS) + 8
+    mixed = np.where(mask[:, :, None], PIXELS, noise)
+    drawn = render(SMALL, fit_grid(SMALL, mixed, QUICK, LMBDA, mask).parameters)
+    assert psnr_db(PIXELS, drawn, mask) > flat_psnr_db(PIXELS) + 8
 
 
 def test_snapshots_come_every_n_steps_and_are_all_but_what_is_stored() -> None:
-    taken: dict[int, Arrays] = {}
+    taken: dict[int, Parameters] = {}
 
-    def keep(spec: Spec, step: int, parameters: Arrays) -> None:
+    def keep(spec: Spec, step: int, parameters: Parameters) -> None:
         assert spec == SMALL
         taken[step] = parameters
 
@@ -256,7 +257,7 @@ def test_snapshots_come_every_n_steps_and_are_all_but_what_is_stored() -> None:
 def test_progress_counts_up(masked: bool) -> None:
     told: list[Progress] = []
     drawn: list[Pixels] = []
-    seen = np.random.default_rng(0).random((20, 24)) < 0.1 if masked else None
+    mask = np.random.default_rng(0).random((20, 24)) < 0.1 if masked else None
     watched = replace(
         QUICK,
         on_progress=told.append,
@@ -264,11 +265,11 @@ def test_progress_counts_up(masked: bool) -> None:
         snapshot_every=SHORT.steps,
         on_snapshot=lambda spec, _, parameters: drawn.append(render(spec, parameters)),
     )
-    fit_grid(SMALL, PIXELS, watched, LMBDA, seen)
+    fit_grid(SMALL, PIXELS, watched, LMBDA, mask)
     assert [p.step for p in told] == list(range(1, SHORT.steps + 1))
     assert all(p.steps == pytest.approx(SHORT.steps, abs=2) for p in told)
     # That of the pixels seen, however few they are, before the weights are rounded.
-    assert told[-1].psnr_db == pytest.approx(psnr_db(PIXELS, drawn[-1], seen), abs=0.5)
+    assert told[-1].psnr_db == pytest.approx(psnr_db(PIXELS, drawn[-1], mask), abs=0.5)
     assert 0 < told[-1].bpp < 24
     elapsed = [p.elapsed_s for p in told]
     assert elapsed == sorted(elapsed)
@@ -365,8 +366,8 @@ def test_a_psnr_that_is_asked_for_is_reached() -> None:
 
 def test_refined_weights_cost_less() -> None:
     costs = []
-    for refinements in (0, 2):
-        options = replace(QUICK, schedule=replace(SHORT, refinements=refinements))
+    for passes in (0, 2):
+        options = replace(QUICK, schedule=replace(SHORT, weight_rdoq_passes=passes))
         result = fit_grid(SPEC, picture(), options, LMBDA)
         error = 10 ** (-drawn_psnr_db(SPEC, result, picture()) / 10)
         costs.append(error + LMBDA * 8 * len(stored(SPEC, result)) / (SPEC.width * SPEC.height))
@@ -378,7 +379,7 @@ def test_nothing_is_refined_when_time_is_up(
     limit: dict[str, Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(schedule, "WeightRDOQ", None)
-    options = replace(QUICK, schedule=replace(SHORT, refinements=1), **limit)
+    options = replace(QUICK, schedule=replace(SHORT, weight_rdoq_passes=1), **limit)
     assert fit_grid(SMALL, PIXELS, options, LMBDA).quantized
 
 
@@ -387,5 +388,5 @@ def test_the_weights_of_large_networks_are_left_as_they_are(
 ) -> None:
     monkeypatch.setattr(schedule, "WeightRDOQ", None)
     monkeypatch.setattr(schedule, "MOST_WEIGHTS", SPEC.num_parameters // 100)
-    options = replace(TINY, schedule=replace(TINY.schedule, refinements=1))
+    options = replace(TINY, schedule=replace(TINY.schedule, weight_rdoq_passes=1))
     assert fit_grid(SMALL, PIXELS, options, LMBDA).quantized

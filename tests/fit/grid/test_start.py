@@ -85,7 +85,7 @@ def test_a_graded_pyramid_is_finer_the_coarser_its_level() -> None:
     spec = Spec("grid", 64, 64, 0, 6, 2, dim_out=1, num_levels=5, chroma_level=4, dim_context=4)
     network = GridNetwork(spec)
     hidden = network.hidden.weight.detach().clone()
-    set_linear_path(network, torch.ones(1, 1), 0.1, is_graded=True)
+    set_linear_path(network, torch.ones(1, 1), 0.1, is_level_weighted=True)
     for weight, first in ((network.linear.weight[0], 0.1), (network.hidden.weight, hidden)):
         for level in range(5):
             wanted = torch.as_tensor(first)[..., level] if first is hidden else torch.tensor(first)
@@ -94,7 +94,9 @@ def test_a_graded_pyramid_is_finer_the_coarser_its_level() -> None:
 
 def test_grading_changes_the_scale_of_the_first_pyramid_alone() -> None:
     planes = torch.rand(2, 32, 32, generator=torch.Generator().manual_seed(1)) * 100
-    graded, plain = (laplacian_pyramids(planes, 4, is_graded=flag) for flag in (True, False))
+    graded, plain = (
+        laplacian_pyramids(planes, 4, is_level_weighted=flag) for flag in (True, False)
+    )
     for pyramid, level in plain:
         # Dead zones are of the same width in other units, so that small latents differ.
         ratio = graded[pyramid, level].abs().mean() / plain[pyramid, level].abs().mean()

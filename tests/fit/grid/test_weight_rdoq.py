@@ -6,11 +6,12 @@ import numpy as np
 import pytest
 import torch
 
+from imgnet.arrays import Float64Array
 from imgnet.codec.format.grid_stream import WEIGHTS
 from imgnet.encoder.levels import detail
 from imgnet.encoder.prior import starting_from_prior
 from imgnet.fit.grid.state import GridState
-from imgnet.fit.grid.weight_rdoq import QuantizedTensor, Vector, WeightRDOQ, coordinate_descent
+from imgnet.fit.grid.weight_rdoq import QuantizedTensor, WeightRDOQ, coordinate_descent
 from imgnet.fit.grid.weight_steps import choose_q_steps
 from imgnet.fit.rounding import QSteps, quantize, rounded
 from imgnet.request.efforts import Schedule
@@ -85,7 +86,7 @@ def test_coordinate_descent_undoes_by_one_weight_what_another_does() -> None:
     nearest = QuantizedTensor(np.rint(best), 0)
     gradient = curvature @ (nearest.values - best)
 
-    def cost(values: Vector) -> float:
+    def cost(values: Float64Array) -> float:
         change = values - nearest.values
         return float(gradient @ change + change @ curvature @ change / 2)
 
