@@ -26,8 +26,9 @@ from imgnet.image.masks import sample_mask
 from imgnet.metrics.psnr import psnr_db
 from imgnet.progress import Progress
 from imgnet.request.efforts import Schedule
+from support.pictures import Pixels, picture
 
-Pixels = NDArray[np.uint8]
+PICTURE = picture(32, 24)
 
 
 @pytest.fixture(autouse=True)
@@ -41,15 +42,9 @@ def _quick(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     torch.set_num_threads(num_threads)
 
 
-def picture(width: int = 32, height: int = 24, channels: int = 3) -> Pixels:
-    y, x = np.mgrid[0:height, 0:width]
-    planes = [220 * x / width, 215 * y / height, 128 + 90 * np.sin(x / 4 + y / 7), 255 - y]
-    return np.stack(planes[:channels], axis=2).round().astype(np.uint8)
-
-
 def encode(image: Any = None, **options: Any) -> imgnet.Encoded:
     options = {"model": "gated", **options}
-    return imgnet.encode(picture() if image is None else image, device="cpu", **options)
+    return imgnet.encode(PICTURE if image is None else image, device="cpu", **options)
 
 
 def mean_error(pixels: Pixels, drawn: Pixels) -> float:
@@ -66,9 +61,9 @@ def test_there_and_back_through_a_file(tmp_path: Path) -> None:
     assert opened == encoded
     assert opened.report is None
     drawn = imgnet.decode(opened)
-    assert drawn.shape == picture().shape
+    assert drawn.shape == PICTURE.shape
     assert drawn.dtype == np.uint8
-    assert psnr_db(picture(), drawn) > 16
+    assert psnr_db(PICTURE, drawn) > 16
 
 
 def test_every_form_of_an_encoded_image_decodes_alike(tmp_path: Path) -> None:
@@ -84,7 +79,7 @@ def test_every_form_of_an_encoded_image_decodes_alike(tmp_path: Path) -> None:
 
 def test_every_form_of_an_image_encodes_alike(tmp_path: Path) -> None:
     path = tmp_path / "photo.png"
-    image = Image.fromarray(picture())
+    image = Image.fromarray(PICTURE)
     image.save(path)
     wanted = encode()
     assert all(encode(source) == wanted for source in (path, str(path), image))
@@ -94,7 +89,7 @@ def test_the_report_is_what_a_reader_would_measure() -> None:
     encoded = encode()
     report = encoded.report
     assert report is not None
-    assert report.psnr_db == pytest.approx(psnr_db(picture(), imgnet.decode(encoded)))
+    assert report.psnr_db == pytest.approx(psnr_db(PICTURE, imgnet.decode(encoded)))
     assert report.psnr_unseen_db is None
     assert report.device == "cpu"
     assert report.steps >= 100
@@ -143,7 +138,7 @@ def test_a_target_out_of_reach_is_an_error(weights: str, options: dict[str, floa
     assert str(error.value).startswith("cannot reach")
     best = error.value.best
     assert f"{len(to_bytes(best)):,} bytes" in str(error.value) or "bpp" in str(error.value)
-    assert imgnet.decode(best).shape == picture().shape
+    assert imgnet.decode(best).shape == PICTURE.shape
 
 
 @pytest.mark.parametrize("model", ["grid", "gated", "mlp"])
@@ -208,12 +203,12 @@ def test_a_mask_hides_pixels_and_reports_on_them(form: str, tmp_path: Path) -> N
     assert report.psnr_unseen_db is not None
     drawn = imgnet.decode(encoded)
     if form == "keep":
-        total = psnr_db(picture(), drawn)
+        total = psnr_db(PICTURE, drawn)
         assert min(report.psnr_db, report.psnr_unseen_db) < total
         assert total < max(report.psnr_db, report.psnr_unseen_db)
     else:
-        assert report.psnr_db == pytest.approx(psnr_db(picture(), drawn, seen))
-        assert report.psnr_unseen_db == pytest.approx(psnr_db(picture(), drawn, ~seen))
+        assert report.psnr_db == pytest.approx(psnr_db(PICTURE, drawn, seen))
+        assert report.psnr_unseen_db == pytest.approx(psnr_db(PICTURE, drawn, ~seen))
         assert encoded == encode(mask=seen)
 
 
@@ -288,7 +283,7 @@ def test_resampling_a_network_draws_it(tmp_path: Path) -> None:
 
 
 def test_resampling_an_image_fits_it_first(tmp_path: Path) -> None:
-    Image.fromarray(picture()).save(tmp_path / "photo.png")
+    Image.fromarray(PICTURE).save(tmp_path / "photo.png")
     options: dict[str, Any] = {"model": "gated", "device": "cpu", "seed": 3}
     drawn = imgnet.resample(tmp_path / "photo.png", size="40", **options)
     assert np.array_equal(drawn, imgnet.decode(encode(seed=3), size="40"))
@@ -345,7 +340,7 @@ def test_grid_there_and_back_through_a_file(grid: imgnet.Encoded, tmp_path: Path
     assert checksum(drawn) == opened.pixels_crc
     assert imgnet.api.verify(opened) is True
     assert grid.report is not None
-    assert psnr_db(picture(), drawn) == pytest.approx(grid.report.psnr_db)
+    assert psnr_db(PICTURE, drawn) == pytest.approx(grid.report.psnr_db)
     assert grid.report.psnr_db > 20
 
 
@@ -450,7 +445,7 @@ def test_arrays_of_any_memory_layout(model: str, form: str) -> None:
 def test_a_fit_ends_on_request_with_what_it_has(model: str, steps: int) -> None:
     asked = iter([False] * steps)
     encoded = imgnet.encode(
-        picture(), model=model, target_size=1500, should_stop=lambda: next(asked, True)
+        PICTURE, model=model, target_size=1500, should_stop=lambda: next(asked, True)
     )
     assert encoded.report is not None
     assert encoded.report.steps == (0 if model == "grid" else steps)  # its pilot took the others
@@ -462,6 +457,6 @@ def test_a_fit_ends_on_request_with_what_it_has(model: str, steps: int) -> None:
 
 def test_an_image_may_be_a_binary_file() -> None:
     file = BytesIO()
-    Image.fromarray(picture()).save(file, "png")
+    Image.fromarray(PICTURE).save(file, "png")
     file.seek(0)
     assert imgnet.encode(file).spec.width == 32
