@@ -42,6 +42,12 @@ def _quick(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     torch.set_num_threads(num_threads)
 
 
+@pytest.fixture
+def _short(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Make fits of a few steps on whole pictures, for tests that do not look at the quality."""
+    monkeypatch.setattr(encoding, "schedule_for", lambda _effort, _model: Schedule(4, 4096, 0.25))
+
+
 def encode(image: Any = None, **options: Any) -> imgnet.Encoded:
     options = {"model": "gated", **options}
     return imgnet.encode(PICTURE if image is None else image, device="cpu", **options)
@@ -66,6 +72,7 @@ def test_there_and_back_through_a_file(tmp_path: Path) -> None:
     assert psnr_db(PICTURE, drawn) > 16
 
 
+@pytest.mark.usefixtures("_short")
 def test_every_form_of_an_encoded_image_decodes_alike(tmp_path: Path) -> None:
     encoded = encode()
     path = tmp_path / "photo.inr"
@@ -77,6 +84,7 @@ def test_every_form_of_an_encoded_image_decodes_alike(tmp_path: Path) -> None:
         assert np.array_equal(drawn, wanted)
 
 
+@pytest.mark.usefixtures("_short")
 def test_every_form_of_an_image_encodes_alike(tmp_path: Path) -> None:
     path = tmp_path / "photo.png"
     image = Image.fromarray(PICTURE)
@@ -166,20 +174,23 @@ def test_a_target_too_small_for_a_network_set_by_hand_is_an_error(
 
     monkeypatch.setattr(fit_module, "choose_q_steps", search)
     with pytest.raises(imgnet.TargetError):
-        encode(dim_hidden=200, target_size=600)
+        encode(dim_hidden=60, target_size=300)
 
 
+@pytest.mark.usefixtures("_short")
 def test_quality_sets_the_size() -> None:
     sizes = [len(to_bytes(encode(picture(80, 60), quality=q))) for q in (70, 85, 100)]
     assert sizes == sorted(sizes)
     assert sizes[2] > 1.5 * sizes[0]
 
 
+@pytest.mark.usefixtures("_short")
 def test_sizes_set_by_hand() -> None:
     spec = encode(dim_axis=3, dim_hidden=5, num_layers=2).spec
     assert (spec.dim_axis, spec.dim_hidden, spec.num_layers) == (3, 5, 2)
 
 
+@pytest.mark.usefixtures("_short")
 @pytest.mark.parametrize("weights", ["float16", "float32"])
 def test_plain_weights_are_named_tensors(weights: str) -> None:
     encoded = encode(weights=weights, dim_hidden=5)
@@ -187,11 +198,13 @@ def test_plain_weights_are_named_tensors(weights: str) -> None:
     assert {str(t.dtype) for t in encoded.tensors.values()} == {weights}
 
 
+@pytest.mark.usefixtures("_short")
 def test_the_seed_decides() -> None:
     assert encode(seed=1) == encode(seed=1)
     assert encode(seed=1) != encode(seed=2)
 
 
+@pytest.mark.usefixtures("_short")
 @pytest.mark.parametrize("form", ["array", "file", "keep"])
 def test_a_mask_hides_pixels_and_reports_on_them(form: str, tmp_path: Path) -> None:
     seen = np.random.default_rng(0).random((24, 32)) < 0.5
@@ -209,7 +222,7 @@ def test_a_mask_hides_pixels_and_reports_on_them(form: str, tmp_path: Path) -> N
     else:
         assert report.psnr_db == pytest.approx(psnr_db(PICTURE, drawn, seen))
         assert report.psnr_unseen_db == pytest.approx(psnr_db(PICTURE, drawn, ~seen))
-        assert encoded == encode(mask=seen)
+        assert encoded == encode(mask=seen) != encode()
 
 
 @pytest.mark.parametrize(
@@ -260,6 +273,7 @@ def test_arrays_that_are_no_image(array: NDArray[Any]) -> None:
         encode(array)
 
 
+@pytest.mark.usefixtures("_short")
 def test_files_that_cannot_be_read(tmp_path: Path) -> None:
     (tmp_path / "text.png").write_text("not an image")
     for name in ("missing.png", "text.png", ""):
@@ -273,6 +287,7 @@ def test_files_that_cannot_be_read(tmp_path: Path) -> None:
         imgnet.save(encode(), tmp_path / "missing" / "photo.inr")
 
 
+@pytest.mark.usefixtures("_short")
 def test_resampling_a_network_draws_it(tmp_path: Path) -> None:
     encoded = encode()
     imgnet.save(encoded, tmp_path / "photo.inr")
@@ -282,6 +297,7 @@ def test_resampling_a_network_draws_it(tmp_path: Path) -> None:
     assert np.array_equal(imgnet.resample(encoded, size=(64, 48)), wanted)
 
 
+@pytest.mark.usefixtures("_short")
 def test_resampling_an_image_fits_it_first(tmp_path: Path) -> None:
     Image.fromarray(PICTURE).save(tmp_path / "photo.png")
     options: dict[str, Any] = {"model": "gated", "device": "cpu", "seed": 3}
@@ -289,6 +305,7 @@ def test_resampling_an_image_fits_it_first(tmp_path: Path) -> None:
     assert np.array_equal(drawn, imgnet.decode(encode(seed=3), size="40"))
 
 
+@pytest.mark.usefixtures("_short")
 @pytest.mark.parametrize("options", [{}, {"size": 8, "scale": 2}, {"scale": -1}, {"scale": 0}])
 def test_resampling_needs_one_size(options: dict[str, Any]) -> None:
     with pytest.raises(imgnet.UsageError):
@@ -312,12 +329,6 @@ def test_progress_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
     report = encode(on_progress=told.append).report
     assert report is not None
     assert [progress.step for progress in told] == list(range(1, report.steps + 1))
-
-
-@pytest.fixture
-def _short(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Make fits of grid, which see whole pictures, shorter still."""
-    monkeypatch.setattr(encoding, "schedule_for", lambda _effort, _model: Schedule(4, 4096, 0.25))
 
 
 @pytest.fixture(scope="module")

@@ -1,4 +1,4 @@
-"""What the coded streams of all families have in common."""
+"""Coded streams: the contract that those of all families keep."""
 
 from __future__ import annotations
 
