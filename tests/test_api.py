@@ -26,8 +26,9 @@ from imgnet.image.masks import sample_mask
 from imgnet.metrics.psnr import psnr_db
 from imgnet.progress import Progress
 from imgnet.request.efforts import Schedule
+from support.pictures import Pixels, picture
 
-Pixels = NDArray[np.uint8]
+PICTURE = picture(32, 24)
 
 
 @pytest.fixture(autouse=True)
@@ -41,15 +42,15 @@ def _quick(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     torch.set_num_threads(num_threads)
 
 
-def picture(width: int = 32, height: int = 24, channels: int = 3) -> Pixels:
-    y, x = np.mgrid[0:height, 0:width]
-    planes = [220 * x / width, 215 * y / height, 128 + 90 * np.sin(x / 4 + y / 7), 255 - y]
-    return np.stack(planes[:channels], axis=2).round().astype(np.uint8)
+@pytest.fixture
+def _short(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Make fits of a few steps on whole pictures, for tests that do not look at the quality."""
+    monkeypatch.setattr(encoding, "schedule_for", lambda _effort, _model: Schedule(4, 4096, 0.25))
 
 
 def encode(image: Any = None, **options: Any) -> imgnet.Encoded:
     options = {"model": "gated", **options}
-    return imgnet.encode(picture() if image is None else image, device="cpu", **options)
+    return imgnet.encode(PICTURE if image is None else image, device="cpu", **options)
 
 
 def mean_error(pixels: Pixels, drawn: Pixels) -> float:
@@ -66,11 +67,12 @@ def test_there_and_back_through_a_file(tmp_path: Path) -> None:
     assert opened == encoded
     assert opened.report is None
     drawn = imgnet.decode(opened)
-    assert drawn.shape == picture().shape
+    assert drawn.shape == PICTURE.shape
     assert drawn.dtype == np.uint8
-    assert psnr_db(picture(), drawn) > 16
+    assert psnr_db(PICTURE, drawn) > 16
 
 
+@pytest.mark.usefixtures("_short")
 def test_every_form_of_an_encoded_image_decodes_alike(tmp_path: Path) -> None:
     encoded = encode()
     path = tmp_path / "photo.inr"
@@ -82,9 +84,10 @@ def test_every_form_of_an_encoded_image_decodes_alike(tmp_path: Path) -> None:
         assert np.array_equal(drawn, wanted)
 
 
+@pytest.mark.usefixtures("_short")
 def test_every_form_of_an_image_encodes_alike(tmp_path: Path) -> None:
     path = tmp_path / "photo.png"
-    image = Image.fromarray(picture())
+    image = Image.fromarray(PICTURE)
     image.save(path)
     wanted = encode()
     assert all(encode(source) == wanted for source in (path, str(path), image))
@@ -94,7 +97,7 @@ def test_the_report_is_what_a_reader_would_measure() -> None:
     encoded = encode()
     report = encoded.report
     assert report is not None
-    assert report.psnr_db == pytest.approx(psnr_db(picture(), imgnet.decode(encoded)))
+    assert report.psnr_db == pytest.approx(psnr_db(PICTURE, imgnet.decode(encoded)))
     assert report.psnr_unseen_db is None
     assert report.device == "cpu"
     assert report.steps >= 100
@@ -143,7 +146,7 @@ def test_a_target_out_of_reach_is_an_error(weights: str, options: dict[str, floa
     assert str(error.value).startswith("cannot reach")
     best = error.value.best
     assert f"{len(to_bytes(best)):,} bytes" in str(error.value) or "bpp" in str(error.value)
-    assert imgnet.decode(best).shape == picture().shape
+    assert imgnet.decode(best).shape == PICTURE.shape
 
 
 @pytest.mark.parametrize("model", ["grid", "gated", "mlp"])
@@ -171,20 +174,23 @@ def test_a_target_too_small_for_a_network_set_by_hand_is_an_error(
 
     monkeypatch.setattr(fit_module, "choose_q_steps", search)
     with pytest.raises(imgnet.TargetError):
-        encode(dim_hidden=200, target_size=600)
+        encode(dim_hidden=60, target_size=300)
 
 
+@pytest.mark.usefixtures("_short")
 def test_quality_sets_the_size() -> None:
     sizes = [len(to_bytes(encode(picture(80, 60), quality=q))) for q in (70, 85, 100)]
     assert sizes == sorted(sizes)
     assert sizes[2] > 1.5 * sizes[0]
 
 
+@pytest.mark.usefixtures("_short")
 def test_sizes_set_by_hand() -> None:
     spec = encode(dim_axis=3, dim_hidden=5, num_layers=2).spec
     assert (spec.dim_axis, spec.dim_hidden, spec.num_layers) == (3, 5, 2)
 
 
+@pytest.mark.usefixtures("_short")
 @pytest.mark.parametrize("weights", ["float16", "float32"])
 def test_plain_weights_are_named_tensors(weights: str) -> None:
     encoded = encode(weights=weights, dim_hidden=5)
@@ -192,11 +198,13 @@ def test_plain_weights_are_named_tensors(weights: str) -> None:
     assert {str(t.dtype) for t in encoded.tensors.values()} == {weights}
 
 
+@pytest.mark.usefixtures("_short")
 def test_the_seed_decides() -> None:
     assert encode(seed=1) == encode(seed=1)
     assert encode(seed=1) != encode(seed=2)
 
 
+@pytest.mark.usefixtures("_short")
 @pytest.mark.parametrize("form", ["array", "file", "keep"])
 def test_a_mask_hides_pixels_and_reports_on_them(form: str, tmp_path: Path) -> None:
     seen = np.random.default_rng(0).random((24, 32)) < 0.5
@@ -208,13 +216,13 @@ def test_a_mask_hides_pixels_and_reports_on_them(form: str, tmp_path: Path) -> N
     assert report.psnr_unseen_db is not None
     drawn = imgnet.decode(encoded)
     if form == "keep":
-        total = psnr_db(picture(), drawn)
+        total = psnr_db(PICTURE, drawn)
         assert min(report.psnr_db, report.psnr_unseen_db) < total
         assert total < max(report.psnr_db, report.psnr_unseen_db)
     else:
-        assert report.psnr_db == pytest.approx(psnr_db(picture(), drawn, seen))
-        assert report.psnr_unseen_db == pytest.approx(psnr_db(picture(), drawn, ~seen))
-        assert encoded == encode(mask=seen)
+        assert report.psnr_db == pytest.approx(psnr_db(PICTURE, drawn, seen))
+        assert report.psnr_unseen_db == pytest.approx(psnr_db(PICTURE, drawn, ~seen))
+        assert encoded == encode(mask=seen) != encode()
 
 
 @pytest.mark.parametrize(
@@ -265,6 +273,7 @@ def test_arrays_that_are_no_image(array: NDArray[Any]) -> None:
         encode(array)
 
 
+@pytest.mark.usefixtures("_short")
 def test_files_that_cannot_be_read(tmp_path: Path) -> None:
     (tmp_path / "text.png").write_text("not an image")
     for name in ("missing.png", "text.png", ""):
@@ -278,6 +287,7 @@ def test_files_that_cannot_be_read(tmp_path: Path) -> None:
         imgnet.save(encode(), tmp_path / "missing" / "photo.inr")
 
 
+@pytest.mark.usefixtures("_short")
 def test_resampling_a_network_draws_it(tmp_path: Path) -> None:
     encoded = encode()
     imgnet.save(encoded, tmp_path / "photo.inr")
@@ -287,13 +297,15 @@ def test_resampling_a_network_draws_it(tmp_path: Path) -> None:
     assert np.array_equal(imgnet.resample(encoded, size=(64, 48)), wanted)
 
 
+@pytest.mark.usefixtures("_short")
 def test_resampling_an_image_fits_it_first(tmp_path: Path) -> None:
-    Image.fromarray(picture()).save(tmp_path / "photo.png")
+    Image.fromarray(PICTURE).save(tmp_path / "photo.png")
     options: dict[str, Any] = {"model": "gated", "device": "cpu", "seed": 3}
     drawn = imgnet.resample(tmp_path / "photo.png", size="40", **options)
     assert np.array_equal(drawn, imgnet.decode(encode(seed=3), size="40"))
 
 
+@pytest.mark.usefixtures("_short")
 @pytest.mark.parametrize("options", [{}, {"size": 8, "scale": 2}, {"scale": -1}, {"scale": 0}])
 def test_resampling_needs_one_size(options: dict[str, Any]) -> None:
     with pytest.raises(imgnet.UsageError):
@@ -319,12 +331,6 @@ def test_progress_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
     assert [progress.step for progress in told] == list(range(1, report.steps + 1))
 
 
-@pytest.fixture
-def _short(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Make fits of grid, which see whole pictures, shorter still."""
-    monkeypatch.setattr(encoding, "schedule_for", lambda _effort, _model: Schedule(4, 4096, 0.25))
-
-
 @pytest.fixture(scope="module")
 def grid() -> imgnet.Encoded:
     with pytest.MonkeyPatch.context() as patch:
@@ -345,7 +351,7 @@ def test_grid_there_and_back_through_a_file(grid: imgnet.Encoded, tmp_path: Path
     assert checksum(drawn) == opened.pixels_crc
     assert imgnet.api.verify(opened) is True
     assert grid.report is not None
-    assert psnr_db(picture(), drawn) == pytest.approx(grid.report.psnr_db)
+    assert psnr_db(PICTURE, drawn) == pytest.approx(grid.report.psnr_db)
     assert grid.report.psnr_db > 20
 
 
@@ -450,7 +456,7 @@ def test_arrays_of_any_memory_layout(model: str, form: str) -> None:
 def test_a_fit_ends_on_request_with_what_it_has(model: str, steps: int) -> None:
     asked = iter([False] * steps)
     encoded = imgnet.encode(
-        picture(), model=model, target_size=1500, should_stop=lambda: next(asked, True)
+        PICTURE, model=model, target_size=1500, should_stop=lambda: next(asked, True)
     )
     assert encoded.report is not None
     assert encoded.report.steps == (0 if model == "grid" else steps)  # its pilot took the others
@@ -462,6 +468,6 @@ def test_a_fit_ends_on_request_with_what_it_has(model: str, steps: int) -> None:
 
 def test_an_image_may_be_a_binary_file() -> None:
     file = BytesIO()
-    Image.fromarray(picture()).save(file, "png")
+    Image.fromarray(PICTURE).save(file, "png")
     file.seek(0)
     assert imgnet.encode(file).spec.width == 32

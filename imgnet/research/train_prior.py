@@ -155,7 +155,7 @@ class Training:
         done = self.step / self.recipe.steps
         index, rows = self._next()
         example = self.examples[index]
-        self._set_network(example)
+        self.set_network(example)
         parts = example.parts(rows)
         temperature = TEMPERATURE[0] + (LAST_TEMPERATURE - TEMPERATURE[0]) * done
         noise = NOISE[0] + (LAST_NOISE - NOISE[0]) * done
@@ -177,7 +177,7 @@ class Training:
         return cost
 
     @torch.no_grad()
-    def _set_network(self, example: Example) -> None:
+    def set_network(self, example: Example) -> None:
         """Set the network to that of an example's lmbda, with the mean colour of its picture."""
         for name, tensor in self.networks.at(example.position, example.latent_q_step).items():
             own = example.mean if name == "linear.bias" else tensor

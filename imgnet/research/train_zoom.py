@@ -108,7 +108,7 @@ class Training:
 
     def take_step(self) -> float:
         """Train on a few patches; return their mean squared error over the scale."""
-        error = self._error(np.random.default_rng([self.recipe.seed, self.step]))
+        error = self.error(np.random.default_rng([self.recipe.seed, self.step]))
         self.soap.zero_grad()
         error.backward()  # type: ignore[no-untyped-call]
         torch.nn.utils.clip_grad_norm_(self.model.parameters(), LARGEST_GRADIENT)
@@ -118,7 +118,8 @@ class Training:
         self.step += 1
         return error.item()
 
-    def _error(self, rng: np.random.Generator) -> Tensor:
+    def error(self, rng: np.random.Generator) -> Tensor:
+        """Return the mean squared error over the scale of a few random patches."""
         side = self.recipe.side
         large = round(side * random_scale(rng))
         scale = large / side

@@ -1,4 +1,4 @@
-"""What a batch has to do, and what it refuses as a whole."""
+"""Images that a command line means, and the tasks of a batch or its refusal as a whole."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from imgnet.batch.task import Outcome, Task
-from imgnet.cli.plan import Plan
+from imgnet.cli.plan import Plan, find_sources
 from imgnet.errors import UsageError
 from imgnet.request.encode_options import EncodeOptions
 
@@ -24,9 +24,44 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
+@pytest.fixture
+def photos(folder: Path) -> Path:
+    """A folder with images at all depths, files that are none, and a link into itself."""
+    photos = folder / "photos"
+    for name in ("b.png", "A.JPEG", "notes.txt", ".x.png", ".h/y.png", "s/c.webp", "s/t/d.tif"):
+        path = photos / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.touch()
+    (photos / "again").symlink_to(photos / "s")
+    return photos
+
+
 def outputs(*inputs: str, output: str | None = None, **kinds: bool) -> list[str]:
     entries = Plan(inputs, output, **kinds).entries(OPTIONS)
     return [str(e.output) if isinstance(e, Task) else e.result.status for e in entries]
+
+
+@pytest.mark.usefixtures("photos")
+def test_a_folder_is_walked_in_order() -> None:
+    found = find_sources(["-", "photos", "notes"], recursive=True)
+    assert [(source.path, source.inside) for source in found] == [
+        ("-", ""),
+        ("photos/A.JPEG", "."),
+        ("photos/b.png", "."),
+        ("photos/s/c.webp", "s"),
+        ("photos/s/t/d.tif", "s/t"),
+        ("notes", ""),
+    ]
+    assert not any(source.fault for source in found)
+
+
+@pytest.mark.parametrize(
+    ("name", "recursive", "clue"), [("tree", False, "add -r"), ("empty", True, "no image")]
+)
+def test_what_gives_no_image_is_a_fault(name: str, recursive: bool, clue: str) -> None:
+    Path("empty").mkdir()
+    (source,) = find_sources([name], recursive=recursive)
+    assert clue in str(source.fault)
 
 
 def test_a_tree_is_mirrored_or_stays_where_it_is() -> None:

@@ -285,7 +285,7 @@ def test_the_number_of_threads_makes_no_difference() -> None:
 
 
 def test_the_page_has_the_constants() -> None:
-    assert all(str(decay) in FORMAT for decay in distributions._WIDEST_DECAYS)
+    assert all(str(decay) in FORMAT for decay in distributions.WIDEST_DECAYS)
 
 
 @pytest.mark.parametrize("family", ["grid", "gated", "mlp"])

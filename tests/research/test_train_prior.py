@@ -60,7 +60,7 @@ def test_steps_lower_the_cost_at_prices_that_were_not_trained() -> None:
         fresh.latents.round()
 
         def cost() -> float:
-            training._set_network(fresh)
+            training.set_network(fresh)
             bits = fresh.evaluator.measure_bits([(0, 128)])
             return fresh.evaluator.measure_error([(0, 128)]) + fresh.lmbda * bits
 

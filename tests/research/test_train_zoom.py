@@ -69,7 +69,7 @@ def test_steps_bring_pictures_closer() -> None:
     def error() -> float:
         seeds = range(100, 112)  # of patches that no step sees
         with torch.no_grad():
-            return sum(training._error(np.random.default_rng(seed)).item() for seed in seeds)
+            return sum(training.error(np.random.default_rng(seed)).item() for seed in seeds)
 
     before = error()
     for _ in range(recipe.steps):

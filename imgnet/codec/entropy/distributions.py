@@ -26,7 +26,7 @@ LOWEST_SCALE_LOG2 = -4.5
 _ONE = 1 << 62  # fixed point
 # exp(-1 / (2 s)) of the eight widest distributions; every octave below has the squares of the one
 # above.
-_WIDEST_DECAYS = (
+WIDEST_DECAYS = (
     4602687609541841169,
     4603433772482077392,
     4604118113235951423,
@@ -126,7 +126,7 @@ def _tails(distribution: int) -> Iterator[int]:
 def _decay(distribution: int) -> int:
     """exp(-1 / (2 s)) in fixed point."""
     octaves, step = divmod(NUM_DISTRIBUTIONS - 1 - distribution, SCALES_PER_OCTAVE)
-    decay = _WIDEST_DECAYS[SCALES_PER_OCTAVE - 1 - step]
+    decay = WIDEST_DECAYS[SCALES_PER_OCTAVE - 1 - step]
     for _ in range(octaves):
         decay = decay * decay >> 62
     return decay

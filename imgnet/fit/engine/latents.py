@@ -159,14 +159,14 @@ def _adam(
 def _relax(
     temperature: float, noise: float, values: Tensor, fresh: Tensor, relaxed: Tensor, slope: Tensor
 ) -> None:
-    soft, first_slope = _soft_round(values, temperature)
+    soft, first_slope = soft_round(values, temperature)
     soft.add_(fresh, alpha=noise)
-    softer, second_slope = _soft_round(soft, temperature)
+    softer, second_slope = soft_round(soft, temperature)
     relaxed.copy_(softer)
     torch.mul(first_slope, second_slope, out=slope)
 
 
-def _soft_round(x: Tensor, temperature: float) -> tuple[Tensor, Tensor]:
+def soft_round(x: Tensor, temperature: float) -> tuple[Tensor, Tensor]:
     """Return s(x) = floor(x) + 1/2 + tanh((r - 1/2) / T) / (2 tanh(1 / (2 T))) and its slope."""
     scale = tanh(0.5 / temperature)
     whole = torch.floor(x)

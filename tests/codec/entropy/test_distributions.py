@@ -7,10 +7,10 @@ import numpy as np
 import pytest
 
 from imgnet.codec.entropy.distributions import (
-    _WIDEST_DECAYS,
     LOCATIONS,
     NUM_DISTRIBUTIONS,
     NUM_SCALES,
+    WIDEST_DECAYS,
     laplace,
     reach,
     support,
@@ -90,7 +90,7 @@ def test_tables_of_laplace_distributions_never_change() -> None:
 def test_stored_constants_are_exact() -> None:
     with localcontext() as context:
         context.prec = 60
-        for i, constant in enumerate(_WIDEST_DECAYS):
+        for i, constant in enumerate(WIDEST_DECAYS):
             two_scales = Decimal(2) ** (9 + Decimal(i) / 8)
             assert constant == round((-1 / two_scales).exp() * 2**62)
 

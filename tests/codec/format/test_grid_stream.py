@@ -294,12 +294,14 @@ def test_a_wrong_number_of_escapes_is_noticed(
 
 @pytest.mark.parametrize("value", [LARGEST_LATENT + 1, -LARGEST_LATENT - 1, 32767, -32768])
 def test_a_latent_that_is_too_large_is_noticed(value: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(grid_stream, "_limited", lambda quantized: quantized)
     for name in ("latents.0.0", "latents.0.2", "latents.1.1"):
         tensors = random_tensors(PICTURE)
         tensors[name].values[-1, -1] = value
+        with monkeypatch.context() as patch:
+            patch.setattr(grid_stream, "LARGEST_LATENT", 1 << 15)  # of a careless writer
+            stream = pack(PICTURE, tensors, 0)
         with pytest.raises(FormatError, match="damaged"):
-            unpack(PICTURE, pack(PICTURE, tensors, 0))
+            unpack(PICTURE, stream)
 
 
 def test_more_latents_than_the_stream_can_hold_are_refused_unread() -> None:

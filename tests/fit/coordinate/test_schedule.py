@@ -22,12 +22,14 @@ from imgnet.progress import Progress
 from imgnet.request.efforts import Schedule
 from imgnet.request.target import PsnrTarget
 from imgnet.spec import Spec
+from support.pictures import picture
 
 GATED = Spec("gated", 32, 24, 8, 10, 1)
 MLP = Spec("mlp", 32, 24, 0, 10, 2)
 SHORT = Schedule(steps=120, pixels_per_step=384, quantized=0.4)
 QUICK = Options(SHORT, device="cpu")
 CODED = replace(QUICK, budget_bytes=700)
+PICTURE = picture(GATED.width, GATED.height)
 
 
 @pytest.fixture(autouse=True)
@@ -40,19 +42,13 @@ def _one_thread_in_full_precision(monkeypatch: pytest.MonkeyPatch) -> Iterator[N
     torch.set_num_threads(num_threads)
 
 
-def picture(spec: Spec = GATED) -> NDArray[np.uint8]:
-    y, x = np.mgrid[0 : spec.height, 0 : spec.width]
-    wave = 128 + 90 * np.sin(x / 4 + y / 7)
-    return np.stack([x * 7, y * 9, wave], axis=2).round().astype(np.uint8)
-
-
 def flat_psnr_db() -> float:
-    mean = picture().mean(axis=(0, 1)).round().astype(np.uint8)
-    return psnr_db(picture(), np.broadcast_to(mean, picture().shape))
+    mean = PICTURE.mean(axis=(0, 1)).round().astype(np.uint8)
+    return psnr_db(PICTURE, np.broadcast_to(mean, PICTURE.shape))
 
 
 def drawn_psnr_db(spec: Spec, result: Result) -> float:
-    return psnr_db(picture(), render(spec, result.parameters))
+    return psnr_db(PICTURE, render(spec, result.parameters))
 
 
 def stored(spec: Spec, result: Result) -> bytes:
@@ -71,7 +67,7 @@ def same(a: Result, b: Result) -> bool:
 @pytest.mark.parametrize("spec", [GATED, MLP], ids=lambda spec: spec.family)
 @pytest.mark.parametrize("options", [QUICK, CODED], ids=["real", "coded"])
 def test_a_short_fit_beats_a_flat_picture(spec: Spec, options: Options) -> None:
-    result = fit(spec, picture(), options)
+    result = fit(spec, PICTURE, options)
     assert drawn_psnr_db(spec, result) > flat_psnr_db() + 4
     assert {name: array.shape for name, array in result.parameters.items()} == spec.shapes()
     assert (result.steps, result.device) == (SHORT.steps, "cpu")
@@ -79,13 +75,13 @@ def test_a_short_fit_beats_a_flat_picture(spec: Spec, options: Options) -> None:
 
 def test_longer_fits_are_better() -> None:
     longer = replace(QUICK, schedule=replace(SHORT, steps=400))
-    short, long = (drawn_psnr_db(GATED, fit(GATED, picture(), o)) for o in (QUICK, longer))
+    short, long = (drawn_psnr_db(GATED, fit(GATED, PICTURE, o)) for o in (QUICK, longer))
     assert long > short + 2
 
 
 @pytest.mark.parametrize("budget", [150, 400, 700])
 def test_the_budget_is_kept_and_used(budget: int) -> None:
-    result = fit(GATED, picture(), replace(QUICK, budget_bytes=budget))
+    result = fit(GATED, PICTURE, replace(QUICK, budget_bytes=budget))
     assert 0.9 * budget < len(stored(GATED, result)) <= budget
 
 
@@ -93,34 +89,34 @@ def test_the_budget_is_kept_where_training_drifts_above_it(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(fit_module, "SLACK", 1.05)
-    results = [fit(GATED, picture(), replace(CODED, seed=seed)) for seed in (0, 1, 2)]
+    results = [fit(GATED, PICTURE, replace(CODED, seed=seed)) for seed in (0, 1, 2)]
     assert all(630 < len(stored(GATED, result)) <= 700 for result in results)
     assert sum(drawn_psnr_db(GATED, result) for result in results) / 3 > flat_psnr_db() + 4
 
 
 def test_a_psnr_that_is_asked_for_is_met_in_fewer_bytes() -> None:
-    best = fit(GATED, picture(), CODED)
+    best = fit(GATED, PICTURE, CODED)
     wanted = drawn_psnr_db(GATED, best) - 2
-    result = fit(GATED, picture(), replace(CODED, target=PsnrTarget(wanted)))
+    result = fit(GATED, PICTURE, replace(CODED, target=PsnrTarget(wanted)))
     assert drawn_psnr_db(GATED, result) == pytest.approx(wanted, abs=0.1)
     assert len(stored(GATED, result)) < 0.9 * len(stored(GATED, best))
 
 
 def test_a_psnr_that_is_too_high_gives_what_the_bytes_give() -> None:
-    result = fit(GATED, picture(), replace(CODED, target=PsnrTarget(90.0)))
+    result = fit(GATED, PICTURE, replace(CODED, target=PsnrTarget(90.0)))
     assert 630 < len(stored(GATED, result)) <= 700
     assert drawn_psnr_db(GATED, result) > flat_psnr_db() + 4
 
 
 def test_what_is_stored_is_what_was_fitted() -> None:
-    result = fit(GATED, picture(), CODED)
+    result = fit(GATED, PICTURE, CODED)
     assert result.quantized is not None
     for name, tensor in result.quantized.items():
         np.testing.assert_array_equal(tensor.dequantize(), result.parameters[name])
 
 
 def test_weights_stay_real_without_a_budget() -> None:
-    assert fit(GATED, picture(), QUICK).quantized is None
+    assert fit(GATED, PICTURE, QUICK).quantized is None
 
 
 def ticks() -> Callable[[], float]:
@@ -130,20 +126,20 @@ def ticks() -> Callable[[], float]:
 
 def test_a_fit_keeps_to_its_time() -> None:
     endless = replace(CODED, schedule=replace(SHORT, steps=5000), time_limit_s=100.0)
-    result = fit(GATED, picture(), replace(endless, clock=ticks()))
+    result = fit(GATED, PICTURE, replace(endless, clock=ticks()))
     assert 30 < result.steps <= 100
     assert len(stored(GATED, result)) <= 700
 
 
 def test_a_fit_without_time_still_gives_a_network() -> None:
-    result = fit(GATED, picture(), replace(CODED, time_limit_s=1e-6))
+    result = fit(GATED, PICTURE, replace(CODED, time_limit_s=1e-6))
     assert len(stored(GATED, result)) <= 700
 
 
 @pytest.mark.parametrize("threads", [1, 3])
 def test_the_same_seed_gives_the_same_bytes(threads: int) -> None:
     torch.set_num_threads(threads)
-    first, again, other = (fit(GATED, picture(), replace(CODED, seed=s)) for s in (1, 1, 2))
+    first, again, other = (fit(GATED, PICTURE, replace(CODED, seed=s)) for s in (1, 1, 2))
     assert stored(GATED, first) == stored(GATED, again)
     assert stored(GATED, first) != stored(GATED, other)
     assert torch.get_num_threads() == threads
@@ -159,8 +155,8 @@ def test_the_best_network_is_kept_not_the_last(
     monkeypatch.setattr(fit_module, "lr_factor", ruinous)
     last: dict[int, Parameters] = {}
     watched = replace(options, snapshot_every=SHORT.steps, on_snapshot=keeping(last))
-    result = fit(GATED, picture(), watched)
-    assert psnr_db(picture(), render(GATED, last[SHORT.steps])) < flat_psnr_db() + 1
+    result = fit(GATED, PICTURE, watched)
+    assert psnr_db(PICTURE, render(GATED, last[SHORT.steps])) < flat_psnr_db() + 1
     assert drawn_psnr_db(GATED, result) > flat_psnr_db() + 3
 
 
@@ -171,9 +167,9 @@ def test_unseen_pixels_have_no_influence(regular: bool) -> None:
     if regular:
         seen = np.zeros((24, 32), bool)
         seen[::3, ::3] = True
-    changed = np.where(seen[:, :, None], picture(), rng.integers(0, 256, (24, 32, 3), np.uint8))
+    changed = np.where(seen[:, :, None], PICTURE, rng.integers(0, 256, (24, 32, 3), np.uint8))
     options = replace(CODED, schedule=replace(SHORT, steps=40, pixels_per_step=16))
-    first, second = (fit(GATED, p, options, seen) for p in (picture(), changed))
+    first, second = (fit(GATED, p, options, seen) for p in (PICTURE, changed))
     assert same(first, second)
     third = fit(GATED, np.where(seen[:, :, None], changed // 2, changed), options, seen)
     assert not same(first, third)
@@ -182,16 +178,16 @@ def test_unseen_pixels_have_no_influence(regular: bool) -> None:
 def test_seen_pixels_are_fitted() -> None:
     seen = np.random.default_rng(0).random((24, 32)) < 0.5
     noise = np.random.default_rng(1).integers(0, 256, (24, 32, 3), np.uint8)
-    result = fit(GATED, np.where(seen[:, :, None], picture(), noise), QUICK, seen)
+    result = fit(GATED, np.where(seen[:, :, None], PICTURE, noise), QUICK, seen)
     drawn = render(GATED, result.parameters)
-    assert psnr_db(picture(), drawn, seen) > flat_psnr_db() + 4
-    assert psnr_db(picture(), drawn, ~seen) > flat_psnr_db() + 3  # filled in, not the noise
+    assert psnr_db(PICTURE, drawn, seen) > flat_psnr_db() + 4
+    assert psnr_db(PICTURE, drawn, ~seen) > flat_psnr_db() + 3  # filled in, not the noise
 
 
 def test_a_single_seen_pixel_is_enough() -> None:
     seen = np.zeros((24, 32), bool)
     seen[20, 3] = True
-    result = fit(GATED, picture(), replace(CODED, schedule=replace(SHORT, steps=20)), seen)
+    result = fit(GATED, PICTURE, replace(CODED, schedule=replace(SHORT, steps=20)), seen)
     assert len(stored(GATED, result)) <= 700
 
 
@@ -204,9 +200,9 @@ def test_flat_pictures_are_drawn_flat(colour: tuple[int, int, int]) -> None:
 
 def test_snapshots_come_every_n_steps_as_they_would_be_stored() -> None:
     taken: dict[int, Parameters] = {}
-    fit(GATED, picture(), replace(CODED, snapshot_every=40, on_snapshot=keeping(taken)))
+    fit(GATED, PICTURE, replace(CODED, snapshot_every=40, on_snapshot=keeping(taken)))
     assert list(taken) == [40, 80, 120]
-    early, _, late = (psnr_db(picture(), render(GATED, p)) for p in taken.values())
+    early, _, late = (psnr_db(PICTURE, render(GATED, p)) for p in taken.values())
     assert late > early
     levels = np.unique(taken[120]["joint.weight"])
     assert len(levels) < len(np.unique(taken[40]["joint.weight"])) / 2  # rounded in the last part
@@ -214,7 +210,7 @@ def test_snapshots_come_every_n_steps_as_they_would_be_stored() -> None:
 
 def test_progress_counts_up() -> None:
     told: list[Progress] = []
-    fit(GATED, picture(), replace(CODED, on_progress=told.append, clock=ticks()))
+    fit(GATED, PICTURE, replace(CODED, on_progress=told.append, clock=ticks()))
     assert [p.step for p in told] == list(range(1, SHORT.steps + 1))
     assert all(p.steps == pytest.approx(SHORT.steps, abs=2) for p in told)
     assert told[-1].psnr_db > told[0].psnr_db + 3
@@ -229,18 +225,18 @@ def test_an_interrupt_passes_through() -> None:
         raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        fit(GATED, picture(), replace(QUICK, snapshot_every=3, on_snapshot=interrupt))
+        fit(GATED, PICTURE, replace(QUICK, snapshot_every=3, on_snapshot=interrupt))
     assert torch.get_num_threads() == 1
 
 
 def test_an_unknown_device_is_refused() -> None:
     with pytest.raises(UsageError, match="abacus"):
-        fit(GATED, picture(), replace(QUICK, device="abacus"))
+        fit(GATED, PICTURE, replace(QUICK, device="abacus"))
 
 
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="needs CUDA")
 def test_a_fit_on_cuda_gives_the_same_kind_of_file() -> None:
-    result = fit(GATED, picture(), replace(CODED, device="cuda"))
+    result = fit(GATED, PICTURE, replace(CODED, device="cuda"))
     assert result.device == "cuda"
     assert len(stored(GATED, result)) <= 700
     assert drawn_psnr_db(GATED, result) > flat_psnr_db() + 4
@@ -258,18 +254,16 @@ def with_alpha(pixels: NDArray[np.uint8], hidden: int) -> NDArray[np.uint8]:
 def test_colours_that_nobody_sees_have_no_influence(seen: str | None) -> None:
     spec = replace(GATED, dim_out=4)
     mask = None if seen is None else np.indices((24, 32)).sum(0) % 2 == 0
-    counted = sample_mask(with_alpha(picture(), 0), mask)
+    counted = sample_mask(with_alpha(PICTURE, 0), mask)
     short = replace(QUICK, schedule=replace(SHORT, steps=20))
-    first, other = (fit(spec, with_alpha(picture(), hidden), short, counted) for hidden in (0, 9))
+    first, other = (fit(spec, with_alpha(PICTURE, hidden), short, counted) for hidden in (0, 9))
     assert same(first, other)
-    drawn = render(spec, fit(spec, with_alpha(picture(), 0), QUICK, counted).parameters)
-    rgba = with_alpha(picture(), 0)
+    drawn = render(spec, fit(spec, with_alpha(PICTURE, 0), QUICK, counted).parameters)
+    rgba = with_alpha(PICTURE, 0)
     assert psnr_db(rgba, drawn, counted) > 16
     assert drawn[:, 14:18, 3].max() > drawn[:, 24:, 3].max()
 
 
 def test_16_bits_are_fitted_like_8() -> None:
-    deep, shallow = (
-        fit(GATED, pixels, CODED) for pixels in (picture() * np.uint16(257), picture())
-    )
+    deep, shallow = (fit(GATED, pixels, CODED) for pixels in (PICTURE * np.uint16(257), PICTURE))
     assert stored(GATED, deep) == stored(GATED, shallow)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
@@ -27,12 +27,6 @@ LMBDA = 2e-3
 TALL = Spec("grid", 21, 90, 0, 5, 2, num_levels=6, chroma_level=2, dim_context=4)
 COARSE_ONLY = Spec("grid", 200, 50, 0, 9, 1, num_levels=4, finest=1, chroma_level=2, dim_context=7)
 Step = ReferenceEvaluator | CompiledEvaluator
-
-
-@pytest.fixture
-def workers() -> Iterator[ThreadPoolExecutor]:
-    with ThreadPoolExecutor(2, initializer=torch.set_num_threads, initargs=(1,)) as pool:
-        yield pool
 
 
 def evaluator(

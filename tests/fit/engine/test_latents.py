@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from imgnet.fit.engine.latents import LatentGrids, _soft_round, padded
+from imgnet.fit.engine.latents import LatentGrids, padded, soft_round
 from imgnet.fit.engine.pick import latents_for
 from imgnet.spec import Spec
 from support.networks import SPECS
@@ -64,40 +64,40 @@ X = torch.linspace(-3.3, 3.3, 661, dtype=torch.float64)
 
 
 @pytest.mark.parametrize("temperature", [0.08, 0.2, 0.35, 1.0])
-def test_soft_rounding_keeps_whole_and_half_numbers_and_order(temperature: float) -> None:
-    soft, _ = _soft_round(X, temperature)
+def testsoft_rounding_keeps_whole_and_half_numbers_and_order(temperature: float) -> None:
+    soft, _ = soft_round(X, temperature)
     assert (soft.diff() >= 0).all()
     fixed = torch.arange(-3.0, 3.5, 0.5, dtype=torch.float64)
-    torch.testing.assert_close(_soft_round(fixed, temperature)[0], fixed, rtol=0, atol=1e-6)
+    torch.testing.assert_close(soft_round(fixed, temperature)[0], fixed, rtol=0, atol=1e-6)
 
 
-def test_soft_rounding_tends_to_rounding_when_cold_and_to_nothing_when_warm() -> None:
+def testsoft_rounding_tends_to_rounding_when_cold_and_to_nothing_when_warm() -> None:
     clear = ((X - X.floor()) - 0.5).abs() > 0.05
-    cold, _ = _soft_round(X, 0.01)
+    cold, _ = soft_round(X, 0.01)
     torch.testing.assert_close(cold[clear], X.round()[clear], rtol=0, atol=1e-3)
-    warm, slope = _soft_round(X, 50.0)
+    warm, slope = soft_round(X, 50.0)
     torch.testing.assert_close(warm, X, rtol=0, atol=1e-3)
     torch.testing.assert_close(slope, torch.ones_like(X), rtol=0, atol=1e-3)
 
 
 @pytest.mark.parametrize("temperature", [0.08, 0.2, 0.35])
-def test_slope_is_the_derivative_of_soft_rounding(temperature: float) -> None:
+def test_slope_is_the_derivative_ofsoft_rounding(temperature: float) -> None:
     x = X + 0.0031  # off the whole numbers
-    above, below = (_soft_round(x + d, temperature)[0] for d in (1e-6, -1e-6))
+    above, below = (soft_round(x + d, temperature)[0] for d in (1e-6, -1e-6))
     torch.testing.assert_close(
-        _soft_round(x, temperature)[1], (above - below) / 2e-6, rtol=1e-4, atol=1e-6
+        soft_round(x, temperature)[1], (above - below) / 2e-6, rtol=1e-4, atol=1e-6
     )
 
 
-def test_relaxed_latents_without_noise_are_soft_rounded_twice(kind: Kind) -> None:
+def test_relaxed_latents_without_noise_aresoft_rounded_twice(kind: Kind) -> None:
     latents = grids(kind=kind)
     latents.values = torch.randn(len(latents.values)) * 2
     latents.relax(0.3, 0.0, everything(latents))
-    once, _ = _soft_round(latents.values.double(), 0.3)
-    twice, _ = _soft_round(once, 0.3)
+    once, _ = soft_round(latents.values.double(), 0.3)
+    twice, _ = soft_round(once, 0.3)
     torch.testing.assert_close(latents.relaxed, twice.float(), rtol=1e-4, atol=1e-4)
     above, below = (
-        _soft_round(_soft_round(latents.values.double() + d, 0.3)[0], 0.3)[0] for d in (1e-6, -1e-6)
+        soft_round(soft_round(latents.values.double() + d, 0.3)[0], 0.3)[0] for d in (1e-6, -1e-6)
     )
     torch.testing.assert_close(
         latents.slope, ((above - below) / 2e-6).float(), rtol=1e-2, atol=1e-3

@@ -104,16 +104,17 @@ def exact_distributions(spec: Spec, tensors: dict[str, Quantized], index: int) -
 
 
 @pytest.mark.parametrize("spec", SPECS[:3], ids=str)
-def test_distributions_are_those_that_files_are_coded_with(spec: Spec) -> None:
+def test_distributions_are_those_that_files_are_coded_with(
+    spec: Spec, workers: ThreadPoolExecutor
+) -> None:
     """Bits under the distributions of whole numbers, summed as reals, are those of the network."""
     tensors = random_tensors(spec)
     latents = LatentGrids(spec, torch.device("cpu"), torch.Generator())
     for i, name in enumerate(latents.names):
         latents.grid(latents.relaxed, i).copy_(torch.from_numpy(tensors[name].dequantize()))
     goal = torch.zeros(spec.dim_out, spec.height, spec.width)
-    with ThreadPoolExecutor(1) as workers:
-        step = ReferenceEvaluator(network_of(spec, tensors), latents, goal, None, workers)
-        ours = [step.costs(i)[1][i].sum() for i in range(len(latents.grids))]
+    step = ReferenceEvaluator(network_of(spec, tensors), latents, goal, None, workers)
+    ours = [step.costs(i)[1][i].sum() for i in range(len(latents.grids))]
     for index, (pyramid, level) in enumerate(spec.grids()):
         distributions = exact_distributions(spec, tensors, index)
         location = distributions.whole + distributions.fraction / LOCATIONS

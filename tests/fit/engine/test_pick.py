@@ -25,14 +25,15 @@ CPU, META = torch.device("cpu"), torch.device("meta")
 
 
 @pytest.mark.parametrize("device", [CPU, META], ids=str)
-def test_one_engine_does_everything_on_a_device(device: torch.device) -> None:
+def test_one_engine_does_everything_on_a_device(
+    device: torch.device, workers: ThreadPoolExecutor
+) -> None:
     """The device `meta` stands for a GPU."""
     spec, has_kernels = SPECS[0], is_compiled(device)
     network = network_of(spec, random_tensors(spec)).to(device)
     latents = latents_for(spec, device, torch.Generator())
     picture = torch.zeros(3, spec.height, spec.width, device=device)
-    with ThreadPoolExecutor(1) as workers:
-        evaluator = evaluator_for(network, latents, picture, None, workers)
+    evaluator = evaluator_for(network, latents, picture, None, workers)
     assert (type(evaluator) is not ReferenceEvaluator) == has_kernels
     assert (type(latents) is not LatentGrids) == has_kernels
     assert (soap_for(device) is not SOAP) == has_kernels

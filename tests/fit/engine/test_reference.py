@@ -235,16 +235,14 @@ def test_costs_add_up_to_what_is_measured(spec: Spec, workers: ThreadPoolExecuto
     assert sum(total.values()) == pytest.approx(bits)
 
 
-def test_other_devices_are_given_whole_pictures() -> None:
+def test_other_devices_are_given_whole_pictures(workers: ThreadPoolExecutor) -> None:
     """Many small operations are slow there."""
     spec, meta = SPECS[0], torch.device("meta")
     latents = LatentGrids(spec, meta, torch.Generator())
     size = spec.dim_out, spec.height, spec.width
-    with ThreadPoolExecutor(1) as workers:
-        goal = torch.empty(size, device=meta)
-        step = ReferenceEvaluator(
-            network_of(spec, random_tensors(spec)), latents, goal, None, workers
-        )
+    goal = torch.empty(size, device=meta)
+    network = network_of(spec, random_tensors(spec))
+    step = ReferenceEvaluator(network, latents, goal, None, workers)
     assert list(step.cuts.tiles([(0, spec.height)])) == [(0, spec.height, 0, spec.width)]
 
 

@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from math import log
 
@@ -28,9 +27,8 @@ SPEC = Spec("grid", 45, 31, 0, 6, 1, num_levels=3, chroma_level=1, dim_context=5
 
 
 @pytest.fixture
-def step() -> Iterator[ReferenceEvaluator]:
-    with ThreadPoolExecutor(1) as workers:
-        yield rounded_step(SPEC, workers)
+def step(workers: ThreadPoolExecutor) -> ReferenceEvaluator:
+    return rounded_step(SPEC, workers)
 
 
 def test_a_sample_lies_all_over_a_picture() -> None:

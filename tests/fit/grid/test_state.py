@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
@@ -25,12 +24,6 @@ SCHEDULE = Schedule(30, 20 * STRIP_UNIT)  # one of three strips a step
 def state_of(workers: ThreadPoolExecutor, seed: int = 0, pixels: Pixels = PIXELS) -> GridState:
     cpu = torch.device("cpu")
     return GridState(SPEC, pixels, SCHEDULE, LMBDA, None, workers, cpu, seed)
-
-
-@pytest.fixture
-def workers() -> Iterator[ThreadPoolExecutor]:
-    with ThreadPoolExecutor(1) as pool:
-        yield pool
 
 
 @pytest.fixture

@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from itertools import pairwise
 from typing import Any
@@ -38,7 +38,7 @@ SPEC = Spec("grid", 40, 32, 0, 4, 1, num_levels=2, chroma_level=1, dim_context=3
 
 
 @pytest.fixture
-def evaluator() -> Iterator[ReferenceEvaluator]:
+def evaluator(workers: ThreadPoolExecutor) -> ReferenceEvaluator:
     """A network that draws the picture about as well as its first latents allow."""
     torch.manual_seed(1)
     tensors = random_tensors(SPEC)
@@ -50,8 +50,7 @@ def evaluator() -> Iterator[ReferenceEvaluator]:
         for parameter in network.parameters():
             parameter.add_(torch.randn_like(parameter), alpha=1e-4)  # on no step of its own
     latents.round()
-    with ThreadPoolExecutor(1, initializer=torch.set_num_threads, initargs=(1,)) as pool:
-        yield ReferenceEvaluator(network, latents, pixels, None, pool)
+    return ReferenceEvaluator(network, latents, pixels, None, workers)
 
 
 def chosen(evaluator: ReferenceEvaluator, lmbda: float) -> dict[str, int]:
