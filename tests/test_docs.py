@@ -20,6 +20,8 @@ from support.shell import Shell
 COMMANDS: dict[str, Any] = typer.main.get_command(app).commands  # type: ignore[attr-defined]
 MOST_LINES = 250
 ENDS_OF_A_COMMAND = ("|", "&&")
+PATH_OF_OURS = r"`((?:imgnet|tests|samples)/[\w./-]+)`"
+IN_A_LINE_OF_THEIR_PARENT = {"commands/"}
 LINKING = (*DOCUMENTS, ROOT / "samples" / "README.md", ROOT / "imgnet" / "codec" / "format.md")
 
 
@@ -80,6 +82,25 @@ def test_links_lead_somewhere(document: Path, link: str) -> None:
     target = document.parent / path if path else document
     assert target.exists()
     assert not anchor or anchor in anchors(target)
+
+
+@pytest.mark.parametrize(
+    "path",
+    sorted({p for document in LINKING for p in re.findall(PATH_OF_OURS, document.read_text())}),
+)
+def test_paths_in_the_documents_exist(path: str) -> None:
+    assert (ROOT / path).exists()
+
+
+def test_the_tree_of_readme_is_that_of_the_package() -> None:
+    (tree,) = blocks(README, "text")
+    entries = [line.split()[0] for line in tree.splitlines()]
+    package = ROOT / "imgnet"
+    files = [path for path in package.glob("*.py") if not path.name.startswith("__")]
+    folders = [path.parent for path in package.rglob("*/__init__.py")]
+    assert {path.name for path in files} <= {*entries}
+    assert {f"{path.name}/" for path in folders} - {*entries} <= IN_A_LINE_OF_THEIR_PARENT
+    assert len(entries) == len({*entries})
 
 
 @pytest.mark.parametrize("document", DOCUMENTS[1:], ids=lambda document: document.stem)

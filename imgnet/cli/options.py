@@ -89,7 +89,7 @@ Output = Annotated[
 Force = Annotated[bool, typer.Option("--force", help="Replace a file that -o did not name.")]
 Quiet = Annotated[bool, typer.Option("--quiet", help="Print errors only; no progress bar.")]
 Verbose = Annotated[bool, typer.Option("-v", "--verbose", help="Say more about what was done.")]
-Json = Annotated[bool, typer.Option("--json", help="Print one line of JSON a file to stdout.")]
+Json = Annotated[bool, typer.Option("--json", help="Print results to stdout as JSON, a line each.")]
 
 Mask = Annotated[
     Path | None,

@@ -161,9 +161,9 @@ def encode(
 
     Without -o the file goes beside the image, under the same name ending in .inr, and the result
     of stdin goes to stdout. Several images, or the tree of a folder, go into the folder of -o,
-    which is made if it is missing. A file that -o names is replaced. From folders come files with
-    the extension of an image; hidden files and links to folders are skipped. An image that fails
-    does not stop the others.
+    which is made if it is missing. A file that -o names is replaced. In folders, files without the
+    extension of an image, hidden files and links to folders are skipped. An image that fails does
+    not stop the others.
 
     --target-bpp, --target-size and --target-psnr replace --quality. Where one is out of reach, the
     nearest file is written and the exit code is 5. For --target-psnr, gated and mlp fit up to three
@@ -174,8 +174,8 @@ def encode(
     The fields of --json are input, output, effort, model, status (done, skipped or failed), error,
     bytes, bpp, psnr_db, psnr_unseen_db, seconds, steps, device and ended_early; null stands for a
     number that does not exist. With --verbose each file also gets its network, its steps and their
-    rate, the device, and the bytes of each part. Lines come in the order of the images, with Ray in
-    that of the results.
+    rate, the device, and the bytes of each part. Lines come in the order of the images; with Ray,
+    in the order in which they are done.
     """
     check_verbosity(quiet=quiet, verbose=verbose)
     if as_json and (output == STDIO or (output is None and STDIO in inputs)):

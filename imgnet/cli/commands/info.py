@@ -30,9 +30,9 @@ def info(
 ) -> int:
     """Print what each .inr file holds.
 
-    That is its model, size, bytes and bits a pixel, and the parameters of each layer. With
-    --verbose it is also the bytes of each part: header, network, and the latents of each level,
-    where 1/1 is the level of full size; in JSON the field is parts.
+    The output has model, size, bytes and bits a pixel, and the parameters of each layer. With
+    --verbose it also has the bytes of each part: header, network, and the latents of each level,
+    where 1/1 is the level of full size. JSON has them in the field parts.
     """
     show = _dot if as_dot else _json if as_json else _text
     return for_each(inputs, lambda source: _print_file(source, show, verbose))
