@@ -14,23 +14,22 @@ from typing import Any, BinaryIO
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, ImageCms, UnidentifiedImageError
+from PIL import Image, ImageCms, TiffImagePlugin, UnidentifiedImageError
 from PIL.ExifTags import Base
 
-from imgnet.arrays import BoolArray, ByteArray
+from imgnet.arrays import ByteArray
 from imgnet.errors import InputError, OutputError
 from imgnet.image.alpha import has_alpha
-from imgnet.image.formats import encode_image, find_format, to_image
+from imgnet.image.formats import encode_image, find_format
 from imgnet.image.geometry import MAX_SIDE, max_pixels
 from imgnet.image.metadata import metadata_of
 from imgnet.image.picture import NO_METADATA, Metadata, Profile, Samples, peak_of, profile_of
-from imgnet.image.sixteen_bit import has_deep_planes, read_deep
+from imgnet.image.repair import with_zero_black
+from imgnet.image.sixteen_bit import has_deep_planes, has_open_range, raw_mode, read_deep
 from imgnet.signature import looks_encoded
 
 Pixels = ByteArray  # (H, W, C) samples of 8 bits
 Source = str | Path | BinaryIO | Image.Image
-
-WHITE = 128  # least brightness of a white pixel of a mask
 
 # By EXIF orientation. `ImageOps.exif_transpose` also fails on oddities in other fields.
 _TURNS: dict[int, Callable[[NDArray[Any]], NDArray[Any]]] = {
@@ -42,7 +41,9 @@ _TURNS: dict[int, Callable[[NDArray[Any]], NDArray[Any]]] = {
     7: lambda a: a[::-1, ::-1].swapaxes(0, 1),
     8: lambda a: a.swapaxes(0, 1)[::-1],
 }
-_GREY_MODES = {"1", "F", "L", "LA", "La"}
+_GREY_MODES = {"1", "L", "LA", "La"}
+_SIGNED = 2  # sample format of TIFF
+_KEY_SCALES = {"L;2": 85, "L;4": 17}  # of transparent greys, which Pillow does not scale to 8 bits
 
 
 def read_image(source: Source) -> tuple[Pixels, Profile]:
@@ -75,15 +76,20 @@ def read_photo(source: Source) -> tuple[Samples, Profile]:
     >>> pixels[0, 0], profile.depth
     (array([258], dtype=uint16), 16)
     """
-    with _reading(_name_of(source)):
+    with _reading(name_of(source)):
         data = None if isinstance(source, Image.Image) else _content(source)
+        inverted = None if data is None else with_zero_black(data)
+        data = inverted or data
         image = source if isinstance(source, Image.Image) else Image.open(BytesIO(data or b""))
         _check_size(image)
+        raw = raw_mode(image)
         samples: Samples | None = read_deep(data, image)
         image.load()  # now: with a truncated file, reading EXIF would fail first
         if samples is None:
-            converted = _to_8_bits(image)
-            samples = np.asarray(converted).reshape(converted.height, converted.width, -1)
+            _check_signs(image)
+            samples = _as_samples(_to_8_bits(image, _KEY_SCALES.get(raw, 1)))
+        if inverted is not None:
+            samples = peak_of(samples.dtype) - samples
         samples = _without_opaque_alpha(_upright(samples, image))
         profile = profile_of(samples)
         metadata, notes = metadata_of(image, profile.mode), _notes(image)
@@ -99,36 +105,6 @@ def to_8_bits(pixels: Samples) -> Pixels:
     if pixels.dtype == np.uint8:
         return pixels.astype(np.uint8, copy=False)
     return ((pixels.astype(np.uint32) + 128) // 257).astype(np.uint8)  # 65535 = 257 * 255
-
-
-def read_mask(source: Source, size: tuple[int, int]) -> BoolArray:
-    """Read a mask for an image of `size` (width, height).
-
-    Returns:
-        (H, W), true where the mask is white: at least half bright and half opaque.
-
-    Raises:
-        InputError: The mask cannot be read, has another size, or has no white pixel.
-
-    >>> read_mask(Image.new("L", (2, 1), 255), (2, 1))
-    array([[ True,  True]])
-    """
-    pixels, profile = read_image(source)
-    height, width, _ = pixels.shape
-    if (width, height) != size:
-        wanted = f"{size[0]}x{size[1]}"
-        raise InputError(
-            f"{_name_of(source)}: this mask is {width}x{height}, its image {wanted}; "
-            "give a mask of the size of the image"
-        )
-    white = np.asarray(to_image(pixels).convert("L")) >= WHITE
-    if profile.mode.endswith("A"):
-        white &= pixels[..., -1] >= WHITE
-    if not white.any():
-        raise InputError(
-            f"{_name_of(source)}: this mask has no white pixel; white marks what to fit"
-        )
-    return white
 
 
 def write_image(
@@ -156,7 +132,7 @@ def write_image(
     >>> file.getvalue().split()[:3]
     [b'P6', b'4', b'3']
     """
-    name = _name_of(path)
+    name = name_of(path)
     data = encode_image(pixels, find_format(name, format), metadata, name)
     if isinstance(path, str | Path):
         write_atomically(Path(path), data)
@@ -193,7 +169,8 @@ def _replace(target: Path, data: bytes) -> None:
         raise
 
 
-def _name_of(source: object) -> str:
+def name_of(source: object) -> str:
+    """Return the name of a source in messages."""
     if isinstance(source, str | Path):
         return str(source)
     return str(getattr(source, "filename", "") or getattr(source, "name", "") or "<image>")
@@ -249,8 +226,20 @@ def _without_opaque_alpha(samples: Samples) -> Samples:
     return samples[..., :-1] if is_opaque else samples
 
 
-def _to_8_bits(image: Image.Image) -> Image.Image:
+def _check_signs(image: Image.Image) -> None:
+    if getattr(image, "tag_v2", {}).get(TiffImagePlugin.SAMPLEFORMAT) == (_SIGNED,):
+        raise InputError("holds signed samples of 8 bits; convert them to unsigned first")
+
+
+def _as_samples(image: Image.Image) -> Samples:
+    return np.asarray(image).reshape(image.height, image.width, -1)
+
+
+def _to_8_bits(image: Image.Image, key_scale: int) -> Image.Image:
     """Convert to one of the modes L, LA, RGB and RGBA."""
+    if key_scale != 1 and "transparency" in image.info:
+        image = image.copy()
+        image.info["transparency"] *= key_scale
     mode = "L" if image.mode in _GREY_MODES else "RGB"
     icc = image.info.get("icc_profile")
     if image.mode == "CMYK" and icc:
@@ -268,4 +257,6 @@ def _notes(image: Image.Image) -> tuple[str, ...]:
         notes.append(f"holds {frames} pictures; only the first is read")
     if has_deep_planes(image):
         notes.append("has a plane for each channel, read as 8 bits; interleave them to keep all 16")
+    if has_open_range(image):
+        notes.append("holds signed or 32-bit samples; read as 16 bits, with white at 65535")
     return tuple(notes)

@@ -8,6 +8,8 @@ import pytest
 from numpy.typing import NDArray
 from PIL import Image
 
+from imgnet.errors import InputError
+from imgnet.image.files import read_photo
 from imgnet.image.metadata import upright_exif, upright_xmp
 from imgnet.image.picture import Metadata
 from imgnet.image.sixteen_bit import encode_png, encode_ppm, encode_tiff, read_deep
@@ -128,3 +130,101 @@ def test_metadata_is_written_where_pillow_finds_it(form: object) -> None:
         assert image.info["xmp"] == metadata.xmp
         assert image.getexif()[0x010F] == "Maker"
         assert image.getexif().get_ifd(0x8769)[0x829A] == 0.5
+
+
+def grey(samples: object, dtype: str) -> NDArray[np.generic]:
+    """Return samples as a picture of one row."""
+    return np.array(samples).astype(dtype)[None, :, None]
+
+
+@pytest.mark.parametrize("order", ["<", ">"])
+@pytest.mark.parametrize("photometric", [0, 1])
+def test_floats_from_0_to_1_are_scaled_to_16_bits(order: str, photometric: int) -> None:
+    floats = grey([0, 0.25, 0.5, 1, 1 + 1e-6], "f4")
+    pixels, profile = read_photo(BytesIO(tiff(floats, order, photometric=photometric)))
+    expected = np.rint(np.minimum(floats, 1) * 65535).astype(int)
+    assert (profile.mode, profile.depth, profile.notes) == ("L", 16, ())
+    assert np.array_equal(pixels, expected if photometric else 65535 - expected)
+
+
+def test_a_float_map_is_scaled_to_16_bits() -> None:
+    floats = np.linspace(0, 1, 12, dtype="<f4").reshape(4, 3)
+    data = b"Pf\n3 4\n-1.0\n" + floats[::-1].tobytes()
+    pixels, _ = read_photo(BytesIO(data))
+    assert np.array_equal(pixels[..., 0], np.rint(floats * 65535))
+
+
+@pytest.mark.parametrize(
+    ("samples", "dtype", "fault"),
+    [
+        ([0, 255], "f4", r"from 0 to 255; scale them to 0\.\.1"),
+        ([-0.5, 1], "f4", r"from -0\.5 to 1; scale"),
+        ([0.5, np.nan], "f4", "no finite numbers; replace"),
+        ([0.5, np.inf], "f4", "no finite numbers; replace"),
+        ([0, 65536], "i4", r"from 0 to 65536; scale them to 0\.\.65535"),
+        ([0, 4_000_000_000], "u4", "from 0 to 4000000000; scale"),
+        ([-1, 9], "i4", "from -1 to 9; scale"),
+        ([-1, 9], "i2", "from -1 to 9; scale"),
+        ([-1, 9], "i1", "signed samples of 8 bits; convert"),
+    ],
+)
+def test_samples_of_another_range_are_refused(samples: object, dtype: str, fault: str) -> None:
+    with pytest.raises(InputError, match=fault):
+        read_photo(BytesIO(tiff(grey(samples, dtype))))
+
+
+@pytest.mark.parametrize("dtype", ["u4", "i4", "i2"])
+def test_integers_without_a_white_are_read_with_a_word(dtype: str) -> None:
+    samples = grey([0, 300, 32767], dtype)
+    pixels, profile = read_photo(BytesIO(tiff(samples)))
+    assert np.array_equal(pixels, samples)
+    (note,) = profile.notes
+    assert note.endswith("read as 16 bits, with white at 65535")
+
+
+@pytest.mark.parametrize("order", ["<", ">"])
+@pytest.mark.parametrize("compressed", [False, True])
+def test_white_at_zero_is_inverted(order: str, compressed: bool) -> None:
+    noise = deep_noise(1)
+    pixels, _ = read_photo(BytesIO(tiff(noise, order, compressed, photometric=0)))
+    assert np.array_equal(pixels, 65535 - noise)
+
+
+@pytest.mark.parametrize("photometric", [0, 1])
+def test_12_packed_bits_are_scaled_to_16(photometric: int) -> None:
+    levels = deep_noise(1) >> 4
+    pixels, profile = read_photo(BytesIO(tiff(levels, photometric=photometric, bits=12)))
+    expected = np.rint(levels * (65535 / 4095)).astype(int)
+    assert profile.depth == 16
+    assert np.array_equal(pixels, expected if photometric else 65535 - expected)
+
+
+@pytest.mark.parametrize("bits", [1, 2, 4, 8])
+def test_white_at_zero_of_few_bits(bits: int) -> None:
+    peak = (1 << bits) - 1
+    levels = (np.arange(13 * 20).reshape(13, 20, 1) & peak).astype(np.uint8)
+    pixels, _ = read_photo(BytesIO(tiff(levels, photometric=0, bits=bits)))
+    assert np.array_equal(pixels, 255 - levels * (255 // peak))
+
+
+@pytest.mark.parametrize("maximum", [65535, 4095])
+@pytest.mark.parametrize("channels", [1, 3])
+def test_plain_and_binary_ppm_agree(channels: int, maximum: int) -> None:
+    noise = np.minimum(deep_noise(channels), maximum)
+    numbers = " ".join(map(str, noise.ravel().tolist()))
+    head = f"20 13\n{maximum}\n"
+    plain = f"P{2 if channels == 1 else 3}\n{head}# 7 8 9\n{numbers}\n".encode()
+    binary = f"P{5 if channels == 1 else 6}\n{head}".encode() + noise.astype(">u2").tobytes()
+    expected = np.rint(noise * (65535 / maximum))
+    for data in (plain, binary):
+        pixels, profile = read_photo(BytesIO(data))
+        assert np.array_equal(pixels, expected)
+        assert (profile.depth, profile.notes) == (16, ())
+
+
+@pytest.mark.parametrize("kind", [b"P2", b"P3"])
+@pytest.mark.parametrize(("numbers", "fault"), [(b"1 2 501", "above the maximum"), (b"1", "cut")])
+def test_a_wrong_ppm_is_damaged(kind: bytes, numbers: bytes, fault: str) -> None:
+    size = b"3 1" if kind == b"P2" else b"1 1"
+    with pytest.raises(InputError, match=fault):
+        read_photo(BytesIO(kind + b"\n" + size + b"\n500\n" + numbers))
