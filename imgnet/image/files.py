@@ -24,7 +24,7 @@ from imgnet.image.formats import encode_image, find_format
 from imgnet.image.geometry import MAX_SIDE, max_pixels
 from imgnet.image.metadata import metadata_of
 from imgnet.image.picture import NO_METADATA, Metadata, Profile, Samples, peak_of, profile_of
-from imgnet.image.repair import with_zero_black
+from imgnet.image.repair import Repaired, repaired
 from imgnet.image.sixteen_bit import has_deep_planes, has_open_range, raw_mode, read_deep
 from imgnet.signature import looks_encoded
 
@@ -77,22 +77,19 @@ def read_photo(source: Source) -> tuple[Samples, Profile]:
     (array([258], dtype=uint16), 16)
     """
     with _reading(name_of(source)):
-        data = None if isinstance(source, Image.Image) else _content(source)
-        inverted = None if data is None else with_zero_black(data)
-        data = inverted or data
-        image = source if isinstance(source, Image.Image) else Image.open(BytesIO(data or b""))
+        image, file = _opened(source)
         _check_size(image)
         raw = raw_mode(image)
-        samples: Samples | None = read_deep(data, image)
+        samples: Samples | None = read_deep(file.data, image)
         image.load()  # now: with a truncated file, reading EXIF would fail first
         if samples is None:
             _check_signs(image)
             samples = _as_samples(_to_8_bits(image, _KEY_SCALES.get(raw, 1)))
-        if inverted is not None:
+        if file.is_inverted:
             samples = peak_of(samples.dtype) - samples
         samples = _without_opaque_alpha(_upright(samples, image))
         profile = profile_of(samples)
-        metadata, notes = metadata_of(image, profile.mode), _notes(image)
+        metadata, notes = metadata_of(image, profile.mode), file.notes + _notes(image)
     return np.array(samples, order="C"), replace(profile, metadata=metadata, notes=notes)
 
 
@@ -191,6 +188,17 @@ def _reading(name: str) -> Iterator[None]:
         raise InputError(f"{name}: too large to be read; make it smaller first") from error
     except Exception as error:  # Pillow's readers raise almost anything on damaged files
         raise InputError(f"{name}: damaged or cut short ({error}); get it again") from error
+
+
+def _opened(source: Source) -> tuple[Image.Image, Repaired]:
+    """Open an image; one without a file gets an empty content."""
+    if isinstance(source, Image.Image):
+        return source, Repaired(b"")
+    file = repaired(_content(source))
+    image = Image.open(BytesIO(file.data))
+    if file.icc:
+        image.info["icc_profile"] = file.icc
+    return image, file
 
 
 def _content(source: str | Path | BinaryIO) -> bytes:

@@ -39,11 +39,11 @@ _GREYS = {"F", "I", "I;16", "I;16B", "I;16L", "I;16N"}
 _HALF_STEP = 0.5 / PEAK  # of floats, which rounding hides
 
 
-def read_deep(data: bytes | None, image: Image.Image) -> Uint16Array | None:
+def read_deep(data: bytes, image: Image.Image) -> Uint16Array | None:
     """Return the samples of an image of 16 bits a sample.
 
     Args:
-        data: Content of the file; None for a Pillow image without a file, which can be read only
+        data: Content of the file; b"" for a Pillow image without a file, which can be read only
             if it is grey.
         image: The same image as Pillow opened it, not loaded yet.
 
@@ -54,12 +54,12 @@ def read_deep(data: bytes | None, image: Image.Image) -> Uint16Array | None:
     Raises:
         InputError: Grey samples are outside 0..65535, or as floats outside 0..1 or not finite.
     """
-    if image.format == "PPM" and image.mode in ("I", "RGB") and data is not None:
+    if image.format == "PPM" and image.mode in ("I", "RGB") and data:
         samples = _read_ppm(data, image)
     elif image.mode in _GREYS:
         samples = _read_grey(image)[..., None]
     else:
-        samples = None if data is None else _multichannel(data, image)
+        samples = _multichannel(data, image) if data else None
     key = image.info.get("transparency")
     if samples is None or key is None or has_alpha(samples.shape[2]):
         return samples

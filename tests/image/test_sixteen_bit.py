@@ -94,7 +94,7 @@ def test_a_transparent_colour_becomes_alpha(channels: int) -> None:
 @pytest.mark.parametrize("mode", ["1", "L", "LA", "P", "RGB", "RGBA"])
 def test_images_of_8_bits_are_none_of_16(mode: str) -> None:
     assert read(stored(Image.new(mode, (3, 2)))) is None
-    assert read_deep(None, Image.new(mode, (3, 2))) is None
+    assert read_deep(b"", Image.new(mode, (3, 2))) is None
 
 
 @pytest.mark.parametrize("channels", ALL_CHANNELS)
