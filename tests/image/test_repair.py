@@ -106,9 +106,9 @@ def jpeg(**options: Any) -> bytes:
 
 JPEGS: list[dict[str, Any]] = [
     {},
-    {"progressive": True},  # last
     {"optimize": True},
     {"restart_marker_rows": 1},
+    {"progressive": True},
 ]
 
 
