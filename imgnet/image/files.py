@@ -25,7 +25,13 @@ from imgnet.image.geometry import MAX_SIDE, max_pixels
 from imgnet.image.metadata import metadata_of
 from imgnet.image.picture import NO_METADATA, Metadata, Profile, Samples, peak_of, profile_of
 from imgnet.image.repair import Repaired, repaired
-from imgnet.image.sixteen_bit import has_deep_planes, has_open_range, raw_mode, read_deep
+from imgnet.image.sixteen_bit import (
+    file_depth,
+    has_deep_planes,
+    has_open_range,
+    raw_mode,
+    read_deep,
+)
 from imgnet.signature import looks_encoded
 
 Pixels = ByteArray  # (H, W, C) samples of 8 bits
@@ -79,7 +85,7 @@ def read_photo(source: Source) -> tuple[Samples, Profile]:
     with _reading(name_of(source)):
         image, file = _opened(source)
         _check_size(image)
-        raw = raw_mode(image)
+        raw, depth = raw_mode(image), file_depth(file.data, image)
         samples: Samples | None = read_deep(file.data, image)
         image.load()  # now: with a truncated file, reading EXIF would fail first
         if samples is None:
@@ -89,7 +95,10 @@ def read_photo(source: Source) -> tuple[Samples, Profile]:
             samples = peak_of(samples.dtype) - samples
         samples = _without_opaque_alpha(_upright(samples, image))
         profile = profile_of(samples)
-        metadata, notes = metadata_of(image, profile.mode), file.notes + _notes(image)
+        metadata, notes = (
+            metadata_of(image, profile.mode),
+            file.notes + _notes(image, depth, profile),
+        )
     return np.array(samples, order="C"), replace(profile, metadata=metadata, notes=notes)
 
 
@@ -257,14 +266,22 @@ def _to_8_bits(image: Image.Image, key_scale: int) -> Image.Image:
     return image.convert(mode + "A" * image.has_transparency_data)
 
 
-def _notes(image: Image.Image) -> tuple[str, ...]:
-    """Return a sentence on each part of a file that is not read."""
+def _notes(image: Image.Image, depth: int, profile: Profile) -> tuple[str, ...]:
+    """Return a sentence on each part of a file that is not read.
+
+    Args:
+        image: Image as Pillow loaded it.
+        depth: Bits of a sample in the file.
+        profile: Profile of the samples as they were read.
+    """
     notes = []
     # The further frames of an MPO are gain maps of the first, not pictures.
     if image.format != "MPO" and (frames := getattr(image, "n_frames", 1)) > 1:
         notes.append(f"holds {frames} pictures; only the first is read")
     if has_deep_planes(image):
         notes.append("has a plane for each channel, read as 8 bits; interleave them to keep all 16")
+    elif depth > profile.depth:
+        notes.append(f"holds {depth} bits a sample, read as 8; make it a PNG of 16 to keep them")
     if has_open_range(image):
         notes.append("holds signed or 32-bit samples; read as 16 bits, with white at 65535")
     return tuple(notes)

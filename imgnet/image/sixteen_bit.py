@@ -36,6 +36,7 @@ _DEFLATE, _HORIZONTAL = 8, 2  # compression and predictor of TIFF
 _UNASSOCIATED_ALPHA = 2
 _STRIP_ROWS = 64  # filtered at a time
 _GREYS = {"F", "I", "I;16", "I;16B", "I;16L", "I;16N"}
+_CODESTREAM = b"\xff\x4f\xff\x51"  # of JPEG 2000
 _HALF_STEP = 0.5 / PEAK  # of floats, which rounding hides
 
 
@@ -57,7 +58,7 @@ def read_deep(data: bytes, image: Image.Image) -> Uint16Array | None:
     if image.format == "PPM" and image.mode in ("I", "RGB") and data:
         samples = _read_ppm(data, image)
     elif image.mode in _GREYS:
-        samples = _read_grey(image)[..., None]
+        samples = _read_grey(image, _grey_maximum(data, image))[..., None]
     else:
         samples = _multichannel(data, image) if data else None
     key = image.info.get("transparency")
@@ -112,7 +113,30 @@ def _unmultiplied(samples: Uint16Array) -> Uint16Array:
     return np.concatenate([colours, samples[..., 3:]], axis=2)
 
 
-def _read_grey(image: Image.Image) -> Uint16Array:
+def file_depth(data: bytes, image: Image.Image) -> int:
+    """Return the bits of a sample in a file, or 8 where Pillow reads what there is.
+
+    Args:
+        data: Content of the file.
+        image: The same image as Pillow opened it, not loaded yet.
+    """
+    if image.format == "AVIF" and (at := data.find(b"av1C")) >= 0:
+        return {0x40: 10, 0x60: 12}.get(data[at + 6] & 0x60, 8)
+    if image.format == "JPEG2000" and (at := data.find(_CODESTREAM)) >= 0:
+        return (data[at + 42] & 0x7F) + 1
+    if image.format == "SGI" and data:
+        return 8 * data[3]
+    return 16 if ";16" in raw_mode(image) else 8
+
+
+def _grey_maximum(data: bytes, image: Image.Image) -> int:
+    """Return the sample that is white."""
+    if image.format == "JPEG2000" and data:
+        return PEAK & -1 << max(0, 16 - file_depth(data, image))  # Pillow shifts them
+    return 4095 if raw_mode(image) == "I;12" else PEAK
+
+
+def _read_grey(image: Image.Image, maximum: int) -> Uint16Array:
     """Return the grey samples of a mode that Pillow clips or wraps on conversion."""
     raw = raw_mode(image)  # before the samples are loaded
     samples = np.asarray(image)
@@ -125,7 +149,7 @@ def _read_grey(image: Image.Image) -> Uint16Array:
     low, high = int(samples.min()), int(samples.max())
     if low < 0 or high > PEAK:
         raise InputError(f"holds samples from {low} to {high}; scale them to 0..{PEAK} first")
-    return _scaled(samples, 4095) if raw == "I;12" else samples.astype(np.uint16)
+    return _scaled(samples, maximum) if maximum < PEAK else samples.astype(np.uint16)
 
 
 def _from_floats(samples: NDArray[np.floating[Any]]) -> Uint16Array:

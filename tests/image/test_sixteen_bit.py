@@ -12,7 +12,7 @@ from imgnet.errors import InputError
 from imgnet.image.files import read_photo
 from imgnet.image.metadata import upright_exif, upright_xmp
 from imgnet.image.picture import Metadata
-from imgnet.image.sixteen_bit import encode_png, encode_ppm, encode_tiff, read_deep
+from imgnet.image.sixteen_bit import encode_png, encode_ppm, encode_tiff, file_depth, read_deep
 from support.picture_files import SRGB, XMP, chunk, png, stored, tiff
 from support.pictures import deep_noise
 
@@ -228,3 +228,54 @@ def test_a_wrong_ppm_is_damaged(kind: bytes, numbers: bytes, fault: str) -> None
     size = b"3 1" if kind == b"P2" else b"1 1"
     with pytest.raises(InputError, match=fault):
         read_photo(BytesIO(kind + b"\n" + size + b"\n500\n" + numbers))
+
+
+def sgi(samples: NDArray[np.uint16]) -> bytes:
+    """Write an SGI file of planes without compression."""
+    height, width, channels = samples.shape
+    head = struct.pack(">HBBHHHHII", 474, 0, 2, 3, width, height, channels, 0, 65535)
+    planes = samples[::-1].transpose(2, 0, 1).astype(">u2")
+    return head.ljust(512, b"\0") + planes.tobytes()
+
+
+def cmyk16() -> bytes:
+    return tiff(deep_noise(4), photometric=5)
+
+
+@pytest.mark.parametrize(
+    ("data", "bits"),
+    [(cmyk16(), 16), (sgi(deep_noise(3)), 16), (sgi(deep_noise(4)), 16)],
+    ids=["cmyk", "sgi", "sgi alpha"],
+)
+def test_bits_that_are_not_read_are_said(data: bytes, bits: int) -> None:
+    _, profile = read_photo(BytesIO(data))
+    assert profile.depth == 8
+    assert profile.notes == (
+        f"holds {bits} bits a sample, read as 8; make it a PNG of 16 to keep them",
+    )
+
+
+@pytest.mark.parametrize(("flags", "bits"), [(0x40, 10), (0x60, 12), (0, 8)])
+def test_the_depth_of_an_avif_is_in_its_header(flags: int, bits: int) -> None:
+    data = stored(Image.new("RGB", (9, 7)), "AVIF")
+    image, claim = Image.open(BytesIO(data)), bytearray(data)
+    at = data.find(b"av1C") + 6
+    claim[at] = data[at] & ~0x60 | flags
+    assert file_depth(bytes(claim), image) == bits
+
+
+@pytest.mark.parametrize("bits", [8, 12, 16])
+def test_the_depth_of_a_jpeg_2000_is_in_its_header(bits: int) -> None:
+    data = stored(Image.new("RGB", (9, 7)), "JPEG2000")
+    image, claim = Image.open(BytesIO(data)), bytearray(data)
+    claim[data.find(b"\xff\x4f\xff\x51") + 42] = bits - 1
+    assert file_depth(bytes(claim), image) == bits
+
+
+def test_jpeg_2000_of_16_grey_bits_is_read_in_full() -> None:
+    noise = deep_noise(1)
+    data = stored(Image.fromarray(noise[..., 0]), "JPEG2000")
+    for source in (BytesIO(data), Image.open(BytesIO(data))):
+        pixels, profile = read_photo(source)
+        assert np.array_equal(pixels, noise)
+        assert profile.notes == ()
