@@ -20,6 +20,7 @@ from PIL.ExifTags import Base
 from imgnet.arrays import ByteArray
 from imgnet.errors import InputError, OutputError
 from imgnet.image.alpha import has_alpha
+from imgnet.image.colour_profile import described_profile
 from imgnet.image.formats import encode_image, find_format
 from imgnet.image.geometry import MAX_SIDE, max_pixels
 from imgnet.image.metadata import metadata_of
@@ -205,9 +206,10 @@ def _opened(source: Source) -> tuple[Image.Image, Repaired]:
         return source, Repaired(b"")
     file = repaired(_content(source))
     image = Image.open(BytesIO(file.data))
-    if file.icc:
-        image.info["icc_profile"] = file.icc
-    return image, file
+    icc, note = (file.icc, "") if file.icc else described_profile(file.data, image)
+    if icc:
+        image.info["icc_profile"] = icc
+    return image, replace(file, notes=file.notes + (note,) * bool(note))
 
 
 def _content(source: str | Path | BinaryIO) -> bytes:

@@ -22,7 +22,7 @@ from PIL.TiffImagePlugin import ImageFileDirectory_v2
 from imgnet.arrays import ByteArray
 from imgnet.errors import InputError
 from imgnet.image.alpha import has_alpha
-from imgnet.image.metadata import tiff_tags
+from imgnet.image.metadata import cicp_of, tiff_tags
 from imgnet.image.picture import Metadata, Samples
 
 Uint16Array = NDArray[np.uint16]
@@ -199,6 +199,8 @@ def encode_png(pixels: Samples, metadata: Metadata) -> bytes:
     height, width, channels = pixels.shape
     header = struct.pack(">IIBBBBB", width, height, 16, _PNG_COLOUR_TYPES[channels], 0, 0, 0)
     chunks = [(b"IHDR", header)]
+    if cicp := cicp_of(metadata.icc):
+        chunks.append((b"cICP", cicp))
     if metadata.icc:
         chunks.append((b"iCCP", b"ICC Profile\0\0" + zlib.compress(metadata.icc)))
     if metadata.exif:
