@@ -25,7 +25,7 @@ from imgnet.image.formats import encode_image, find_format
 from imgnet.image.geometry import MAX_SIDE, max_pixels
 from imgnet.image.metadata import metadata_of
 from imgnet.image.picture import NO_METADATA, Metadata, Profile, Samples, peak_of, profile_of
-from imgnet.image.repair import Repaired, repaired
+from imgnet.image.repair import TIFF_MARKS, Repaired, repaired
 from imgnet.image.sixteen_bit import (
     file_depth,
     has_deep_planes,
@@ -49,6 +49,7 @@ _TURNS: dict[int, Callable[[NDArray[Any]], NDArray[Any]]] = {
     8: lambda a: a.swapaxes(0, 1)[::-1],
 }
 _GREY_MODES = {"1", "L", "LA", "La"}
+_UNREAD_TIFF = "damaged, or a kind of TIFF that is not read; convert it to RGB of 8 or 16 bits"
 _SIGNED = 2  # sample format of TIFF
 _KEY_SCALES = {"L;2": 85, "L;4": 17}  # of transparent greys, which Pillow does not scale to 8 bits
 
@@ -205,7 +206,12 @@ def _opened(source: Source) -> tuple[Image.Image, Repaired]:
     if isinstance(source, Image.Image):
         return source, Repaired(b"")
     file = repaired(_content(source))
-    image = Image.open(BytesIO(file.data))
+    try:
+        image = Image.open(BytesIO(file.data))
+    except UnidentifiedImageError:
+        if file.data[:4] in TIFF_MARKS:  # all of which Pillow refuses in the same words
+            raise InputError(_UNREAD_TIFF) from None
+        raise
     icc, note = (file.icc, "") if file.icc else described_profile(file.data, image)
     if icc:
         image.info["icc_profile"] = icc

@@ -18,8 +18,9 @@ from imgnet.image.geometry import resolve_size
 from imgnet.image.picture import MAX_METADATA_BYTES
 from imgnet.image.sixteen_bit import PNG_SIGNATURE
 
+TIFF_MARKS = {b"II*\0": "<", b"MM\0*": ">", b"II+\0": "<", b"MM\0+": ">"}  # with byte orders
+
 _JPEG_START, _JPEG_SCAN, _JPEG_END = b"\xff\xd8", b"\xff\xda", b"\xff\xd9"
-_TIFF_MARKS = {b"II*\0": "<", b"MM\0*": ">", b"II+\0": "<", b"MM\0+": ">"}
 _WHITE_IS_ZERO, _BLACK_IS_ZERO = 0, 1
 _CONTINUATIONS = (
     b"",
@@ -62,7 +63,7 @@ def repaired(data: bytes) -> Repaired:
         return _repaired_png(data)
     if data.startswith(_JPEG_START):
         return _repaired_jpeg(data)
-    return _repaired_tiff(data) if data[:4] in _TIFF_MARKS else Repaired(data)
+    return _repaired_tiff(data) if data[:4] in TIFF_MARKS else Repaired(data)
 
 
 def png_chunks(data: bytes) -> Iterator[tuple[bytes, int, int]]:
@@ -172,7 +173,7 @@ def _repaired_tiff(data: bytes) -> Repaired:
 
     Pillow ignores that mark, or refuses it.
     """
-    order = _TIFF_MARKS[data[:4]]
+    order = TIFF_MARKS[data[:4]]
     try:
         entries = dict(_tiff_entries(data))
         tone_at = entries[TiffImagePlugin.PHOTOMETRIC_INTERPRETATION]
@@ -189,7 +190,7 @@ def _repaired_tiff(data: bytes) -> Repaired:
 
 def _tiff_entries(data: bytes) -> Iterator[tuple[int, int]]:
     """Yield the tags of the first directory of a TIFF, with the offsets of their values."""
-    order, is_big = _TIFF_MARKS[data[:4]], b"+" in data[:4]
+    order, is_big = TIFF_MARKS[data[:4]], b"+" in data[:4]
     start_at, start_type, count_type, size = (8, "Q", "Q", 20) if is_big else (4, "I", "H", 12)
     (start,) = struct.unpack_from(order + start_type, data, start_at)
     (count,) = struct.unpack_from(order + count_type, data, start)

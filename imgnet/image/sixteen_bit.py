@@ -181,8 +181,8 @@ def _read_ppm(data: bytes, image: Image.Image) -> Uint16Array | None:
         return None
     shape = (image.height, image.width, 3 if image.mode == "RGB" else 1)
     if tile.codec_name == "ppm_plain":
-        words = re.sub(rb"#[^\r\n]*", b"", data[tile.offset :]).split()
-        flat = np.array([int(word) for word in words[: prod(shape)]])
+        numbers = re.sub(rb"#[^\r\n]*", b"", data[tile.offset :])
+        flat = np.fromstring(numbers, np.int64, sep=" ")[: prod(shape)]
     else:
         flat = np.frombuffer(data, ">u2", prod(shape), tile.offset)
     if flat.min() < 0 or flat.max() > maximum:

@@ -279,3 +279,37 @@ def test_jpeg_2000_of_16_grey_bits_is_read_in_full() -> None:
         pixels, profile = read_photo(source)
         assert np.array_equal(pixels, noise)
         assert profile.notes == ()
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        tiff(deep_noise(3).astype("f4")),
+        tiff(deep_noise(3) >> 4, bits=12),
+        tiff(deep_noise(1).astype("u4"), ">"),
+    ],
+    ids=["float colours", "12-bit colours", "big-endian 32 bits"],
+)
+def test_kinds_of_tiff_that_are_not_read_say_so(data: bytes) -> None:
+    with pytest.raises(InputError, match="a kind of TIFF that is not read; convert it to RGB"):
+        read_photo(BytesIO(data))
+
+
+@pytest.mark.parametrize("mode", ["F", "I"])
+def test_an_image_in_memory_is_held_to_the_same_range(mode: str) -> None:
+    peak = 1 if mode == "F" else 65535
+    assert read_photo(Image.new(mode, (2, 1), peak))[0].tolist() == [[[65535], [65535]]]
+    with pytest.raises(InputError, match="scale them to"):
+        read_photo(Image.new(mode, (2, 1), peak + 1))
+
+
+def test_fits_holds_signed_samples() -> None:
+    cards = {"SIMPLE": "T", "BITPIX": "16", "NAXIS": "2", "NAXIS1": "2", "NAXIS2": "1"}
+    head = "".join(f"{name:8}= {value:>20}".ljust(80) for name, value in cards.items()) + "END"
+    for samples in ([7, 300], [-1, 300]):
+        data = head.ljust(2880).encode() + np.array(samples, ">i2").tobytes().ljust(2880, b"\0")
+        if samples[0] > 0:
+            assert read_photo(BytesIO(data))[0].ravel().tolist() == samples
+        else:
+            with pytest.raises(InputError, match="from -1 to 300"):
+                read_photo(BytesIO(data))
