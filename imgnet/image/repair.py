@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import struct
 import zlib
 from collections.abc import Iterator
@@ -22,6 +23,8 @@ TIFF_MARKS = {b"II*\0": "<", b"MM\0*": ">", b"II+\0": "<", b"MM\0+": ">"}  # wit
 
 _JPEG_START, _JPEG_SCAN, _JPEG_END = b"\xff\xd8", b"\xff\xda", b"\xff\xd9"
 _WHITE_IS_ZERO, _BLACK_IS_ZERO = 0, 1
+_PROGRESSIVE_FRAME = b"\xff\xc2"
+_SCAN_HEADER = re.compile(rb"\xff\xda\0[\x06-\x0c]([\x01-\x04])", re.DOTALL)
 _CONTINUATIONS = (
     b"",
     bytes(64),
@@ -149,7 +152,7 @@ def _repaired_jpeg(data: bytes) -> Repaired:
     """Append the end marker if nothing else is missing.
 
     A decoder makes up missing pixels from whatever follows the data, so that none is missing if
-    nothing that follows makes a difference. Of a progressive file whole scans may be missing.
+    nothing that follows makes a difference.
     """
     if _JPEG_END in data[data.rfind(_JPEG_SCAN) :]:
         return Repaired(data)
@@ -159,9 +162,22 @@ def _repaired_jpeg(data: bytes) -> Repaired:
         first, *others = (_decoded(data + more + _JPEG_END) for more in _CONTINUATIONS)
     except Exception:  # Pillow's readers raise almost anything on damaged files
         return Repaired(data)
-    if "progressive" in image.info or any(not np.array_equal(first, other) for other in others):
+    is_cut = any(not np.array_equal(first, other) for other in others)
+    if is_cut or ("progressive" in image.info and not _has_all_scans(data, len(image.getbands()))):
         return Repaired(data)
     return Repaired(data + _JPEG_END, ("lacks its end marker; all its pixels are read",))
+
+
+def _has_all_scans(data: bytes, num_components: int) -> bool:
+    """Tell whether the scans of a progressive JPEG hold all bits of all 64 coefficients."""
+    low_bits: dict[tuple[int, int], int] = {}
+    frame = data[data.rfind(_PROGRESSIVE_FRAME) :]  # behind any thumbnail
+    for scan in re.finditer(_SCAN_HEADER, frame):
+        at = scan.end() + 2 * scan[1][0]
+        first, last, bits = frame[at : at + 3]
+        for component in frame[scan.end() : at : 2]:
+            low_bits |= {(component, index): bits & 15 for index in range(first, last + 1)}
+    return len(low_bits) == 64 * num_components and not any(low_bits.values())
 
 
 def _decoded(data: bytes) -> ByteArray:

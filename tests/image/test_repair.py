@@ -112,7 +112,7 @@ JPEGS: list[dict[str, Any]] = [
 ]
 
 
-@pytest.mark.parametrize("options", JPEGS[:-1])
+@pytest.mark.parametrize("options", JPEGS)
 def test_a_jpeg_that_lacks_its_end_marker_only(options: dict[str, Any]) -> None:
     data = jpeg(**options)
     pixels, profile = read_photo(BytesIO(data[:-2]))
@@ -125,6 +125,14 @@ def test_a_jpeg_that_lacks_its_end_marker_only(options: dict[str, Any]) -> None:
 def test_a_jpeg_that_lacks_more_is_damaged(options: dict[str, Any], missing: int) -> None:
     with pytest.raises(InputError, match="damaged or cut short"):
         read_photo(BytesIO(jpeg(**options)[:-missing]))
+
+
+def test_a_progressive_jpeg_that_lacks_whole_scans_is_damaged() -> None:
+    data = jpeg(progressive=True)
+    starts = [at for at in range(len(data)) if data[at : at + 2] == b"\xff\xda"]
+    for start in starts[1:]:
+        with pytest.raises(InputError, match="damaged or cut short"):
+            read_photo(BytesIO(data[:start]))
 
 
 def test_a_sound_file_stays_as_it_is() -> None:
