@@ -67,7 +67,8 @@ def read_image(source: Source) -> tuple[Pixels, Profile]:
         (H, W, C) pixels and the profile of the image.
 
     Raises:
-        InputError: The source is missing, not an image, damaged or too large.
+        InputError: The source is missing, not an image, damaged or too large, or its samples are
+            of a range or kind that is not read.
 
     >>> pixels, profile = read_image(Image.new("P", (4, 3)))
     >>> pixels.shape, profile.mode
@@ -97,10 +98,8 @@ def read_photo(source: Source) -> tuple[Samples, Profile]:
             samples = peak_of(samples.dtype) - samples
         samples = _without_opaque_alpha(_upright(samples, image))
         profile = profile_of(samples)
-        metadata, notes = (
-            metadata_of(image, profile.mode),
-            file.notes + _notes(image, depth, profile),
-        )
+        metadata = metadata_of(image, profile.mode)
+        notes = file.notes + _notes(image, depth, profile)
     return np.array(samples, order="C"), replace(profile, metadata=metadata, notes=notes)
 
 

@@ -1,7 +1,8 @@
 """Images of 16 bits a sample, for which Pillow has no mode unless they are grey.
 
 Pillow's decoders keep one byte of each sample, the first or the second by the raw mode, so that
-decoding twice gives both bytes. PNG, TIFF and PPM of such samples are written here.
+decoding twice gives both bytes. Greys of 12 bits, of 32 bits and of floats become 16 bits, or are
+refused if they lie beyond the range from black to white. PNG, TIFF and PPM of 16 bits are written here.
 """
 
 from __future__ import annotations
@@ -168,7 +169,8 @@ def _scaled(samples: NDArray[Any], maximum: int) -> Uint16Array:
 
 def has_open_range(image: Image.Image) -> bool:
     """Tell whether an image holds integers for which its kind of file defines no white."""
-    return image.mode == "I" and image.format != "PPM"
+    is_signed = image.format == "FITS" and image.mode == "I;16"
+    return is_signed or (image.mode == "I" and image.format != "PPM")
 
 
 def _read_ppm(data: bytes, image: Image.Image) -> Uint16Array | None:

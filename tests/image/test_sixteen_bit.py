@@ -309,7 +309,9 @@ def test_fits_holds_signed_samples() -> None:
     for samples in ([7, 300], [-1, 300]):
         data = head.ljust(2880).encode() + np.array(samples, ">i2").tobytes().ljust(2880, b"\0")
         if samples[0] > 0:
-            assert read_photo(BytesIO(data))[0].ravel().tolist() == samples
+            pixels, profile = read_photo(BytesIO(data))
+            assert pixels.ravel().tolist() == samples
+            assert len(profile.notes) == 1
         else:
             with pytest.raises(InputError, match="from -1 to 300"):
                 read_photo(BytesIO(data))
