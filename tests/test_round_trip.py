@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import zlib
 from collections.abc import Callable
 from io import BytesIO
 from pathlib import Path
@@ -307,6 +308,53 @@ def test_what_is_not_read_is_said_once(tmp_path: Path, capfd: Capture) -> None:
     source.write_bytes(tiff(deep_noise(3), planes=True))
     assert run([*line, "--dim-hidden", "4"]) == 0
     assert "a plane for each channel" in capfd.readouterr().err
+
+
+ODD_FILES: dict[str, tuple[bytes, str]] = {
+    "text": (
+        png(ramp(3), 8, chunk(b"zTXt", b"a\0\0" + zlib.compress(bytes(2_000_000)))),
+        "holds text too large to keep; it is left out",
+    ),
+    "end": (
+        stored(as_image(ramp(3)), "JPEG").removesuffix(b"\xff\xd9"),
+        "lacks its end marker; all its pixels are read",
+    ),
+    "cmyk": (
+        tiff(deep_noise(4), photometric=5),
+        "holds 16 bits a sample, read as 8; make it a PNG of 16 to keep them",
+    ),
+    "signed": (
+        tiff(deep_noise(1).astype(np.int32)),
+        "holds signed or 32-bit samples; read as 16 bits, with white at 65535",
+    ),
+}
+
+
+@pytest.mark.parametrize("kind", ODD_FILES)
+def test_an_odd_file_is_encoded_with_one_warning(kind: str, tmp_path: Path, capfd: Capture) -> None:
+    data, warning = ODD_FILES[kind]
+    (tmp_path / "source").write_bytes(data)
+    line = ["encode", str(tmp_path / "source"), "-o", str(tmp_path / "a.inr"), "--model", "mlp"]
+    assert run([*line, "--dim-hidden", "4"]) == 0
+    (note, _result) = capfd.readouterr().err.splitlines()
+    assert note == f"imgnet: {tmp_path / 'source'}: {warning}"
+
+
+def test_floats_of_another_range_are_refused_in_one_line(tmp_path: Path, capfd: Capture) -> None:
+    source = tmp_path / "source.tif"
+    source.write_bytes(tiff(ramp(1).astype(np.float32)))
+    assert run(["encode", str(source), "-o", str(tmp_path / "a.inr")]) == 3
+    fault = f"{source}: holds samples from 0 to 152; scale them to 0..1 first"
+    assert capfd.readouterr().err == f"imgnet: {fault}\n"
+    assert not (tmp_path / "a.inr").exists()
+
+
+def test_the_profile_of_linear_light_comes_back(tmp_path: Path) -> None:
+    source = tmp_path / "source.png"
+    source.write_bytes(png(ramp(3), 8, chunk(b"gAMA", (100_000).to_bytes(4))))
+    icc = read_photo(source)[1].metadata.icc
+    assert icc
+    assert loaded(draw(fit(source), "drawn.png")).info["icc_profile"] == icc
 
 
 def test_16_bits_through_the_api(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -14,23 +14,29 @@ from typing import Any, BinaryIO
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, ImageCms, UnidentifiedImageError
+from PIL import Image, ImageCms, TiffImagePlugin, UnidentifiedImageError
 from PIL.ExifTags import Base
 
-from imgnet.arrays import BoolArray, ByteArray
+from imgnet.arrays import ByteArray
 from imgnet.errors import InputError, OutputError
 from imgnet.image.alpha import has_alpha
-from imgnet.image.formats import encode_image, find_format, to_image
+from imgnet.image.colour_profile import described_profile
+from imgnet.image.formats import encode_image, find_format
 from imgnet.image.geometry import MAX_SIDE, max_pixels
 from imgnet.image.metadata import metadata_of
 from imgnet.image.picture import NO_METADATA, Metadata, Profile, Samples, peak_of, profile_of
-from imgnet.image.sixteen_bit import has_deep_planes, read_deep
+from imgnet.image.repair import TIFF_MARKS, Repaired, repaired
+from imgnet.image.sixteen_bit import (
+    file_depth,
+    has_deep_planes,
+    has_open_range,
+    raw_mode,
+    read_deep,
+)
 from imgnet.signature import looks_encoded
 
 Pixels = ByteArray  # (H, W, C) samples of 8 bits
 Source = str | Path | BinaryIO | Image.Image
-
-WHITE = 128  # least brightness of a white pixel of a mask
 
 # By EXIF orientation. `ImageOps.exif_transpose` also fails on oddities in other fields.
 _TURNS: dict[int, Callable[[NDArray[Any]], NDArray[Any]]] = {
@@ -42,7 +48,10 @@ _TURNS: dict[int, Callable[[NDArray[Any]], NDArray[Any]]] = {
     7: lambda a: a[::-1, ::-1].swapaxes(0, 1),
     8: lambda a: a.swapaxes(0, 1)[::-1],
 }
-_GREY_MODES = {"1", "F", "L", "LA", "La"}
+_GREY_MODES = {"1", "L", "LA", "La"}
+_UNREAD_TIFF = "damaged, or a kind of TIFF that is not read; convert it to RGB of 8 or 16 bits"
+_SIGNED = 2  # sample format of TIFF
+_KEY_SCALES = {"L;2": 85, "L;4": 17}  # of transparent greys, which Pillow does not scale to 8 bits
 
 
 def read_image(source: Source) -> tuple[Pixels, Profile]:
@@ -58,7 +67,8 @@ def read_image(source: Source) -> tuple[Pixels, Profile]:
         (H, W, C) pixels and the profile of the image.
 
     Raises:
-        InputError: The source is missing, not an image, damaged or too large.
+        InputError: The source is missing, not an image, damaged or too large, or its samples are
+            of a range or kind that is not read.
 
     >>> pixels, profile = read_image(Image.new("P", (4, 3)))
     >>> pixels.shape, profile.mode
@@ -75,18 +85,21 @@ def read_photo(source: Source) -> tuple[Samples, Profile]:
     >>> pixels[0, 0], profile.depth
     (array([258], dtype=uint16), 16)
     """
-    with _reading(_name_of(source)):
-        data = None if isinstance(source, Image.Image) else _content(source)
-        image = source if isinstance(source, Image.Image) else Image.open(BytesIO(data or b""))
+    with _reading(name_of(source)):
+        image, file = _opened(source)
         _check_size(image)
-        samples: Samples | None = read_deep(data, image)
+        raw, depth = raw_mode(image), file_depth(file.data, image)
+        samples: Samples | None = read_deep(file.data, image)
         image.load()  # now: with a truncated file, reading EXIF would fail first
         if samples is None:
-            converted = _to_8_bits(image)
-            samples = np.asarray(converted).reshape(converted.height, converted.width, -1)
+            _check_signs(image)
+            samples = _as_samples(_to_8_bits(image, _KEY_SCALES.get(raw, 1)))
+        if file.is_inverted:
+            samples = peak_of(samples.dtype) - samples
         samples = _without_opaque_alpha(_upright(samples, image))
         profile = profile_of(samples)
-        metadata, notes = metadata_of(image, profile.mode), _notes(image)
+        metadata = metadata_of(image, profile.mode)
+        notes = file.notes + _notes(image, depth, profile)
     return np.array(samples, order="C"), replace(profile, metadata=metadata, notes=notes)
 
 
@@ -99,36 +112,6 @@ def to_8_bits(pixels: Samples) -> Pixels:
     if pixels.dtype == np.uint8:
         return pixels.astype(np.uint8, copy=False)
     return ((pixels.astype(np.uint32) + 128) // 257).astype(np.uint8)  # 65535 = 257 * 255
-
-
-def read_mask(source: Source, size: tuple[int, int]) -> BoolArray:
-    """Read a mask for an image of `size` (width, height).
-
-    Returns:
-        (H, W), true where the mask is white: at least half bright and half opaque.
-
-    Raises:
-        InputError: The mask cannot be read, has another size, or has no white pixel.
-
-    >>> read_mask(Image.new("L", (2, 1), 255), (2, 1))
-    array([[ True,  True]])
-    """
-    pixels, profile = read_image(source)
-    height, width, _ = pixels.shape
-    if (width, height) != size:
-        wanted = f"{size[0]}x{size[1]}"
-        raise InputError(
-            f"{_name_of(source)}: this mask is {width}x{height}, its image {wanted}; "
-            "give a mask of the size of the image"
-        )
-    white = np.asarray(to_image(pixels).convert("L")) >= WHITE
-    if profile.mode.endswith("A"):
-        white &= pixels[..., -1] >= WHITE
-    if not white.any():
-        raise InputError(
-            f"{_name_of(source)}: this mask has no white pixel; white marks what to fit"
-        )
-    return white
 
 
 def write_image(
@@ -156,7 +139,7 @@ def write_image(
     >>> file.getvalue().split()[:3]
     [b'P6', b'4', b'3']
     """
-    name = _name_of(path)
+    name = name_of(path)
     data = encode_image(pixels, find_format(name, format), metadata, name)
     if isinstance(path, str | Path):
         write_atomically(Path(path), data)
@@ -193,7 +176,8 @@ def _replace(target: Path, data: bytes) -> None:
         raise
 
 
-def _name_of(source: object) -> str:
+def name_of(source: object) -> str:
+    """Return the name of a source in messages."""
     if isinstance(source, str | Path):
         return str(source)
     return str(getattr(source, "filename", "") or getattr(source, "name", "") or "<image>")
@@ -214,6 +198,23 @@ def _reading(name: str) -> Iterator[None]:
         raise InputError(f"{name}: too large to be read; make it smaller first") from error
     except Exception as error:  # Pillow's readers raise almost anything on damaged files
         raise InputError(f"{name}: damaged or cut short ({error}); get it again") from error
+
+
+def _opened(source: Source) -> tuple[Image.Image, Repaired]:
+    """Open an image; one without a file gets an empty content."""
+    if isinstance(source, Image.Image):
+        return source, Repaired(b"")
+    file = repaired(_content(source))
+    try:
+        image = Image.open(BytesIO(file.data))
+    except UnidentifiedImageError:
+        if file.data[:4] in TIFF_MARKS:  # all of which Pillow refuses in the same words
+            raise InputError(_UNREAD_TIFF) from None
+        raise
+    icc, note = (file.icc, "") if file.icc else described_profile(file.data, image)
+    if icc:
+        image.info["icc_profile"] = icc
+    return image, replace(file, notes=file.notes + (note,) * bool(note))
 
 
 def _content(source: str | Path | BinaryIO) -> bytes:
@@ -249,8 +250,20 @@ def _without_opaque_alpha(samples: Samples) -> Samples:
     return samples[..., :-1] if is_opaque else samples
 
 
-def _to_8_bits(image: Image.Image) -> Image.Image:
+def _check_signs(image: Image.Image) -> None:
+    if getattr(image, "tag_v2", {}).get(TiffImagePlugin.SAMPLEFORMAT) == (_SIGNED,):
+        raise InputError("holds signed samples of 8 bits; convert them to unsigned first")
+
+
+def _as_samples(image: Image.Image) -> Samples:
+    return np.asarray(image).reshape(image.height, image.width, -1)
+
+
+def _to_8_bits(image: Image.Image, key_scale: int) -> Image.Image:
     """Convert to one of the modes L, LA, RGB and RGBA."""
+    if key_scale != 1 and "transparency" in image.info:
+        image = image.copy()
+        image.info["transparency"] *= key_scale
     mode = "L" if image.mode in _GREY_MODES else "RGB"
     icc = image.info.get("icc_profile")
     if image.mode == "CMYK" and icc:
@@ -260,12 +273,22 @@ def _to_8_bits(image: Image.Image) -> Image.Image:
     return image.convert(mode + "A" * image.has_transparency_data)
 
 
-def _notes(image: Image.Image) -> tuple[str, ...]:
-    """Return a sentence on each part of a file that is not read."""
+def _notes(image: Image.Image, depth: int, profile: Profile) -> tuple[str, ...]:
+    """Return a sentence on each part of a file that is not read.
+
+    Args:
+        image: Image as Pillow loaded it.
+        depth: Bits of a sample in the file.
+        profile: Profile of the samples as they were read.
+    """
     notes = []
     # The further frames of an MPO are gain maps of the first, not pictures.
     if image.format != "MPO" and (frames := getattr(image, "n_frames", 1)) > 1:
         notes.append(f"holds {frames} pictures; only the first is read")
     if has_deep_planes(image):
         notes.append("has a plane for each channel, read as 8 bits; interleave them to keep all 16")
+    elif depth > profile.depth:
+        notes.append(f"holds {depth} bits a sample, read as 8; make it a PNG of 16 to keep them")
+    if has_open_range(image):
+        notes.append("holds signed or 32-bit samples; read as 16 bits, with white at 65535")
     return tuple(notes)

@@ -14,7 +14,7 @@ from PIL.PngImagePlugin import PngInfo
 
 from imgnet.errors import OutputError, UsageError
 from imgnet.image.alpha import has_alpha, over_white
-from imgnet.image.metadata import EXIF_PREFIX, tiff_tags
+from imgnet.image.metadata import EXIF_PREFIX, cicp_of, tiff_tags
 from imgnet.image.picture import Metadata, Samples, describes
 from imgnet.image.sixteen_bit import encode_png, encode_ppm, encode_tiff
 
@@ -30,6 +30,8 @@ def _usual_options(metadata: Metadata) -> Options:
 
 def _png_options(metadata: Metadata) -> Options:
     info = PngInfo()
+    if cicp := cicp_of(metadata.icc):
+        info.add(b"cICP", cicp)
     if metadata.xmp:
         info.add_itxt("XML:com.adobe.xmp", metadata.xmp.decode(errors="replace"))
     return _usual_options(metadata) | {"pnginfo": info}

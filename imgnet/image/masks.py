@@ -5,12 +5,14 @@ from __future__ import annotations
 import numpy as np
 
 from imgnet.arrays import BoolArray
-from imgnet.errors import UsageError
+from imgnet.errors import InputError, UsageError
 from imgnet.image.alpha import has_alpha
-from imgnet.image.files import Source, read_mask
+from imgnet.image.files import Source, name_of, read_image
+from imgnet.image.formats import to_image
 from imgnet.image.picture import Samples
 
 Mask = Source | BoolArray
+WHITE = 128  # least brightness of a white pixel of a mask
 
 
 def fit_mask(pixels: Samples, mask: Mask | None, keep: float | None, seed: int) -> BoolArray | None:
@@ -49,6 +51,37 @@ def fit_mask(pixels: Samples, mask: Mask | None, keep: float | None, seed: int) 
     chosen = np.random.default_rng(seed).permutation(height * width)
     seen: BoolArray = chosen < max(1, round(keep * height * width))
     return seen.reshape(height, width)
+
+
+def read_mask(source: Source, size: tuple[int, int]) -> BoolArray:
+    """Read a mask for an image of `size` (width, height).
+
+    Returns:
+        (H, W), true where the mask is white: at least half bright and half opaque.
+
+    Raises:
+        InputError: The mask cannot be read, has another size, or has no white pixel.
+
+    >>> from PIL import Image
+    >>> read_mask(Image.new("L", (2, 1), 255), (2, 1))
+    array([[ True,  True]])
+    """
+    pixels, profile = read_image(source)
+    height, width, _ = pixels.shape
+    if (width, height) != size:
+        wanted = f"{size[0]}x{size[1]}"
+        raise InputError(
+            f"{name_of(source)}: this mask is {width}x{height}, its image {wanted}; "
+            "give a mask of the size of the image"
+        )
+    white = np.asarray(to_image(pixels).convert("L")) >= WHITE
+    if profile.mode.endswith("A"):
+        white &= pixels[..., -1] >= WHITE
+    if not white.any():
+        raise InputError(
+            f"{name_of(source)}: this mask has no white pixel; white marks what to fit"
+        )
+    return white
 
 
 def sample_mask(pixels: Samples, seen: BoolArray | None) -> BoolArray | None:

@@ -82,6 +82,20 @@ def tiff_tags(metadata: Metadata) -> dict[int, Any]:
     return tags
 
 
+def cicp_of(icc: bytes) -> bytes:
+    """Return the four codes of H.273 in a profile, as the cICP chunk of a PNG has them, or b"".
+
+    >>> cicp_of(b"")
+    b''
+    """
+    count = int.from_bytes(icc[128:132])
+    for at in range(132, min(132 + 12 * count, len(icc) - 11), 12):
+        name, start, size = struct.unpack_from(">4sII", icc, at)
+        if name == b"cicp" and size == 12:
+            return icc[start + 8 : start + 12]
+    return b""
+
+
 def upright_exif(exif: bytes) -> bytes:
     """Return EXIF with an upright orientation and without its thumbnail.
 

@@ -1,15 +1,19 @@
 """Images of 16 bits a sample, for which Pillow has no mode unless they are grey.
 
 Pillow's decoders keep one byte of each sample, the first or the second by the raw mode, so that
-decoding twice gives both bytes. PNG, TIFF and PPM of such samples are written here.
+decoding twice gives both bytes. Greys of 12 bits, of 32 bits and of floats become 16 bits, or are
+refused if they lie beyond the range from black to white. PNG, TIFF and PPM of 16 bits are written here.
 """
 
 from __future__ import annotations
 
+import re
 import struct
 import sys
 import zlib
 from io import BytesIO
+from math import prod
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,8 +21,9 @@ from PIL import Image, TiffImagePlugin
 from PIL.TiffImagePlugin import ImageFileDirectory_v2
 
 from imgnet.arrays import ByteArray
+from imgnet.errors import InputError
 from imgnet.image.alpha import has_alpha
-from imgnet.image.metadata import tiff_tags
+from imgnet.image.metadata import cicp_of, tiff_tags
 from imgnet.image.picture import Metadata, Samples
 
 Uint16Array = NDArray[np.uint16]
@@ -31,25 +36,32 @@ _PNG_COLOUR_TYPES = {1: 0, 2: 4, 3: 2, 4: 6}  # by number of channels
 _DEFLATE, _HORIZONTAL = 8, 2  # compression and predictor of TIFF
 _UNASSOCIATED_ALPHA = 2
 _STRIP_ROWS = 64  # filtered at a time
-_GREYS = {"I", "I;16", "I;16B", "I;16L", "I;16N"}
+_GREYS = {"F", "I", "I;16", "I;16B", "I;16L", "I;16N"}
+_CODESTREAM = b"\xff\x4f\xff\x51"  # of JPEG 2000
+_HALF_STEP = 0.5 / PEAK  # of floats, which rounding hides
 
 
-def read_deep(data: bytes | None, image: Image.Image) -> Uint16Array | None:
+def read_deep(data: bytes, image: Image.Image) -> Uint16Array | None:
     """Return the samples of an image of 16 bits a sample.
 
     Args:
-        data: Content of the file; None for a Pillow image without a file, which can be read only
+        data: Content of the file; b"" for a Pillow image without a file, which can be read only
             if it is grey.
         image: The same image as Pillow opened it, not loaded yet.
 
     Returns:
         (H, W, C) samples, 0..65535, with alpha if the file declares a transparent colour; None for
         an image of another depth, for CMYK, and for a TIFF with one plane a channel.
+
+    Raises:
+        InputError: Grey samples are outside 0..65535, or as floats outside 0..1 or not finite.
     """
-    if image.mode in _GREYS:
-        samples: Uint16Array | None = np.asarray(image).clip(0, PEAK).astype(np.uint16)[..., None]
+    if image.format == "PPM" and image.mode in ("I", "RGB") and data:
+        samples = _read_ppm(data, image)
+    elif image.mode in _GREYS:
+        samples = _read_grey(image, _grey_maximum(data, image))[..., None]
     else:
-        samples = None if data is None else _multichannel(data, image)
+        samples = _multichannel(data, image) if data else None
     key = image.info.get("transparency")
     if samples is None or key is None or has_alpha(samples.shape[2]):
         return samples
@@ -58,9 +70,7 @@ def read_deep(data: bytes | None, image: Image.Image) -> Uint16Array | None:
 
 
 def _multichannel(data: bytes, image: Image.Image) -> Uint16Array | None:
-    raw = _raw_mode(image)
-    if image.format == "PPM" and image.mode == "RGB":
-        return _read_ppm(data, image)
+    raw = raw_mode(image)
     if raw == "LA;16B":  # read the four bytes of a pixel as RGBA
         return np.ascontiguousarray(_decoded(data, "RGBA", "")).view(">u2").astype(np.uint16)
     order = _BYTES.get(raw[-4:])
@@ -79,7 +89,8 @@ def has_deep_planes(image: Image.Image) -> bool:
     return is_deep and tags.get(TiffImagePlugin.PLANAR_CONFIGURATION) == 2
 
 
-def _raw_mode(image: Image.Image) -> str:
+def raw_mode(image: Image.Image) -> str:
+    """Return Pillow's name of the samples in a file, or "" once they are loaded."""
     tiles = getattr(image, "tile", None)
     args = tiles[0].args if tiles else ""
     return str(args[0] if isinstance(args, tuple) else args)
@@ -103,14 +114,82 @@ def _unmultiplied(samples: Uint16Array) -> Uint16Array:
     return np.concatenate([colours, samples[..., 3:]], axis=2)
 
 
+def file_depth(data: bytes, image: Image.Image) -> int:
+    """Return the bits of a sample in a file, or 8 where Pillow reads what there is.
+
+    Args:
+        data: Content of the file.
+        image: The same image as Pillow opened it, not loaded yet.
+    """
+    if image.format == "AVIF" and (at := data.find(b"av1C")) >= 0:
+        return {0x40: 10, 0x60: 12}.get(data[at + 6] & 0x60, 8)
+    if image.format == "JPEG2000" and (at := data.find(_CODESTREAM)) >= 0:
+        return (data[at + 42] & 0x7F) + 1
+    if image.format == "SGI" and data:
+        return 8 * data[3]
+    return 16 if ";16" in raw_mode(image) else 8
+
+
+def _grey_maximum(data: bytes, image: Image.Image) -> int:
+    """Return the sample that is white."""
+    if image.format == "JPEG2000" and data:
+        return PEAK & -1 << max(0, 16 - file_depth(data, image))  # Pillow shifts them
+    return 4095 if raw_mode(image) == "I;12" else PEAK
+
+
+def _read_grey(image: Image.Image, maximum: int) -> Uint16Array:
+    """Return the grey samples of a mode that Pillow clips or wraps on conversion."""
+    raw = raw_mode(image)  # before the samples are loaded
+    samples = np.asarray(image)
+    if image.mode == "F":
+        return _from_floats(samples)
+    if raw.startswith("I;32N"):
+        samples = samples.view(np.uint32)
+    if image.format == "FITS" and samples.itemsize == 2:
+        samples = samples.view(samples.dtype.str.replace("u", "i"))
+    low, high = int(samples.min()), int(samples.max())
+    if low < 0 or high > PEAK:
+        raise InputError(f"holds samples from {low} to {high}; scale them to 0..{PEAK} first")
+    return _scaled(samples, maximum) if maximum < PEAK else samples.astype(np.uint16)
+
+
+def _from_floats(samples: NDArray[np.floating[Any]]) -> Uint16Array:
+    if not np.isfinite(samples).all():
+        raise InputError("holds samples that are no finite numbers; replace them first")
+    low, high = float(samples.min()), float(samples.max())
+    if low < -_HALF_STEP or high > 1 + _HALF_STEP:
+        raise InputError(f"holds samples from {low:g} to {high:g}; scale them to 0..1 first")
+    return _scaled(samples, 1)
+
+
+def _scaled(samples: NDArray[Any], maximum: int) -> Uint16Array:
+    """Scale samples of 0..maximum to 0..65535."""
+    return np.rint(samples * (PEAK / maximum)).clip(0, PEAK).astype(np.uint16)
+
+
+def has_open_range(image: Image.Image) -> bool:
+    """Tell whether an image holds integers for which its kind of file defines no white."""
+    is_signed = image.format == "FITS" and image.mode == "I;16"
+    return is_signed or (image.mode == "I" and image.format != "PPM")
+
+
 def _read_ppm(data: bytes, image: Image.Image) -> Uint16Array | None:
+    """Return the samples of a PPM or PGM, of which Pillow keeps 8 bits of each colour."""
     tile = image.tile[0]  # type: ignore[attr-defined]
-    maximum = tile.args[1] if tile.codec_name == "ppm" else 255
+    maximum = tile.args[1] if tile.codec_name.startswith("ppm") else 255
+    if image.mode == "I" and tile.codec_name == "raw":
+        maximum = PEAK
     if maximum <= 255:
         return None
-    flat = np.frombuffer(data, ">u2", 3 * image.width * image.height, tile.offset)
-    scaled = np.rint(flat * (PEAK / maximum)).clip(0, PEAK).astype(np.uint16)
-    return scaled.reshape(image.height, image.width, 3)
+    shape = (image.height, image.width, 3 if image.mode == "RGB" else 1)
+    if tile.codec_name == "ppm_plain":
+        numbers = re.sub(rb"#[^\r\n]*", b"", data[tile.offset :])
+        flat = np.fromstring(numbers, np.int64, sep=" ")[: prod(shape)]
+    else:
+        flat = np.frombuffer(data, ">u2", prod(shape), tile.offset)
+    if flat.min() < 0 or flat.max() > maximum:
+        raise InputError(f"damaged: a sample is above the maximum of {maximum}; get it again")
+    return _scaled(flat, maximum).reshape(shape)
 
 
 def encode_png(pixels: Samples, metadata: Metadata) -> bytes:
@@ -122,6 +201,8 @@ def encode_png(pixels: Samples, metadata: Metadata) -> bytes:
     height, width, channels = pixels.shape
     header = struct.pack(">IIBBBBB", width, height, 16, _PNG_COLOUR_TYPES[channels], 0, 0, 0)
     chunks = [(b"IHDR", header)]
+    if cicp := cicp_of(metadata.icc):
+        chunks.append((b"cICP", cicp))
     if metadata.icc:
         chunks.append((b"iCCP", b"ICC Profile\0\0" + zlib.compress(metadata.icc)))
     if metadata.exif:

@@ -14,8 +14,8 @@ import pytest
 from PIL import Image
 
 from imgnet.errors import InputError, OutputError, UsageError
-from imgnet.image.files import read_image, read_mask, write_atomically, write_image
-from support.picture_files import ORIENTATION, chunk, stored
+from imgnet.image.files import read_image, read_photo, write_atomically, write_image
+from support.picture_files import ORIENTATION, chunk, png, stored
 from support.pictures import ramp
 
 EXTENSIONS = ["png", "jpg", "jpeg", "webp", "avif", "tif", "tiff", "ppm", "bmp"]
@@ -125,6 +125,18 @@ def test_a_transparent_colour_becomes_alpha() -> None:
     assert np.array_equal(pixels[..., 1] == 0, ramp(1)[..., 0] == 8)
 
 
+@pytest.mark.parametrize("bits", [1, 2, 4, 8])
+def test_a_transparent_grey_of_few_bits_becomes_alpha(bits: int) -> None:
+    peak = (1 << bits) - 1
+    levels = (np.arange(13 * 20).reshape(13, 20, 1) & peak).astype(np.uint8)
+    data = png(levels, bits, chunk(b"tRNS", struct.pack(">H", peak - 1)))
+    for source in (BytesIO(data), Image.open(BytesIO(data))):
+        pixels, profile = read_photo(source)
+        assert profile.mode == "LA"
+        assert np.array_equal(pixels[..., :1], levels * (255 // peak))
+        assert np.array_equal(pixels[..., 1:], np.where(levels == peak - 1, 0, 255))
+
+
 def test_one_bit_becomes_black_and_white() -> None:
     bits = np.arange(12).reshape(3, 4) % 3 == 0
     pixels, profile = read_image(as_file(Image.fromarray(bits)))
@@ -215,34 +227,6 @@ def test_ctrl_c_is_not_an_unreadable_image(monkeypatch: pytest.MonkeyPatch) -> N
     monkeypatch.setattr(image, "load", interrupt)
     with pytest.raises(KeyboardInterrupt):
         read_image(image)
-
-
-@pytest.mark.parametrize("mode", ["1", "L", "P", "RGB", "RGBA", "I;16"])
-def test_mask_is_white_from_half_brightness(mode: str) -> None:
-    grey = np.array([[0, 127, 128, 255]], np.uint8)
-    image = Image.fromarray(grey)
-    if mode == "1":
-        image = image.point(lambda level: 255 * (level >= 128), "1")
-    elif mode == "I;16":
-        image = Image.fromarray(grey.astype(np.uint16) * 257)
-    else:
-        image = image.convert(mode)
-    assert read_mask(as_file(image), (4, 1)).tolist() == [[False, False, True, True]]
-
-
-def test_transparent_parts_of_a_mask_are_not_white() -> None:
-    image = Image.new("RGBA", (2, 1), (255, 255, 255, 255))
-    image.putpixel((1, 0), (255, 255, 255, 0))
-    assert read_mask(image, (2, 1)).tolist() == [[True, False]]
-
-
-def test_mask_must_fit_and_select_something(tmp_path: Path) -> None:
-    path = tmp_path / "mask.png"
-    Image.new("L", (4, 3), 127).save(path)
-    with pytest.raises(InputError, match=r"mask\.png: .*4x3.*3x4"):
-        read_mask(path, (3, 4))
-    with pytest.raises(InputError, match=r"mask\.png: .*no white"):
-        read_mask(path, (4, 3))
 
 
 @pytest.mark.parametrize("extension", EXTENSIONS)

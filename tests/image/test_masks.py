@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from io import BytesIO
 from pathlib import Path
 
 import numpy as np
@@ -7,7 +8,8 @@ import pytest
 from PIL import Image
 
 from imgnet.errors import InputError, UsageError
-from imgnet.image.masks import fit_mask, sample_mask
+from imgnet.image.masks import fit_mask, read_mask, sample_mask
+from support.picture_files import stored
 
 PIXELS = np.zeros((24, 32, 3), np.uint8)
 CHECKS = np.indices((24, 32)).sum(0) % 2 == 0
@@ -80,3 +82,31 @@ def test_without_transparency_a_mask_stays_what_it_is(channels: int) -> None:
     pixels[..., -1] += channels in (2, 4)
     assert sample_mask(pixels, None) is None
     assert sample_mask(pixels, CHECKS) is CHECKS
+
+
+@pytest.mark.parametrize("mode", ["1", "L", "P", "RGB", "RGBA", "I;16"])
+def test_mask_is_white_from_half_brightness(mode: str) -> None:
+    grey = np.array([[0, 127, 128, 255]], np.uint8)
+    image = Image.fromarray(grey)
+    if mode == "1":
+        image = image.point(lambda level: 255 * (level >= 128), "1")
+    elif mode == "I;16":
+        image = Image.fromarray(grey.astype(np.uint16) * 257)
+    else:
+        image = image.convert(mode)
+    assert read_mask(BytesIO(stored(image)), (4, 1)).tolist() == [[False, False, True, True]]
+
+
+def test_transparent_parts_of_a_mask_are_not_white() -> None:
+    image = Image.new("RGBA", (2, 1), (255, 255, 255, 255))
+    image.putpixel((1, 0), (255, 255, 255, 0))
+    assert read_mask(image, (2, 1)).tolist() == [[True, False]]
+
+
+def test_mask_must_fit_and_select_something(tmp_path: Path) -> None:
+    path = tmp_path / "mask.png"
+    Image.new("L", (4, 3), 127).save(path)
+    with pytest.raises(InputError, match=r"mask\.png: .*4x3.*3x4"):
+        read_mask(path, (3, 4))
+    with pytest.raises(InputError, match=r"mask\.png: .*no white"):
+        read_mask(path, (4, 3))

@@ -8,9 +8,11 @@ import pytest
 from numpy.typing import NDArray
 from PIL import Image
 
+from imgnet.errors import InputError
+from imgnet.image.files import read_photo
 from imgnet.image.metadata import upright_exif, upright_xmp
 from imgnet.image.picture import Metadata
-from imgnet.image.sixteen_bit import encode_png, encode_ppm, encode_tiff, read_deep
+from imgnet.image.sixteen_bit import encode_png, encode_ppm, encode_tiff, file_depth, read_deep
 from support.picture_files import SRGB, XMP, chunk, png, stored, tiff
 from support.pictures import deep_noise
 
@@ -92,7 +94,7 @@ def test_a_transparent_colour_becomes_alpha(channels: int) -> None:
 @pytest.mark.parametrize("mode", ["1", "L", "LA", "P", "RGB", "RGBA"])
 def test_images_of_8_bits_are_none_of_16(mode: str) -> None:
     assert read(stored(Image.new(mode, (3, 2)))) is None
-    assert read_deep(None, Image.new(mode, (3, 2))) is None
+    assert read_deep(b"", Image.new(mode, (3, 2))) is None
 
 
 @pytest.mark.parametrize("channels", ALL_CHANNELS)
@@ -128,3 +130,188 @@ def test_metadata_is_written_where_pillow_finds_it(form: object) -> None:
         assert image.info["xmp"] == metadata.xmp
         assert image.getexif()[0x010F] == "Maker"
         assert image.getexif().get_ifd(0x8769)[0x829A] == 0.5
+
+
+def grey(samples: object, dtype: str) -> NDArray[np.generic]:
+    """Return samples as a picture of one row."""
+    return np.array(samples).astype(dtype)[None, :, None]
+
+
+@pytest.mark.parametrize("order", ["<", ">"])
+@pytest.mark.parametrize("photometric", [0, 1])
+def test_floats_from_0_to_1_are_scaled_to_16_bits(order: str, photometric: int) -> None:
+    floats = grey([0, 0.25, 0.5, 1, 1 + 1e-6], "f4")
+    pixels, profile = read_photo(BytesIO(tiff(floats, order, photometric=photometric)))
+    expected = np.rint(np.minimum(floats, 1) * 65535).astype(int)
+    assert (profile.mode, profile.depth, profile.notes) == ("L", 16, ())
+    assert np.array_equal(pixels, expected if photometric else 65535 - expected)
+
+
+def test_a_float_map_is_scaled_to_16_bits() -> None:
+    floats = np.linspace(0, 1, 12, dtype="<f4").reshape(4, 3)
+    data = b"Pf\n3 4\n-1.0\n" + floats[::-1].tobytes()
+    pixels, _ = read_photo(BytesIO(data))
+    assert np.array_equal(pixels[..., 0], np.rint(floats * 65535))
+
+
+@pytest.mark.parametrize(
+    ("samples", "dtype", "fault"),
+    [
+        ([0, 255], "f4", r"from 0 to 255; scale them to 0\.\.1"),
+        ([-0.5, 1], "f4", r"from -0\.5 to 1; scale"),
+        ([0.5, np.nan], "f4", "no finite numbers; replace"),
+        ([0.5, np.inf], "f4", "no finite numbers; replace"),
+        ([0, 65536], "i4", r"from 0 to 65536; scale them to 0\.\.65535"),
+        ([0, 4_000_000_000], "u4", "from 0 to 4000000000; scale"),
+        ([-1, 9], "i4", "from -1 to 9; scale"),
+        ([-1, 9], "i2", "from -1 to 9; scale"),
+        ([-1, 9], "i1", "signed samples of 8 bits; convert"),
+    ],
+)
+def test_samples_of_another_range_are_refused(samples: object, dtype: str, fault: str) -> None:
+    with pytest.raises(InputError, match=fault):
+        read_photo(BytesIO(tiff(grey(samples, dtype))))
+
+
+@pytest.mark.parametrize("dtype", ["u4", "i4", "i2"])
+def test_integers_without_a_white_are_read_with_a_word(dtype: str) -> None:
+    samples = grey([0, 300, 32767], dtype)
+    pixels, profile = read_photo(BytesIO(tiff(samples)))
+    assert np.array_equal(pixels, samples)
+    (note,) = profile.notes
+    assert note.endswith("read as 16 bits, with white at 65535")
+
+
+@pytest.mark.parametrize("order", ["<", ">"])
+@pytest.mark.parametrize("compressed", [False, True])
+def test_white_at_zero_is_inverted(order: str, compressed: bool) -> None:
+    noise = deep_noise(1)
+    pixels, _ = read_photo(BytesIO(tiff(noise, order, compressed, photometric=0)))
+    assert np.array_equal(pixels, 65535 - noise)
+
+
+@pytest.mark.parametrize("photometric", [0, 1])
+def test_12_packed_bits_are_scaled_to_16(photometric: int) -> None:
+    levels = deep_noise(1) >> 4
+    pixels, profile = read_photo(BytesIO(tiff(levels, photometric=photometric, bits=12)))
+    expected = np.rint(levels * (65535 / 4095)).astype(int)
+    assert profile.depth == 16
+    assert np.array_equal(pixels, expected if photometric else 65535 - expected)
+
+
+@pytest.mark.parametrize("bits", [1, 2, 4, 8])
+def test_white_at_zero_of_few_bits(bits: int) -> None:
+    peak = (1 << bits) - 1
+    levels = (np.arange(13 * 20).reshape(13, 20, 1) & peak).astype(np.uint8)
+    pixels, _ = read_photo(BytesIO(tiff(levels, photometric=0, bits=bits)))
+    assert np.array_equal(pixels, 255 - levels * (255 // peak))
+
+
+@pytest.mark.parametrize("maximum", [65535, 4095])
+@pytest.mark.parametrize("channels", [1, 3])
+def test_plain_and_binary_ppm_agree(channels: int, maximum: int) -> None:
+    noise = np.minimum(deep_noise(channels), maximum)
+    numbers = " ".join(map(str, noise.ravel().tolist()))
+    head = f"20 13\n{maximum}\n"
+    plain = f"P{2 if channels == 1 else 3}\n{head}# 7 8 9\n{numbers}\n".encode()
+    binary = f"P{5 if channels == 1 else 6}\n{head}".encode() + noise.astype(">u2").tobytes()
+    expected = np.rint(noise * (65535 / maximum))
+    for data in (plain, binary):
+        pixels, profile = read_photo(BytesIO(data))
+        assert np.array_equal(pixels, expected)
+        assert (profile.depth, profile.notes) == (16, ())
+
+
+@pytest.mark.parametrize("kind", [b"P2", b"P3"])
+@pytest.mark.parametrize(("numbers", "fault"), [(b"1 2 501", "above the maximum"), (b"1", "cut")])
+def test_a_wrong_ppm_is_damaged(kind: bytes, numbers: bytes, fault: str) -> None:
+    size = b"3 1" if kind == b"P2" else b"1 1"
+    with pytest.raises(InputError, match=fault):
+        read_photo(BytesIO(kind + b"\n" + size + b"\n500\n" + numbers))
+
+
+def sgi(samples: NDArray[np.uint16]) -> bytes:
+    """Write an SGI file of planes without compression."""
+    height, width, channels = samples.shape
+    head = struct.pack(">HBBHHHHII", 474, 0, 2, 3, width, height, channels, 0, 65535)
+    planes = samples[::-1].transpose(2, 0, 1).astype(">u2")
+    return head.ljust(512, b"\0") + planes.tobytes()
+
+
+def cmyk16() -> bytes:
+    return tiff(deep_noise(4), photometric=5)
+
+
+@pytest.mark.parametrize(
+    ("data", "bits"),
+    [(cmyk16(), 16), (sgi(deep_noise(3)), 16), (sgi(deep_noise(4)), 16)],
+    ids=["cmyk", "sgi", "sgi alpha"],
+)
+def test_bits_that_are_not_read_are_said(data: bytes, bits: int) -> None:
+    _, profile = read_photo(BytesIO(data))
+    assert profile.depth == 8
+    assert profile.notes == (
+        f"holds {bits} bits a sample, read as 8; make it a PNG of 16 to keep them",
+    )
+
+
+@pytest.mark.parametrize(("flags", "bits"), [(0x40, 10), (0x60, 12), (0, 8)])
+def test_the_depth_of_an_avif_is_in_its_header(flags: int, bits: int) -> None:
+    data = stored(Image.new("RGB", (9, 7)), "AVIF")
+    image, claim = Image.open(BytesIO(data)), bytearray(data)
+    at = data.find(b"av1C") + 6
+    claim[at] = data[at] & ~0x60 | flags
+    assert file_depth(bytes(claim), image) == bits
+
+
+@pytest.mark.parametrize("bits", [8, 12, 16])
+def test_the_depth_of_a_jpeg_2000_is_in_its_header(bits: int) -> None:
+    data = stored(Image.new("RGB", (9, 7)), "JPEG2000")
+    image, claim = Image.open(BytesIO(data)), bytearray(data)
+    claim[data.find(b"\xff\x4f\xff\x51") + 42] = bits - 1
+    assert file_depth(bytes(claim), image) == bits
+
+
+def test_jpeg_2000_of_16_grey_bits_is_read_in_full() -> None:
+    noise = deep_noise(1)
+    data = stored(Image.fromarray(noise[..., 0]), "JPEG2000")
+    for source in (BytesIO(data), Image.open(BytesIO(data))):
+        pixels, profile = read_photo(source)
+        assert np.array_equal(pixels, noise)
+        assert profile.notes == ()
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        tiff(deep_noise(3).astype("f4")),
+        tiff(deep_noise(3) >> 4, bits=12),
+        tiff(deep_noise(1).astype("u4"), ">"),
+    ],
+    ids=["float colours", "12-bit colours", "big-endian 32 bits"],
+)
+def test_kinds_of_tiff_that_are_not_read_say_so(data: bytes) -> None:
+    with pytest.raises(InputError, match="a kind of TIFF that is not read; convert it to RGB"):
+        read_photo(BytesIO(data))
+
+
+@pytest.mark.parametrize("mode", ["F", "I"])
+def test_an_image_in_memory_is_held_to_the_same_range(mode: str) -> None:
+    peak = 1 if mode == "F" else 65535
+    assert read_photo(Image.new(mode, (2, 1), peak))[0].tolist() == [[[65535], [65535]]]
+    with pytest.raises(InputError, match="scale them to"):
+        read_photo(Image.new(mode, (2, 1), peak + 1))
+
+
+def test_fits_holds_signed_samples() -> None:
+    cards = {"SIMPLE": "T", "BITPIX": "16", "NAXIS": "2", "NAXIS1": "2", "NAXIS2": "1"}
+    head = "".join(f"{name:8}= {value:>20}".ljust(80) for name, value in cards.items()) + "END"
+    for samples in ([7, 300], [-1, 300]):
+        data = head.ljust(2880).encode() + np.array(samples, ">i2").tobytes().ljust(2880, b"\0")
+        if samples[0] > 0:
+            pixels, profile = read_photo(BytesIO(data))
+            assert pixels.ravel().tolist() == samples
+            assert len(profile.notes) == 1
+        else:
+            with pytest.raises(InputError, match="from -1 to 300"):
+                read_photo(BytesIO(data))

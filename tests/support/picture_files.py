@@ -55,7 +55,7 @@ _ADAM7 += [(1, 2, 0, 1)]
 
 
 def _packed(row: NDArray[Any], bits: int) -> bytes:
-    if bits == 16:
+    if bits == 16:  # the fast way
         return row.astype(">u2").tobytes()
     digits = "".join(f"{sample:0{bits}b}" for sample in row.ravel().tolist())
     digits += "0" * (-len(digits) % 8)
@@ -63,30 +63,37 @@ def _packed(row: NDArray[Any], bits: int) -> bytes:
 
 
 def tiff(
-    samples: NDArray[np.uint16],
+    samples: NDArray[Any],
     order: str = "<",
     compressed: bool = False,
     extra_samples: int | None = None,
     planes: bool = False,
+    photometric: int | None = None,
+    bits: int | None = None,
 ) -> bytes:
-    """Write a TIFF of 16 bits a sample in one strip, or in one a channel."""
+    """Write a TIFF in one strip, or in one a channel; fewer bits than the type has are packed."""
     height, width, channels = samples.shape
     parts = [samples[..., i] for i in range(channels)] if planes else [samples]
-    strips = [part.astype(f"{order}u2").tobytes() for part in parts]
+    if bits is None:
+        strips = [part.astype(part.dtype.newbyteorder(order)).tobytes() for part in parts]
+    else:
+        strips = [b"".join(_packed(row, bits) for row in samples)]
     if compressed:
         strips = [zlib.compress(strip) for strip in strips]
     tags: dict[int, tuple[str, tuple[int, ...]]] = {
         256: ("I", (width,)),
         257: ("I", (height,)),
-        258: ("H", (16,) * channels),
+        258: ("H", (bits or 8 * samples.itemsize,) * channels),
         259: ("H", (8 if compressed else 1,)),
-        262: ("H", (2 if channels > 2 else 1,)),
+        262: ("H", ((2 if channels > 2 else 1) if photometric is None else photometric,)),
         273: ("I", (0,) * len(strips)),
         277: ("H", (channels,)),
         278: ("I", (height,)),
         279: ("I", tuple(map(len, strips))),
         284: ("H", (2 if planes else 1,)),
     }
+    if samples.dtype.kind != "u":
+        tags[339] = "H", ({"i": 2, "f": 3}[samples.dtype.kind],)
     if extra_samples is not None:
         tags[338] = "H", (extra_samples,)
     values_at = 8 + 2 + 12 * len(tags) + 4
