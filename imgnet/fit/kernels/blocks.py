@@ -18,6 +18,8 @@ import numba
 import numpy as np
 from numpy.typing import NDArray
 
+from imgnet.fit.kernels.cache import temporary_cache
+
 Floats = NDArray[np.float32]
 
 BLOCK = 128
@@ -28,13 +30,18 @@ _FREEDOM = {"nsz", "arcp", "contract", "afn", "reassoc"}
 
 
 def compiled(function: Callable[..., Any]) -> Callable[..., Any]:
-    """Compile at the first call; cache the result on disk where a folder can be written."""
+    """Compile at the first call; cache the result on disk where a folder can be written.
+
+    Numba takes NUMBA_CACHE_DIR, the folder of the source or the user's cache; else the temporary
+    folder serves.
+    """
     # A division by zero must not raise: code that could raise is not vectorised.
     options: dict[str, Any] = {"fastmath": _FREEDOM, "nogil": True, "error_model": "numpy"}
     try:
         return numba.njit(cache=True, **options)(function)  # type: ignore[no-any-return]
     except RuntimeError:  # no such folder
-        return numba.njit(**options)(function)  # type: ignore[no-any-return]
+        with temporary_cache() as is_cached:
+            return numba.njit(cache=is_cached, **options)(function)  # type: ignore[no-any-return]
 
 
 @compiled
