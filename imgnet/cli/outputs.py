@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, TextIO
 from imgnet.batch.task import STDIO, NamedBytes
 from imgnet.cli.inputs import check_input
 from imgnet.errors import OutputError, UsageError
+from imgnet.image.atomic import check_writable
 
 if TYPE_CHECKING:
     from imgnet.image.picture import Metadata, Samples
@@ -77,11 +78,11 @@ def resolve_output(
     if output is not None and derived:
         _make_folder(Path(output))
         _make_folder(path.parent, parents=True)
-    taken = derived and path.exists() and not force
+    taken = derived and os.path.exists(path) and not force
     check_distinct(source, path)
     if taken:
         raise OutputError(f"{path}: exists; replace it with --force or name another with -o")
-    _check_folder(path)
+    _check_place(path)
     return path
 
 
@@ -184,7 +185,7 @@ def print_result(text: str, stdout: TextIO | None = None) -> None:
 
 
 def _is_folder(output: str) -> bool:
-    return output.endswith(("/", os.sep)) or Path(output).is_dir()
+    return output.endswith(("/", os.sep)) or os.path.isdir(output)
 
 
 def _make_folder(folder: Path, *, parents: bool = False) -> None:
@@ -217,12 +218,11 @@ def _same_file(source: str, path: Path) -> bool:
         return False
 
 
-def _check_folder(path: Path) -> None:
+def _check_place(path: Path) -> None:
     folder = path.parent
     if not folder.is_dir():
         raise OutputError(f"{path}: {folder} is not a folder; create it or name another with -o")
-    if not os.access(folder, os.W_OK):
-        raise OutputError(f"{path}: the folder {folder} is not writable; name another with -o")
+    check_writable(path)
 
 
 def write_picture(

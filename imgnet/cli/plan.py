@@ -91,7 +91,7 @@ class Plan:
     def _task(self, source: Source, output: str | None, options: EncodeOptions) -> Task | Outcome:
         check_input(source.path)
         path = name_output(source.path, output, SUFFIX, source.inside)
-        if self.skip_existing and path is not None and path.exists():
+        if self.skip_existing and path is not None and os.path.exists(path):
             return skipped(source.path, path, options)
         path = resolve_output(source.path, output, SUFFIX, inside=source.inside, force=self.force)
         return Task(source.path, image_file(source.path), path, options)

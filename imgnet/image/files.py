@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import secrets
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
@@ -18,8 +16,9 @@ from PIL import Image, ImageCms, UnidentifiedImageError
 from PIL.ExifTags import Base
 
 from imgnet.arrays import BoolArray, ByteArray
-from imgnet.errors import InputError, OutputError
+from imgnet.errors import InputError
 from imgnet.image.alpha import has_alpha
+from imgnet.image.atomic import write_atomically
 from imgnet.image.formats import encode_image, find_format, to_image
 from imgnet.image.geometry import MAX_SIDE, max_pixels
 from imgnet.image.metadata import metadata_of
@@ -162,35 +161,6 @@ def write_image(
         write_atomically(Path(path), data)
     else:
         path.write(data)
-
-
-def write_atomically(path: Path, data: bytes) -> None:
-    """Write a file so that other programs see the old content or the whole new one, never a part.
-
-    Raises:
-        OutputError: The file cannot be written; no temporary file is left behind.
-    """
-    try:
-        target = Path(os.path.realpath(path))  # a symbolic link must stay one
-        if target.exists() and not target.is_file():
-            target.write_bytes(data)  # a pipe or a device cannot be replaced
-        else:
-            _replace(target, data)
-    except OSError as error:
-        raise OutputError(
-            f"{path}: cannot be written ({error.strerror}); name another place"
-        ) from error
-
-
-def _replace(target: Path, data: bytes) -> None:
-    partial = target.with_name(f".imgnet-{secrets.token_hex(8)}.tmp")
-    try:
-        with partial.open("xb") as file:
-            file.write(data)
-        os.replace(partial, target)
-    except BaseException:  # also on Ctrl-C
-        partial.unlink(missing_ok=True)
-        raise
 
 
 def _name_of(source: object) -> str:

@@ -124,8 +124,28 @@ def test_folders_that_are_not_there(output: str) -> None:
 )
 def test_a_folder_that_is_not_writable(folder: Path) -> None:
     (folder / "out").chmod(0o500)
-    with pytest.raises(OutputError, match="not writable"):
+    with pytest.raises(OutputError, match="cannot be written"):
         resolve_output("a.png", "out", ".inr")
+
+
+@pytest.mark.skipif(os.name != "posix", reason="file descriptors are files on POSIX only")
+def test_a_pipe_needs_no_folder_that_is_writable() -> None:
+    reader, writer = os.pipe()
+    path = Path(f"/dev/fd/{writer}")
+    assert resolve_output("a.png", str(path), ".inr") == path
+    write_picture(ramp(3), path, "ppm", NO_METADATA)
+    os.close(writer)
+    with open(reader, "rb") as file:
+        assert file.read(2) == b"P6"
+
+
+@pytest.mark.parametrize("output", ["long" * 99, "hanging.inr"])
+def test_a_place_is_tried_before_anything_is_done(output: str, folder: Path) -> None:
+    Path("hanging.inr").symlink_to("nowhere/a.inr")
+    before = sorted(folder.iterdir())
+    with pytest.raises(OutputError, match="cannot be written"):
+        resolve_output("a.png", output, ".inr")
+    assert sorted(folder.iterdir()) == before
 
 
 def test_several_inputs_share_a_folder_and_nothing_else() -> None:
