@@ -17,6 +17,7 @@ from imgnet.cli.commands.encode import encode
 from imgnet.cli.commands.info import info
 from imgnet.cli.commands.resample import resample
 from imgnet.cli.commands.verify import verify
+from imgnet.cli.outputs import StdoutClosed
 from imgnet.cli.terminal import complain, say_lines
 from imgnet.errors import ImgnetError, OutputError, UsageError
 from imgnet.signals import Interrupted, end_at_once, receiving
@@ -84,6 +85,12 @@ def run(arguments: Sequence[str] | None = None) -> int:
     except Interrupted as end:
         complain("interrupted")
         return end.exit_code
+    except StdoutClosed:
+        return _end_without_reader()
+    except SystemExit as end:  # of Typer, if nobody reads its help
+        if isinstance(end.__context__, BrokenPipeError):
+            return _end_without_reader()
+        raise
     except typer.TyperException as error:
         complain(f"{error.format_message()} (see {_command_path(error)} --help)")
         return error.exit_code
@@ -93,6 +100,11 @@ def run(arguments: Sequence[str] | None = None) -> int:
     if code == INTERRUPTED:  # of a KeyboardInterrupt, which Typer catches
         complain("interrupted")
     return code or 0
+
+
+def _end_without_reader() -> int:
+    complain("<stdout>: was closed by the program that reads it")
+    return StdoutClosed.exit_code
 
 
 def _command_path(error: typer.TyperException) -> str:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, TextIO
 
 from imgnet.batch.task import STDIO, NamedBytes
 from imgnet.cli.inputs import check_input
+from imgnet.cli.terminal import mute
 from imgnet.errors import OutputError, UsageError
 from imgnet.image.atomic import check_writable
 
@@ -18,6 +19,15 @@ if TYPE_CHECKING:
     from imgnet.image.picture import Metadata, Samples
 
 DEFAULT_FORMAT = "png"
+
+
+class StdoutClosed(BaseException):
+    """The program that reads stdout wants no more.
+
+    It is no `Exception`, because it ends the command and not only the work on one input.
+    """
+
+    exit_code = 141  # that a shell reports for a program killed by SIGPIPE
 
 
 def check_shared(output: str | None) -> None:
@@ -177,7 +187,7 @@ def print_result(text: str, stdout: TextIO | None = None) -> None:
 
     Raises:
         OutputError: Stdout is closed or cannot be written.
-        BrokenPipeError: The reader has closed the pipe.
+        StdoutClosed: The reader has closed the pipe.
     """
     stream = stdout or _stdout()
     with _writing(stream):
@@ -249,7 +259,7 @@ def write_stdout(data: bytes, stdout: TextIO | None = None) -> None:
 
     Raises:
         OutputError: Stdout is closed or cannot be written.
-        BrokenPipeError: The reader has closed the pipe.
+        StdoutClosed: The reader has closed the pipe.
     """
     stream = stdout or _stdout()
     with _writing(stream):
@@ -261,9 +271,8 @@ def write_stdout(data: bytes, stdout: TextIO | None = None) -> None:
 def _writing(stream: TextIO) -> Iterator[None]:
     try:
         yield
-    except BrokenPipeError:
-        raise
     except OSError as error:
-        # Python would report the rest of the buffer again when the program ends.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
+        mute(stream)
+        if isinstance(error, BrokenPipeError):
+            raise StdoutClosed from error
         raise OutputError(f"<stdout>: cannot be written ({error.strerror})") from error

@@ -40,6 +40,7 @@ such names as Python's `os.fsdecode` returns them, so that `os.fsencode` restore
 | 5 | the target was not reached; the nearest file is written |
 | 6 | the output cannot be written |
 | 130, 143 | ended by Ctrl-C or SIGTERM; no incomplete file is left |
+| 141 | the program that reads stdout has closed it, as `head` does |
 
 ## Files
 

@@ -11,6 +11,7 @@ from imgnet.batch import processes
 from imgnet.batch.task import Task, skipped
 from imgnet.cli.engine import Engine, as_they_come
 from imgnet.errors import UsageError
+from imgnet.request.encode_options import EncodeOptions
 from imgnet.signals import EndRequest, Interrupted, end_at_once, receiving
 
 
@@ -70,7 +71,7 @@ def test_no_tasks_need_nobody() -> None:
 
 
 def test_outcomes_are_shown_as_they_come() -> None:
-    options = {"model": "grid", "effort": 1}
+    options = EncodeOptions(model="grid", effort=1)
     outcomes = [skipped(f"{i}.png", Path(f"{i}.inr"), options) for i in range(3)]
     coming = [(2, outcomes[2]), (0, outcomes[0])]
     assert list(as_they_come({1: outcomes[1]}, coming)) == [outcomes[i] for i in (1, 2, 0)]

@@ -12,6 +12,7 @@ import pytest
 from PIL import Image
 
 from imgnet.cli.outputs import (
+    StdoutClosed,
     check_distinct,
     check_shared,
     check_snapshots,
@@ -267,5 +268,5 @@ def test_a_full_disk_is_a_fault_and_a_reader_that_has_enough_is_none() -> None:
         write_stdout(b"data", full)
     reader, writer = os.pipe()
     os.close(reader)
-    with pytest.raises(BrokenPipeError), open(writer, "w") as pipe:
+    with open(writer, "w") as pipe, pytest.raises(StdoutClosed):
         write_stdout(b"data", pipe)
