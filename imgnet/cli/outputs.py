@@ -30,16 +30,28 @@ class StdoutClosed(BaseException):
     exit_code = 141  # that a shell reports for a program killed by SIGPIPE
 
 
-def check_shared(output: str | None) -> None:
-    """Refuse an output that cannot take the results of several inputs.
+def shared_output(output: str | None, suffix: str) -> str | None:
+    """Return the output of several inputs: a folder, which need not exist or end in a slash.
+
+    Args:
+        output: Value of -o.
+        suffix: Extension of a result; a name that ends in it is not taken for a folder.
 
     Raises:
         UsageError: The output is stdout or a file.
+
+    >>> shared_output("small", ".inr"), shared_output(None, ".inr")
+    ('small/', None)
     """
     if output == STDIO:
         raise UsageError("<stdout>: takes one result; name a folder with -o to write several")
-    if output is not None and not _is_folder(output):
+    if output is None or _is_folder(output):
+        return output
+    if os.path.lexists(output):
+        raise UsageError(f"{output}: is a file; name a folder with -o to write several")
+    if output.endswith(suffix):
         raise UsageError(f"{output}: several inputs need a folder; write -o {output}/")
+    return os.path.join(output, "")
 
 
 def check_snapshots(steps: int, folder: Path) -> None:

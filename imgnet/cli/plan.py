@@ -9,7 +9,7 @@ from pathlib import Path
 
 from imgnet.batch.task import STDIO, Outcome, Task, failed, skipped
 from imgnet.cli.inputs import check_input, image_file
-from imgnet.cli.outputs import check_shared, name_output, resolve_output
+from imgnet.cli.outputs import name_output, resolve_output, shared_output
 from imgnet.errors import ImgnetError, InputError, UsageError
 from imgnet.request.encode_options import EncodeOptions
 
@@ -63,14 +63,14 @@ class Plan:
 
         Raises:
             UsageError: Options contradict each other, two images have the same output, or several
-                images have an output that is no folder.
+                images have an output that cannot be a folder.
         """
         if self.force and self.skip_existing:
             raise UsageError("--force replaces existing files, --skip-existing does not; give one")
         sources = find_sources(self.inputs, recursive=self.recursive)
         output = self._output()
         if len(sources) > 1:
-            check_shared(output)
+            output = shared_output(output, SUFFIX)
         _check_distinct([source for source in sources if source.fault is None], output)
         return [self._entry(source, output, options) for source in sources]
 

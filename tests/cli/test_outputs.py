@@ -14,13 +14,13 @@ from PIL import Image
 from imgnet.cli.outputs import (
     StdoutClosed,
     check_distinct,
-    check_shared,
     check_snapshots,
     choose_depth,
     name_output,
     print_result,
     resolve_output,
     resolve_picture,
+    shared_output,
     write_picture,
     write_stdout,
 )
@@ -150,11 +150,12 @@ def test_a_place_is_tried_before_anything_is_done(output: str, folder: Path) -> 
 
 
 def test_several_inputs_share_a_folder_and_nothing_else() -> None:
-    for output in (None, "out", "new/"):
-        check_shared(output)
-    for output, clue in (("-", "<stdout>"), ("b.inr", "b.inr/")):
+    for output, folder in ((None, None), ("out", "out"), ("new/", "new/"), ("new", "new/")):
+        assert shared_output(output, ".inr") == folder
+    assert not Path("new").exists()
+    for output, clue in (("-", "<stdout>"), ("b.inr", "b.inr/"), ("a.png", r"a\.png: is a file")):
         with pytest.raises(UsageError, match=clue):
-            check_shared(output)
+            shared_output(output, ".inr")
 
 
 def test_previews_have_an_interval_and_a_folder() -> None:

@@ -35,6 +35,11 @@ def test_a_tree_is_mirrored_or_stays_where_it_is() -> None:
     assert outputs("tree", recursive=True) == ["tree/a.inr", "tree/s/b.inr"]
 
 
+def test_a_folder_for_several_images_is_made(folder: Path) -> None:
+    assert outputs("a.png", "tree/s/b.png", output="new") == ["new/a.inr", "new/b.inr"]
+    assert (folder / "new").is_dir()
+
+
 def test_what_exists_is_skipped_replaced_or_a_fault() -> None:
     Path("a.inr").touch()
     assert outputs("a.png", "gone.png", skip_existing=True) == ["skipped", "failed"]
@@ -57,6 +62,7 @@ def test_faults_keep_their_codes() -> None:
         (["a.png", "tree"], "new/", "would both become new"),
         (["a.png", "a.png"], None, "a.png and a.png"),
         (["a.jpg", "tree/s/b.png"], "out.inr", "out.inr/"),
+        (["a.jpg", "tree/s/b.png"], "out.txt", "out.txt: is a file"),
     ],
 )
 def test_what_would_lose_a_file_is_refused_before_anything_is_done(
