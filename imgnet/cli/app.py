@@ -20,6 +20,7 @@ from imgnet.cli.commands.verify import verify
 from imgnet.cli.outputs import StdoutClosed
 from imgnet.cli.terminal import complain, say_lines
 from imgnet.errors import ImgnetError, OutputError, UsageError
+from imgnet.image.geometry import max_pixels
 from imgnet.signals import Interrupted, end_at_once, receiving
 
 INTERRUPTED = 130
@@ -60,10 +61,11 @@ def start(
         ),
     ] = False,
 ) -> None:
-    """Refuse to run without a command."""
+    """Refuse to run without a command, or with a limit that is no number."""
     if context.invoked_subcommand is None:
         say_lines(context.get_help())
         raise UsageError("no command given; the most used are encode, decode and info")
+    max_pixels()  # one line now, not one for each image
 
 
 def run(arguments: Sequence[str] | None = None) -> int:

@@ -16,7 +16,7 @@ from PIL import Image, ImageCms, UnidentifiedImageError
 from PIL.ExifTags import Base
 
 from imgnet.arrays import BoolArray, ByteArray
-from imgnet.errors import InputError
+from imgnet.errors import InputError, UsageError
 from imgnet.image.alpha import has_alpha
 from imgnet.image.atomic import write_atomically
 from imgnet.image.formats import encode_image, find_format, to_image
@@ -178,6 +178,8 @@ def _reading(name: str) -> Iterator[None]:
             yield
     except InputError as error:
         raise InputError(f"{name}: {error}") from None
+    except UsageError:  # of the environment, not of the image
+        raise
     except UnidentifiedImageError as error:
         raise InputError(f"{name}: not an image of a known format") from error
     except Image.DecompressionBombError as error:

@@ -139,6 +139,17 @@ def test_no_command_shows_the_help(capsys: Capture) -> None:
     assert "imgnet encode photo.png" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize("command", ["encode", "decode", "info"])
+def test_a_limit_that_is_no_number_is_one_line(
+    command: str, photo: Path, monkeypatch: pytest.MonkeyPatch, capfd: Capture
+) -> None:
+    monkeypatch.setenv("IMGNET_MAX_PIXELS", "abc")
+    several = [photo, photo] if command != "decode" else [photo]
+    assert run([command, *map(str, several)]) == 2
+    (line,) = capfd.readouterr().err.splitlines()
+    assert "IMGNET_MAX_PIXELS='abc'" in line
+
+
 def test_version(shell: Shell) -> None:
     assert shell("--version").stdout.decode() == f"imgnet {__version__}\n"
 

@@ -200,6 +200,12 @@ def test_damage_never_shows_as_another_error(format: str) -> None:
             read_image(BytesIO(wrong))
 
 
+def test_a_limit_that_is_no_number_is_no_damage(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("IMGNET_MAX_PIXELS", "abc")
+    with pytest.raises(UsageError, match="IMGNET_MAX_PIXELS"):
+        read_image(noise())
+
+
 def test_large_photos_raise_no_warning(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 200)
     assert read_image(as_file(Image.fromarray(ramp(3))))[0].shape == (13, 20, 3)
