@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -153,28 +154,44 @@ def _sources_of(name: str, recursive: bool) -> list[Source]:
         fault = InputError(f"{name}: is a folder; add -r to encode the images in it")
         return [Source(name, fault=fault)]
     nothing = InputError(f"{name}: holds no image; a file of another name must be named itself")
-    return list(_walk(name)) or [Source(name, fault=nothing)]
+    return list(_images_in(name)) or [Source(name, fault=nothing)]
 
 
-def _walk(top: str) -> Iterator[Source]:
+def _images_in(top: str) -> Iterator[Source]:
     unread: list[Source] = []
 
     def note(error: OSError) -> None:
         fault = InputError(f"{error.filename}: cannot be read ({error.strerror})")
         unread.append(Source(str(error.filename), fault=fault))
 
-    for folder, subfolders, names in os.walk(top, onerror=note):
-        subfolders[:] = sorted(name for name in subfolders if not name.startswith("."))
-        for name in sorted(names):
-            if is_image_name(name):
-                yield Source(os.path.join(folder, name), os.path.relpath(folder, top))
+    for folder, name in _walk(top, note):
+        if _suffix(name) in IMAGE_SUFFIXES:
+            yield Source(os.path.join(folder, name), os.path.relpath(folder, top))
     yield from unread
 
 
-def is_image_name(name: str) -> bool:
-    """Tell from the name of a file in a folder whether it is taken for an image.
+def _walk(top: str, onerror: Callable[[OSError], None] | None = None) -> Iterator[tuple[str, str]]:
+    """Yield the folder and the name of every file in a folder and its subfolders, in order."""
+    for folder, subfolders, names in os.walk(top, onerror=onerror):
+        subfolders[:] = sorted(name for name in subfolders if not name.startswith("."))
+        yield from ((folder, name) for name in sorted(names) if not name.startswith("."))
 
-    >>> [is_image_name(name) for name in ("a.JPG", "notes.txt", ".hidden.png")]
-    [True, False, False]
+
+def _suffix(name: str) -> str:
+    return os.path.splitext(name)[1].lower()
+
+
+def notes_on(inputs: Sequence[str]) -> Iterator[str]:
+    """Yield a sentence on each folder with files that are not taken for images.
+
+    Results of earlier runs are not counted.
     """
-    return not name.startswith(".") and os.path.splitext(name)[1].lower() in IMAGE_SUFFIXES
+    for top in filter(os.path.isdir, inputs):
+        suffixes = Counter(_suffix(name) for _, name in _walk(top))
+        left_out = [(s, n) for s, n in suffixes.items() if s not in {SUFFIX, *IMAGE_SUFFIXES}]
+        if left_out:
+            kinds = ", ".join(f"{n} {s or 'without extension'}" for s, n in sorted(left_out))
+            yield (
+                f"{top}: files that are not taken for images: {kinds}; "
+                "a file of another name must be named itself"
+            )

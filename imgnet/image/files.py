@@ -41,6 +41,7 @@ _TURNS: dict[int, Callable[[NDArray[Any]], NDArray[Any]]] = {
     7: lambda a: a[::-1, ::-1].swapaxes(0, 1),
     8: lambda a: a.swapaxes(0, 1)[::-1],
 }
+_MP_ENTRIES = 0xB002  # in the index of an MPO
 _GREY_MODES = {"1", "F", "L", "LA", "La"}
 
 
@@ -235,9 +236,15 @@ def _to_8_bits(image: Image.Image) -> Image.Image:
 def _notes(image: Image.Image) -> tuple[str, ...]:
     """Return a sentence on each part of a file that is not read."""
     notes = []
-    # The further frames of an MPO are gain maps of the first, not pictures.
-    if image.format != "MPO" and (frames := getattr(image, "n_frames", 1)) > 1:
-        notes.append(f"holds {frames} pictures; only the first is read")
+    if (count := _num_pictures(image)) > 1:
+        notes.append(f"holds {count} pictures; only the first is read")
     if has_deep_planes(image):
         notes.append("has a plane for each channel, read as 8 bits; interleave them to keep all 16")
     return tuple(notes)
+
+
+def _num_pictures(image: Image.Image) -> int:
+    """Return the number of pictures of a file; the thumbnails of an MPO are none."""
+    entries = (getattr(image, "mpinfo", None) or {}).get(_MP_ENTRIES, ())
+    num_thumbnails = sum("Thumbnail" in entry["Attribute"]["MPType"] for entry in entries)
+    return int(getattr(image, "n_frames", 1)) - num_thumbnails

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from imgnet.cli.plan import find_sources
+from imgnet.cli.plan import find_sources, notes_on
 
 
 @pytest.fixture
@@ -42,3 +42,11 @@ def test_what_gives_no_image_is_a_fault(name: str, recursive: bool, clue: str, t
     assert tree.exists()
     (source,) = find_sources([name], recursive=recursive)
     assert clue in str(source.fault)
+
+
+def test_files_that_are_left_out_are_counted_by_extension(tree: Path) -> None:
+    for name in ("a.HEIC", "s/b.heic", "s/t/c.tga", "b.inr", "README", ".d.jxl"):
+        (tree / "tree" / name).touch()
+    (note,) = notes_on(["-", "tree", "empty"])
+    assert note.startswith("tree: ")
+    assert "1 without extension, 2 .heic, 1 .tga, 1 .txt;" in note

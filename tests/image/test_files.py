@@ -157,6 +157,19 @@ def test_first_frame_of_an_animation() -> None:
         assert read_image(file)[0].tolist() == [[[255, 0, 0]] * 3] * 2
 
 
+@pytest.mark.parametrize(("kind", "count"), [(0, 1), (0x020002, 1), (0x010001, 0)])
+def test_a_second_picture_of_a_camera_is_noted_and_a_thumbnail_is_not(
+    kind: int, count: int
+) -> None:
+    file = as_file(noise(), "MPO", save_all=True, append_images=[noise()])
+    data = bytearray(file.getvalue())
+    header = data.index(b"MPF\0") + 4
+    entries = data.index(struct.pack("<I", 0x030000), header + 20)  # the kind of the first
+    data[entries + 16 : entries + 20] = struct.pack("<I", kind)
+    notes = read_image(BytesIO(data))[1].notes
+    assert notes == ("holds 2 pictures; only the first is read",) * count
+
+
 def test_files_that_cannot_be_opened(tmp_path: Path) -> None:
     for path in (tmp_path / "missing.png", tmp_path, tmp_path / "missing" / "c.png"):
         with pytest.raises(InputError, match="cannot be read") as caught:
