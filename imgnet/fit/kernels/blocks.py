@@ -12,6 +12,7 @@ which prevents vectorisation.
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import nullcontext, suppress
 from typing import Any
 
 import numba
@@ -37,11 +38,10 @@ def compiled(function: Callable[..., Any]) -> Callable[..., Any]:
     """
     # A division by zero must not raise: code that could raise is not vectorised.
     options: dict[str, Any] = {"fastmath": _FREEDOM, "nogil": True, "error_model": "numpy"}
-    try:
-        return numba.njit(cache=True, **options)(function)  # type: ignore[no-any-return]
-    except RuntimeError:  # no such folder
-        with temporary_cache() as is_cached:
-            return numba.njit(cache=is_cached, **options)(function)  # type: ignore[no-any-return]
+    for place in (nullcontext, temporary_cache):
+        with suppress(RuntimeError), place():  # no such folder
+            return numba.njit(cache=True, **options)(function)  # type: ignore[no-any-return]
+    return numba.njit(**options)(function)  # type: ignore[no-any-return]
 
 
 @compiled

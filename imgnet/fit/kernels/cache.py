@@ -15,16 +15,15 @@ import numba
 
 
 @contextmanager
-def temporary_cache() -> Iterator[bool]:
+def temporary_cache() -> Iterator[None]:
     """Let Numba cache in the temporary folder what is decorated inside a `with` block.
 
-    Yields:
-        Whether there is such a folder. If not, one line goes to the log, once a process.
+    If that folder cannot be used, nothing changes but for one line in the log, once a process.
     """
-    folder = private_folder()
-    before, numba.config.CACHE_DIR = numba.config.CACHE_DIR, folder or numba.config.CACHE_DIR
+    before = numba.config.CACHE_DIR
+    numba.config.CACHE_DIR = private_folder() or before
     try:
-        yield folder is not None
+        yield
     finally:
         numba.config.CACHE_DIR = before
 
