@@ -12,7 +12,7 @@ from imgnet.codec.families import is_exact, render
 from imgnet.codec.format.container import Encoded, from_bytes, to_bytes
 from imgnet.codec.render.resize import NEURAL, ZOOMS
 from imgnet.errors import FormatError, InputError, UsageError
-from imgnet.image.files import write_atomically
+from imgnet.image.atomic import write_atomically
 from imgnet.image.geometry import Crop, Size
 from imgnet.image.load import Picture
 from imgnet.image.masks import Mask

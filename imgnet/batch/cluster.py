@@ -187,7 +187,7 @@ def _received(ray: Any, reference: Any, task: Task) -> Outcome:
 
 
 def _stored(outcome: Outcome, task: Task) -> Outcome:
-    from imgnet.image.files import write_atomically
+    from imgnet.image.atomic import write_atomically
 
     result = outcome.result
     if task.output is None or outcome.exit_code:

@@ -156,7 +156,8 @@ def _encode(
 ) -> Outcome:
     from imgnet import api
     from imgnet.codec.format.container import to_bytes
-    from imgnet.image.files import read_photo, write_atomically
+    from imgnet.image.atomic import write_atomically
+    from imgnet.image.files import read_photo
 
     photo, missed = read_photo(task.image), None
     try:

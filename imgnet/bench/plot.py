@@ -9,7 +9,7 @@ from typing import Any
 
 from imgnet.bench.curves import Curve
 from imgnet.errors import UsageError
-from imgnet.image.files import write_atomically
+from imgnet.image.atomic import write_atomically
 
 FORMATS = ("png", "svg", "pdf")
 MARGIN = 1.6  # factor between the rates of our curves and those at the edges of the figure

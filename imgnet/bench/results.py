@@ -17,7 +17,7 @@ from imgnet.bench.curves import Curve, RatePoint, by_codec, differences, mean_cu
 from imgnet.bench.jobs import Point, Rate
 from imgnet.bench.processes import CommandUsage
 from imgnet.errors import InputError, UsageError
-from imgnet.image.files import write_atomically
+from imgnet.image.atomic import write_atomically
 
 AND = " && "  # between the commands that added to the document
 

@@ -17,8 +17,10 @@ from imgnet.cli.commands.encode import encode
 from imgnet.cli.commands.info import info
 from imgnet.cli.commands.resample import resample
 from imgnet.cli.commands.verify import verify
+from imgnet.cli.outputs import StdoutClosed
 from imgnet.cli.terminal import complain, say_lines
 from imgnet.errors import ImgnetError, OutputError, UsageError
+from imgnet.image.geometry import max_pixels
 from imgnet.signals import Interrupted, end_at_once, receiving
 
 INTERRUPTED = 130
@@ -59,10 +61,11 @@ def start(
         ),
     ] = False,
 ) -> None:
-    """Refuse to run without a command."""
+    """Refuse to run without a command, or with a limit that is no number."""
     if context.invoked_subcommand is None:
         say_lines(context.get_help())
         raise UsageError("no command given; the most used are encode, decode and info")
+    max_pixels()  # one line now, not one for each image
 
 
 def run(arguments: Sequence[str] | None = None) -> int:
@@ -84,6 +87,12 @@ def run(arguments: Sequence[str] | None = None) -> int:
     except Interrupted as end:
         complain("interrupted")
         return end.exit_code
+    except StdoutClosed:
+        return _end_without_reader()
+    except SystemExit as end:  # of Typer, if nobody reads its help
+        if isinstance(end.__context__, BrokenPipeError):
+            return _end_without_reader()
+        raise
     except typer.TyperException as error:
         complain(f"{error.format_message()} (see {_command_path(error)} --help)")
         return error.exit_code
@@ -93,6 +102,11 @@ def run(arguments: Sequence[str] | None = None) -> int:
     if code == INTERRUPTED:  # of a KeyboardInterrupt, which Typer catches
         complain("interrupted")
     return code or 0
+
+
+def _end_without_reader() -> int:
+    complain("<stdout>: was closed by the program that reads it")
+    return StdoutClosed.exit_code
 
 
 def _command_path(error: typer.TyperException) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 
 from imgnet.batch.order import in_order
@@ -62,8 +62,7 @@ class Engine:
     @contextmanager
     def request(self) -> Iterator[EndRequest]:
         """Turn signals into a request to end, for the engines that can end early."""
-        # By the number of stderr: a signal may interrupt a print.
-        request = EndRequest(lambda: self.keep_partial and os.write(2, ENDING))
+        request = EndRequest(_say_ending if self.keep_partial else lambda: None)
         if not (self.keep_partial or self.name == "ray"):
             yield request
             return
@@ -100,6 +99,11 @@ class Engine:
         return encode_in_processes(
             tasks, num_workers, on_progress, request, graceful=self.keep_partial
         )
+
+
+def _say_ending() -> None:
+    with suppress(OSError):
+        os.write(2, ENDING)  # by the number of stderr: a signal may interrupt a print
 
 
 def carry_out(

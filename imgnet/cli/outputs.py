@@ -11,7 +11,9 @@ from typing import TYPE_CHECKING, TextIO
 
 from imgnet.batch.task import STDIO, NamedBytes
 from imgnet.cli.inputs import check_input
+from imgnet.cli.terminal import mute
 from imgnet.errors import OutputError, UsageError
+from imgnet.image.atomic import check_writable
 
 if TYPE_CHECKING:
     from imgnet.image.picture import Metadata, Samples
@@ -19,16 +21,37 @@ if TYPE_CHECKING:
 DEFAULT_FORMAT = "png"
 
 
-def check_shared(output: str | None) -> None:
-    """Refuse an output that cannot take the results of several inputs.
+class StdoutClosed(BaseException):
+    """The program that reads stdout wants no more.
+
+    It is no `Exception`, because it ends the command and not only the work on one input.
+    """
+
+    exit_code = 141  # that a shell reports for a program killed by SIGPIPE
+
+
+def shared_output(output: str | None, suffix: str) -> str | None:
+    """Return the output of several inputs: a folder, which need not exist or end in a slash.
+
+    Args:
+        output: Value of -o.
+        suffix: Extension of a result; a name that ends in it is not taken for a folder.
 
     Raises:
         UsageError: The output is stdout or a file.
+
+    >>> shared_output("small", ".inr"), shared_output(None, ".inr")
+    ('small/', None)
     """
     if output == STDIO:
         raise UsageError("<stdout>: takes one result; name a folder with -o to write several")
-    if output is not None and not _is_folder(output):
+    if output is None or _is_folder(output):
+        return output
+    if os.path.lexists(output):
+        raise UsageError(f"{output}: is a file; name a folder with -o to write several")
+    if output.endswith(suffix):
         raise UsageError(f"{output}: several inputs need a folder; write -o {output}/")
+    return os.path.join(output, "")
 
 
 def check_snapshots(steps: int, folder: Path) -> None:
@@ -77,11 +100,11 @@ def resolve_output(
     if output is not None and derived:
         _make_folder(Path(output))
         _make_folder(path.parent, parents=True)
-    taken = derived and path.exists() and not force
+    taken = derived and os.path.exists(path) and not force
     check_distinct(source, path)
     if taken:
         raise OutputError(f"{path}: exists; replace it with --force or name another with -o")
-    _check_folder(path)
+    _check_place(path)
     return path
 
 
@@ -176,7 +199,7 @@ def print_result(text: str, stdout: TextIO | None = None) -> None:
 
     Raises:
         OutputError: Stdout is closed or cannot be written.
-        BrokenPipeError: The reader has closed the pipe.
+        StdoutClosed: The reader has closed the pipe.
     """
     stream = stdout or _stdout()
     with _writing(stream):
@@ -184,7 +207,7 @@ def print_result(text: str, stdout: TextIO | None = None) -> None:
 
 
 def _is_folder(output: str) -> bool:
-    return output.endswith(("/", os.sep)) or Path(output).is_dir()
+    return output.endswith(("/", os.sep)) or os.path.isdir(output)
 
 
 def _make_folder(folder: Path, *, parents: bool = False) -> None:
@@ -217,12 +240,11 @@ def _same_file(source: str, path: Path) -> bool:
         return False
 
 
-def _check_folder(path: Path) -> None:
+def _check_place(path: Path) -> None:
     folder = path.parent
     if not folder.is_dir():
         raise OutputError(f"{path}: {folder} is not a folder; create it or name another with -o")
-    if not os.access(folder, os.W_OK):
-        raise OutputError(f"{path}: the folder {folder} is not writable; name another with -o")
+    check_writable(path)
 
 
 def write_picture(
@@ -249,7 +271,7 @@ def write_stdout(data: bytes, stdout: TextIO | None = None) -> None:
 
     Raises:
         OutputError: Stdout is closed or cannot be written.
-        BrokenPipeError: The reader has closed the pipe.
+        StdoutClosed: The reader has closed the pipe.
     """
     stream = stdout or _stdout()
     with _writing(stream):
@@ -261,9 +283,8 @@ def write_stdout(data: bytes, stdout: TextIO | None = None) -> None:
 def _writing(stream: TextIO) -> Iterator[None]:
     try:
         yield
-    except BrokenPipeError:
-        raise
     except OSError as error:
-        # Python would report the rest of the buffer again when the program ends.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
+        mute(stream)
+        if isinstance(error, BrokenPipeError):
+            raise StdoutClosed from error
         raise OutputError(f"<stdout>: cannot be written ({error.strerror})") from error

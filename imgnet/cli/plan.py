@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from imgnet.batch.task import STDIO, Outcome, Task, failed, skipped
 from imgnet.cli.inputs import check_input, image_file
-from imgnet.cli.outputs import check_shared, name_output, resolve_output
+from imgnet.cli.outputs import name_output, resolve_output, shared_output
 from imgnet.errors import ImgnetError, InputError, UsageError
 from imgnet.request.encode_options import EncodeOptions
 
@@ -63,14 +64,14 @@ class Plan:
 
         Raises:
             UsageError: Options contradict each other, two images have the same output, or several
-                images have an output that is no folder.
+                images have an output that cannot be a folder.
         """
         if self.force and self.skip_existing:
             raise UsageError("--force replaces existing files, --skip-existing does not; give one")
         sources = find_sources(self.inputs, recursive=self.recursive)
         output = self._output()
         if len(sources) > 1:
-            check_shared(output)
+            output = shared_output(output, SUFFIX)
         _check_distinct([source for source in sources if source.fault is None], output)
         return [self._entry(source, output, options) for source in sources]
 
@@ -91,7 +92,7 @@ class Plan:
     def _task(self, source: Source, output: str | None, options: EncodeOptions) -> Task | Outcome:
         check_input(source.path)
         path = name_output(source.path, output, SUFFIX, source.inside)
-        if self.skip_existing and path is not None and path.exists():
+        if self.skip_existing and path is not None and os.path.exists(path):
             return skipped(source.path, path, options)
         path = resolve_output(source.path, output, SUFFIX, inside=source.inside, force=self.force)
         return Task(source.path, image_file(source.path), path, options)
@@ -153,28 +154,44 @@ def _sources_of(name: str, recursive: bool) -> list[Source]:
         fault = InputError(f"{name}: is a folder; add -r to encode the images in it")
         return [Source(name, fault=fault)]
     nothing = InputError(f"{name}: holds no image; a file of another name must be named itself")
-    return list(_walk(name)) or [Source(name, fault=nothing)]
+    return list(_images_in(name)) or [Source(name, fault=nothing)]
 
 
-def _walk(top: str) -> Iterator[Source]:
+def _images_in(top: str) -> Iterator[Source]:
     unread: list[Source] = []
 
     def note(error: OSError) -> None:
         fault = InputError(f"{error.filename}: cannot be read ({error.strerror})")
         unread.append(Source(str(error.filename), fault=fault))
 
-    for folder, subfolders, names in os.walk(top, onerror=note):
-        subfolders[:] = sorted(name for name in subfolders if not name.startswith("."))
-        for name in sorted(names):
-            if is_image_name(name):
-                yield Source(os.path.join(folder, name), os.path.relpath(folder, top))
+    for folder, name in _walk(top, note):
+        if _suffix(name) in IMAGE_SUFFIXES:
+            yield Source(os.path.join(folder, name), os.path.relpath(folder, top))
     yield from unread
 
 
-def is_image_name(name: str) -> bool:
-    """Tell from the name of a file in a folder whether it is taken for an image.
+def _walk(top: str, onerror: Callable[[OSError], None] | None = None) -> Iterator[tuple[str, str]]:
+    """Yield the folder and the name of every file in a folder and its subfolders, in order."""
+    for folder, subfolders, names in os.walk(top, onerror=onerror):
+        subfolders[:] = sorted(name for name in subfolders if not name.startswith("."))
+        yield from ((folder, name) for name in sorted(names) if not name.startswith("."))
 
-    >>> [is_image_name(name) for name in ("a.JPG", "notes.txt", ".hidden.png")]
-    [True, False, False]
+
+def _suffix(name: str) -> str:
+    return os.path.splitext(name)[1].lower()
+
+
+def notes_on(inputs: Sequence[str]) -> Iterator[str]:
+    """Yield a sentence on each folder with files that are not taken for images.
+
+    Results of earlier runs are not counted.
     """
-    return not name.startswith(".") and os.path.splitext(name)[1].lower() in IMAGE_SUFFIXES
+    for top in filter(os.path.isdir, inputs):
+        suffixes = Counter(_suffix(name) for _, name in _walk(top))
+        left_out = [(s, n) for s, n in suffixes.items() if s not in {SUFFIX, *IMAGE_SUFFIXES}]
+        if left_out:
+            kinds = ", ".join(f"{n} {s or 'without extension'}" for s, n in sorted(left_out))
+            yield (
+                f"{top}: files that are not taken for images: {kinds}; "
+                "a file of another name must be named itself"
+            )

@@ -40,15 +40,19 @@ such names as Python's `os.fsdecode` returns them, so that `os.fsencode` restore
 | 5 | the target was not reached; the nearest file is written |
 | 6 | the output cannot be written |
 | 130, 143 | ended by Ctrl-C or SIGTERM; no incomplete file is left |
+| 141 | the program that reads stdout has closed it, as `head` does |
 
 ## Files
 
 `encode` reads the formats of Pillow, among them PNG, JPEG, WebP, AVIF, TIFF, BMP, PPM and GIF; of
-an animation it reads the first frame, and says so. `decode` and `resample` write PNG, JPEG, WebP,
-AVIF, TIFF, PPM and BMP.
+several pictures in a file, such as an animation or an MPO, it reads the first, and says so. In
+folders it counts the files that it does not take for images. `decode` and `resample` write PNG,
+JPEG, WebP, AVIF, TIFF, PPM and BMP.
 
-A file that `-o` names is replaced in one piece, or not at all. A name that imgnet derives, such as
-`photo.inr` for `photo.png`, never replaces a file without `--force`.
+A file that `-o` names is replaced in one piece, or not at all, and keeps its permissions; a pipe,
+such as `>(command)`, or a device is written into. For several images `-o` names a folder, which is
+made if it is missing; a name that ends in `.inr` needs a slash for that. A name that imgnet
+derives, such as `photo.inr` for `photo.png`, never replaces a file without `--force`.
 
 **Modes.** Pictures are stored upright, with 8 or 16 bits a sample, grey or RGB, with or without
 alpha, and `decode` restores mode and depth. A palette becomes RGB or RGBA; CMYK becomes RGB through
@@ -71,6 +75,8 @@ to PNG, JPEG, WebP, AVIF and TIFF.
 - `COLUMNS` below 80 makes help narrower.
 - `IMGNET_MAX_PIXELS` lowers the limit of 2^28 pixels on the memory that an image or an untrusted
   file may make imgnet use, and on the size of a rendered picture.
+- `NUMBA_CACHE_DIR` names the folder of compiled code. By default it lies beside the installed files
+  or, where these cannot be written, in the user's cache or the temporary folder.
 
 ## Completion
 

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, TextIO
 
 from imgnet.progress import Progress
@@ -36,10 +37,23 @@ def is_terminal(stream: TextIO | None) -> bool:
     return stream is not None and stream.isatty()
 
 
+def mute(stream: TextIO) -> None:
+    """Discard all that is written to a stream from now on, and what its buffer still holds.
+
+    Python would report the rest of the buffer again when the program ends.
+    """
+    with suppress(OSError):  # a stream that is no file
+        os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
+
+
 def say(line: str) -> None:
-    """Print one line to stderr, escaped as by `printable`."""
-    if sys.stderr is not None:  # closed; `print` takes None for stdout
+    """Print one line to stderr, escaped as by `printable`; nothing if stderr cannot be written."""
+    if sys.stderr is None:  # closed; `print` takes None for stdout
+        return
+    try:
         print(printable(line), file=sys.stderr)
+    except OSError:  # a full disk must not end the work
+        mute(sys.stderr)
 
 
 def say_lines(text: str) -> None:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import secrets
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
@@ -18,8 +16,9 @@ from PIL import Image, ImageCms, TiffImagePlugin, UnidentifiedImageError
 from PIL.ExifTags import Base
 
 from imgnet.arrays import ByteArray
-from imgnet.errors import InputError, OutputError
+from imgnet.errors import InputError, UsageError
 from imgnet.image.alpha import has_alpha
+from imgnet.image.atomic import write_atomically
 from imgnet.image.colour_profile import described_profile
 from imgnet.image.formats import encode_image, find_format
 from imgnet.image.geometry import MAX_SIDE, max_pixels
@@ -52,6 +51,7 @@ _GREY_MODES = {"1", "L", "LA", "La"}
 _UNREAD_TIFF = "damaged, or a kind of TIFF that is not read; convert it to RGB of 8 or 16 bits"
 _SIGNED = 2  # sample format of TIFF
 _KEY_SCALES = {"L;2": 85, "L;4": 17}  # of transparent greys, which Pillow does not scale to 8 bits
+_MP_ENTRIES = 0xB002  # in the index of an MPO
 
 
 def read_image(source: Source) -> tuple[Pixels, Profile]:
@@ -147,35 +147,6 @@ def write_image(
         path.write(data)
 
 
-def write_atomically(path: Path, data: bytes) -> None:
-    """Write a file so that other programs see the old content or the whole new one, never a part.
-
-    Raises:
-        OutputError: The file cannot be written; no temporary file is left behind.
-    """
-    try:
-        target = Path(os.path.realpath(path))  # a symbolic link must stay one
-        if target.exists() and not target.is_file():
-            target.write_bytes(data)  # a pipe or a device cannot be replaced
-        else:
-            _replace(target, data)
-    except OSError as error:
-        raise OutputError(
-            f"{path}: cannot be written ({error.strerror}); name another place"
-        ) from error
-
-
-def _replace(target: Path, data: bytes) -> None:
-    partial = target.with_name(f".imgnet-{secrets.token_hex(8)}.tmp")
-    try:
-        with partial.open("xb") as file:
-            file.write(data)
-        os.replace(partial, target)
-    except BaseException:  # also on Ctrl-C
-        partial.unlink(missing_ok=True)
-        raise
-
-
 def name_of(source: object) -> str:
     """Return the name of a source in messages."""
     if isinstance(source, str | Path):
@@ -192,6 +163,8 @@ def _reading(name: str) -> Iterator[None]:
             yield
     except InputError as error:
         raise InputError(f"{name}: {error}") from None
+    except UsageError:  # of the environment, not of the image
+        raise
     except UnidentifiedImageError as error:
         raise InputError(f"{name}: not an image of a known format") from error
     except Image.DecompressionBombError as error:
@@ -282,9 +255,8 @@ def _notes(image: Image.Image, depth: int, profile: Profile) -> tuple[str, ...]:
         profile: Profile of the samples as they were read.
     """
     notes = []
-    # The further frames of an MPO are gain maps of the first, not pictures.
-    if image.format != "MPO" and (frames := getattr(image, "n_frames", 1)) > 1:
-        notes.append(f"holds {frames} pictures; only the first is read")
+    if (count := _num_pictures(image)) > 1:
+        notes.append(f"holds {count} pictures; only the first is read")
     if has_deep_planes(image):
         notes.append("has a plane for each channel, read as 8 bits; interleave them to keep all 16")
     elif depth > profile.depth:
@@ -292,3 +264,10 @@ def _notes(image: Image.Image, depth: int, profile: Profile) -> tuple[str, ...]:
     if has_open_range(image):
         notes.append("holds signed or 32-bit samples; read as 16 bits, with white at 65535")
     return tuple(notes)
+
+
+def _num_pictures(image: Image.Image) -> int:
+    """Return the number of pictures of a file; the thumbnails of an MPO are none."""
+    entries = (getattr(image, "mpinfo", None) or {}).get(_MP_ENTRIES, ())
+    num_thumbnails = sum("Thumbnail" in entry["Attribute"]["MPType"] for entry in entries)
+    return int(getattr(image, "n_frames", 1)) - num_thumbnails

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
-from dataclasses import fields
+from contextlib import suppress
+from dataclasses import fields, replace
 from typing import IO, Any, BinaryIO, cast
 
 from PIL import Image, ImageFile
+from PIL.ExifTags import Base
 
 from imgnet import api
 from imgnet.codec.format.container import from_bytes, read_header, to_bytes
 from imgnet.errors import FormatError, ImgnetError, UsageError
+from imgnet.image.files import read_photo
+from imgnet.image.load import Photo
+from imgnet.image.metadata import metadata_of
 from imgnet.request.encode_options import EncodeOptions
 from imgnet.signature import OWN_HEADER, PREFIX_BYTES, is_own
 
@@ -111,8 +116,12 @@ class InrDecoder(ImageFile.PyDecoder):
 def save(image: Image.Image, file: IO[bytes], _filename: str | bytes) -> None:
     """Encode a picture for `Image.save`.
 
+    An image as it was opened is stored upright. The pixels of any other image are stored as they
+    are, because its EXIF may hold the orientation of the file that it came from.
+
     Args:
-        image: Picture whose `encoderinfo` holds the arguments of `save`; options of `imgnet.encode`
+        image: Picture whose `encoderinfo` holds the arguments of `save`. `exif`, `icc_profile` and
+            `xmp` replace the metadata of the picture, b"" removes it; options of `imgnet.encode`
             are passed on and others ignored, as by Pillow's own plug-ins.
         file: File to write to.
 
@@ -122,12 +131,56 @@ def save(image: Image.Image, file: IO[bytes], _filename: str | bytes) -> None:
     """
     options = {name: value for name, value in image.encoderinfo.items() if name in OPTIONS}
     try:
-        encoded = api.encode(image, **options)
+        encoded = api.encode(photo_of(image), **options)
     except UsageError as error:
         raise ValueError(str(error)) from None
     except ImgnetError as error:
         raise OSError(str(error)) from None
     file.write(to_bytes(encoded))
+
+
+def photo_of(image: Image.Image) -> Photo:
+    """Return the pixels to store and their profile, with the metadata that `save` was given."""
+    pixels, profile = read_photo(image if isinstance(image, ImageFile.ImageFile) else _still(image))
+    given = {name: image.encoderinfo[name] for name in _INFO.values() if name in image.encoderinfo}
+    if _is_edited(image):
+        given.setdefault("exif", image.getexif())
+    parts = metadata_of(
+        _holder(image.mode, {name: _as_bytes(part) for name, part in given.items()}), profile.mode
+    )
+    changes = {ours: getattr(parts, ours) for ours, theirs in _INFO.items() if theirs in given}
+    return pixels, replace(profile, metadata=replace(profile.metadata, **changes))
+
+
+def _is_edited(image: Image.Image) -> bool:
+    """Tell whether the caller changed the EXIF that `getexif` returned; `info` keeps the old."""
+    if "exif" not in image.info:
+        return False
+    with suppress(Exception):  # unreadable EXIF was not edited
+        original = _holder(image.mode, image.info).getexif()
+        return original.tobytes() != image.getexif().tobytes()
+    return False
+
+
+def _holder(mode: str, info: dict[Any, Any]) -> Image.Image:
+    """Return a single pixel with the metadata of an image."""
+    holder = Image.new(mode, (1, 1))
+    holder.info = info
+    return holder
+
+
+def _still(image: Image.Image) -> Image.Image:
+    """Return a copy whose orientation is upright, so that reading does not turn it."""
+    copy = image.copy()
+    with suppress(Exception):  # unreadable EXIF has no orientation
+        copy.getexif()[Base.Orientation] = 1
+    return copy
+
+
+def _as_bytes(part: Any) -> bytes:
+    if isinstance(part, str):
+        return part.encode()
+    return part.tobytes() if isinstance(part, Image.Exif) else bytes(part or b"")
 
 
 Image.register_decoder(DECODER, InrDecoder)

@@ -139,6 +139,17 @@ def test_no_command_shows_the_help(capsys: Capture) -> None:
     assert "imgnet encode photo.png" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize("command", ["encode", "decode", "info"])
+def test_a_limit_that_is_no_number_is_one_line(
+    command: str, photo: Path, monkeypatch: pytest.MonkeyPatch, capfd: Capture
+) -> None:
+    monkeypatch.setenv("IMGNET_MAX_PIXELS", "abc")
+    several = [photo, photo] if command != "decode" else [photo]
+    assert run([command, *map(str, several)]) == 2
+    (line,) = capfd.readouterr().err.splitlines()
+    assert "IMGNET_MAX_PIXELS='abc'" in line
+
+
 def test_version(shell: Shell) -> None:
     assert shell("--version").stdout.decode() == f"imgnet {__version__}\n"
 
@@ -384,3 +395,55 @@ def test_interrupt_leaves_nothing(photo: Path) -> None:
     assert running.returncode == 130
     assert err == b"imgnet: interrupted\n"
     assert {path.name for path in photo.parent.iterdir()} == {"photo.png", "previews"}
+
+
+def without_reader(*arguments: object) -> subprocess.CompletedProcess[bytes]:
+    """Run `imgnet` with a stdout that nobody reads."""
+    reader, writer = os.pipe()
+    os.close(reader)
+    command = [sys.executable, "-m", "imgnet", *map(str, arguments)]
+    with os.fdopen(writer, "wb") as stdout:
+        return subprocess.run(
+            command, stdout=stdout, stderr=subprocess.PIPE, check=False, timeout=120
+        )
+
+
+@pytest.mark.skipif(os.name != "posix", reason="SIGPIPE of POSIX")
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("info", "FILE", "FILE", "--json"),
+        ("decode", "FILE", "-o", "-"),
+        ("--help",),
+        ("--version",),
+    ],
+)
+def test_a_closed_stdout_ends_the_program_with_one_line(
+    arguments: tuple[str, ...], encoded_file: Path
+) -> None:
+    done = without_reader(*(encoded_file if a == "FILE" else a for a in arguments))
+    assert done.returncode == 141
+    assert done.stderr.startswith(b"imgnet: <stdout>: ")
+    assert done.stderr.count(b"\n") == 1
+
+
+@pytest.mark.skipif(os.name != "posix", reason="SIGPIPE of POSIX")
+def test_a_closed_stdout_ends_a_batch(photo: Path) -> None:
+    other = photo.with_name("other.png")
+    other.write_bytes(photo.read_bytes())
+    done = without_reader("encode", photo, other, "--json", "--quiet", *FAST)
+    assert done.returncode == 141
+    assert photo.with_suffix(".inr").exists()
+    assert not other.with_suffix(".inr").exists()
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="no device that is always full")
+def test_a_batch_goes_on_without_its_messages(photo: Path, tmp_path: Path) -> None:
+    missing, other = tmp_path / "missing.png", tmp_path / "other.png"
+    other.write_bytes(photo.read_bytes())
+    command = [sys.executable, "-m", "imgnet", "encode", photo, missing, other, *FAST]
+    with open("/dev/full", "wb") as full:
+        done = subprocess.run(command, stderr=full, check=False, timeout=120)
+    assert done.returncode == 1
+    assert photo.with_suffix(".inr").exists()
+    assert other.with_suffix(".inr").exists()

@@ -12,14 +12,15 @@ import pytest
 from PIL import Image
 
 from imgnet.cli.outputs import (
+    StdoutClosed,
     check_distinct,
-    check_shared,
     check_snapshots,
     choose_depth,
     name_output,
     print_result,
     resolve_output,
     resolve_picture,
+    shared_output,
     write_picture,
     write_stdout,
 )
@@ -124,16 +125,37 @@ def test_folders_that_are_not_there(output: str) -> None:
 )
 def test_a_folder_that_is_not_writable(folder: Path) -> None:
     (folder / "out").chmod(0o500)
-    with pytest.raises(OutputError, match="not writable"):
+    with pytest.raises(OutputError, match="cannot be written"):
         resolve_output("a.png", "out", ".inr")
 
 
+@pytest.mark.skipif(os.name != "posix", reason="file descriptors are files on POSIX only")
+def test_a_pipe_needs_no_folder_that_is_writable() -> None:
+    reader, writer = os.pipe()
+    path = Path(f"/dev/fd/{writer}")
+    assert resolve_output("a.png", str(path), ".inr") == path
+    write_picture(ramp(3), path, "ppm", NO_METADATA)
+    os.close(writer)
+    with open(reader, "rb") as file:
+        assert file.read(2) == b"P6"
+
+
+@pytest.mark.parametrize("output", ["long" * 99, "hanging.inr"])
+def test_a_place_is_tried_before_anything_is_done(output: str, folder: Path) -> None:
+    Path("hanging.inr").symlink_to("nowhere/a.inr")
+    before = sorted(folder.iterdir())
+    with pytest.raises(OutputError, match="cannot be written"):
+        resolve_output("a.png", output, ".inr")
+    assert sorted(folder.iterdir()) == before
+
+
 def test_several_inputs_share_a_folder_and_nothing_else() -> None:
-    for output in (None, "out", "new/"):
-        check_shared(output)
-    for output, clue in (("-", "<stdout>"), ("b.inr", "b.inr/")):
+    for output, folder in ((None, None), ("out", "out"), ("new/", "new/"), ("new", "new/")):
+        assert shared_output(output, ".inr") == folder
+    assert not Path("new").exists()
+    for output, clue in (("-", "<stdout>"), ("b.inr", "b.inr/"), ("a.png", r"a\.png: is a file")):
         with pytest.raises(UsageError, match=clue):
-            check_shared(output)
+            shared_output(output, ".inr")
 
 
 def test_previews_have_an_interval_and_a_folder() -> None:
@@ -247,5 +269,5 @@ def test_a_full_disk_is_a_fault_and_a_reader_that_has_enough_is_none() -> None:
         write_stdout(b"data", full)
     reader, writer = os.pipe()
     os.close(reader)
-    with pytest.raises(BrokenPipeError), open(writer, "w") as pipe:
+    with open(writer, "w") as pipe, pytest.raises(StdoutClosed):
         write_stdout(b"data", pipe)

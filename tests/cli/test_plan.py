@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from imgnet.batch.task import Outcome, Task
-from imgnet.cli.plan import Plan, find_sources
+from imgnet.cli.plan import Plan, find_sources, notes_on
 from imgnet.errors import UsageError
 from imgnet.request.encode_options import EncodeOptions
 
@@ -70,6 +70,11 @@ def test_a_tree_is_mirrored_or_stays_where_it_is() -> None:
     assert outputs("tree", recursive=True) == ["tree/a.inr", "tree/s/b.inr"]
 
 
+def test_a_folder_for_several_images_is_made(folder: Path) -> None:
+    assert outputs("a.png", "tree/s/b.png", output="new") == ["new/a.inr", "new/b.inr"]
+    assert (folder / "new").is_dir()
+
+
 def test_what_exists_is_skipped_replaced_or_a_fault() -> None:
     Path("a.inr").touch()
     assert outputs("a.png", "gone.png", skip_existing=True) == ["skipped", "failed"]
@@ -92,6 +97,7 @@ def test_faults_keep_their_codes() -> None:
         (["a.png", "tree"], "new/", "would both become new"),
         (["a.png", "a.png"], None, "a.png and a.png"),
         (["a.jpg", "tree/s/b.png"], "out.inr", "out.inr/"),
+        (["a.jpg", "tree/s/b.png"], "out.txt", "out.txt: is a file"),
     ],
 )
 def test_what_would_lose_a_file_is_refused_before_anything_is_done(
@@ -102,3 +108,12 @@ def test_what_would_lose_a_file_is_refused_before_anything_is_done(
         with pytest.raises(UsageError, match=clue):
             Plan(inputs, output, recursive=True, force=force).entries(OPTIONS)
     assert sorted(folder.rglob("*")) == before
+
+
+def test_files_that_are_left_out_are_counted_by_extension(photos: Path) -> None:
+    (photos.parent / "more" / "s").mkdir(parents=True)
+    for name in ("a.HEIC", "s/b.heic", "s/c.tga", "n.txt", "b.inr", "README", ".d.jxl", "e.png"):
+        (photos.parent / "more" / name).touch()
+    (note,) = notes_on(["-", "more"])
+    assert note.startswith("more: ")
+    assert "1 without extension, 2 .heic, 1 .tga, 1 .txt;" in note

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from imgnet.cli.app import run
@@ -38,6 +40,14 @@ def test_closed_streams(monkeypatch: pytest.MonkeyPatch, capsys: Capture) -> Non
     monkeypatch.setattr("sys.stderr", None)
     say("nobody hears this")
     assert capsys.readouterr().out == ""
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="no device that is always full")
+def test_a_full_disk_of_messages_is_no_fault(monkeypatch: pytest.MonkeyPatch) -> None:
+    with open("/dev/full", "w", buffering=1) as full:
+        monkeypatch.setattr("sys.stderr", full)
+        say("nobody reads this")
+        say("nor this")
 
 
 @pytest.mark.parametrize("command", ["encode", "decode", "resample"])

@@ -1,7 +1,5 @@
 from __future__ import annotations
 
-import os
-import stat
 import struct
 import zlib
 from contextlib import suppress
@@ -14,7 +12,7 @@ import pytest
 from PIL import Image
 
 from imgnet.errors import InputError, OutputError, UsageError
-from imgnet.image.files import read_image, read_photo, write_atomically, write_image
+from imgnet.image.files import read_image, read_photo, write_image
 from support.picture_files import ORIENTATION, chunk, png, stored
 from support.pictures import ramp
 
@@ -171,6 +169,19 @@ def test_first_frame_of_an_animation() -> None:
         assert read_image(file)[0].tolist() == [[[255, 0, 0]] * 3] * 2
 
 
+@pytest.mark.parametrize(("kind", "count"), [(0, 1), (0x020002, 1), (0x010001, 0)])
+def test_a_second_picture_of_a_camera_is_noted_and_a_thumbnail_is_not(
+    kind: int, count: int
+) -> None:
+    file = as_file(noise(), "MPO", save_all=True, append_images=[noise()])
+    data = bytearray(file.getvalue())
+    header = data.index(b"MPF\0") + 4
+    entries = data.index(struct.pack("<I", 0x030000), header + 20)  # the kind of the first
+    data[entries + 16 : entries + 20] = struct.pack("<I", kind)
+    notes = read_image(BytesIO(data))[1].notes
+    assert notes == ("holds 2 pictures; only the first is read",) * count
+
+
 def test_files_that_cannot_be_opened(tmp_path: Path) -> None:
     for path in (tmp_path / "missing.png", tmp_path, tmp_path / "missing" / "c.png"):
         with pytest.raises(InputError, match="cannot be read") as caught:
@@ -212,6 +223,12 @@ def test_damage_never_shows_as_another_error(format: str) -> None:
         wrong[rng.integers(len(wrong))] ^= 1 << rng.integers(8)
         with suppress(InputError):  # some damage hits what nobody reads
             read_image(BytesIO(wrong))
+
+
+def test_a_limit_that_is_no_number_is_no_damage(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("IMGNET_MAX_PIXELS", "abc")
+    with pytest.raises(UsageError, match="IMGNET_MAX_PIXELS"):
+        read_image(noise())
 
 
 def test_large_photos_raise_no_warning(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -281,64 +298,3 @@ def test_a_format_that_cannot_hold_the_image_says_so(tmp_path: Path) -> None:
     with pytest.raises(OutputError, match=r"a\.webp: cannot be written as WEBP"):
         write_image(np.zeros((1, 20_000, 3), np.uint8), tmp_path / "a.webp")
     assert not list(tmp_path.iterdir())
-
-
-@pytest.mark.parametrize("place", ["missing/a.inr", "file/a.inr", "folder"])
-def test_places_that_cannot_be_written(place: str, tmp_path: Path) -> None:
-    (tmp_path / "file").write_bytes(b"")
-    (tmp_path / "folder").mkdir()
-    with pytest.raises(OutputError, match="cannot be written") as caught:
-        write_atomically(tmp_path / place, b"new")
-    assert str(caught.value).startswith(str(tmp_path / place))
-    assert sorted(path.name for path in tmp_path.rglob("*")) == ["file", "folder"]
-
-
-@pytest.mark.skipif(os.name != "posix" or os.geteuid() == 0, reason="root may write anywhere")
-def test_a_folder_without_permission(tmp_path: Path) -> None:
-    tmp_path.chmod(0o500)
-    with pytest.raises(OutputError, match="cannot be written"):
-        write_atomically(tmp_path / "a.inr", b"new")
-
-
-@pytest.mark.parametrize("failure", [OSError(28, "No space left on device"), KeyboardInterrupt()])
-def test_a_failed_write_leaves_the_old_file_alone(
-    failure: BaseException, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def fail(*_: object) -> None:
-        assert len(list(tmp_path.iterdir())) == 2  # written beside the target, not elsewhere
-        raise failure
-
-    (tmp_path / "a.inr").write_bytes(b"old")
-    monkeypatch.setattr(os, "replace", fail)
-    with pytest.raises(OutputError if isinstance(failure, OSError) else KeyboardInterrupt):
-        write_atomically(tmp_path / "a.inr", b"new")
-    assert [path.read_bytes() for path in tmp_path.iterdir()] == [b"old"]
-
-
-def test_writing_replaces_and_has_usual_permissions(tmp_path: Path) -> None:
-    path = tmp_path / "a.inr"
-    for data in (b"old", b"new"):
-        write_atomically(path, data)
-        assert path.read_bytes() == data
-    (tmp_path / "usual").touch()
-    assert stat.S_IMODE(path.stat().st_mode) == stat.S_IMODE((tmp_path / "usual").stat().st_mode)
-    assert len(list(tmp_path.iterdir())) == 2
-
-
-def test_a_link_stays_a_link(tmp_path: Path) -> None:
-    (tmp_path / "real").write_bytes(b"old")
-    (tmp_path / "link").symlink_to(tmp_path / "real")
-    write_atomically(tmp_path / "link", b"new")
-    assert (tmp_path / "link").is_symlink()
-    assert (tmp_path / "real").read_bytes() == b"new"
-
-
-@pytest.mark.skipif(os.name != "posix", reason="devices are files on POSIX only")
-def test_a_pipe_is_written_into_and_not_replaced(tmp_path: Path) -> None:
-    pipe = tmp_path / "pipe"
-    os.mkfifo(pipe)
-    reader = os.open(pipe, os.O_RDONLY | os.O_NONBLOCK)
-    write_atomically(pipe, b"new")
-    assert os.read(reader, 10) == b"new"
-    os.close(reader)
-    assert stat.S_ISFIFO(pipe.stat().st_mode)

@@ -11,13 +11,14 @@ from typing import Any
 
 import numpy as np
 import pytest
-from PIL import Image, ImageCms, UnidentifiedImageError
-from PIL.ExifTags import Base
+from PIL import Image, ImageCms, ImageOps, UnidentifiedImageError
+from PIL.ExifTags import GPS, IFD, Base
 from safetensors.numpy import save as save_tensors
 
 import imgnet
 from imgnet.codec.format.container import Encoded, from_bytes, to_bytes
 from imgnet.image.files import read_image
+from imgnet.pillow.plugin import photo_of
 from imgnet.spec import Spec
 from support.paths import GOLDEN
 
@@ -87,6 +88,112 @@ def test_metadata_is_there_before_the_pixels(photo: Path) -> None:
         image.save(photo)
     with Image.open(photo) as image:
         assert image.info["icc_profile"] == icc
+
+
+TINY = {"model": "mlp", "dim_hidden": 2, "time_limit": 0.1}
+XMP = b'<x:xmpmeta xmlns:x="adobe:ns:meta/"/>'
+
+
+@pytest.fixture
+def sideways(photo: Path) -> Path:
+    """A JPEG of 24x16 pixels to be shown as 16x24, with all kinds of metadata and a place."""
+    exif = Image.Exif()
+    exif[Base.Orientation] = 6
+    exif[Base.Artist] = "somebody"
+    exif[IFD.GPSInfo] = {GPS.GPSLatitudeRef: "N", GPS.GPSLatitude: (48.0, 12.0, 30.0)}
+    icc = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
+    path = photo.with_suffix(".jpg")
+    with Image.open(photo) as image:
+        image.save(path, exif=exif, icc_profile=icc, xmp=XMP, quality=95)
+    return path
+
+
+def saved(image: Image.Image, **arguments: Any) -> Encoded:
+    file = BytesIO()
+    image.save(file, "INR", **TINY, **arguments)
+    return from_bytes(file.getvalue())
+
+
+def test_saving_keeps_metadata_unless_told(sideways: Path) -> None:
+    with Image.open(sideways) as image:
+        kept = saved(image).metadata
+        assert set(kept.parts()) == {"icc", "exif", "xmp"}
+        for ours, theirs in (("icc", "icc_profile"), ("exif", "exif"), ("xmp", "xmp")):
+            for nothing in (b"", None):
+                rest = saved(image, **{theirs: nothing}).metadata
+                assert rest == replace(kept, **{ours: b""})
+        assert saved(image, xmp="<x/>").metadata.xmp == b"<x/>"
+        icc = ImageCms.ImageCmsProfile(ImageCms.createProfile("LAB")).tobytes()
+        assert saved(image, icc_profile=icc).metadata.icc == b""  # of pixels that are RGB
+
+
+@pytest.mark.parametrize(
+    "arguments_of",
+    [lambda exif: {"exif": exif}, lambda exif: {"exif": exif.tobytes()}, lambda _: {}],
+)
+def test_a_place_that_was_deleted_is_not_stored(arguments_of: Any, sideways: Path) -> None:
+    with Image.open(sideways) as image:
+        before = saved(image)
+        exif = image.getexif()
+        assert exif.get_ifd(IFD.GPSInfo)
+        assert saved(image).metadata == before.metadata  # to look is not to edit
+        del exif[IFD.GPSInfo]
+        encoded = saved(image, **arguments_of(exif))
+    stored = Image.Exif()
+    stored.load(encoded.metadata.exif)
+    assert (stored[Base.Artist], stored[Base.Orientation]) == ("somebody", 1)
+    assert not stored.get_ifd(IFD.GPSInfo)
+    assert (encoded.spec.width, encoded.spec.height) == (16, 24)
+
+
+@pytest.mark.parametrize("extension", [".jpg", ".png", ".webp"])
+def test_an_image_as_opened_is_stored_upright_like_its_file(extension: str, sideways: Path) -> None:
+    path = sideways.with_suffix(extension)
+    with Image.open(sideways) as image:
+        image.save(path, exif=image.getexif())
+    pixels, _ = read_image(path)
+    with Image.open(path) as image:
+        image.load()
+        for arguments in ({}, {"exif": b""}, {"exif": image.info["exif"]}):
+            image.encoderinfo = arguments
+            assert np.array_equal(photo_of(image)[0], pixels)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda image: image.rotate(270, expand=True),
+        lambda image: image.transpose(Image.Transpose.ROTATE_270),
+        lambda image: image.resize((12, 8)),
+        lambda image: image.crop((0, 0, 12, 8)),
+        lambda image: image.convert("L"),
+        lambda image: image.copy(),
+        ImageOps.exif_transpose,
+        ImageOps.mirror,
+    ],
+)
+@pytest.mark.parametrize("passed_on", [False, True])
+def test_an_image_that_was_changed_is_stored_as_it_is(
+    change: Any, passed_on: bool, sideways: Path
+) -> None:
+    with Image.open(sideways) as image:
+        changed = change(image)
+        before = dict(changed.info)
+        changed.encoderinfo = {"exif": image.info["exif"]} if passed_on else {}
+    pixels, profile = photo_of(changed)
+    assert np.array_equal(pixels.squeeze(), np.asarray(changed))
+    stored = Image.Exif()
+    stored.load(profile.metadata.exif)
+    assert stored.get(Base.Orientation, 1) == 1
+    assert stored[Base.Artist] == "somebody"
+    assert changed.info == before
+
+
+def test_an_image_turned_in_place_is_not_turned_again(sideways: Path) -> None:
+    with Image.open(sideways) as image:
+        ImageOps.exif_transpose(image, in_place=True)
+        image.encoderinfo = {}
+        assert np.array_equal(photo_of(image)[0], np.asarray(image))
 
 
 def test_deep_pictures_are_drawn_in_8_bits(golden: Path) -> None:

@@ -17,6 +17,7 @@ from imgnet.cli import options
 from imgnet.cli.options import QUALITIES, TARGETS, parse_centre, parse_list, parse_rates
 from imgnet.cli.terminal import complain, say
 from imgnet.errors import UsageError
+from imgnet.image.atomic import check_writable
 from imgnet.request.efforts import EFFORTS
 from imgnet.request.encode_options import EFFORT, MODEL
 
@@ -138,6 +139,7 @@ def _check(
     check_baselines(baselines)
     if plot is not None:
         check_plot(plot)
+        check_writable(plot)
 
 
 def _start(

@@ -13,9 +13,9 @@ from imgnet.cli import options
 from imgnet.cli.engine import Engine, carry_out
 from imgnet.cli.options import check_verbosity
 from imgnet.cli.outputs import check_snapshots
-from imgnet.cli.plan import Plan
+from imgnet.cli.plan import Plan, notes_on
 from imgnet.cli.report import Reporter
-from imgnet.cli.terminal import is_terminal
+from imgnet.cli.terminal import complain, is_terminal
 from imgnet.errors import UsageError
 from imgnet.request.encode_options import EFFORT, MODEL, QUALITY, EncodeOptions
 from imgnet.signals import Interrupted
@@ -208,6 +208,9 @@ def encode(
         device=device,
     )
     entries = plan.entries(fit_options)
+    if recursive and not quiet:
+        for note in notes_on(inputs):
+            complain(note)
     reporter = Reporter(len(entries), as_json=as_json, quiet=quiet, verbose=verbose)
     try:
         with engine.request() as request:

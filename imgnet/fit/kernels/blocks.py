@@ -12,12 +12,14 @@ which prevents vectorisation.
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import nullcontext, suppress
 from typing import Any
 
 import numba
 import numpy as np
 
 from imgnet.arrays import Float32Array
+from imgnet.fit.kernels.cache import temporary_cache
 
 BLOCK = 128
 _ONE, _TWO, _THREE = (np.uint64(rows * BLOCK) for rows in (1, 2, 3))
@@ -27,13 +29,17 @@ _FREEDOM = {"nsz", "arcp", "contract", "afn", "reassoc"}
 
 
 def compiled(function: Callable[..., Any]) -> Callable[..., Any]:
-    """Compile at the first call; cache the result on disk where a folder can be written."""
+    """Compile at the first call; cache the result on disk where a folder can be written.
+
+    Numba takes NUMBA_CACHE_DIR, the folder of the source or the user's cache; else the temporary
+    folder serves.
+    """
     # Code that could raise is not vectorised, so a division by zero must not raise.
     options: dict[str, Any] = {"fastmath": _FREEDOM, "nogil": True, "error_model": "numpy"}
-    try:
-        return numba.njit(cache=True, **options)(function)  # type: ignore[no-any-return]
-    except RuntimeError:  # no such folder
-        return numba.njit(**options)(function)  # type: ignore[no-any-return]
+    for place in (nullcontext, temporary_cache):
+        with suppress(RuntimeError), place():  # no such folder
+            return numba.njit(cache=True, **options)(function)  # type: ignore[no-any-return]
+    return numba.njit(**options)(function)  # type: ignore[no-any-return]
 
 
 @compiled

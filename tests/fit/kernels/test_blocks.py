@@ -1,6 +1,10 @@
 from __future__ import annotations
 
-from collections.abc import Callable
+import os
+import stat
+import tempfile
+from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import numba
@@ -20,6 +24,7 @@ from imgnet.fit.kernels.blocks import (
     relu_backward,
     zeros,
 )
+from imgnet.fit.kernels.cache import private_folder
 
 COUNT = 77
 
@@ -91,16 +96,55 @@ def test_logarithms_are_exact_to_float32() -> None:
     assert np.all(error < np.maximum(3e-7, 1e-7 * np.abs(np.log2(x))))
 
 
-def test_without_a_folder_to_keep_them_in_functions_are_compiled_anew(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
+@pytest.fixture
+def no_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """The temporary folder, where Numba finds no other folder that it can write."""
     njit = numba.njit
     njit(lambda x: x)(1)  # Numba loads parts of itself at the first compilation
 
     def refusing(cache: bool = False, **options: Any) -> Callable[..., Any]:
-        if cache:
+        if cache and not numba.config.CACHE_DIR:
             raise RuntimeError("cannot cache function: no locator available")
-        return njit(**options)
+        return njit(cache=cache, **options)
 
     monkeypatch.setattr(blocks.numba, "njit", refusing)
+    monkeypatch.setattr(numba.config, "CACHE_DIR", "")
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "tmp"))
+    (tmp_path / "tmp").mkdir()
+    private_folder.cache_clear()
+    yield tmp_path / "tmp"
+    private_folder.cache_clear()
+
+
+def test_without_a_folder_of_its_own_code_is_cached_in_the_temporary_folder(
+    no_folder: Path, caplog: pytest.LogCaptureFixture
+) -> None:
     assert compiled(lambda x: 2 * x)(21) == 42
+    (folder,) = no_folder.iterdir()
+    assert list(folder.rglob("*.nbc"))
+    assert os.name != "posix" or stat.S_IMODE(folder.stat().st_mode) == 0o700
+    assert not numba.config.CACHE_DIR  # functions of others are cached where they were
+    assert not caplog.records
+
+
+@pytest.mark.skipif(os.name != "posix", reason="permissions of POSIX")
+def test_code_is_not_taken_from_a_folder_that_others_can_write(
+    no_folder: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    folder = no_folder / f"imgnet-numba-{os.getuid()}"
+    folder.mkdir()
+    folder.chmod(0o777)
+    assert compiled(lambda x: 2 * x)(21) == 42
+    assert not list(folder.iterdir())
+    assert "NUMBA_CACHE_DIR" in caplog.text
+
+
+def test_without_any_folder_functions_are_compiled_anew_and_one_line_says_so(
+    no_folder: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    no_folder.rmdir()
+    for factor in (2, 3):
+        assert compiled(lambda x, factor=factor: factor * x)(21) == 21 * factor
+    (record,) = caplog.records
+    assert "NUMBA_CACHE_DIR" in record.getMessage()
+    assert "\n" not in record.getMessage()
