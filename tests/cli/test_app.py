@@ -64,11 +64,7 @@ BAD_INPUT = [
     ("decode foreign.inr", 4, "safetensors"),
     ("info cut.inr", 4, "cut.inr"),
     ("info missing.inr", 3, "missing.inr"),
-    ("resample text.png -o x.png --scale 2", 3, "text.png"),
-    ("resample photo.png -o x.png", 2, "scale"),
-    ("resample photo.png -o x.unknown --scale 2", 2, "x.unknown"),
     ("decode encoded.inr --format gif", 2, "gif"),
-    ("resample foreign.inr -o x.png --scale 2", 4, "safetensors"),
     ("decode encoded.inr -o x.png --size 0", 2, "size 0"),
     ("decode encoded.inr -o x.png --size 1e9", 2, "1e9"),
     ("decode encoded.inr -o x.png --size 999999999", 2, "999999999"),
@@ -92,8 +88,6 @@ BAD_INPUT = [
     ("encode photo.png --num-layers 99", 2, "--num-layers"),
     ("encode photo.png --keep 2", 2, "keep"),
     ("encode photo.png --mask missing.png", 3, "missing.png"),
-    ("resample photo.png -o x.png --size 0", 2, "size 0"),
-    ("resample photo.png -o x.png --scale 0", 2, "--scale"),
     ("encode", 2, "IMAGE"),
     ("encoed photo.png", 2, "'encode'"),
 ]
@@ -319,16 +313,6 @@ def test_pipes_in_both_directions(photo: Path, shell: Shell) -> None:
     assert format_of(decoded.stdout) == "BMP"
     assert size_of(decoded.stdout) == (24, 16)
     assert b"24x16 RGB" in shell("info", "-", input=encoded.stdout).stdout
-
-
-def test_resample_goes_by_content(photo: Path, encoded_file: Path, capfd: Capture) -> None:
-    misnamed = encoded_file.rename(photo.with_name("misnamed.png"))
-    scaled, fitted = photo.with_name("scaled.png"), photo.with_name("fitted.png")
-    assert run(["resample", str(misnamed), "-o", str(scaled), "--scale", "4"]) == 0
-    assert size_of(scaled) == (96, 64)
-    line = ["resample", str(photo), "-o", str(fitted), "--size", "10x10", "--model", "mlp"]
-    assert run([*line, *FAST]) == 0, capfd.readouterr().err
-    assert size_of(fitted) == (10, 10)
 
 
 def test_a_zoom_is_chosen(encoded_file: Path) -> None:

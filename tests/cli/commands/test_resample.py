@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image
+from safetensors.numpy import save
 
 import imgnet
 from imgnet.cli.app import run
@@ -20,13 +21,15 @@ Capture = pytest.CaptureFixture[str]
 
 @pytest.fixture(autouse=True)
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """The current folder: an .inr file of 48x32 pixels, another that is cut, and an image."""
+    """The current folder: an .inr file of 48x32 pixels, an image, and files of neither kind."""
     monkeypatch.chdir(tmp_path)
     data = (GOLDEN / "v1-grid.inr").read_bytes()
     Path("given.inr").write_bytes(data)
     Path("cut.inr").write_bytes(data[:-5])
     Path("image.png").write_bytes(stored(as_image(ramp(3, height=6, width=8))))
     Path("given.webp").write_bytes(b"precious")
+    Path("text.png").write_text("no picture")
+    Path("foreign.inr").write_bytes(save({"weights": np.zeros(4, np.float32)}))
     return tmp_path
 
 
@@ -71,6 +74,12 @@ def test_an_image_is_fitted_and_its_network_not_kept(capfd: Capture) -> None:
     assert files().keys() - before.keys() == {"big.png"}
 
 
+def test_content_decides_and_not_the_extension() -> None:
+    Path("misnamed.png").write_bytes(Path("given.inr").read_bytes())
+    assert resample("misnamed.png -o big.png --scale 2") == 0
+    assert np.array_equal(pixels_of("big.png"), imgnet.resample("given.inr", scale=2))
+
+
 def test_depth_and_format_are_chosen() -> None:
     assert resample("given.inr --scale 2 --depth 16 -o deep.png") == 0
     assert read_photo(Path("deep.png"))[0].dtype == np.uint16
@@ -95,6 +104,7 @@ def test_verbose_tells_the_size_and_the_seconds(capfd: Capture) -> None:
         ("given.inr --size 9 --scale 2", 2, "either a --size or a --scale"),
         ("image.png", 2, "either a --size or a --scale"),
         ("given.inr --size 0", 2, "size 0"),
+        ("given.inr --scale 0", 2, "--scale"),
         ("given.inr --scale 1001", 2, "--scale"),
         ("given.inr --scale 2 --quiet --verbose", 2, "contradict"),
         ("given.inr --scale 2 -o given.inr --format png", 2, "input as well"),
@@ -102,7 +112,9 @@ def test_verbose_tells_the_size_and_the_seconds(capfd: Capture) -> None:
         ("given.inr --scale 2 --format webp", 6, "given.webp: exists"),
         ("given.inr --scale 2 -o no/x.png", 6, "no is not a folder"),
         ("gone.inr --scale 2", 3, "gone.inr"),
+        ("text.png --scale 2 -o x.png", 3, "text.png"),
         ("cut.inr --scale 2", 4, "cut.inr: cut short"),
+        ("foreign.inr --scale 2", 4, "safetensors"),
         ("image.png --scale 2 -o x.png --effort 10", 2, "--effort"),
     ],
 )
