@@ -1,4 +1,4 @@
-"""A fit gives the same bytes again, in another process and on a busy machine."""
+"""A fit gives the same bytes again: in another process, on a busy machine, with one thread."""
 
 from __future__ import annotations
 
@@ -31,13 +31,14 @@ def busy_cores() -> Iterator[None]:
 
 @pytest.mark.parametrize("model", OPTIONS)
 def test_the_same_seed_gives_the_same_file(model: str, photo: Path, shell: Shell) -> None:
-    def encode(name: str) -> bytes:
+    def encode(name: str, **environment: str) -> bytes:
         file = photo.with_name(name)
         options = ["--model", model, "--effort", "1", "--seed", "5", *OPTIONS[model]]
-        done = shell("encode", photo, "-o", file, *options)
+        done = shell("encode", photo, "-o", file, *options, env={**os.environ, **environment})
         assert done.returncode == 0, done.stderr
         return file.read_bytes()
 
     quiet = encode("quiet.inr")
     with busy_cores():
         assert encode("busy.inr") == quiet
+    assert encode("one_thread.inr", OMP_NUM_THREADS="1") == quiet  # as one of several jobs has

@@ -56,8 +56,8 @@ def mask_of(mask: BoolArray | Float32Array, device: torch.device) -> Tensor:
 
 
 @contextmanager
-def one_thread_workers(device: torch.device) -> Iterator[tuple[ThreadPoolExecutor, int]]:
-    """Yield a pool of workers, one for each core of the CPU, and their number.
+def one_thread_workers(device: torch.device) -> Iterator[ThreadPoolExecutor]:
+    """Yield a pool of workers, one for each thread that torch may use.
 
     Each worker has one thread. Threads that share a small operation wait for one another at its
     end: on an idle machine that takes a little of the time, on a busy one most of it.
@@ -69,7 +69,7 @@ def one_thread_workers(device: torch.device) -> Iterator[tuple[ThreadPoolExecuto
     pool = ThreadPoolExecutor(num_workers, initializer=torch.set_num_threads, initargs=(1,))
     try:
         with pool as workers:
-            yield workers, num_workers
+            yield workers
     finally:
         torch.set_num_threads(num_threads)
 

@@ -200,7 +200,7 @@ def measure(form: str, name: str, pixels: Samples, quality: float, steps: int) -
     spec = Request("grid", quality=quality).spec((width, height), channels)
     spec = with_needed_levels(spec, detail(pixels, lmbda), lmbda)
     device, own = torch.device("cpu"), FORMS[form]
-    with one_thread_workers(device) as (workers, _):
+    with one_thread_workers(device) as workers:
         state = GridState(
             spec,
             pixels,

@@ -259,7 +259,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     pictures, validation = load_photos(options.images, options.validation, load_picture)
     width, height = options.size
     recipe = Recipe(options.steps, width, height, lr=options.lr, seed=options.seed)
-    with one_thread_workers(CPU) as (workers, _):
+    with one_thread_workers(CPU) as workers:
         training = Training(pictures, options.prior, recipe, workers)
         _report("before", training.validate(validation))
         train(training, recipe.steps, options.checkpoint, INTERVALS)

@@ -240,7 +240,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     )
     sizes = {"dim_context": options.dim_context, "dim_hidden": options.dim_hidden}
     layers = {name: size for name, size in sizes.items() if size is not None}
-    with one_thread_workers(CPU) as (workers, _):
+    with one_thread_workers(CPU) as workers:
         training = Training(pictures, recipe, workers, options.start, **layers)
         train(training, recipe.steps, options.checkpoint, INTERVALS)
         if options.export:

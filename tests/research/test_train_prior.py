@@ -40,7 +40,7 @@ def test_a_checkpoint_is_gone_on_from(photos: Path, tmp_path: Path) -> None:
 
 def test_examples_are_crops_at_prices_that_lie_evenly() -> None:
     pixels = torch.from_numpy(picture(300, 200)).permute(2, 0, 1)
-    with train_prior.one_thread_workers(torch.device("cpu")) as (workers, _):
+    with train_prior.one_thread_workers(torch.device("cpu")) as workers:
         training = train_prior.Training([pixels], RECIPE, workers)
     prices = sorted(example.lmbda for example in training.examples)
     assert prices[0] < prices[1] / 3 < prices[2] / 9
@@ -50,7 +50,7 @@ def test_examples_are_crops_at_prices_that_lie_evenly() -> None:
 def test_steps_lower_the_cost_at_prices_that_were_not_trained() -> None:
     pixels = torch.from_numpy(picture(160, 128)).permute(2, 0, 1)
     recipe = train_prior.Recipe(examples=4, epochs=60, width=160, height=128)
-    with train_prior.one_thread_workers(torch.device("cpu")) as (workers, _):
+    with train_prior.one_thread_workers(torch.device("cpu")) as workers:
         training = train_prior.Training([pixels], recipe, workers)
         generator = torch.Generator().manual_seed(1)
         start = WarmStart(training.networks.directions, None, 0.0)
@@ -81,7 +81,7 @@ def test_wider_networks_begin_as_what_they_are_made_of(widened: str) -> None:
     pixels = torch.from_numpy(picture(160, 128)).permute(2, 0, 1)
     layers, costs = WIDER[widened], []
     for sizes in ({}, layers):
-        with train_prior.one_thread_workers(torch.device("cpu")) as (workers, _):
+        with train_prior.one_thread_workers(torch.device("cpu")) as workers:
             training = train_prior.Training([pixels], RECIPE, workers, FOR_SMOOTH, **sizes)
             training.take_step()  # which sets the network, and moves it only behind that
             example = training.examples[0]
@@ -95,7 +95,7 @@ def test_wider_networks_begin_as_what_they_are_made_of(widened: str) -> None:
 @pytest.mark.parametrize("prior", [FOR_DETAIL, FOR_SMOOTH])
 def test_training_goes_on_from_a_prior(prior: str) -> None:
     pixels = torch.from_numpy(picture(160, 128)).permute(2, 0, 1)
-    with train_prior.one_thread_workers(torch.device("cpu")) as (workers, _):
+    with train_prior.one_thread_workers(torch.device("cpu")) as workers:
         training = train_prior.Training([pixels], RECIPE, workers, prior)
     networks = training.networks
     for lmbda_index in (0, 9, 18):

@@ -8,6 +8,7 @@ the last. With a target PSNR, that network gets the coarsest q_steps that reach 
 
 from __future__ import annotations
 
+import os
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
@@ -40,6 +41,7 @@ from imgnet.request.target import NEAR_DB, PsnrTarget
 from imgnet.spec import Spec
 
 CHUNK = 8192  # crossings of a batch: few enough for the cache, many enough to hide the calls
+MOST_CHUNKS = 8  # of a step: smaller ones take longer
 WARM_UP = 50  # steps
 MATRIX_LR = 1.5e-2
 VECTOR_LR = 3e-3
@@ -70,8 +72,8 @@ def fit(
         UsageError: The device is unknown, or the machine has no such device.
     """
     device = pick_device(options.device)
-    with one_thread_workers(device) as (workers, num_workers):
-        return _Fit(spec, pixels, options, mask, device, workers, num_workers).run()
+    with one_thread_workers(device) as workers:
+        return _Fit(spec, pixels, options, mask, device, workers).run()
 
 
 class _Fit:
@@ -85,7 +87,6 @@ class _Fit:
         mask: BoolArray | None,
         device: torch.device,
         workers: ThreadPoolExecutor,
-        num_workers: int,
     ) -> None:
         self.options, self.device, self.workers = options, device, workers
         self.pixels, self.mask = pixels, mask
@@ -94,7 +95,7 @@ class _Fit:
         picture = picture_of(pixels, self.device)
         sample_mask = None if mask is None else mask_of(mask, self.device)
         pixels_per_step = options.schedule.pixels_per_step
-        chunk = min(CHUNK, ceil(pixels_per_step / num_workers))
+        chunk = min(CHUNK, ceil(pixels_per_step / _num_chunks(device)))
         self.sampler = LatticeSampler(picture, sample_mask, pixels_per_step, chunk, order)
         self.spec = spec
         self.network = self._fresh_network(_means(picture, sample_mask))
@@ -246,6 +247,14 @@ class _Fit:
         self.meter.take_snapshot(self.spec, self.step, lambda: self._result().parameters)
         bpp = 8 * self.bytes / (self.spec.width * self.spec.height)
         self.meter.report(self.step, self.error, bpp)
+
+
+def _num_chunks(device: torch.device) -> int:
+    """Return the parts of a step, which depend on the machine but not on its load or on --jobs.
+
+    Sums of other parts are rounded differently, and so would be the file.
+    """
+    return min(os.cpu_count() or 1, MOST_CHUNKS) if device.type == "cpu" else 1
 
 
 def _means(picture: Tensor, mask: Tensor | None) -> Tensor:

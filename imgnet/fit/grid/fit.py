@@ -99,7 +99,7 @@ def ready(
 ) -> Iterator[GridFit]:
     """Yield a fit that has taken no step yet; see `fit_grid` for arguments and errors."""
     device = pick_device(options.device)
-    with one_thread_workers(device) as (workers, _):
+    with one_thread_workers(device) as workers:
         weights = error_weights(pixels, mask) if options.tune == "msssim" else mask
         schedule = options.schedule.for_start(spec.width * spec.height, first_latents(spec))
         state = GridState(
