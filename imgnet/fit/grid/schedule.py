@@ -125,8 +125,8 @@ class GridFit:
             state.parameters,
             state.prior,
             state.evaluator,
-            lmbda=self.lmbda,
-            num_pixels=self.schedule.pixels_per_step,
+            self.lmbda,
+            self.schedule.pixels_per_step,
         )
         state.weights.limit(self.q_steps)
         for _ in range(max(1, self.schedule.latent_rdoq_runs - 1)):
