@@ -2,7 +2,8 @@
 
 Pillow's decoders keep one byte of each sample, the first or the second by the raw mode, so that
 decoding twice gives both bytes. Greys of 12 bits, of 32 bits and of floats become 16 bits, or are
-refused if they lie beyond the range from black to white. PNG, TIFF and PPM of 16 bits are written here.
+refused if they lie beyond the range from black to white. PNG, TIFF and PPM of 16 bits are written
+here.
 """
 
 from __future__ import annotations
