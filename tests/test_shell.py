@@ -16,7 +16,7 @@ from support.paths import TESTS
 SCRIPTS = sorted((TESTS / "shell").glob("*.sh"))
 LINE = re.compile(r"(ok|not ok) \d+ - (.*)\n((?:#.*\n)*)")
 LIBRARY = "lib.sh"
-SLOW = {"targets"}
+SLOW = {"batch", "shell", "targets"}
 
 
 def run_script(script: Path, scratch: Path) -> str:

@@ -49,8 +49,8 @@ def fit_mask(pixels: Samples, mask: Mask | None, keep: float | None, seed: int) 
     if not 0 < keep <= 1:
         raise UsageError(f"keep {keep:g} is not a fraction above 0 and at most 1")
     chosen = np.random.default_rng(seed).permutation(height * width)
-    seen: BoolArray = chosen < max(1, round(keep * height * width))
-    return seen.reshape(height, width)
+    kept: BoolArray = chosen < max(1, round(keep * height * width))
+    return kept.reshape(height, width)
 
 
 def read_mask(source: Source, size: tuple[int, int]) -> BoolArray:
@@ -84,12 +84,12 @@ def read_mask(source: Source, size: tuple[int, int]) -> BoolArray:
     return white
 
 
-def sample_mask(pixels: Samples, seen: BoolArray | None) -> BoolArray | None:
+def sample_mask(pixels: Samples, mask: BoolArray | None) -> BoolArray | None:
     """Return the mask of the samples to fit: colours of fully transparent pixels are left out.
 
     Args:
         pixels: (H, W, C) image.
-        seen: (H, W), true for the pixels to fit; None for all pixels.
+        mask: (H, W), true for the pixels to fit; None for all pixels.
 
     Returns:
         (H, W, C) if the image has fully transparent pixels, else the given mask.
@@ -98,7 +98,7 @@ def sample_mask(pixels: Samples, seen: BoolArray | None) -> BoolArray | None:
     [[[False, True], [True, True]]]
     """
     if not has_alpha(pixels.shape[2]) or pixels[..., -1].all():
-        return seen
-    counted = np.repeat(pixels[..., -1:] > 0, pixels.shape[2], axis=2)
-    counted[..., -1] = True
-    return counted if seen is None else counted & seen[..., None]
+        return mask
+    visible = np.repeat(pixels[..., -1:] > 0, pixels.shape[2], axis=2)
+    visible[..., -1] = True
+    return visible if mask is None else visible & mask[..., None]

@@ -1,4 +1,4 @@
-"""`imgnet resample`: draw an image of any kind at another size."""
+"""`imgnet resample`: an image or an .inr file at another size."""
 
 from __future__ import annotations
 
