@@ -29,7 +29,7 @@ def busy_cores() -> Iterator[None]:
         yield
 
 
-@pytest.mark.parametrize("model", OPTIONS)
+@pytest.mark.parametrize("model", [pytest.param("gated", marks=pytest.mark.slow), "grid"])
 def test_the_same_seed_gives_the_same_file(model: str, photo: Path, shell: Shell) -> None:
     def encode(name: str, **environment: str) -> bytes:
         file = photo.with_name(name)

@@ -25,6 +25,8 @@ from imgnet.errors import UsageError
 from imgnet.request.encode_options import EncodeOptions
 from support.shell import Shell
 
+pytestmark = pytest.mark.xdist_group("ray")  # one cluster for all
+
 COUNT = 6
 EFFORT = ("--effort", "1")
 
