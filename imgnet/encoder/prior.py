@@ -16,7 +16,7 @@ from imgnet.codec.priors.loader import layers_of, lmbda_index_of
 from imgnet.image.picture import Samples
 from imgnet.request.efforts import TRIAL_TIME, Schedule, trial_schedule
 from imgnet.request.options import Options
-from imgnet.spec import USUAL_GRID_LAYERS, Spec
+from imgnet.spec import USUAL_GRID_LAYERS, Spec, usual_layers
 
 # The prior for detail has textures in few levels; its analysis network corrects the first latents.
 # The prior for smooth images has whole pyramids, which are cheaper in smooth parts, but its fits
@@ -59,7 +59,7 @@ def with_prior(spec: Spec, prior: str, lmbda_index: int) -> Spec:
     >>> with_prior(Spec("grid", 9, 9, 0, **usual_grid_sizes(9, 9)), FOR_DETAIL, 3).lmbda_index
     3
     """
-    layers: dict[str, Any] = layers_of(prior) if prior else USUAL_GRID_LAYERS
+    layers: dict[str, Any] = layers_of(prior) if prior else usual_layers(spec.width, spec.height)
     return replace(spec, prior=prior, lmbda_index=lmbda_index if prior else 0, **layers)
 
 

@@ -145,7 +145,14 @@ def _read_container(data: bytes) -> tuple[Picture, dict[str, tuple[str, bytes]]]
     if end != len(body):
         raise DamagedError("offsets")
     usual_levels = min(max(min(width, height).bit_length() - 3, 1), 9)
-    usual = [usual_levels, min(2, usual_levels - 1), 16, 32, 2, 6]
+    usual = [
+        usual_levels,
+        min(2, usual_levels - 1),
+        16,
+        32,
+        2,
+        6 if width * height >= 131072 else 0,
+    ]
     prior = None
     if words and "/" in words[0]:
         name, lmbda_index = words[0].split("/")
