@@ -24,7 +24,7 @@ from imgnet.image.colour.display import Description
 from imgnet.image.colour.gain_map import has_gain_map
 from imgnet.image.formats import encode_image, find_format
 from imgnet.image.geometry import MAX_SIDE, max_pixels
-from imgnet.image.metadata import metadata_of
+from imgnet.image.metadata import CONVERTED, metadata_of
 from imgnet.image.picture import NO_METADATA, Metadata, Profile, Samples, peak_of, profile_of
 from imgnet.image.repair import TIFF_MARKS, Repaired, repaired
 from imgnet.image.sixteen_bit import (
@@ -100,9 +100,9 @@ def read_photo(source: Source) -> tuple[Samples, Profile]:
             samples = peak_of(samples.dtype) - samples
         samples = _without_opaque_alpha(_upright(samples, image))
         profile = profile_of(samples)
-        metadata = metadata_of(image, profile.mode)
+        profile = replace(profile, metadata=metadata_of(image, profile.mode))
         notes = file.notes + _notes(file.data, image, depth, profile)
-    return np.array(samples, order="C"), replace(profile, metadata=metadata, notes=notes)
+    return np.array(samples, order="C"), replace(profile, notes=notes)
 
 
 def to_8_bits(pixels: Samples) -> Pixels:
@@ -268,6 +268,9 @@ def _notes(data: bytes, image: Image.Image, depth: int, profile: Profile) -> tup
         notes.append("has a plane for each channel, read as 8 bits; interleave them to keep all 16")
     elif depth > profile.depth:
         notes.append(f"holds {depth} bits a sample, read as 8; make it a PNG of 16 to keep them")
+    lacks_profile = not profile.metadata.icc and image.mode not in CONVERTED
+    if image.info.get("icc_profile") and lacks_profile:
+        notes.append("holds a colour profile that does not fit its pixels; it is left out")
     if has_open_range(image):
         notes.append("holds signed or 32-bit samples; read as 16 bits, with white at 65535")
     return tuple(notes)

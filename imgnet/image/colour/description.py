@@ -12,6 +12,7 @@ from imgnet.image.colour.display import SRGB, Description
 from imgnet.image.colour.exif import describe_exif
 from imgnet.image.colour.jpeg2000 import describe_jpeg2000
 from imgnet.image.colour.png import describe_png
+from imgnet.image.metadata import CONVERTED
 
 _READERS: dict[str | None, Callable[[bytes, Image.Image], Description | None]] = {
     "AVIF": describe_avif,
@@ -19,7 +20,6 @@ _READERS: dict[str | None, Callable[[bytes, Image.Image], Description | None]] =
     "JPEG2000": describe_jpeg2000,
     "PNG": describe_png,
 }
-_CONVERTED = ("CMYK", "LAB")  # modes that Pillow converts, to sRGB
 
 
 def describe_colours(data: bytes, image: Image.Image) -> Description:
@@ -37,7 +37,7 @@ def describe_colours(data: bytes, image: Image.Image) -> Description:
     read = _READERS.get(image.format)
     try:
         description = read and read(data, image)
-        if description is None and image.mode not in _CONVERTED:
+        if description is None and image.mode not in CONVERTED:
             description = describe_exif(image)
     except Exception:  # damaged metadata raises almost anything, and says nothing on colours
         return SRGB

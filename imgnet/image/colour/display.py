@@ -70,12 +70,12 @@ def describe(image: Image.Image, colours: Sequence[float], *curves: Curve) -> De
     True
     """
     as_grey = is_grey(image) and len(set(curves)) == 1
-    is_srgb = as_grey or np.abs(np.subtract(colours, SRGB_COLOURS)).max() < _COLOUR_TOLERANCE
-    if is_srgb and all(map(_is_usual, curves)):
-        return SRGB
-    if any(len(curve) == 1 and curve[0] <= 0 for curve in curves):
-        return IMPOSSIBLE
     try:
+        is_srgb = as_grey or np.abs(np.subtract(colours, SRGB_COLOURS)).max() < _COLOUR_TOLERANCE
+        if is_srgb and all(map(_is_usual, curves)):
+            return SRGB
+        if any(len(curve) == 1 and curve[0] <= 0 for curve in curves):
+            return IMPOSSIBLE
         return Description(icc_profile(colours, curves, is_grey=as_grey))
     except (ArithmeticError, ValueError, struct.error, np.linalg.LinAlgError):
         return IMPOSSIBLE
