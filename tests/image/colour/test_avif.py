@@ -6,6 +6,8 @@ from io import BytesIO
 import pytest
 from PIL import Image
 
+from imgnet.image.colour.avif import describe_avif
+from imgnet.image.colour.display import Description
 from imgnet.image.files import read_photo
 from support.boxes import with_box
 from support.colours import P3_COLOURS, SAMPLES, as_srgb, differ, srgb_by_formula, srgb_light
@@ -43,6 +45,15 @@ def test_the_codes_of_the_picture_are_kept(change: type[bytes]) -> None:
 def test_colours_of_another_picture_are_not_taken() -> None:
     _, profile = read_photo(BytesIO(with_other_colours(avif())))
     assert profile.notes == ()
+
+
+def test_items_before_the_picture_are_passed_over() -> None:
+    data = with_other_colours(avif())
+    entry = struct.pack(">HBB", 2, 1, 1)  # an item with the first property
+    data = with_box(data, entry, (b"meta", b"iprp", b"ipma"), at=12)
+    counted = bytearray(data)
+    counted[data.index(b"ipma") + 11] = 2
+    assert describe_avif(bytes(counted), Image.new("RGB", (20, 13))) == Description()
 
 
 def test_a_profile_wins_over_codes() -> None:
