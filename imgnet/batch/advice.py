@@ -33,7 +33,10 @@ def advise(pixels: Samples, metadata: Metadata, num_bytes: int, image: Path | Bi
     size, parts = _size_of(image), []
     if 0 < size < num_bytes:
         parts.append(f"the .inr file is larger than the image ({size:,} bytes)")
-    if png_may_have(num_bytes, pixels) and (size := png_size(pixels, metadata)) < num_bytes:
+    if (
+        png_may_have(num_bytes, pixels)
+        and (size := len(smallest_png(pixels, metadata))) < num_bytes
+    ):
         parts.append(f"as PNG this picture has {size:,} bytes and is exact")
     return "; ".join(parts)
 
@@ -56,13 +59,13 @@ def png_may_have(num_bytes: int, pixels: Samples) -> bool:
     return num_sampled * height / len(sample) < _MARGIN * num_bytes
 
 
-def png_size(pixels: Samples, metadata: Metadata) -> int:
-    """Return the size of a PNG of a picture, with a palette where that is smaller.
+def smallest_png(pixels: Samples, metadata: Metadata) -> bytes:
+    """Return a PNG of a picture, with a palette where that is smaller.
 
-    >>> png_size(np.zeros((60, 80, 3), np.uint8), NO_METADATA)
+    >>> len(smallest_png(np.zeros((60, 80, 3), np.uint8), NO_METADATA))
     87
     """
-    return min(map(len, _pngs(pixels, metadata)))
+    return min(_pngs(pixels, metadata), key=len)
 
 
 def _pngs(pixels: Samples, metadata: Metadata) -> Iterator[bytes]:

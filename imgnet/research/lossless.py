@@ -19,7 +19,7 @@ import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
 from imgnet.api import encode
-from imgnet.batch.advice import png_size
+from imgnet.batch.advice import smallest_png
 from imgnet.codec.format.container import Encoded, to_bytes
 from imgnet.image.files import Pixels, read_image
 from imgnet.image.formats import to_image
@@ -90,8 +90,8 @@ PICTURES: dict[str, Callable[[], Image.Image]] = {
 def row(name: str, pixels: Pixels, encoded: Encoded) -> str:
     """Return the row of the table on one picture."""
     to_image(pixels).save(webp := BytesIO(), "WEBP", lossless=True, quality=100, method=4)
-    sizes = (png_size(pixels, NO_METADATA), len(webp.getvalue()), len(to_bytes(encoded)))
-    bytes_of_each = " | ".join(f"{size:,}" for size in sizes)
+    files = (smallest_png(pixels, NO_METADATA), webp.getvalue(), to_bytes(encoded))
+    bytes_of_each = " | ".join(f"{len(file):,}" for file in files)
     assert encoded.report is not None  # every fit reports
     return (
         f"| {name} | {pixels.shape[1]}x{pixels.shape[0]} | {bytes_of_each} "

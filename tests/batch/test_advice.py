@@ -8,13 +8,18 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
 
-from imgnet.batch.advice import advise, png_may_have, png_size
+from imgnet.batch.advice import advise, png_may_have, smallest_png
 from imgnet.image.picture import NO_METADATA, Metadata
 from support.picture_files import SRGB, as_image, png, stored
 from support.pictures import deep_noise, ramp
 
 EMPTY = BytesIO()
+
+
+def png_size(pixels: np.ndarray, metadata: Metadata) -> int:
+    return len(smallest_png(pixels, metadata))
 
 
 def letters(channels: int, height: int = 96) -> np.ndarray:
@@ -31,6 +36,8 @@ def test_an_exact_png_is_named_where_it_is_smaller(channels: int) -> None:
     pixels = letters(channels)
     size = png_size(pixels, NO_METADATA)
     assert 100 < size < len(stored(as_image(pixels), optimize=True))  # by its palette
+    read = Image.open(BytesIO(smallest_png(pixels, NO_METADATA))).convert(as_image(pixels).mode)
+    assert np.array_equal(np.asarray(read), np.asarray(as_image(pixels)))
     sentence = f"as PNG this picture has {size} bytes and is exact"
     assert advise(pixels, NO_METADATA, size + 1, EMPTY) == sentence
     assert advise(pixels, NO_METADATA, size, EMPTY) == ""

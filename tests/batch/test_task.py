@@ -96,6 +96,7 @@ def test_an_early_end_keeps_a_sound_file(photo: Path) -> None:
     assert outcome.result.ended_early
     assert outcome.result.steps == 10
     assert "ended early" in outcome.result.as_text()
+    assert outcome.advice == ""  # which would only delay the end
     assert api.verify(path)
 
 

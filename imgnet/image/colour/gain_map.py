@@ -9,7 +9,7 @@ from PIL import Image
 _MARKS = re.compile(
     rb"hdrgm:Version|urn:iso:std:iso:ts:21496:-1|urn:com:apple:photo:2020:aux:hdrgainmap"
 )
-_ITEM = re.compile(rb"infe[\2\3].{5,9}tmap|" + _MARKS.pattern, re.DOTALL)  # item of an AVIF
+_ITEM = re.compile(rb"infe[\2\3].{7,9}tmap|" + _MARKS.pattern, re.DOTALL)  # item of an AVIF
 _JPEG_START, _JPEG_SCAN = b"\xff\xd8\xff", b"\xff\xda"
 
 
