@@ -40,7 +40,10 @@ def describe_exif(image: Image.Image) -> Description | None:
     if space == _ADOBE_RGB or _interop_index(tags) == _ADOBE_INDEX:
         return describe(image, _ADOBE_COLOURS, _ADOBE_CURVE)
     if any(tag in tags for tag in _MEANINGS):
-        return _described_by(tags, inner, image)
+        try:
+            return _described_by(tags, inner, image)
+        except (TypeError, ValueError, ArithmeticError):  # of a tag of another type or size
+            return IMPOSSIBLE
     if space == _UNCALIBRATED:
         return Description(note="says that its colours are not sRGB, but not which; read as sRGB")
     return None
@@ -65,9 +68,8 @@ def _described_by(
     primaries = tags.get(Base.PrimaryChromaticities, SRGB_COLOURS[2:])
     colours = [float(number) for number in (*white, *primaries)]
     if (samples := tags.get(Base.TransferFunction)) is not None:
-        curves = _curves(
-            np.array(samples) / 65535, int(np.ravel(tags.get(Base.BitsPerSample, 8))[0])
-        )
+        bits = int(np.ravel(tags.get(Base.BitsPerSample, 8))[0])
+        curves = _curves(np.array(samples) / 65535, bits)
     else:
         gamma = inner.get(Base.Gamma)
         curves = [SRGB_CURVE if gamma is None else (float(gamma),)]

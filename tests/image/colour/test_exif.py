@@ -121,6 +121,7 @@ def test_usual_colours_need_no_profile(data: bytes) -> None:
         table(abs(X - 0.4)),
         table(X[:100]),
         {PRIMARIES: (0.64, 0.33)},
+        {WHITE: 0.3},
     ],
 )
 def test_impossible_colours_are_said(tags: dict[int, Any]) -> None:
