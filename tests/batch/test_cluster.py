@@ -27,7 +27,7 @@ from support.shell import Shell
 
 pytestmark = pytest.mark.xdist_group("ray")  # one cluster for all
 
-COUNT = 6
+COUNT = 4  # more than the two workers take at once
 EFFORT = ("--effort", "1")
 
 
