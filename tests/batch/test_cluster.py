@@ -27,7 +27,7 @@ from support.shell import Shell
 
 pytestmark = pytest.mark.xdist_group("ray")  # one cluster for all
 
-COUNT = 4  # more than the two workers take at once
+COUNT = 6
 EFFORT = ("--effort", "1")
 
 

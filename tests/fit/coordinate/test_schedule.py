@@ -44,9 +44,9 @@ def _one_thread_in_full_precision(monkeypatch: pytest.MonkeyPatch) -> Iterator[N
 
 
 @cache
-def fitted(options: Options) -> Result:
+def fitted(options: Options, spec: Spec = GATED) -> Result:
     """Return a fit that several tests look at."""
-    return fit(GATED, PICTURE, options)
+    return fit(spec, PICTURE, options)
 
 
 def flat_psnr_db() -> float:
@@ -74,7 +74,7 @@ def same(a: Result, b: Result) -> bool:
 @pytest.mark.parametrize("spec", [GATED, MLP], ids=lambda spec: spec.family)
 @pytest.mark.parametrize("options", [QUICK, CODED], ids=["real", "coded"])
 def test_a_short_fit_beats_a_flat_picture(spec: Spec, options: Options) -> None:
-    result = fitted(options) if spec == GATED else fit(spec, PICTURE, options)
+    result = fitted(options, spec)
     assert drawn_psnr_db(spec, result) > flat_psnr_db() + 4
     assert {name: array.shape for name, array in result.parameters.items()} == spec.shapes()
     assert (result.steps, result.device) == (SHORT.steps, "cpu")
