@@ -298,7 +298,7 @@ def test_what_is_not_read_is_said_once(tmp_path: Path, capfd: Capture) -> None:
     source.write_bytes(animation("GIF"))
     line = ["encode", str(source), "-o", str(tmp_path / "a.inr"), "--model", "mlp"]
     assert run([*line, "--dim-hidden", "4"]) == 0
-    (note, result) = capfd.readouterr().err.splitlines()
+    note, result, *_advice = capfd.readouterr().err.splitlines()
     assert note == f"imgnet: {source}: holds 2 pictures; only the first is read"
     assert "a.inr" in result
     fit(source)
@@ -336,8 +336,9 @@ def test_an_odd_file_is_encoded_with_one_warning(kind: str, tmp_path: Path, capf
     (tmp_path / "source").write_bytes(data)
     line = ["encode", str(tmp_path / "source"), "-o", str(tmp_path / "a.inr"), "--model", "mlp"]
     assert run([*line, "--dim-hidden", "4"]) == 0
-    (note, _result) = capfd.readouterr().err.splitlines()
+    note, result, *_advice = capfd.readouterr().err.splitlines()
     assert note == f"imgnet: {tmp_path / 'source'}: {warning}"
+    assert "a.inr" in result
 
 
 def test_floats_of_another_range_are_refused_in_one_line(tmp_path: Path, capfd: Capture) -> None:

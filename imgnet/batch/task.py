@@ -118,12 +118,14 @@ class Outcome:
         exit_code: Exit code of the fault, or 0.
         data: Bytes of the file if the task has no output.
         notes: Notes on parts of the image that were not read.
+        advice: Sentence on smaller files of the image, or "".
     """
 
     result: Result
     exit_code: int = 0
     data: bytes | None = None
     notes: tuple[str, ...] = ()
+    advice: str = ""
 
 
 def encode_one(
@@ -155,6 +157,7 @@ def _encode(
     should_stop: Callable[[], bool] | None,
 ) -> Outcome:
     from imgnet import api
+    from imgnet.batch.advice import advise
     from imgnet.codec.format.container import to_bytes
     from imgnet.image.atomic import write_atomically
     from imgnet.image.files import read_photo
@@ -177,9 +180,12 @@ def _encode(
         result = replace(result, error=fault)
         outcome = replace(outcome, result=result, exit_code=missed.exit_code)
     if task.output is None:
-        return replace(outcome, data=data)
-    write_atomically(task.output, data)
-    return outcome
+        outcome = replace(outcome, data=data)
+    else:
+        write_atomically(task.output, data)
+    if ended_early:
+        return outcome
+    return replace(outcome, advice=advise(photo[0], encoded.metadata, len(data), task.image))
 
 
 def failed(source: str, options: EncodeOptions, error: ImgnetError) -> Outcome:

@@ -45,9 +45,9 @@ such names as Python's `os.fsdecode` returns them, so that `os.fsencode` restore
 ## Files
 
 `encode` reads the formats of Pillow, among them PNG, JPEG, WebP, AVIF, TIFF, BMP, PPM and GIF; of
-several pictures in a file, such as an animation or an MPO, it reads the first, and says so. In
-folders it counts the files that it does not take for images. `decode` and `resample` write PNG,
-JPEG, WebP, AVIF, TIFF, PPM and BMP.
+several pictures in a file, such as an animation or an MPO, it reads the first, and says so; it
+leaves out gain maps for HDR screens, and says so. In folders it counts the files that it does not
+take for images. `decode` and `resample` write PNG, JPEG, WebP, AVIF, TIFF, PPM and BMP.
 
 A file that `-o` names is replaced in one piece, or not at all, and keeps its permissions; a pipe,
 such as `>(command)`, or a device is written into. For several images `-o` names a folder, which is
@@ -68,6 +68,11 @@ are written as RGBA.
 now upright, and the thumbnail of EXIF and the padding of XMP are dropped. The notes of a camera may
 be larger than a small picture; `--metadata icc` drops them. `decode` and `resample` write metadata
 to PNG, JPEG, WebP, AVIF and TIFF.
+
+**Colours** that a file describes without an ICC profile become one, unless they are sRGB: gAMA,
+cHRM and cICP of PNG; nclx of AVIF; white, primaries and transfer function of TIFF; the header of
+BMP; the colr box of JPEG 2000; Adobe RGB and primaries of EXIF. Where that cannot be, a warning
+says so.
 
 ## Environment
 

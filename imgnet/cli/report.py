@@ -62,6 +62,8 @@ class Reporter:
         if self.verbose and result.status == "done":
             for line in detail_lines(outcome):
                 say(line)
+        if outcome.advice:
+            complain(f"{name_of(result.input)}: {outcome.advice}")
 
     def finish(self) -> int:
         """Print a summary if images failed; return the exit code of the program."""

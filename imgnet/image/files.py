@@ -19,10 +19,12 @@ from imgnet.arrays import ByteArray
 from imgnet.errors import InputError, UsageError
 from imgnet.image.alpha import has_alpha
 from imgnet.image.atomic import write_atomically
-from imgnet.image.colour_profile import described_profile
+from imgnet.image.colour.description import describe_colours
+from imgnet.image.colour.display import Description
+from imgnet.image.colour.gain_map import has_gain_map
 from imgnet.image.formats import encode_image, find_format
 from imgnet.image.geometry import MAX_SIDE, max_pixels
-from imgnet.image.metadata import metadata_of
+from imgnet.image.metadata import CONVERTED, metadata_of
 from imgnet.image.picture import NO_METADATA, Metadata, Profile, Samples, peak_of, profile_of
 from imgnet.image.repair import TIFF_MARKS, Repaired, repaired
 from imgnet.image.sixteen_bit import (
@@ -98,9 +100,9 @@ def read_photo(source: Source) -> tuple[Samples, Profile]:
             samples = peak_of(samples.dtype) - samples
         samples = _without_opaque_alpha(_upright(samples, image))
         profile = profile_of(samples)
-        metadata = metadata_of(image, profile.mode)
-        notes = file.notes + _notes(image, depth, profile)
-    return np.array(samples, order="C"), replace(profile, metadata=metadata, notes=notes)
+        profile = replace(profile, metadata=metadata_of(image, profile.mode))
+        notes = file.notes + _notes(file.data, image, depth, profile)
+    return np.array(samples, order="C"), replace(profile, notes=notes)
 
 
 def to_8_bits(pixels: Samples) -> Pixels:
@@ -184,10 +186,10 @@ def _opened(source: Source) -> tuple[Image.Image, Repaired]:
         if file.data[:4] in TIFF_MARKS:  # all of which Pillow refuses in the same words
             raise InputError(_UNREAD_TIFF) from None
         raise
-    icc, note = (file.icc, "") if file.icc else described_profile(file.data, image)
-    if icc:
-        image.info["icc_profile"] = icc
-    return image, replace(file, notes=file.notes + (note,) * bool(note))
+    colours = Description(file.icc) if file.icc else describe_colours(file.data, image)
+    if colours.icc:
+        image.info["icc_profile"] = colours.icc
+    return image, replace(file, notes=file.notes + (colours.note,) * bool(colours.note))
 
 
 def _content(source: str | Path | BinaryIO) -> bytes:
@@ -246,21 +248,29 @@ def _to_8_bits(image: Image.Image, key_scale: int) -> Image.Image:
     return image.convert(mode + "A" * image.has_transparency_data)
 
 
-def _notes(image: Image.Image, depth: int, profile: Profile) -> tuple[str, ...]:
+def _notes(data: bytes, image: Image.Image, depth: int, profile: Profile) -> tuple[str, ...]:
     """Return a sentence on each part of a file that is not read.
 
     Args:
+        data: Content of the file.
         image: Image as Pillow loaded it.
         depth: Bits of a sample in the file.
         profile: Profile of the samples as they were read.
     """
     notes = []
-    if (count := _num_pictures(image)) > 1:
+    count = _num_pictures(image)
+    if has_gain_map(data, image):
+        notes.append("holds a gain map for HDR screens; it is left out")
+        count -= image.format == "MPO"
+    if count > 1:
         notes.append(f"holds {count} pictures; only the first is read")
     if has_deep_planes(image):
         notes.append("has a plane for each channel, read as 8 bits; interleave them to keep all 16")
     elif depth > profile.depth:
         notes.append(f"holds {depth} bits a sample, read as 8; make it a PNG of 16 to keep them")
+    lacks_profile = not profile.metadata.icc and image.mode not in CONVERTED
+    if image.info.get("icc_profile") and lacks_profile:
+        notes.append("holds a colour profile that does not fit its pixels; it is left out")
     if has_open_range(image):
         notes.append("holds signed or 32-bit samples; read as 16 bits, with white at 65535")
     return tuple(notes)

@@ -16,8 +16,8 @@ from PIL.ExifTags import IFD, Base
 from imgnet.image.picture import Metadata, describes
 
 EXIF_PREFIX = b"Exif\0\0"  # of EXIF in a JPEG
+CONVERTED = ("CMYK", "LAB")  # modes whose profile no longer applies after conversion to RGB
 
-_CONVERTED = ("CMYK", "LAB")  # modes whose profile no longer applies after conversion to RGB
 _XMP_ORIENTATION = re.compile(rb'(tiff:Orientation(?:="|>))[2-8]')
 _XMP_END = b"<?xpacket end"
 _BYTE_ORDERS = {b"II*\0": "<", b"MM\0*": ">"}
@@ -38,7 +38,7 @@ def metadata_of(image: Image.Image, mode: str) -> Metadata:
     icc = image.info.get("icc_profile") or b""
     xmp = image.info.get("xmp") or image.info.get("XML:com.adobe.xmp") or b""
     return Metadata(
-        icc if image.mode not in _CONVERTED and describes(icc, mode) else b"",
+        icc if image.mode not in CONVERTED and describes(icc, mode) else b"",
         upright_exif(_exif_of(image)),
         upright_xmp(xmp.encode() if isinstance(xmp, str) else xmp),
     )

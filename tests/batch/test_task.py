@@ -8,13 +8,16 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
+from PIL import Image
 
 from imgnet import api
 from imgnet.batch.task import NamedBytes, Outcome, Task, encode_one, failed, skipped
 from imgnet.codec.format.container import from_bytes
 from imgnet.errors import InputError
 from imgnet.request.encode_options import EncodeOptions
+from support.picture_files import stored
 
 OPTIONS = EncodeOptions(effort=1, time_limit=0.2)
 
@@ -38,6 +41,16 @@ def test_a_task_travels_with_its_bytes_both_ways(photo: Path) -> None:
     assert from_bytes(outcome.data).spec.width == 24
     assert outcome.result.output == "-"
     assert list(photo.parent.iterdir()) == [photo]
+
+
+def test_a_flat_picture_gets_advice_and_a_busy_one_none() -> None:
+    noise = np.random.default_rng(3).integers(0, 256, (16, 24, 3)).astype(np.uint8)
+    busy = NamedBytes(stored(Image.fromarray(noise)), "busy.png")
+    assert encode_one(Task("-", busy, None, replace(OPTIONS, quality=10))).advice == ""
+    flat = NamedBytes(stored(Image.new("RGB", (24, 16), "red")), "flat.png")
+    advice = encode_one(Task("-", flat, None, OPTIONS)).advice
+    assert advice.startswith("the .inr file is larger than the image (")
+    assert advice.endswith(" bytes and is exact")
 
 
 def test_a_fault_is_an_outcome_that_names_the_file(photo: Path) -> None:
@@ -83,6 +96,7 @@ def test_an_early_end_keeps_a_sound_file(photo: Path) -> None:
     assert outcome.result.ended_early
     assert outcome.result.steps == 10
     assert "ended early" in outcome.result.as_text()
+    assert outcome.advice == ""  # which would only delay the end
     assert api.verify(path)
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from imgnet.batch.task import Outcome, failed, skipped
+from imgnet.batch.task import Outcome, Result, failed, skipped
 from imgnet.cli.report import Reporter
 from imgnet.errors import InputError
 from imgnet.request.encode_options import EncodeOptions
@@ -39,3 +39,15 @@ def test_how_to_resume(capsys: pytest.CaptureFixture[str]) -> None:
         "imgnet: 1 skipped of 3 files; the same command with --skip-existing goes on from here"
     )
     assert second == "imgnet: 1 skipped of 3 files; the same command goes on from here"
+
+
+@pytest.mark.parametrize(("quiet", "count"), [(False, 3), (True, 0)])
+def test_advice_follows_the_result(
+    quiet: bool, count: int, capsys: pytest.CaptureFixture[str]
+) -> None:
+    result = Result("-", "a.inr", 1, "grid", bytes=9, bpp=1.0, psnr_db=30.0, seconds=1.0)
+    reporter = Reporter(1, as_json=False, quiet=quiet)
+    reporter.show(Outcome(result, notes=("holds 2 pictures",), advice="as PNG it has 5 bytes"))
+    lines = capsys.readouterr().err.splitlines()
+    expected = ["imgnet: <stdin>: holds 2 pictures", result.as_text()]
+    assert lines == [*expected, "imgnet: <stdin>: as PNG it has 5 bytes"][:count]

@@ -169,6 +169,9 @@ def encode(
     nearest file is written and the exit code is 5. For --target-psnr, gated and mlp fit up to three
     networks.
 
+    A message follows the result if a PNG, which is exact, or the image itself has fewer bytes, as
+    is usual for text, icons and line art.
+
     --dim-axis, --dim-hidden and --num-layers set the size of the network by hand.
 
     The fields of --json are input, output, effort, model, status (done, skipped or failed), error,

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import hashlib
 from decimal import Decimal, localcontext
+from itertools import product
 
 import numpy as np
 import pytest
@@ -33,49 +34,46 @@ def laplace_below(x: np.ndarray) -> np.ndarray:
     return np.where(x < 0, tail, 1 - tail)
 
 
-@pytest.mark.parametrize("distribution", range(NUM_DISTRIBUTIONS))
-def test_every_value_of_a_zero_mean_distribution_owns_a_slot(distribution: int) -> None:
-    table = np.array(zero_mean(distribution))
-    assert len(table) == 2 * support(distribution) + 2
-    assert (table[0], table[-1]) == (0, 65536)
-    assert np.diff(table).min() >= 1
-
-
-@pytest.mark.parametrize("scale", SCALES)
-def test_every_value_of_a_laplace_distribution_owns_a_slot_and_so_does_the_escape(
-    scale: int,
-) -> None:
-    for fraction in range(LOCATIONS):
-        table = np.array(laplace(scale, fraction))
-        assert len(table) == 2 * reach(scale) + 4
-        assert (table[0], table[-2], table[-1]) == (0, 65535, 65536)
+def test_every_value_of_a_zero_mean_distribution_owns_a_slot() -> None:
+    for distribution in range(NUM_DISTRIBUTIONS):
+        table = np.array(zero_mean(distribution))
+        assert len(table) == 2 * support(distribution) + 2
+        assert (table[0], table[-1]) == (0, 65536)
         assert np.diff(table).min() >= 1
 
 
-@pytest.mark.parametrize("scale", SCALES)
-def test_reach_is_sixteen_scales_rounded_up_and_one_more(scale: int) -> None:
-    wanted = 16 * scale_of(scale) * (1 - 1e-12)  # whole powers of two are not rounded up
-    assert reach(scale) == max(3, int(np.ceil(wanted)) + 1)
+def test_every_value_of_a_laplace_distribution_owns_a_slot_and_so_does_the_escape() -> None:
+    for scale in SCALES:
+        for fraction in range(LOCATIONS):
+            table = np.array(laplace(scale, fraction))
+            assert len(table) == 2 * reach(scale) + 4
+            assert (table[0], table[-2], table[-1]) == (0, 65535, 65536)
+            assert np.diff(table).min() >= 1
 
 
-@pytest.mark.parametrize("scale", [*range(0, NUM_SCALES, 5), 75])
-@pytest.mark.parametrize("fraction", [0, 1, 16, 31])
-def test_laplace_table_is_the_laplace_distribution(scale: int, fraction: int) -> None:
-    largest = reach(scale)
-    edges = np.arange(1 - largest, largest + 2) - 0.5 - fraction / LOCATIONS
-    below = laplace_below(edges / scale_of(scale))
-    expected = np.arange(1, len(edges) + 1) + (65536 - 2 * largest - 3) * below
-    difference = expected - np.array(laplace(scale, fraction)[1:-2])
-    assert difference.min() > -0.01
-    assert difference.max() < 1.01
+def test_reach_is_sixteen_scales_rounded_up_and_one_more() -> None:
+    for scale in SCALES:
+        wanted = 16 * scale_of(scale) * (1 - 1e-12)  # whole powers of two are not rounded up
+        assert reach(scale) == max(3, int(np.ceil(wanted)) + 1)
 
 
-@pytest.mark.parametrize("fraction", range(1, LOCATIONS))
-def test_a_location_mirrored_gives_the_frequencies_mirrored(fraction: int) -> None:
-    # Distances -K..K+1 lie evenly around 1/2, so the mirror of 1/32 f is 1 - 1/32 f.
-    ahead = np.diff(laplace(40, fraction)[:-1])
-    behind = np.diff(laplace(40, LOCATIONS - fraction)[:-1])
-    assert np.abs(ahead - behind[::-1]).max() <= 1
+def test_laplace_table_is_the_laplace_distribution() -> None:
+    for scale, fraction in product([*range(0, NUM_SCALES, 5), 75], [0, 1, 16, 31]):
+        largest = reach(scale)
+        edges = np.arange(1 - largest, largest + 2) - 0.5 - fraction / LOCATIONS
+        below = laplace_below(edges / scale_of(scale))
+        expected = np.arange(1, len(edges) + 1) + (65536 - 2 * largest - 3) * below
+        difference = expected - np.array(laplace(scale, fraction)[1:-2])
+        assert difference.min() > -0.01
+        assert difference.max() < 1.01
+
+
+def test_a_location_mirrored_gives_the_frequencies_mirrored() -> None:
+    for fraction in range(1, LOCATIONS):
+        # Distances -K..K+1 lie evenly around 1/2, so the mirror of 1/32 f is 1 - 1/32 f.
+        ahead = np.diff(laplace(40, fraction)[:-1])
+        behind = np.diff(laplace(40, LOCATIONS - fraction)[:-1])
+        assert np.abs(ahead - behind[::-1]).max() <= 1
 
 
 def test_tables_of_laplace_distributions_never_change() -> None:
@@ -95,9 +93,11 @@ def test_stored_constants_are_exact() -> None:
             assert constant == round((-1 / two_scales).exp() * 2**62)
 
 
-@pytest.mark.parametrize("distribution", range(NUM_DISTRIBUTIONS))
-def test_support_is_sixteen_scales_rounded_up(distribution: int) -> None:
-    assert support(distribution) - 1 < 16 * zero_mean_scale(distribution) <= support(distribution)
+def test_support_is_sixteen_scales_rounded_up() -> None:
+    for distribution in range(NUM_DISTRIBUTIONS):
+        assert (
+            support(distribution) - 1 < 16 * zero_mean_scale(distribution) <= support(distribution)
+        )
 
 
 @pytest.mark.parametrize("distribution", [*range(0, 64, 9), 95])

@@ -5,15 +5,13 @@ from io import BytesIO
 
 import numpy as np
 import pytest
-from PIL import Image, ImageCms
+from PIL import Image
 
 from imgnet.image.files import read_photo, write_image
 from imgnet.image.metadata import cicp_of
+from support.colours import P3_COLOURS, SRGB_COLOURS, as_srgb, differ
 from support.picture_files import SRGB, chunk, png, stored
 from support.pictures import deep_noise, ramp
-
-SRGB_COLOURS = (0.3127, 0.329, 0.64, 0.33, 0.3, 0.6, 0.15, 0.06)
-P3_COLOURS = (0.3127, 0.329, 0.68, 0.32, 0.265, 0.69, 0.15, 0.06)
 
 GREEN, P3_GREEN = (70, 127, 79), (46, 129, 74)  # in Display P3, and the same in sRGB
 
@@ -28,20 +26,6 @@ def colours(values: tuple[float, ...]) -> bytes:
 
 def cicp(*codes: int) -> bytes:
     return chunk(b"cICP", bytes(codes))
-
-
-def as_srgb(icc: bytes, pixel: tuple[int, ...]) -> list[int]:
-    """Return the sRGB of a pixel under a profile, by LittleCMS."""
-    mode = "RGB" if len(pixel) == 3 else "L"
-    image = Image.new(mode, (1, 1), pixel if len(pixel) == 3 else pixel[0])
-    profile, screen = ImageCms.ImageCmsProfile(BytesIO(icc)), ImageCms.createProfile("sRGB")
-    converted = ImageCms.profileToProfile(image, profile, screen, outputMode="RGB")
-    assert converted is not None
-    return [int(level) for level in np.asarray(converted)[0, 0]]
-
-
-def differ(levels: list[int], expected: tuple[int, ...]) -> int:
-    return max(abs(level - wanted) for level, wanted in zip(levels, expected, strict=True))
 
 
 def icc_of(extra: bytes, channels: int = 3, bits: int = 8) -> bytes:
@@ -123,13 +107,3 @@ def test_impossible_colours_are_said(extra: bytes) -> None:
     _, profile = read_photo(BytesIO(png(ramp(3), 8, extra)))
     assert profile.metadata.icc == b""
     assert profile.notes == ("describes its colours by impossible numbers; read as sRGB",)
-
-
-def test_the_codes_of_an_avif_are_kept() -> None:
-    data = bytearray(stored(Image.fromarray(ramp(3)), "AVIF"))
-    at = data.find(b"colrnclx") + 8
-    assert read_photo(BytesIO(data))[1].metadata.icc == b""
-    struct.pack_into(">HH", data, at, 12, 13)
-    _, profile = read_photo(BytesIO(data))
-    assert differ(as_srgb(profile.metadata.icc, GREEN), P3_GREEN) <= 1
-    assert profile.notes == ()

@@ -1,0 +1,1 @@
+"""Colours that a file describes without an ICC profile, and gain maps."""
