@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import builtins
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -120,10 +121,11 @@ def encode_with(image: Picture, options: EncodeOptions) -> Encoded:
         InputError: The image or the mask cannot be read.
         TargetError: The target is out of reach; its `best` is the encoded image nearest to it.
     """
+    began = time.monotonic()
     # Imported here, since programs that only decode do not need it.
     from imgnet.encoder.encode import encode_image
 
-    return encode_image(image, options)
+    return encode_image(image, options.later(time.monotonic() - began))
 
 
 def decode(

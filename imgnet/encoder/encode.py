@@ -52,7 +52,8 @@ def encode_image(image: Picture, options: EncodeOptions) -> Encoded:
     target = target_of(
         options.target_bpp, options.target_size, options.target_psnr, pixels[..., 0].size
     )
-    encoded, result = fitted(_request(options, target), original, _fit_options(options))
+    rest = options.later(time.monotonic() - started)
+    encoded, result = fitted(_request(options, target), original, _fit_options(rest))
     encoded = replace(encoded, report=_report(encoded, pixels, mask, result, started))
     is_ended = bool(options.should_stop and options.should_stop())
     return checked(encoded, target, pixels, original.mask, is_ended=is_ended)

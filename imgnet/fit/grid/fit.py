@@ -9,15 +9,20 @@ import numpy as np
 
 from imgnet.arrays import BoolArray
 from imgnet.fit.device import one_thread_workers, pick_device
+from imgnet.fit.engine.pick import clock_without_compilation as clock_without_compilation
+from imgnet.fit.grid.closing import closing_s_here
 from imgnet.fit.grid.correction import Correction
-from imgnet.fit.grid.schedule import GridFit
+from imgnet.fit.grid.schedule import Q_STEP_SEARCH, GridFit
 from imgnet.fit.grid.start import first_latents
 from imgnet.fit.grid.state import GridState
+from imgnet.fit.meter import Meter
 from imgnet.image.picture import Samples
 from imgnet.metrics.ssim_weights import error_weights
 from imgnet.request.options import Options, Result
 from imgnet.request.rate_control import ROUNDING_ERROR, rate_control_of
 from imgnet.spec import Spec
+
+MEASUREMENTS = 3  # times that the file of a fit with a target is made, at least
 
 
 def fit_grid(
@@ -43,7 +48,10 @@ def fit_grid(
     Raises:
         UsageError: The device is unknown, or the machine has no such device.
     """
-    with ready(spec, pixels, options, lmbda, mask) as fit:
+    closing_s = closing_s_here(spec) if options.time_limit_s else 0.0
+    if options.target is not None:
+        closing_s *= MEASUREMENTS
+    with ready(spec, pixels, options, lmbda, mask, closing_s, Q_STEP_SEARCH) as fit:
         result = fit.run()
         if options.target is None:
             return result
@@ -96,8 +104,11 @@ def ready(
     options: Options,
     lmbda: float,
     mask: BoolArray | None,
+    closing_s: float = 0.0,
+    closing_steps: float = 0.0,
 ) -> Iterator[GridFit]:
-    """Yield a fit that has taken no step yet; see `fit_grid` for arguments and errors."""
+    """Yield a fit that has taken no step yet; see `fit_grid` and `Meter` for arguments."""
+    meter = Meter(options, closing_s, closing_steps)
     device = pick_device(options.device)
     with one_thread_workers(device) as workers:
         weights = error_weights(pixels, mask) if options.tune == "msssim" else mask
@@ -112,4 +123,4 @@ def ready(
             has_prior=bool(state.prior),
             rounding_error=ROUNDING_ERROR if pixels.dtype == np.uint8 else 0.0,
         )
-        yield GridFit(state, options, lmbda, rate_control)
+        yield GridFit(state, meter, lmbda, rate_control)
