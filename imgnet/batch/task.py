@@ -162,7 +162,7 @@ def _encode(
     from imgnet.image.atomic import write_atomically
     from imgnet.image.files import read_photo
 
-    photo, missed = read_photo(task.image), None
+    photo, missed = read_photo(task.image, force_read=task.options.force_read), None
     try:
         rest = task.options.later(time.monotonic() - began)
         watched = replace(rest, on_progress=on_progress, should_stop=should_stop)

@@ -46,7 +46,7 @@ def encode_image(image: Picture, options: EncodeOptions) -> Encoded:
     """
     started = time.monotonic()
     _check_numbers(options)
-    pixels, profile = load_photo(image, options.metadata)
+    pixels, profile = load_photo(image, options.metadata, force_read=options.force_read)
     mask = fit_mask(pixels, options.mask, options.keep, options.seed)
     original = Original(pixels, profile, sample_mask(pixels, mask))
     target = target_of(

@@ -54,10 +54,10 @@ def _fitted(
     request: Request, spec: Spec, original: Original, options: Options, fits: ModuleType
 ) -> Outcome:
     """See `encode_grid`."""
-    whole, began = replace(options, schedule=options.schedule.for_network(spec)), options.clock()
+    whole, began = fits.scheduled(spec, options), options.clock()
     lmbda = _first_lmbda(request, spec, original, whole)
     begun = _network_for(spec, original.pixels, lmbda, whole.schedule)
-    whole = replace(whole, schedule=options.schedule.for_network(begun))
+    whole = fits.scheduled(begun, options)
     if original.mask is None:
         rest = whole.in_time(began, 1.0)
         begun = with_best_prior(begun, original.pixels, rest, lmbda, fits.trial_grid)

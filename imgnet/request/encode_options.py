@@ -48,6 +48,7 @@ class EncodeOptions:
     mask: Mask | None = None
     keep: float | None = None
     tune: str = "psnr"
+    force_read: bool = False
     on_progress: Callable[[Progress], None] | None = None
     snapshot: tuple[int, Path] | None = None
     should_stop: Callable[[], bool] | None = None

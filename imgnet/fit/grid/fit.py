@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 
 import numpy as np
 
 from imgnet.arrays import BoolArray
 from imgnet.fit.device import one_thread_workers, pick_device
 from imgnet.fit.engine.pick import clock_without_compilation as clock_without_compilation
-from imgnet.fit.grid.closing import closing_s_here
 from imgnet.fit.grid.correction import Correction
+from imgnet.fit.grid.pace import pace_here
 from imgnet.fit.grid.schedule import Q_STEP_SEARCH, GridFit
 from imgnet.fit.grid.start import first_latents
 from imgnet.fit.grid.state import GridState
@@ -48,7 +49,7 @@ def fit_grid(
     Raises:
         UsageError: The device is unknown, or the machine has no such device.
     """
-    closing_s = closing_s_here(spec) if options.time_limit_s else 0.0
+    closing_s = pace_here().closing_s(spec) if options.time_limit_s else 0.0
     if options.target is not None:
         closing_s *= MEASUREMENTS
     with ready(spec, pixels, options, lmbda, mask, closing_s, Q_STEP_SEARCH) as fit:
@@ -56,6 +57,22 @@ def fit_grid(
         if options.target is None:
             return result
         return Correction(fit, options.target, pixels, mask).run()
+
+
+def scheduled(spec: Spec, options: Options) -> Options:
+    """Return options with the steps that suit a network and the time limit.
+
+    Args:
+        spec: Shape of the network; its size is the image's.
+        options: Options of the fit; the schedule is that of the effort.
+
+    Raises:
+        UsageError: The device is unknown, or the machine has no such device.
+    """
+    schedule = options.schedule.for_network(spec)
+    if options.time_limit_s is not None and pick_device(options.device).type == "cpu":
+        schedule = pace_here().shortened(schedule, options.time_limit_s, spec)
+    return replace(options, schedule=schedule)
 
 
 def pilot_grid(
