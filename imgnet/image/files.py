@@ -20,10 +20,16 @@ from imgnet.image.atomic import write_atomically
 from imgnet.image.colour_profile import described_profile
 from imgnet.image.formats import encode_image, find_format
 from imgnet.image.geometry import MAX_SIDE, max_pixels
-from imgnet.image.metadata import metadata_of
-from imgnet.image.orientation import upright
+from imgnet.image.metadata import metadata_of, upright
 from imgnet.image.picture import NO_METADATA, Metadata, Profile, Samples, peak_of, profile_of
-from imgnet.image.repair import TIFF_MARKS, Repaired, repaired
+from imgnet.image.repair import (
+    TIFF_MARKS,
+    Repaired,
+    missing_rows,
+    reading_truncated,
+    repaired,
+    truncation_note,
+)
 from imgnet.image.sixteen_bit import (
     file_depth,
     has_deep_planes,
@@ -31,7 +37,6 @@ from imgnet.image.sixteen_bit import (
     raw_mode,
     read_deep,
 )
-from imgnet.image.truncated import missing_rows, reading_truncated, truncation_note
 from imgnet.signature import looks_encoded
 
 Pixels = ByteArray  # (H, W, C) samples of 8 bits

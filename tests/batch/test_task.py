@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from PIL import Image
 
 from imgnet import api
 from imgnet.batch.task import NamedBytes, Outcome, Task, encode_one, failed, skipped
@@ -38,6 +39,18 @@ def test_a_task_travels_with_its_bytes_both_ways(photo: Path) -> None:
     assert from_bytes(outcome.data).spec.width == 24
     assert outcome.result.output == "-"
     assert list(photo.parent.iterdir()) == [photo]
+
+
+def test_a_truncated_image_is_encoded_on_request_with_a_note(photo: Path) -> None:
+    cut = photo.with_suffix(".ppm")
+    Image.open(photo).save(cut)
+    cut.write_bytes(cut.read_bytes()[:-500])
+    refused = encode_one(Task("my.ppm", cut, None, OPTIONS))
+    assert refused.exit_code == InputError.exit_code
+    assert "--force-read" in str(refused.result.error)
+    outcome = encode_one(Task("my.ppm", cut, None, replace(OPTIONS, force_read=True)))
+    assert (outcome.exit_code, outcome.result.status) == (0, "done")
+    assert "rows are missing" in outcome.notes[0]
 
 
 def test_a_fault_is_an_outcome_that_names_the_file(photo: Path) -> None:
