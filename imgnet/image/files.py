@@ -3,20 +3,18 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import replace
 from io import BytesIO
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import BinaryIO
 
 import numpy as np
-from numpy.typing import NDArray
 from PIL import Image, ImageCms, TiffImagePlugin, UnidentifiedImageError
-from PIL.ExifTags import Base
 
 from imgnet.arrays import ByteArray
-from imgnet.errors import InputError, UsageError
+from imgnet.errors import ImgnetError, InputError, UsageError
 from imgnet.image.alpha import has_alpha
 from imgnet.image.atomic import write_atomically
 from imgnet.image.colour.description import describe_colours
@@ -24,9 +22,16 @@ from imgnet.image.colour.display import Description
 from imgnet.image.colour.gain_map import has_gain_map
 from imgnet.image.formats import encode_image, find_format
 from imgnet.image.geometry import MAX_SIDE, max_pixels
-from imgnet.image.metadata import CONVERTED, metadata_of
+from imgnet.image.metadata import CONVERTED, metadata_of, upright
 from imgnet.image.picture import NO_METADATA, Metadata, Profile, Samples, peak_of, profile_of
-from imgnet.image.repair import TIFF_MARKS, Repaired, repaired
+from imgnet.image.repair import (
+    TIFF_MARKS,
+    Repaired,
+    missing_rows,
+    reading_truncated,
+    repaired,
+    truncation_note,
+)
 from imgnet.image.sixteen_bit import (
     file_depth,
     has_deep_planes,
@@ -39,16 +44,6 @@ from imgnet.signature import looks_encoded
 Pixels = ByteArray  # (H, W, C) samples of 8 bits
 Source = str | Path | BinaryIO | Image.Image
 
-# By EXIF orientation. `ImageOps.exif_transpose` also fails on oddities in other fields.
-_TURNS: dict[int, Callable[[NDArray[Any]], NDArray[Any]]] = {
-    2: lambda a: a[:, ::-1],
-    3: lambda a: a[::-1, ::-1],
-    4: lambda a: a[::-1],
-    5: lambda a: a.swapaxes(0, 1),
-    6: lambda a: a.swapaxes(0, 1)[:, ::-1],
-    7: lambda a: a[::-1, ::-1].swapaxes(0, 1),
-    8: lambda a: a.swapaxes(0, 1)[::-1],
-}
 _GREY_MODES = {"1", "L", "LA", "La"}
 _UNREAD_TIFF = "damaged, or a kind of TIFF that is not read; convert it to RGB of 8 or 16 bits"
 _SIGNED = 2  # sample format of TIFF
@@ -80,28 +75,64 @@ def read_image(source: Source) -> tuple[Pixels, Profile]:
     return to_8_bits(pixels), profile
 
 
-def read_photo(source: Source) -> tuple[Samples, Profile]:
+def read_photo(source: Source, *, force_read: bool = False) -> tuple[Samples, Profile]:
     """Read an image like `read_image`, but keep samples of 16 bits.
+
+    Args:
+        source: Path, binary file or Pillow image.
+        force_read: Read what is there of a truncated file; the notes tell how much is missing.
 
     >>> pixels, profile = read_photo(Image.new("I;16", (4, 3), 258))
     >>> pixels[0, 0], profile.depth
     (array([258], dtype=uint16), 16)
     """
     with _reading(name_of(source)):
-        image, file = _opened(source)
-        _check_size(image)
-        raw, depth = raw_mode(image), file_depth(file.data, image)
-        samples: Samples | None = read_deep(file.data, image)
-        image.load()  # now: with a truncated file, reading EXIF would fail first
-        if samples is None:
-            _check_signs(image)
-            samples = _as_samples(_to_8_bits(image, _KEY_SCALES.get(raw, 1)))
-        if file.is_inverted:
-            samples = peak_of(samples.dtype) - samples
-        samples = _without_opaque_alpha(_upright(samples, image))
-        profile = profile_of(samples)
-        profile = replace(profile, metadata=metadata_of(image, profile.mode))
-        notes = file.notes + _notes(file.data, image, depth, profile)
+        if isinstance(source, Image.Image):
+            return _read(source, Repaired(b""))
+        data = _content(source)
+        try:
+            return _read(*_opened(data))
+        except (ImgnetError, UnidentifiedImageError, Image.DecompressionBombError):
+            raise
+        except Exception as error:
+            photo = _read_truncated(data)
+            if photo is None:
+                raise
+            if force_read:
+                return photo
+            raise InputError(
+                f"{_damage(error)}, or encode what is there with --force-read"
+            ) from error
+
+
+def _read_truncated(data: bytes) -> tuple[Samples, Profile] | None:
+    """Read what is there of a truncated file; None if that is nothing."""
+    with suppress(Exception), reading_truncated():
+        image, file = _opened(data)
+        photo = _read(image, file)
+        deep = read_deep(file.data, Image.open(BytesIO(file.data)))
+        num_missing = missing_rows(np.asarray(image) if deep is None else deep)
+        if num_missing < image.height:
+            note = truncation_note(num_missing, image.height)
+            return photo[0], replace(photo[1], notes=(note, *photo[1].notes))
+    return None
+
+
+def _read(image: Image.Image, file: Repaired) -> tuple[Samples, Profile]:
+    """Read an image that is open; see `read_photo`."""
+    _check_size(image)
+    raw, depth = raw_mode(image), file_depth(file.data, image)
+    samples: Samples | None = read_deep(file.data, image)
+    image.load()  # now: with a truncated file, reading EXIF would fail first
+    if samples is None:
+        _check_signs(image)
+        samples = _as_samples(_to_8_bits(image, _KEY_SCALES.get(raw, 1)))
+    if file.is_inverted:
+        samples = peak_of(samples.dtype) - samples
+    samples = _without_opaque_alpha(upright(samples, image))
+    profile = profile_of(samples)
+    profile = replace(profile, metadata=metadata_of(image, profile.mode))
+    notes = file.notes + _notes(file.data, image, depth, profile)
     return np.array(samples, order="C"), replace(profile, notes=notes)
 
 
@@ -172,14 +203,15 @@ def _reading(name: str) -> Iterator[None]:
     except Image.DecompressionBombError as error:
         raise InputError(f"{name}: too large to be read; make it smaller first") from error
     except Exception as error:  # Pillow's readers raise almost anything on damaged files
-        raise InputError(f"{name}: damaged or cut short ({error}); get it again") from error
+        raise InputError(f"{name}: {_damage(error)}") from error
 
 
-def _opened(source: Source) -> tuple[Image.Image, Repaired]:
-    """Open an image; one without a file gets an empty content."""
-    if isinstance(source, Image.Image):
-        return source, Repaired(b"")
-    file = repaired(_content(source))
+def _damage(error: Exception) -> str:
+    return f"damaged or cut short ({error}); get it again"
+
+
+def _opened(data: bytes) -> tuple[Image.Image, Repaired]:
+    file = repaired(data)
     try:
         image = Image.open(BytesIO(file.data))
     except UnidentifiedImageError:
@@ -210,14 +242,6 @@ def _check_size(image: Image.Image) -> None:
         raise InputError(f"{width}x{height} pixels; sides go from 1 to {MAX_SIDE}")
     if width * height > max_pixels():
         raise InputError(f"{width}x{height} pixels; the limit is {max_pixels()} in all")
-
-
-def _upright(samples: Samples, image: Image.Image) -> Samples:
-    try:
-        turn = _TURNS.get(image.getexif().get(Base.Orientation, 1))
-    except Exception:  # unreadable EXIF has no orientation
-        return samples
-    return samples if turn is None else turn(samples)
 
 
 def _without_opaque_alpha(samples: Samples) -> Samples:
