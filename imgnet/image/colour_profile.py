@@ -9,7 +9,7 @@ import numpy as np
 from PIL import Image
 
 from imgnet.arrays import Float64Array
-from imgnet.image.repair import png_chunks
+from imgnet.image.repair.png import png_chunks
 
 _D50 = (0.9642, 1.0, 0.8249)
 _BRADFORD = np.array(

@@ -24,7 +24,9 @@ from imgnet.image.formats import encode_image, find_format
 from imgnet.image.geometry import MAX_SIDE, max_pixels
 from imgnet.image.metadata import metadata_of
 from imgnet.image.picture import NO_METADATA, Metadata, Profile, Samples, peak_of, profile_of
-from imgnet.image.repair import TIFF_MARKS, Repaired, repaired
+from imgnet.image.repair.content import Repaired
+from imgnet.image.repair.refusal import unidentified, unreadable
+from imgnet.image.repair.repaired import repaired
 from imgnet.image.sixteen_bit import (
     file_depth,
     has_deep_planes,
@@ -48,7 +50,6 @@ _TURNS: dict[int, Callable[[NDArray[Any]], NDArray[Any]]] = {
     8: lambda a: a.swapaxes(0, 1)[::-1],
 }
 _GREY_MODES = {"1", "L", "LA", "La"}
-_UNREAD_TIFF = "damaged, or a kind of TIFF that is not read; convert it to RGB of 8 or 16 bits"
 _SIGNED = 2  # sample format of TIFF
 _KEY_SCALES = {"L;2": 85, "L;4": 17}  # of transparent greys, which Pillow does not scale to 8 bits
 _MP_ENTRIES = 0xB002  # in the index of an MPO
@@ -165,12 +166,10 @@ def _reading(name: str) -> Iterator[None]:
         raise InputError(f"{name}: {error}") from None
     except UsageError:  # of the environment, not of the image
         raise
-    except UnidentifiedImageError as error:
-        raise InputError(f"{name}: not an image of a known format") from error
     except Image.DecompressionBombError as error:
         raise InputError(f"{name}: too large to be read; make it smaller first") from error
     except Exception as error:  # Pillow's readers raise almost anything on damaged files
-        raise InputError(f"{name}: damaged or cut short ({error}); get it again") from error
+        raise InputError(f"{name}: {unreadable(error)}") from error
 
 
 def _opened(source: Source) -> tuple[Image.Image, Repaired]:
@@ -181,9 +180,7 @@ def _opened(source: Source) -> tuple[Image.Image, Repaired]:
     try:
         image = Image.open(BytesIO(file.data))
     except UnidentifiedImageError:
-        if file.data[:4] in TIFF_MARKS:  # all of which Pillow refuses in the same words
-            raise InputError(_UNREAD_TIFF) from None
-        raise
+        raise InputError(unidentified(file.data)) from None
     icc, note = (file.icc, "") if file.icc else described_profile(file.data, image)
     if icc:
         image.info["icc_profile"] = icc
@@ -198,7 +195,7 @@ def _content(source: str | Path | BinaryIO) -> bytes:
     if not data:
         raise InputError("empty; expected an image")
     if looks_encoded(data):  # with our plug-in, Pillow would render an .inr file
-        raise UnidentifiedImageError
+        raise InputError(unidentified(b""))
     return data
 
 

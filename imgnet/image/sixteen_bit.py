@@ -38,6 +38,7 @@ _DEFLATE, _HORIZONTAL = 8, 2  # compression and predictor of TIFF
 _UNASSOCIATED_ALPHA = 2
 _STRIP_ROWS = 64  # filtered at a time
 _GREYS = {"F", "I", "I;16", "I;16B", "I;16L", "I;16N"}
+_PACKED = ("BGR;16", "RGB;16")  # all channels in 16 bits
 _CODESTREAM = b"\xff\x4f\xff\x51"  # of JPEG 2000
 _HALF_STEP = 0.5 / PEAK  # of floats, which rounding hides
 
@@ -128,7 +129,8 @@ def file_depth(data: bytes, image: Image.Image) -> int:
         return (data[at + 42] & 0x7F) + 1
     if image.format == "SGI" and data:
         return 8 * data[3]
-    return 16 if ";16" in raw_mode(image) else 8
+    raw = raw_mode(image)
+    return 16 if ";16" in raw and raw not in _PACKED else 8
 
 
 def _grey_maximum(data: bytes, image: Image.Image) -> int:
