@@ -25,11 +25,11 @@ from imgnet.image.geometry import MAX_SIDE, max_pixels
 from imgnet.image.metadata import metadata_of
 from imgnet.image.picture import NO_METADATA, Metadata, Profile, Samples, peak_of, profile_of
 from imgnet.image.repair.content import Repaired
+from imgnet.image.repair.planes import read_planes
 from imgnet.image.repair.refusal import unidentified, unreadable
 from imgnet.image.repair.repaired import repaired
 from imgnet.image.sixteen_bit import (
     file_depth,
-    has_deep_planes,
     has_open_range,
     raw_mode,
     read_deep,
@@ -90,8 +90,10 @@ def read_photo(source: Source) -> tuple[Samples, Profile]:
         image, file = _opened(source)
         _check_size(image)
         raw, depth = raw_mode(image), file_depth(file.data, image)
-        samples: Samples | None = read_deep(file.data, image)
-        image.load()  # now: with a truncated file, reading EXIF would fail first
+        samples = read_planes(file.data, image)
+        if samples is None:
+            samples = read_deep(file.data, image)
+            image.load()  # now: with a truncated file, reading EXIF would fail first
         if samples is None:
             _check_signs(image)
             samples = _as_samples(_to_8_bits(image, _KEY_SCALES.get(raw, 1)))
@@ -254,9 +256,7 @@ def _notes(image: Image.Image, depth: int, profile: Profile) -> tuple[str, ...]:
     notes = []
     if (count := _num_pictures(image)) > 1:
         notes.append(f"holds {count} pictures; only the first is read")
-    if has_deep_planes(image):
-        notes.append("has a plane for each channel, read as 8 bits; interleave them to keep all 16")
-    elif depth > profile.depth:
+    if depth > profile.depth:
         notes.append(f"holds {depth} bits a sample, read as 8; make it a PNG of 16 to keep them")
     if has_open_range(image):
         notes.append("holds signed or 32-bit samples; read as 16 bits, with white at 65535")

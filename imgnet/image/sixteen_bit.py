@@ -23,7 +23,7 @@ from PIL.TiffImagePlugin import ImageFileDirectory_v2
 
 from imgnet.arrays import ByteArray
 from imgnet.errors import InputError
-from imgnet.image.alpha import has_alpha
+from imgnet.image.alpha import has_alpha, unmultiplied
 from imgnet.image.metadata import cicp_of, tiff_tags
 from imgnet.image.picture import Metadata, Samples
 
@@ -76,19 +76,13 @@ def _multichannel(data: bytes, image: Image.Image) -> Uint16Array | None:
     if raw == "LA;16B":  # read the four bytes of a pixel as RGBA
         return np.ascontiguousarray(_decoded(data, "RGBA", "")).view(">u2").astype(np.uint16)
     order = _BYTES.get(raw[-4:])
-    if order is None or image.mode not in ("RGB", "RGBA") or has_deep_planes(image):
+    has_planes = getattr(image, "tag_v2", {}).get(TiffImagePlugin.PLANAR_CONFIGURATION) == 2
+    if order is None or image.mode not in ("RGB", "RGBA") or has_planes:
         return None
     pair = [_decoded(data, raw[:-4], half) for half in (";16B", ";16L")]
     high, low = pair if order == "big" else reversed(pair)
     samples = high.astype(np.uint16) << np.uint16(8) | low
-    return _unmultiplied(samples) if raw.startswith("RGBa") else samples
-
-
-def has_deep_planes(image: Image.Image) -> bool:
-    """Tell whether an image is a TIFF with one plane a channel, which Pillow reads as 8 bits."""
-    tags = getattr(image, "tag_v2", {})
-    is_deep = 16 in tags.get(TiffImagePlugin.BITSPERSAMPLE, ())
-    return is_deep and tags.get(TiffImagePlugin.PLANAR_CONFIGURATION) == 2
+    return unmultiplied(samples) if raw.startswith("RGBa") else samples
 
 
 def raw_mode(image: Image.Image) -> str:
@@ -107,13 +101,6 @@ def _decoded(data: bytes, channels: str, half: str) -> ByteArray:
         for tile in image.tile
     ]
     return np.asarray(image)
-
-
-def _unmultiplied(samples: Uint16Array) -> Uint16Array:
-    """Divide premultiplied colours by alpha."""
-    alpha = np.maximum(samples[..., 3:], 1).astype(np.float64)
-    colours = np.rint(samples[..., :3] * (PEAK / alpha)).clip(0, PEAK).astype(np.uint16)
-    return np.concatenate([colours, samples[..., 3:]], axis=2)
 
 
 def file_depth(data: bytes, image: Image.Image) -> int:

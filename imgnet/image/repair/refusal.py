@@ -6,9 +6,10 @@ import re
 
 _BROKEN = "damaged, or a kind of {} that is not read; get it again"
 _DAMAGED = "damaged, or a kind of {} that is not read; get it again, or convert it to PNG"
+_TIFF = "damaged, or a kind of {} that is not read; convert it to RGB of 8 or 16 bits"
 _KNOWN = "{} is not read; convert it to PNG"
 _BY_START = (  # first bytes, name of the format, message
-    (rb"II[*+]\0|MM\0[*+]", "TIFF", _DAMAGED.replace("PNG", "RGB of 8 or 16 bits")),
+    (rb"II[*+]\0|MM\0[*+]", "TIFF", _TIFF),
     (rb"\x89PNG", "PNG", _BROKEN),
     (rb"\xff\xd8\xff", "JPEG", _BROKEN),
     (rb"GIF8", "GIF", _BROKEN),
