@@ -25,6 +25,7 @@ from imgnet.image.geometry import MAX_SIDE, max_pixels
 from imgnet.image.metadata import metadata_of
 from imgnet.image.picture import NO_METADATA, Metadata, Profile, Samples, peak_of, profile_of
 from imgnet.image.repair.content import Repaired
+from imgnet.image.repair.jpeg2000 import unwrapped
 from imgnet.image.repair.planes import read_planes
 from imgnet.image.repair.refusal import unidentified, unreadable
 from imgnet.image.repair.repaired import repaired
@@ -97,6 +98,8 @@ def read_photo(source: Source) -> tuple[Samples, Profile]:
         if samples is None:
             _check_signs(image)
             samples = _as_samples(_to_8_bits(image, _KEY_SCALES.get(raw, 1)))
+            if image.format == "JPEG2000" and depth > 8:
+                samples = unwrapped(samples, file.data)
         if file.is_inverted:
             samples = peak_of(samples.dtype) - samples
         samples = _without_opaque_alpha(_upright(samples, image))

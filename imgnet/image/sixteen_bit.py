@@ -30,6 +30,7 @@ from imgnet.image.picture import Metadata, Samples
 Uint16Array = NDArray[np.uint16]
 
 PEAK = 65535
+JPEG_2000_START = b"\xff\x4f\xff\x51"  # of a codestream
 PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
 
 _BYTES = {";16B": "big", ";16L": "little", ";16N": sys.byteorder}
@@ -39,7 +40,6 @@ _UNASSOCIATED_ALPHA = 2
 _STRIP_ROWS = 64  # filtered at a time
 _GREYS = {"F", "I", "I;16", "I;16B", "I;16L", "I;16N"}
 _PACKED = ("BGR;16", "RGB;16")  # all channels in 16 bits
-_CODESTREAM = b"\xff\x4f\xff\x51"  # of JPEG 2000
 _HALF_STEP = 0.5 / PEAK  # of floats, which rounding hides
 
 
@@ -112,7 +112,7 @@ def file_depth(data: bytes, image: Image.Image) -> int:
     """
     if image.format == "AVIF" and (at := data.find(b"av1C")) >= 0:
         return {0x40: 10, 0x60: 12}.get(data[at + 6] & 0x60, 8)
-    if image.format == "JPEG2000" and (at := data.find(_CODESTREAM)) >= 0:
+    if image.format == "JPEG2000" and (at := data.find(JPEG_2000_START)) >= 0:
         return (data[at + 42] & 0x7F) + 1
     if image.format == "SGI" and data:
         return 8 * data[3]
