@@ -26,6 +26,7 @@ from imgnet.image.metadata import metadata_of
 from imgnet.image.picture import NO_METADATA, Metadata, Profile, Samples, peak_of, profile_of
 from imgnet.image.repair.content import Repaired
 from imgnet.image.repair.jpeg2000 import unwrapped
+from imgnet.image.repair.libtiff import quiet_libtiff
 from imgnet.image.repair.planes import read_planes
 from imgnet.image.repair.refusal import unidentified, unreadable
 from imgnet.image.repair.repaired import repaired
@@ -90,16 +91,9 @@ def read_photo(source: Source) -> tuple[Samples, Profile]:
     with _reading(name_of(source)):
         image, file = _opened(source)
         _check_size(image)
-        raw, depth = raw_mode(image), file_depth(file.data, image)
-        samples = read_planes(file.data, image)
-        if samples is None:
-            samples = read_deep(file.data, image)
-            image.load()  # now: with a truncated file, reading EXIF would fail first
-        if samples is None:
-            _check_signs(image)
-            samples = _as_samples(_to_8_bits(image, _KEY_SCALES.get(raw, 1)))
-            if image.format == "JPEG2000" and depth > 8:
-                samples = unwrapped(samples, file.data)
+        depth = file_depth(file.data, image)
+        with quiet_libtiff(image):
+            samples = _samples(file.data, image, depth)
         if file.is_inverted:
             samples = peak_of(samples.dtype) - samples
         samples = _without_opaque_alpha(_upright(samples, image))
@@ -107,6 +101,21 @@ def read_photo(source: Source) -> tuple[Samples, Profile]:
         metadata = metadata_of(image, profile.mode)
         notes = file.notes + _notes(image, depth, profile)
     return np.array(samples, order="C"), replace(profile, metadata=metadata, notes=notes)
+
+
+def _samples(data: bytes, image: Image.Image, depth: int) -> Samples:
+    """Return the samples of an image as they lie in its file, which has so many bits a sample."""
+    raw, planes = raw_mode(image), read_planes(data, image)
+    if planes is not None:
+        return planes
+    deep = read_deep(data, image)
+    image.load()  # now: with a truncated file, reading EXIF would fail first
+    if deep is not None:
+        return deep
+    _check_signs(image)
+    samples = _as_samples(_to_8_bits(image, _KEY_SCALES.get(raw, 1)))
+    is_wrapped = image.format == "JPEG2000" and depth > 8
+    return unwrapped(samples, data) if is_wrapped else samples
 
 
 def to_8_bits(pixels: Samples) -> Pixels:

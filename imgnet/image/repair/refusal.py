@@ -24,6 +24,7 @@ _BY_START = (  # first bytes, name of the format, message
     (rb"%PDF", "PDF", _KNOWN),
     (rb"\s*(<\?xml.*?)?(<!.*?)?<svg", "SVG", _KNOWN),
 )
+_VAGUE = "decoder error"  # of libtiff, also on a compression that it was built without
 _UNSUPPORTED = r"unsupported|not supported|not implemented|unknown|cannot find loader|ghostscript"
 
 
@@ -53,6 +54,8 @@ def unreadable(error: Exception) -> str:
     if isinstance(error, MemoryError):
         return "too large for the memory of this machine; make it smaller first"
     reason = " ".join(str(error).split()) or type(error).__name__
+    if reason.startswith(_VAGUE):
+        return _TIFF.format("TIFF")
     if re.search(_UNSUPPORTED, reason, re.IGNORECASE):
         return f"of a kind that is not read ({reason}); convert it to PNG"
     return f"damaged or cut short ({reason}); get it again"
