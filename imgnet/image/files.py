@@ -22,7 +22,7 @@ from imgnet.image.atomic import write_atomically
 from imgnet.image.colour_profile import described_profile
 from imgnet.image.formats import encode_image, find_format
 from imgnet.image.geometry import MAX_SIDE, max_pixels
-from imgnet.image.metadata import metadata_of
+from imgnet.image.metadata import drop_odd_metadata, metadata_of
 from imgnet.image.picture import NO_METADATA, Metadata, Profile, Samples, peak_of, profile_of
 from imgnet.image.repair.content import Repaired
 from imgnet.image.repair.jpeg2000 import unwrapped
@@ -195,6 +195,7 @@ def _opened(source: Source) -> tuple[Image.Image, Repaired]:
         image = Image.open(BytesIO(file.data))
     except UnidentifiedImageError:
         raise InputError(unidentified(file.data)) from None
+    drop_odd_metadata(image)
     icc, note = (file.icc, "") if file.icc else described_profile(file.data, image)
     if icc:
         image.info["icc_profile"] = icc

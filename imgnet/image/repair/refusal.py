@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 
+RAW = "a raw photo is not read; develop it, and give the TIFF or JPEG"
+
 _BROKEN = "damaged, or a kind of {} that is not read; get it again"
 _DAMAGED = "damaged, or a kind of {} that is not read; get it again, or convert it to PNG"
 _TIFF = "damaged, or a kind of {} that is not read; convert it to RGB of 8 or 16 bits"
@@ -20,7 +22,8 @@ _BY_START = (  # first bytes, name of the format, message
     (rb"....(jP  |ftypjp2)|\xff\x4f\xff\x51", "JPEG 2000", _DAMAGED),
     (rb"....ftyp(hei|hev|mif1|msf1)", "HEIC", _KNOWN),
     (rb"\xff\x0a|\0\0\0\x0cJXL ", "JPEG XL", _KNOWN),
-    (rb"\xff\xaf|v/1\x01|#\?(RADIANCE|RGBE)", "a picture of high dynamic range", _KNOWN),
+    (rb"v/1\x01|#\?(RADIANCE|RGBE)", "a picture of high dynamic range", _KNOWN),
+    (rb"II(U\0|R[OS])|FUJIFILM|....ftypcrx", "a raw photo", RAW),
     (rb"%PDF", "PDF", _KNOWN),
     (rb"\s*(<\?xml.*?)?(<!.*?)?<svg", "SVG", _KNOWN),
 )

@@ -17,7 +17,8 @@ def repaired(data: bytes) -> Repaired:
         data: Content of the file.
 
     Raises:
-        InputError: A critical chunk of a PNG has a wrong checksum, or a BMP lacks rows.
+        InputError: A critical chunk of a PNG has a wrong checksum, a BMP lacks rows, or it is a
+            raw photo.
         UsageError: The user's limit on pixels is not a whole number.
 
     >>> repaired(b"GIF89a").data
