@@ -15,6 +15,7 @@ from imgnet.image.sixteen_bit import PNG_SIGNATURE
 
 _READ = (b"iCCP", b"tEXt", b"zTXt", b"iTXt")  # chunks whose content is read here
 _SIZES = {b"sRGB": 1, b"gAMA": 4, b"cHRM": 32, b"pHYs": 9, b"acTL": 8, b"fcTL": 26}  # of chunks
+_STEP = 1 << 20  # bytes decompressed at once
 _NUMBERED = (b"fcTL", b"fdAT")  # chunks of an animation that start with a number
 
 
@@ -37,6 +38,7 @@ def repaired_png(data: bytes) -> Repaired:
     """Leave out what is damaged or too large for Pillow, and not needed for the pixels."""
     icc, notes, dropped = b"", [], []
     is_animated = _is_animated(data)
+    _check_end(data)
     for name, start, end in png_chunks(data):
         note, content = "", data[start:end] if name in _READ else b""
         if zlib.crc32(memoryview(data)[start - 4 : end]) != int.from_bytes(data[end : end + 4]):
@@ -59,6 +61,29 @@ def _note_on_damage(name: str) -> str:
     if name[:1].isupper():
         raise InputError(f"damaged or cut short (wrong checksum of {name}); get it again")
     return f"has a damaged {name} chunk; it is left out"
+
+
+def _check_end(data: bytes) -> None:
+    """Refuse pixels that end in the midst of a chunk; Pillow reads on without its checksum."""
+    chunks = list(png_chunks(data))
+    end = chunks[-1][2] + 4 if chunks else len(PNG_SIGNATURE)
+    parts = [data[start:end] for name, start, end in chunks if name == b"IDAT"]
+    if data[end + 4 : end + 8] == b"IDAT" and not _is_whole([*parts, data[end + 8 :]]):
+        raise InputError("damaged or cut short (image data end early); get it again")
+
+
+def _is_whole(parts: list[bytes]) -> bool:
+    """Tell whether compressed data end with the checksum of their content."""
+    decompressor = zlib.decompressobj()
+    try:
+        for part in parts:
+            rest = part
+            while rest:
+                decompressor.decompress(rest, _STEP)
+                rest = decompressor.unconsumed_tail
+    except zlib.error:
+        return False
+    return decompressor.eof
 
 
 def _is_animated(data: bytes) -> bool:

@@ -18,7 +18,7 @@ _BY_START = (  # first bytes, name of the format, message
     (rb"RIFF....WEBP", "WebP", _DAMAGED),
     (rb"BM", "BMP", _DAMAGED),
     (rb"8BPS", "Photoshop file", _DAMAGED),
-    (rb"....ftypavi[fs]", "AVIF", _DAMAGED),
+    (rb"....ftyp(....){0,12}?avi[fs]", "AVIF", _DAMAGED),
     (rb"....(jP  |ftypjp2)|\xff\x4f\xff\x51", "JPEG 2000", _DAMAGED),
     (rb"....ftyp(hei|hev|mif1|msf1)", "HEIC", _KNOWN),
     (rb"\xff\x0a|\0\0\0\x0cJXL ", "JPEG XL", _KNOWN),

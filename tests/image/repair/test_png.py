@@ -125,3 +125,12 @@ def test_a_damaged_animation_leaves_its_still_picture(before: bytes, after: byte
     pixels, profile = read_photo(BytesIO(data))
     assert np.array_equal(pixels, ramp(3))
     assert profile.notes == ("has a damaged animation; only its still picture is read",)
+
+
+def test_pixels_that_end_in_the_midst_of_their_chunk() -> None:
+    data = with_chunk(b"")
+    assert np.array_equal(read_photo(BytesIO(data[:-16]))[0], ramp(3))  # without its checksum
+    at = data.index(b"IDAT") + 40
+    for cut in (data[:-17], data[:at] + data[at + 1 :], data[: at - 36]):
+        with pytest.raises(InputError, match="damaged or cut short"):
+            read_photo(BytesIO(cut))

@@ -16,6 +16,7 @@ from imgnet.image.repair.refusal import unreadable
         (b"\xff\xd8\xff\xe0", "damaged, or a kind of JPEG that is not read"),
         (b"BM", "damaged, or a kind of BMP that is not read"),
         (b"\0\0\0\x20ftypavif", "damaged, or a kind of AVIF that is not read"),
+        (b"\0\0\0\x20ftypmif1\0\0\0\0mif1avif", "damaged, or a kind of AVIF that is not read"),
         (b"\0\0\0\x20ftypheic", "HEIC is not read; convert it to PNG"),
         (b"\0\0\0\x0cJXL \r\n", "JPEG XL is not read; convert it to PNG"),
         (b"\xff\x0a\0\0", "JPEG XL is not read"),
