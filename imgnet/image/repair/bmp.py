@@ -1,4 +1,4 @@
-"""BMPs whose colours are bit fields of any place and width; Pillow reads some layouts only."""
+"""BMPs with bit fields of any place and width, of which Pillow reads some, or too many colours."""
 
 from __future__ import annotations
 
@@ -20,13 +20,15 @@ _BYTES = (0xFF0000, 0xFF00, 0xFF, 0xFF000000)  # masks of red, green, blue and a
 _WITHOUT_ALPHA, _WITH_ALPHA = 52, 56  # sizes of a header that ends with its masks
 _SIZES = (40, _WITHOUT_ALPHA, _WITH_ALPHA, 108, 124)
 _PADDING = 3  # most bytes at the end of a row
-_OFFSET_AT, _HEADER_AT, _BITS_AT, _MASKS_AT = 10, 14, 28, 54
+_MOST_COLOURS = 1 << 16  # of a palette; more are no number but damage
+_OFFSET_AT, _HEADER_AT, _BITS_AT, _COLOURS_AT, _MASKS_AT = 10, 14, 28, 46, 54
 
 
 def repaired_bmp(data: bytes) -> Repaired:
     """Replace bit fields of 16 or 32 bits a pixel by bytes, in pixels after the end of the file.
 
-    An alpha channel that is zero everywhere is dropped, as by browsers.
+    An alpha channel that is zero everywhere is dropped, as by browsers, and a palette is cut to as
+    many colours as there are indices.
 
     Args:
         data: Content of a BMP; one without bit fields stays as it is.
@@ -40,12 +42,23 @@ def repaired_bmp(data: bytes) -> Repaired:
     """
     fields = _fields(data)
     if fields is None:
-        return Repaired(data)
+        return Repaired(_with_fitting_palette(data))
     pixels, masks = fields
     if not (pixels & pixels.dtype.type(masks[3])).any():
         masks = (*masks[:3], 0)
     channels = np.stack([_channel(pixels, masks[i]) for i in (2, 1, 0, 3)], axis=2)
     return Repaired(_header_of_bytes(data, has_alpha=masks[3] != 0) + channels.tobytes())
+
+
+def _with_fitting_palette(data: bytes) -> bytes:
+    """Cut the number of colours to what the bits of a pixel can name."""
+    if len(data) < _MASKS_AT:
+        return data
+    (size, bits) = struct.unpack_from("<I10xH", data, _HEADER_AT)
+    (colours,) = struct.unpack_from("<I", data, _COLOURS_AT)
+    if size not in _SIZES or bits > 8 or not 1 << bits < colours <= _MOST_COLOURS:
+        return data
+    return data[:_COLOURS_AT] + struct.pack("<I", 1 << bits) + data[_COLOURS_AT + 4 :]
 
 
 def _header_of_bytes(data: bytes, *, has_alpha: bool) -> bytes:

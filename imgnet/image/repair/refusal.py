@@ -13,7 +13,7 @@ _KNOWN = "{} is not read; convert it to PNG"
 _BY_START = (  # first bytes, name of the format, message
     (rb"II[*+]\0|MM\0[*+]", "TIFF", _TIFF),
     (rb"\x89PNG", "PNG", _BROKEN),
-    (rb"\xff\xd8\xff", "JPEG", _BROKEN),
+    (rb"\xff\xd8\xff", "JPEG", _DAMAGED),
     (rb"GIF8", "GIF", _BROKEN),
     (rb"RIFF....WEBP", "WebP", _DAMAGED),
     (rb"BM", "BMP", _DAMAGED),
@@ -24,6 +24,9 @@ _BY_START = (  # first bytes, name of the format, message
     (rb"\xff\x0a|\0\0\0\x0cJXL ", "JPEG XL", _KNOWN),
     (rb"v/1\x01|#\?(RADIANCE|RGBE)", "a picture of high dynamic range", _KNOWN),
     (rb"II(U\0|R[OS])|FUJIFILM|....ftypcrx", "a raw photo", RAW),
+    (rb"P7\s", "PAM", _KNOWN),
+    (rb"PF\s", "PFM of colours", _KNOWN),
+    (rb"II\xbc\x01", "JPEG XR", _KNOWN),
     (rb"%PDF", "PDF", _KNOWN),
     (rb"\s*(<\?xml.*?)?(<!.*?)?<svg", "SVG", _KNOWN),
 )

@@ -6,9 +6,11 @@ from io import BytesIO
 import numpy as np
 import pytest
 from numpy.typing import NDArray
+from PIL import Image
 
 from imgnet.errors import InputError
 from imgnet.image.files import read_photo
+from support.picture_files import stored
 
 BYTES = (0xFF0000, 0xFF00, 0xFF, 0xFF000000)
 RNG = np.random.default_rng(3)
@@ -85,3 +87,14 @@ def test_masks_that_hold_no_colour_are_left_to_pillow() -> None:
     data = bmp(np.zeros((5, 7), np.uint16), (0, 0, 0))
     with pytest.raises(InputError, match=r"of a kind that is not read .Unsupported BMP bitfields"):
         read_photo(BytesIO(data))
+
+
+def test_a_palette_of_too_many_colours_is_cut() -> None:
+    image = Image.fromarray(np.arange(35, dtype=np.uint8).reshape(5, 7), "P")
+    image.putpalette(RNG.integers(0, 256, 768, np.uint8).tobytes())
+    data = bytearray(stored(image, "BMP"))
+    assert struct.unpack_from("<I", data, 46) == (256,)
+    struct.pack_into("<I", data, 46, 300)
+    pixels, profile = read_photo(BytesIO(data))
+    assert np.array_equal(pixels, np.asarray(image.convert("RGB")))
+    assert profile.notes == ()

@@ -21,6 +21,8 @@ from imgnet.image.repair.refusal import unreadable
         (b"\0\0\0\x0cJXL \r\n", "JPEG XL is not read; convert it to PNG"),
         (b"\xff\x0a\0\0", "JPEG XL is not read"),
         (b'<?xml version="1.0"?>\n<svg>', "SVG is not read"),
+        (b"P7\nWIDTH 9", "PAM is not read"),
+        (b"PF\n3 2\n-1\n", "PFM of colours is not read"),
         (b"Dear Sir or Madam", "not an image of a known format; expected one such as PNG"),
     ],
 )
