@@ -62,9 +62,8 @@ its profile; grey of 1, 2 or 4 bits becomes 8; an opaque alpha channel is droppe
 pixels with alpha 0 cost no bytes, and are not preserved.
 
 **16 bits.** PNG, TIFF and PPM preserve 16 bits. `grid` stores 12 of them (4097 levels), the other
-models floating point. `encode` reads AVIF of 10 and 12 bits, and TIFF with a plane for each
-channel, with 8 bits and a warning. It does not read TIFF of 16-bit grey with alpha; such pictures
-are written as RGBA.
+models floating point. `encode` reads AVIF of 10 and 12 bits with 8 bits and a warning. It does not
+read TIFF of 16-bit grey with alpha; such pictures are written as RGBA.
 
 **Metadata** is kept byte for byte, without compression, except for three things: the orientation is
 now upright, and the thumbnail of EXIF and the padding of XMP are dropped. The notes of a camera may

@@ -22,19 +22,17 @@ from imgnet.image.colour.display import Description
 from imgnet.image.colour.gain_map import has_gain_map
 from imgnet.image.formats import encode_image, find_format
 from imgnet.image.geometry import MAX_SIDE, max_pixels
-from imgnet.image.metadata import CONVERTED, metadata_of, upright
+from imgnet.image.metadata import CONVERTED, drop_odd_metadata, metadata_of, upright
 from imgnet.image.picture import NO_METADATA, Metadata, Profile, Samples, peak_of, profile_of
-from imgnet.image.repair import (
-    TIFF_MARKS,
-    Repaired,
-    missing_rows,
-    reading_truncated,
-    repaired,
-    truncation_note,
-)
+from imgnet.image.repair.content import Repaired
+from imgnet.image.repair.jpeg2000 import unwrapped
+from imgnet.image.repair.libtiff import quiet_libtiff
+from imgnet.image.repair.planes import read_planes
+from imgnet.image.repair.refusal import unidentified, unreadable
+from imgnet.image.repair.repaired import repaired
+from imgnet.image.repair.truncated import missing_rows, reading_truncated, truncation_note
 from imgnet.image.sixteen_bit import (
     file_depth,
-    has_deep_planes,
     has_open_range,
     raw_mode,
     read_deep,
@@ -45,7 +43,6 @@ Pixels = ByteArray  # (H, W, C) samples of 8 bits
 Source = str | Path | BinaryIO | Image.Image
 
 _GREY_MODES = {"1", "L", "LA", "La"}
-_UNREAD_TIFF = "damaged, or a kind of TIFF that is not read; convert it to RGB of 8 or 16 bits"
 _SIGNED = 2  # sample format of TIFF
 _KEY_SCALES = {"L;2": 85, "L;4": 17}  # of transparent greys, which Pillow does not scale to 8 bits
 _MP_ENTRIES = 0xB002  # in the index of an MPO
@@ -91,7 +88,7 @@ def read_photo(source: Source, *, force_read: bool = False) -> tuple[Samples, Pr
             return _read(source, Repaired(b""))
         data = _content(source)
         try:
-            return _read(*_opened(data))
+            return _read(*_opened(repaired(data)))
         except (ImgnetError, UnidentifiedImageError, Image.DecompressionBombError):
             raise
         except Exception as error:
@@ -101,14 +98,14 @@ def read_photo(source: Source, *, force_read: bool = False) -> tuple[Samples, Pr
             if force_read:
                 return photo
             raise InputError(
-                f"{_damage(error)}, or encode what is there with --force-read"
+                f"{unreadable(error)}, or encode what is there with --force-read"
             ) from error
 
 
 def _read_truncated(data: bytes) -> tuple[Samples, Profile] | None:
     """Read what is there of a truncated file; None if that is nothing."""
     with suppress(Exception), reading_truncated():
-        image, file = _opened(data)
+        image, file = _opened(_repaired_if_whole(data))
         photo = _read(image, file)
         deep = read_deep(file.data, Image.open(BytesIO(file.data)))
         num_missing = missing_rows(np.asarray(image) if deep is None else deep)
@@ -118,15 +115,18 @@ def _read_truncated(data: bytes) -> tuple[Samples, Profile] | None:
     return None
 
 
+def _repaired_if_whole(data: bytes) -> Repaired:
+    with suppress(OSError):
+        return repaired(data)
+    return Repaired(data)
+
+
 def _read(image: Image.Image, file: Repaired) -> tuple[Samples, Profile]:
     """Read an image that is open; see `read_photo`."""
     _check_size(image)
-    raw, depth = raw_mode(image), file_depth(file.data, image)
-    samples: Samples | None = read_deep(file.data, image)
-    image.load()  # now: with a truncated file, reading EXIF would fail first
-    if samples is None:
-        _check_signs(image)
-        samples = _as_samples(_to_8_bits(image, _KEY_SCALES.get(raw, 1)))
+    depth = file_depth(file.data, image)
+    with quiet_libtiff(image):
+        samples = _samples(file.data, image, depth)
     if file.is_inverted:
         samples = peak_of(samples.dtype) - samples
     samples = _without_opaque_alpha(upright(samples, image))
@@ -134,6 +134,21 @@ def _read(image: Image.Image, file: Repaired) -> tuple[Samples, Profile]:
     profile = replace(profile, metadata=metadata_of(image, profile.mode))
     notes = file.notes + _notes(file.data, image, depth, profile)
     return np.array(samples, order="C"), replace(profile, notes=notes)
+
+
+def _samples(data: bytes, image: Image.Image, depth: int) -> Samples:
+    """Return the samples of an image as they lie in its file, which has so many bits a sample."""
+    raw, planes = raw_mode(image), read_planes(data, image)
+    if planes is not None:
+        return planes
+    deep = read_deep(data, image)
+    image.load()  # now: with a truncated file, reading EXIF would fail first
+    if deep is not None:
+        return deep
+    _check_signs(image)
+    samples = _as_samples(_to_8_bits(image, _KEY_SCALES.get(raw, 1)))
+    is_wrapped = image.format == "JPEG2000" and depth > 8
+    return unwrapped(samples, data) if is_wrapped else samples
 
 
 def to_8_bits(pixels: Samples) -> Pixels:
@@ -198,26 +213,18 @@ def _reading(name: str) -> Iterator[None]:
         raise InputError(f"{name}: {error}") from None
     except UsageError:  # of the environment, not of the image
         raise
-    except UnidentifiedImageError as error:
-        raise InputError(f"{name}: not an image of a known format") from error
     except Image.DecompressionBombError as error:
         raise InputError(f"{name}: too large to be read; make it smaller first") from error
     except Exception as error:  # Pillow's readers raise almost anything on damaged files
-        raise InputError(f"{name}: {_damage(error)}") from error
+        raise InputError(f"{name}: {unreadable(error)}") from error
 
 
-def _damage(error: Exception) -> str:
-    return f"damaged or cut short ({error}); get it again"
-
-
-def _opened(data: bytes) -> tuple[Image.Image, Repaired]:
-    file = repaired(data)
+def _opened(file: Repaired) -> tuple[Image.Image, Repaired]:
     try:
         image = Image.open(BytesIO(file.data))
     except UnidentifiedImageError:
-        if file.data[:4] in TIFF_MARKS:  # all of which Pillow refuses in the same words
-            raise InputError(_UNREAD_TIFF) from None
-        raise
+        raise InputError(unidentified(file.data)) from None
+    drop_odd_metadata(image)
     colours = Description(file.icc) if file.icc else describe_colours(file.data, image)
     if colours.icc:
         image.info["icc_profile"] = colours.icc
@@ -232,7 +239,7 @@ def _content(source: str | Path | BinaryIO) -> bytes:
     if not data:
         raise InputError("empty; expected an image")
     if looks_encoded(data):  # with our plug-in, Pillow would render an .inr file
-        raise UnidentifiedImageError
+        raise InputError(unidentified(b""))
     return data
 
 
@@ -288,9 +295,7 @@ def _notes(data: bytes, image: Image.Image, depth: int, profile: Profile) -> tup
         count -= image.format == "MPO"
     if count > 1:
         notes.append(f"holds {count} pictures; only the first is read")
-    if has_deep_planes(image):
-        notes.append("has a plane for each channel, read as 8 bits; interleave them to keep all 16")
-    elif depth > profile.depth:
+    if depth > profile.depth:
         notes.append(f"holds {depth} bits a sample, read as 8; make it a PNG of 16 to keep them")
     lacks_profile = not profile.metadata.icc and image.mode not in CONVERTED
     if image.info.get("icc_profile") and lacks_profile:

@@ -57,6 +57,20 @@ def metadata_of(image: Image.Image, mode: str) -> Metadata:
     )
 
 
+def drop_odd_metadata(image: Image.Image) -> None:
+    """Drop metadata that are no text or bytes, such as numbers under a TIFF tag of another type.
+
+    >>> image = Image.new("L", (1, 1))
+    >>> image.info["icc_profile"] = (1, 2)
+    >>> drop_odd_metadata(image)
+    >>> image.info
+    {}
+    """
+    for name in ("icc_profile", "exif", "xmp"):
+        if not isinstance(image.info.get(name, b""), bytes | str):
+            del image.info[name]
+
+
 def _exif_of(image: Image.Image) -> bytes:
     if "exif" in image.info:
         return bytes(image.info["exif"])
