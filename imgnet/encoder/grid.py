@@ -57,16 +57,15 @@ def _fitted(
     whole, began = fits.scheduled(spec, options), options.clock()
     lmbda = _first_lmbda(request, spec, original, whole)
     begun = _network_for(spec, original.pixels, lmbda, whole.schedule)
-    whole = fits.scheduled(begun, options)
+    rest, began = fits.scheduled(begun, options.in_time(began, 1.0)), options.clock()
     if original.mask is None:
-        rest = whole.in_time(began, 1.0)
         begun = with_best_prior(begun, original.pixels, rest, lmbda, fits.trial_grid)
-    rest = whole.in_time(began, 1.0)
+    rest = rest.in_time(began, 1.0)
     result = fits.fit_grid(begun, original.pixels, rest, lmbda, original.mask)
     if request.weights != "coded":
         alone = replace(begun, prior="", lmbda_index=0)
         return plain(alone, original.profile, result, request.weights), result
-    return _coded(begun, original, _trimmed(begun, original, result, whole.target))
+    return _coded(begun, original, _trimmed(begun, original, result, rest.target))
 
 
 def _load_fits() -> ModuleType:

@@ -49,9 +49,7 @@ def fit_grid(
     Raises:
         UsageError: The device is unknown, or the machine has no such device.
     """
-    closing_s = pace_here().closing_s(spec) if options.time_limit_s else 0.0
-    if options.target is not None:
-        closing_s *= MEASUREMENTS
+    closing_s = _closing_s(spec, options) if options.time_limit_s else 0.0
     with ready(spec, pixels, options, lmbda, mask, closing_s, Q_STEP_SEARCH) as fit:
         result = fit.run()
         if options.target is None:
@@ -69,10 +67,22 @@ def scheduled(spec: Spec, options: Options) -> Options:
     Raises:
         UsageError: The device is unknown, or the machine has no such device.
     """
-    schedule = options.schedule.for_network(spec)
-    if options.time_limit_s is not None and pick_device(options.device).type == "cpu":
-        schedule = pace_here().shortened(schedule, options.time_limit_s, spec)
-    return replace(options, schedule=schedule)
+    fitting = replace(options, schedule=options.schedule.for_network(spec))
+    if options.time_limit_s is None:
+        return fitting
+    return _shortened(spec, fitting, options.time_limit_s - _closing_s(spec, options))
+
+
+def _shortened(spec: Spec, options: Options, seconds: float) -> Options:
+    """Return options with no more steps than there is time for, as far as that is known."""
+    if pick_device(options.device).type != "cpu":
+        return options
+    return replace(options, schedule=pace_here().shortened(options.schedule, seconds, spec))
+
+
+def _closing_s(spec: Spec, options: Options) -> float:
+    """Return the seconds to leave for what follows a fit."""
+    return pace_here().closing_s(spec) * (1 if options.target is None else MEASUREMENTS)
 
 
 def pilot_grid(
@@ -94,6 +104,8 @@ def pilot_grid(
     Raises:
         UsageError: The device is unknown, or the machine has no such device.
     """
+    if options.time_limit_s is not None:
+        options = _shortened(spec, options, options.time_limit_s)
     with ready(spec, pixels, options, lmbda, mask) as fit:
         return fit.pilot()
 

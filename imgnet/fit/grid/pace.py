@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import os
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from math import prod
+
+import torch
 
 from imgnet.codec.entropy.rans import encode
 from imgnet.request.efforts import Schedule
@@ -15,6 +16,7 @@ from imgnet.spec import Spec
 
 SAMPLE = 4096  # symbols whose coding is timed
 TRIES = 3  # of which the fastest counts
+MOST_BUSY = 8  # cores that a step keeps busy, at most
 # In units of the coding of one symbol, which is plain Python, as is half of packing. On one core:
 PACK = 4.0  # of a latent
 RENDER = 2.3  # of a pixel
@@ -29,7 +31,7 @@ class Pace:
 
     Attributes:
         symbol_s: Seconds in which it codes a symbol.
-        num_cores: Cores that take steps and render.
+        num_cores: Cores that the process uses.
     """
 
     symbol_s: float
@@ -46,31 +48,27 @@ class Pace:
         rendering = RENDER * spec.width * spec.height / self.num_cores
         return LEAST_S + self.symbol_s * (PACK * num_latents + rendering)
 
-    def steps_in(self, seconds: float, spec: Spec, pixels_per_step: int) -> int:
-        """Return the steps that a fit has time for, at least `LEAST_STEPS`.
-
-        Args:
-            seconds: Time from the start of the fit to its written file.
-            spec: Shape of the network.
-            pixels_per_step: Pixels in one step.
-        """
-        start_s = self.symbol_s * START * spec.width * spec.height
-        step_s = self.symbol_s * STEP * pixels_per_step / self.num_cores
-        return max(LEAST_STEPS, round((seconds - start_s - self.closing_s(spec)) / step_s))
-
     def shortened(self, schedule: Schedule, seconds: float, spec: Spec) -> Schedule:
-        """Return a schedule with no more steps than a fit has time for.
+        """Return a schedule with no more steps than a fit has time for, at least `LEAST_STEPS`.
 
         Its start then suits a short fit, see `Schedule.for_start`.
+
+        Args:
+            schedule: Schedule for the network.
+            seconds: Time of first latents and steps.
+            spec: Shape of the network.
         """
-        pixels_per_step = min(schedule.pixels_per_step, spec.width * spec.height)
-        steps = self.steps_in(seconds, spec, pixels_per_step)
+        num_pixels = spec.width * spec.height
+        start_s = self.symbol_s * START * num_pixels
+        pixels_per_step = min(schedule.pixels_per_step, num_pixels)
+        step_s = self.symbol_s * STEP * pixels_per_step / min(self.num_cores, MOST_BUSY)
+        steps = max(LEAST_STEPS, round((seconds - start_s) / step_s))
         return replace(schedule, steps=min(schedule.steps, steps))
 
 
 def pace_here() -> Pace:
-    """Return the pace of this machine, as busy as it is now."""
-    return Pace(symbol_seconds(time.perf_counter), os.cpu_count() or 1)
+    """Return the pace of this process on this machine, as busy as it is now."""
+    return Pace(symbol_seconds(time.perf_counter), torch.get_num_threads())
 
 
 def symbol_seconds(clock: Callable[[], float]) -> float:
