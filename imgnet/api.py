@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import builtins
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -42,6 +43,7 @@ def encode(
     mask: Mask | None = None,
     keep: float | None = None,
     tune: str = "psnr",
+    force_read: bool = False,
     on_progress: Callable[[Progress], None] | None = None,
     snapshot: tuple[int, Path] | None = None,
     should_stop: Callable[[], bool] | None = None,
@@ -63,7 +65,9 @@ def encode(
             `mlp`.
         num_layers: 3x3 layers of `grid`, ReZero blocks of `gated`, hidden layers of `mlp`.
         weights: "coded" for the small file; "float16" or "float32" for plain named tensors.
-        time_limit: Seconds in which the fit must end; None for no limit.
+        time_limit: Seconds in which the call should end; None for no limit. A large image may take
+            longer: some of the work cannot be left out. Compilation, once on a machine, does not
+            count.
         metadata: What to store besides the pixels: "all" (ICC, EXIF, XMP), "icc" or "none".
         seed: Seed of the fit, 0 or more. The same seed gives the same file on the same machine and
             build.
@@ -71,6 +75,7 @@ def encode(
         mask: Image or (H, W) bool array; only its white pixels are fitted.
         keep: Fraction 0..1 of the pixels that are fitted, chosen at random; instead of `mask`.
         tune: Metric that `grid` is fitted to, "psnr" or "msssim".
+        force_read: Take what is there of a truncated file; its missing rows are grey or black.
         on_progress: Called a few times a second.
         snapshot: (N, folder): write a preview there every N steps.
         should_stop: Called before every step; once it returns True, the fit ends early.
@@ -101,6 +106,7 @@ def encode(
         mask=mask,
         keep=keep,
         tune=tune,
+        force_read=force_read,
         on_progress=on_progress,
         snapshot=snapshot,
         should_stop=should_stop,
@@ -120,10 +126,11 @@ def encode_with(image: Picture, options: EncodeOptions) -> Encoded:
         InputError: The image or the mask cannot be read.
         TargetError: The target is out of reach; its `best` is the encoded image nearest to it.
     """
+    began = time.monotonic()
     # Imported here, since programs that only decode do not need it.
     from imgnet.encoder.encode import encode_image
 
-    return encode_image(image, options)
+    return encode_image(image, options.later(time.monotonic() - began))
 
 
 def decode(

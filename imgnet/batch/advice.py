@@ -13,7 +13,7 @@ from PIL import Image
 
 from imgnet.image.formats import encode_image, find_format, to_image
 from imgnet.image.picture import NO_METADATA, Metadata, Samples
-from imgnet.image.repair import png_chunks
+from imgnet.image.repair.png import png_chunks
 
 _PNG = find_format("", "png")
 _MOST_COLOURS = 256  # of a palette

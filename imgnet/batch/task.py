@@ -6,6 +6,7 @@ This process, the workers of a pool and those of a cluster all call `encode_one`
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
 from io import BytesIO
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 
 STDIO = "-"
 DEFAULTS = EncodeOptions()
+MOST_LATE, MOST_LATE_S = 1.2, 1.5  # times a time limit, or seconds after it, without a note
 
 
 class NamedBytes(BytesIO):
@@ -156,15 +158,17 @@ def _encode(
     on_progress: Callable[[Progress], None] | None,
     should_stop: Callable[[], bool] | None,
 ) -> Outcome:
+    began = time.monotonic()
     from imgnet import api
     from imgnet.batch.advice import advise
     from imgnet.codec.format.container import to_bytes
     from imgnet.image.atomic import write_atomically
     from imgnet.image.files import read_photo
 
-    photo, missed = read_photo(task.image), None
+    photo, missed = read_photo(task.image, force_read=task.options.force_read), None
     try:
-        watched = replace(task.options, on_progress=on_progress, should_stop=should_stop)
+        rest = task.options.later(time.monotonic() - began)
+        watched = replace(rest, on_progress=on_progress, should_stop=should_stop)
         encoded = api.encode_with(photo, watched)
     except TargetError as error:
         if error.best is None:
@@ -173,7 +177,8 @@ def _encode(
     ended_early = should_stop is not None and should_stop()
     data = to_bytes(encoded)
     result = _measured(task, encoded, len(data), ended_early=ended_early)
-    outcome = Outcome(result, notes=photo[1].notes)
+    late = late_notes(time.monotonic() - began, task.options.time_limit)
+    outcome = Outcome(result, notes=photo[1].notes + late)
     if missed is not None:
         written = f"; the best is written to {result.output}"
         fault = f"{name_of(task.source)}: {missed}{written if task.output else ''}"
@@ -186,6 +191,17 @@ def _encode(
     if ended_early:
         return outcome
     return replace(outcome, advice=advise(photo[0], encoded.metadata, len(data), task.image))
+
+
+def late_notes(seconds: float, limit_s: float | None) -> tuple[str, ...]:
+    """Return a note if an image took much longer than its time limit.
+
+    >>> late_notes(28.6, 10.0), late_notes(10.4, 10.0)
+    (('took 28.6 s instead of the 10 s of its time limit',), ())
+    """
+    if limit_s is None or seconds <= max(MOST_LATE * limit_s, limit_s + MOST_LATE_S):
+        return ()
+    return (f"took {seconds:.1f} s instead of the {limit_s:g} s of its time limit",)
 
 
 def failed(source: str, options: EncodeOptions, error: ImgnetError) -> Outcome:

@@ -47,7 +47,8 @@ TimeLimit = Annotated[
     typer.Option(
         metavar="SECONDS",
         min=0.1,
-        help="End the fit of each image within this time, with the best that it allows.",
+        help="Encode each image within this time, from reading to writing, as well as it allows; "
+        "compilation, once on a machine, does not count.",
     ),
 ]
 Seed = Annotated[

@@ -47,10 +47,12 @@ such names as Python's `os.fsdecode` returns them, so that `os.fsencode` restore
 `encode` reads the formats of Pillow, among them PNG, JPEG, WebP, AVIF, TIFF, BMP, PPM and GIF; of
 several pictures in a file, such as an animation or an MPO, it reads the first, and says so; it
 leaves out gain maps for HDR screens, and says so. In folders it counts the files that it does not
-take for images. `decode` and `resample` write PNG, JPEG, WebP, AVIF, TIFF, PPM and BMP.
+take for images. `decode` and `resample` write PNG, JPEG, WebP, AVIF, TIFF, PPM and BMP. A truncated
+image is refused; `encode --force-read` takes what is there, and tells how many rows are missing.
 
 A file that `-o` names is replaced in one piece, or not at all, and keeps its permissions; a pipe,
-such as `>(command)`, or a device is written into. For several images `-o` names a folder, which is
+such as `>(command)`, or a device is written into. A symbolic link stays a link to the new file;
+other hard links keep the old one. For several images `-o` names a folder, which is
 made if it is missing; a name that ends in `.inr` needs a slash for that. A name that imgnet
 derives, such as `photo.inr` for `photo.png`, never replaces a file without `--force`.
 
@@ -60,9 +62,8 @@ its profile; grey of 1, 2 or 4 bits becomes 8; an opaque alpha channel is droppe
 pixels with alpha 0 cost no bytes, and are not preserved.
 
 **16 bits.** PNG, TIFF and PPM preserve 16 bits. `grid` stores 12 of them (4097 levels), the other
-models floating point. `encode` reads AVIF of 10 and 12 bits, and TIFF with a plane for each
-channel, with 8 bits and a warning. It does not read TIFF of 16-bit grey with alpha; such pictures
-are written as RGBA.
+models floating point. `encode` reads AVIF of 10 and 12 bits with 8 bits and a warning. It does not
+read TIFF of 16-bit grey with alpha; such pictures are written as RGBA.
 
 **Metadata** is kept byte for byte, without compression, except for three things: the orientation is
 now upright, and the thumbnail of EXIF and the padding of XMP are dropped. The notes of a camera may

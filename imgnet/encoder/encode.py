@@ -46,13 +46,14 @@ def encode_image(image: Picture, options: EncodeOptions) -> Encoded:
     """
     started = time.monotonic()
     _check_numbers(options)
-    pixels, profile = load_photo(image, options.metadata)
+    pixels, profile = load_photo(image, options.metadata, force_read=options.force_read)
     mask = fit_mask(pixels, options.mask, options.keep, options.seed)
     original = Original(pixels, profile, sample_mask(pixels, mask))
     target = target_of(
         options.target_bpp, options.target_size, options.target_psnr, pixels[..., 0].size
     )
-    encoded, result = fitted(_request(options, target), original, _fit_options(options))
+    rest = options.later(time.monotonic() - started)
+    encoded, result = fitted(_request(options, target), original, _fit_options(rest))
     encoded = replace(encoded, report=_report(encoded, pixels, mask, result, started))
     is_ended = bool(options.should_stop and options.should_stop())
     return checked(encoded, target, pixels, original.mask, is_ended=is_ended)

@@ -41,25 +41,31 @@ def encode_grid(request: Request, spec: Spec, original: Original, options: Optio
         UsageError: The request has a target size and weights that are not coded; or the device is
             unknown, or the machine has no such device.
     """
-    whole = replace(
-        options,
-        schedule=options.schedule.for_network(spec),
-        target=_stream_target(request, spec, original),
-        tune=request.tune,
-    )
-    fits, began = _load_fits(), options.clock()
+    target, began = _stream_target(request, spec, original), options.clock()
+    fits = _load_fits()
+    options = replace(options.in_time(began, 1.0), target=target, tune=request.tune)
+    if options.time_limit_s is None:
+        return _fitted(request, spec, original, options, fits)
+    with fits.clock_without_compilation(options.clock) as clock:
+        return _fitted(request, spec, original, replace(options, clock=clock), fits)
+
+
+def _fitted(
+    request: Request, spec: Spec, original: Original, options: Options, fits: ModuleType
+) -> Outcome:
+    """See `encode_grid`."""
+    whole, began = fits.scheduled(spec, options), options.clock()
     lmbda = _first_lmbda(request, spec, original, whole)
     begun = _network_for(spec, original.pixels, lmbda, whole.schedule)
-    whole = replace(whole, schedule=options.schedule.for_network(begun))
+    rest, began = fits.scheduled(begun, options.in_time(began, 1.0)), options.clock()
     if original.mask is None:
-        rest = whole.in_time(began, 1.0)
         begun = with_best_prior(begun, original.pixels, rest, lmbda, fits.trial_grid)
-    rest = whole.in_time(began, 1.0)
+    rest = rest.in_time(began, 1.0)
     result = fits.fit_grid(begun, original.pixels, rest, lmbda, original.mask)
     if request.weights != "coded":
         alone = replace(begun, prior="", lmbda_index=0)
         return plain(alone, original.profile, result, request.weights), result
-    return _coded(begun, original, _trimmed(begun, original, result, whole.target))
+    return _coded(begun, original, _trimmed(begun, original, result, rest.target))
 
 
 def _load_fits() -> ModuleType:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable
 from math import log10
+from statistics import median
 
 from imgnet.arrays import Parameters
 from imgnet.progress import Progress
@@ -12,6 +14,7 @@ from imgnet.spec import Spec
 
 REPORT_S = 0.1  # between two reports of progress, at least
 LEAST_ERROR = 1e-12  # mean squared error that stands for 0, in PSNR
+RECENT = 15  # steps whose median is the time of a step
 
 
 class Meter:
@@ -19,23 +22,41 @@ class Meter:
 
     Args:
         options: Options of the fit.
+        closing_s: Seconds of the time limit that belong to what follows the fit.
+        closing_steps: Time of the end of the fit itself, in steps.
     """
 
-    def __init__(self, options: Options) -> None:
+    def __init__(
+        self, options: Options, closing_s: float = 0.0, closing_steps: float = 0.0
+    ) -> None:
         self.options = options
-        self.started = self._reported = options.clock()
+        self.closing_s, self.closing_steps = closing_s, closing_steps
+        self.started = self._reported = self._step_began = options.clock()
+        self._recent_s = deque[float](maxlen=RECENT)
 
     def done(self, step: int) -> float:
         """Return the part of the schedule that is done, from 0 on; the fit ends at 1.
 
         Args:
-            step: Optimiser steps taken.
+            step: Optimiser steps taken; a next one begins now.
         """
-        return self.options.part_done(step, self.started)
+        self._step_began = self.options.clock()
+        reserved_s = self.closing_s + self.closing_steps * self._step_s
+        return self.options.part_done(step, self.started, reserved_s)
 
-    def has_time(self) -> bool:
-        """Return whether the time limit is not reached and `should_stop` does not return True."""
-        return not self.options.is_time_up(self.started)
+    def has_time(self, steps: float = 0.0) -> bool:
+        """Return whether there is time for something more, and `should_stop` does not return True.
+
+        Args:
+            steps: Time that it takes, in steps.
+        """
+        needed_s = self.closing_s + steps * self._step_s
+        return not self.options.is_time_up(self.started, needed_s)
+
+    @property
+    def _step_s(self) -> float:
+        """Seconds of a step; 0 before the second step, since the first one loads the kernels."""
+        return median(self._recent_s) if len(self._recent_s) > 1 else 0.0
 
     def take_snapshot(self, spec: Spec, step: int, parameters: Callable[[], Parameters]) -> None:
         """Pass on a snapshot, if it is time for one.
@@ -50,7 +71,7 @@ class Meter:
             options.on_snapshot(spec, step, parameters())
 
     def report(self, step: int, error: float, bpp: float) -> None:
-        """Report progress, if `REPORT_S` have passed since the last report.
+        """Note the end of a step; report progress, if `REPORT_S` have passed since the last report.
 
         Args:
             step: Optimiser steps taken.
@@ -58,6 +79,7 @@ class Meter:
             bpp: Bits a pixel that a file of the present network would have.
         """
         now = self.options.clock()
+        self._recent_s.append(now - self._step_began)
         if self.options.on_progress and now - self._reported > REPORT_S:
             self._reported = now
             self.options.on_progress(self._progress(step, error, bpp, now - self.started))

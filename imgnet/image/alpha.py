@@ -58,6 +58,24 @@ def premultiplied(pixels: Samples) -> Samples:
     return np.concatenate([colours.astype(pixels.dtype), pixels[..., -1:]], axis=2)
 
 
+def unmultiplied(pixels: Samples) -> Samples:
+    """Divide colours by alpha, up to full brightness.
+
+    Args:
+        pixels: (H, W, C + 1) samples, the last channel alpha.
+
+    Returns:
+        (H, W, C + 1) samples; alpha is unchanged.
+
+    >>> unmultiplied(np.array([[[20, 51]]], np.uint8)).ravel().tolist()
+    [100, 51]
+    """
+    peak = peak_of(pixels.dtype)
+    alpha = np.maximum(pixels[..., -1:], 1).astype(np.float64)
+    colours = np.rint(pixels[..., :-1] * (peak / alpha)).clip(0, peak).astype(pixels.dtype)
+    return np.concatenate([colours, pixels[..., -1:]], axis=2)
+
+
 def filled(colours: Float32Array, alpha: Float32Array) -> Float32Array:
     """Give transparent pixels the mean colour of the visible pixels around them.
 

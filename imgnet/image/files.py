@@ -3,20 +3,18 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import replace
 from io import BytesIO
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import BinaryIO
 
 import numpy as np
-from numpy.typing import NDArray
 from PIL import Image, ImageCms, TiffImagePlugin, UnidentifiedImageError
-from PIL.ExifTags import Base
 
 from imgnet.arrays import ByteArray
-from imgnet.errors import InputError, UsageError
+from imgnet.errors import ImgnetError, InputError, UsageError
 from imgnet.image.alpha import has_alpha
 from imgnet.image.atomic import write_atomically
 from imgnet.image.colour.description import describe_colours
@@ -24,12 +22,17 @@ from imgnet.image.colour.display import Description
 from imgnet.image.colour.gain_map import has_gain_map
 from imgnet.image.formats import encode_image, find_format
 from imgnet.image.geometry import MAX_SIDE, max_pixels
-from imgnet.image.metadata import CONVERTED, metadata_of
+from imgnet.image.metadata import CONVERTED, drop_odd_metadata, metadata_of, upright
 from imgnet.image.picture import NO_METADATA, Metadata, Profile, Samples, peak_of, profile_of
-from imgnet.image.repair import TIFF_MARKS, Repaired, repaired
+from imgnet.image.repair.content import Repaired
+from imgnet.image.repair.jpeg2000 import unwrapped
+from imgnet.image.repair.libtiff import quiet_libtiff
+from imgnet.image.repair.planes import read_planes
+from imgnet.image.repair.refusal import unidentified, unreadable
+from imgnet.image.repair.repaired import repaired
+from imgnet.image.repair.truncated import missing_rows, reading_truncated, truncation_note
 from imgnet.image.sixteen_bit import (
     file_depth,
-    has_deep_planes,
     has_open_range,
     raw_mode,
     read_deep,
@@ -39,18 +42,7 @@ from imgnet.signature import looks_encoded
 Pixels = ByteArray  # (H, W, C) samples of 8 bits
 Source = str | Path | BinaryIO | Image.Image
 
-# By EXIF orientation. `ImageOps.exif_transpose` also fails on oddities in other fields.
-_TURNS: dict[int, Callable[[NDArray[Any]], NDArray[Any]]] = {
-    2: lambda a: a[:, ::-1],
-    3: lambda a: a[::-1, ::-1],
-    4: lambda a: a[::-1],
-    5: lambda a: a.swapaxes(0, 1),
-    6: lambda a: a.swapaxes(0, 1)[:, ::-1],
-    7: lambda a: a[::-1, ::-1].swapaxes(0, 1),
-    8: lambda a: a.swapaxes(0, 1)[::-1],
-}
 _GREY_MODES = {"1", "L", "LA", "La"}
-_UNREAD_TIFF = "damaged, or a kind of TIFF that is not read; convert it to RGB of 8 or 16 bits"
 _SIGNED = 2  # sample format of TIFF
 _KEY_SCALES = {"L;2": 85, "L;4": 17}  # of transparent greys, which Pillow does not scale to 8 bits
 _MP_ENTRIES = 0xB002  # in the index of an MPO
@@ -80,29 +72,83 @@ def read_image(source: Source) -> tuple[Pixels, Profile]:
     return to_8_bits(pixels), profile
 
 
-def read_photo(source: Source) -> tuple[Samples, Profile]:
+def read_photo(source: Source, *, force_read: bool = False) -> tuple[Samples, Profile]:
     """Read an image like `read_image`, but keep samples of 16 bits.
+
+    Args:
+        source: Path, binary file or Pillow image.
+        force_read: Read what is there of a truncated file; the notes tell how much is missing.
 
     >>> pixels, profile = read_photo(Image.new("I;16", (4, 3), 258))
     >>> pixels[0, 0], profile.depth
     (array([258], dtype=uint16), 16)
     """
     with _reading(name_of(source)):
-        image, file = _opened(source)
-        _check_size(image)
-        raw, depth = raw_mode(image), file_depth(file.data, image)
-        samples: Samples | None = read_deep(file.data, image)
-        image.load()  # now: with a truncated file, reading EXIF would fail first
-        if samples is None:
-            _check_signs(image)
-            samples = _as_samples(_to_8_bits(image, _KEY_SCALES.get(raw, 1)))
-        if file.is_inverted:
-            samples = peak_of(samples.dtype) - samples
-        samples = _without_opaque_alpha(_upright(samples, image))
-        profile = profile_of(samples)
-        profile = replace(profile, metadata=metadata_of(image, profile.mode))
-        notes = file.notes + _notes(file.data, image, depth, profile)
+        if isinstance(source, Image.Image):
+            return _read(source, Repaired(b""))
+        data = _content(source)
+        try:
+            return _read(*_opened(repaired(data)))
+        except (ImgnetError, UnidentifiedImageError, Image.DecompressionBombError):
+            raise
+        except Exception as error:
+            photo = _read_truncated(data)
+            if photo is None:
+                raise
+            if force_read:
+                return photo
+            raise InputError(
+                f"{unreadable(error)}, or encode what is there with --force-read"
+            ) from error
+
+
+def _read_truncated(data: bytes) -> tuple[Samples, Profile] | None:
+    """Read what is there of a truncated file; None if that is nothing."""
+    with suppress(Exception), reading_truncated():
+        image, file = _opened(_repaired_if_whole(data))
+        photo = _read(image, file)
+        deep = read_deep(file.data, Image.open(BytesIO(file.data)))
+        num_missing = missing_rows(np.asarray(image) if deep is None else deep)
+        if num_missing < image.height:
+            note = truncation_note(num_missing, image.height)
+            return photo[0], replace(photo[1], notes=(note, *photo[1].notes))
+    return None
+
+
+def _repaired_if_whole(data: bytes) -> Repaired:
+    with suppress(OSError):
+        return repaired(data)
+    return Repaired(data)
+
+
+def _read(image: Image.Image, file: Repaired) -> tuple[Samples, Profile]:
+    """Read an image that is open; see `read_photo`."""
+    _check_size(image)
+    depth = file_depth(file.data, image)
+    with quiet_libtiff(image):
+        samples = _samples(file.data, image, depth)
+    if file.is_inverted:
+        samples = peak_of(samples.dtype) - samples
+    samples = _without_opaque_alpha(upright(samples, image))
+    profile = profile_of(samples)
+    profile = replace(profile, metadata=metadata_of(image, profile.mode))
+    notes = file.notes + _notes(file.data, image, depth, profile)
     return np.array(samples, order="C"), replace(profile, notes=notes)
+
+
+def _samples(data: bytes, image: Image.Image, depth: int) -> Samples:
+    """Return the samples of an image as they lie in its file, which has so many bits a sample."""
+    raw, planes = raw_mode(image), read_planes(data, image)
+    if planes is not None:
+        return planes
+    deep = read_deep(data, image)
+    image.load()  # now: with a truncated file, reading EXIF would fail first
+    if deep is not None:
+        return deep
+    _check_signs(image)
+    samples = _as_samples(_to_8_bits(image, _KEY_SCALES.get(raw, 1)))
+    is_wrapped = image.format == "JPEG2000" and depth > 8
+    return unwrapped(samples, data) if is_wrapped else samples
 
 
 def to_8_bits(pixels: Samples) -> Pixels:
@@ -167,25 +213,18 @@ def _reading(name: str) -> Iterator[None]:
         raise InputError(f"{name}: {error}") from None
     except UsageError:  # of the environment, not of the image
         raise
-    except UnidentifiedImageError as error:
-        raise InputError(f"{name}: not an image of a known format") from error
     except Image.DecompressionBombError as error:
         raise InputError(f"{name}: too large to be read; make it smaller first") from error
     except Exception as error:  # Pillow's readers raise almost anything on damaged files
-        raise InputError(f"{name}: damaged or cut short ({error}); get it again") from error
+        raise InputError(f"{name}: {unreadable(error)}") from error
 
 
-def _opened(source: Source) -> tuple[Image.Image, Repaired]:
-    """Open an image; one without a file gets an empty content."""
-    if isinstance(source, Image.Image):
-        return source, Repaired(b"")
-    file = repaired(_content(source))
+def _opened(file: Repaired) -> tuple[Image.Image, Repaired]:
     try:
         image = Image.open(BytesIO(file.data))
     except UnidentifiedImageError:
-        if file.data[:4] in TIFF_MARKS:  # all of which Pillow refuses in the same words
-            raise InputError(_UNREAD_TIFF) from None
-        raise
+        raise InputError(unidentified(file.data)) from None
+    drop_odd_metadata(image)
     colours = Description(file.icc) if file.icc else describe_colours(file.data, image)
     if colours.icc:
         image.info["icc_profile"] = colours.icc
@@ -200,7 +239,7 @@ def _content(source: str | Path | BinaryIO) -> bytes:
     if not data:
         raise InputError("empty; expected an image")
     if looks_encoded(data):  # with our plug-in, Pillow would render an .inr file
-        raise UnidentifiedImageError
+        raise InputError(unidentified(b""))
     return data
 
 
@@ -210,14 +249,6 @@ def _check_size(image: Image.Image) -> None:
         raise InputError(f"{width}x{height} pixels; sides go from 1 to {MAX_SIDE}")
     if width * height > max_pixels():
         raise InputError(f"{width}x{height} pixels; the limit is {max_pixels()} in all")
-
-
-def _upright(samples: Samples, image: Image.Image) -> Samples:
-    try:
-        turn = _TURNS.get(image.getexif().get(Base.Orientation, 1))
-    except Exception:  # unreadable EXIF has no orientation
-        return samples
-    return samples if turn is None else turn(samples)
 
 
 def _without_opaque_alpha(samples: Samples) -> Samples:
@@ -264,9 +295,7 @@ def _notes(data: bytes, image: Image.Image, depth: int, profile: Profile) -> tup
         count -= image.format == "MPO"
     if count > 1:
         notes.append(f"holds {count} pictures; only the first is read")
-    if has_deep_planes(image):
-        notes.append("has a plane for each channel, read as 8 bits; interleave them to keep all 16")
-    elif depth > profile.depth:
+    if depth > profile.depth:
         notes.append(f"holds {depth} bits a sample, read as 8; make it a PNG of 16 to keep them")
     lacks_profile = not profile.metadata.icc and image.mode not in CONVERTED
     if image.info.get("icc_profile") and lacks_profile:

@@ -17,12 +17,13 @@ Photo = tuple[Samples, Profile]
 Picture = str | Path | BinaryIO | Image.Image | Samples | Photo
 
 
-def load_photo(image: Picture, metadata: str = "all") -> Photo:
+def load_photo(image: Picture, metadata: str = "all", *, force_read: bool = False) -> Photo:
     """Return the pixels and the profile of an image.
 
     Args:
         image: Path, binary file, Pillow image, (H, W, C) array, or pixels with their profile.
         metadata: Metadata to keep: "all" (ICC, EXIF, XMP), "icc" or "none".
+        force_read: Read what is there of a truncated file.
 
     Returns:
         (H, W, C) samples of 8 or 16 bits, contiguous and writable, and their profile.
@@ -36,7 +37,9 @@ def load_photo(image: Picture, metadata: str = "all") -> Photo:
     """
     if isinstance(image, np.ndarray):
         image = image, profile_of(image)
-    pixels, profile = image if isinstance(image, tuple) else read_photo(image)
+    pixels, profile = (
+        image if isinstance(image, tuple) else read_photo(image, force_read=force_read)
+    )
     kept = profile.metadata.only(metadata)
     for name, part in kept.parts().items():
         if len(part) > MAX_METADATA_BYTES:

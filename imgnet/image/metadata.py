@@ -8,12 +8,14 @@ from __future__ import annotations
 
 import re
 import struct
+from collections.abc import Callable
 from typing import Any
 
+from numpy.typing import NDArray
 from PIL import Image, TiffImagePlugin
 from PIL.ExifTags import IFD, Base
 
-from imgnet.image.picture import Metadata, describes
+from imgnet.image.picture import Metadata, Samples, describes
 
 EXIF_PREFIX = b"Exif\0\0"  # of EXIF in a JPEG
 CONVERTED = ("CMYK", "LAB")  # modes whose profile no longer applies after conversion to RGB
@@ -26,6 +28,17 @@ _DESCRIPTIVE = (
     *(Base.ImageDescription, Base.Make, Base.Model, Base.XResolution, Base.YResolution),
     *(Base.ResolutionUnit, Base.Software, Base.DateTime, Base.Artist, Base.Copyright),
 )
+
+# By EXIF orientation. `ImageOps.exif_transpose` also fails on oddities in other fields.
+_TURNS: dict[int, Callable[[NDArray[Any]], NDArray[Any]]] = {
+    2: lambda a: a[:, ::-1],
+    3: lambda a: a[::-1, ::-1],
+    4: lambda a: a[::-1],
+    5: lambda a: a.swapaxes(0, 1),
+    6: lambda a: a.swapaxes(0, 1)[:, ::-1],
+    7: lambda a: a[::-1, ::-1].swapaxes(0, 1),
+    8: lambda a: a.swapaxes(0, 1)[::-1],
+}
 
 
 def metadata_of(image: Image.Image, mode: str) -> Metadata:
@@ -42,6 +55,20 @@ def metadata_of(image: Image.Image, mode: str) -> Metadata:
         upright_exif(_exif_of(image)),
         upright_xmp(xmp.encode() if isinstance(xmp, str) else xmp),
     )
+
+
+def drop_odd_metadata(image: Image.Image) -> None:
+    """Drop metadata that are no text or bytes, such as numbers under a TIFF tag of another type.
+
+    >>> image = Image.new("L", (1, 1))
+    >>> image.info["icc_profile"] = (1, 2)
+    >>> drop_odd_metadata(image)
+    >>> image.info
+    {}
+    """
+    for name in ("icc_profile", "exif", "xmp"):
+        if not isinstance(image.info.get(name, b""), bytes | str):
+            del image.info[name]
 
 
 def _exif_of(image: Image.Image) -> bytes:
@@ -154,3 +181,12 @@ def upright_xmp(xmp: bytes) -> bytes:
     """
     before, end, after = _XMP_ORIENTATION.sub(rb"\g<1>1", xmp).rpartition(_XMP_END)
     return before.rstrip() + end + after
+
+
+def upright(samples: Samples, image: Image.Image) -> Samples:
+    """Turn samples (H, W, C) upright, as the EXIF of their image tells."""
+    try:
+        turn = _TURNS.get(image.getexif().get(Base.Orientation, 1))
+    except Exception:  # unreadable EXIF has no orientation
+        return samples
+    return samples if turn is None else turn(samples)

@@ -23,13 +23,14 @@ from PIL.TiffImagePlugin import ImageFileDirectory_v2
 
 from imgnet.arrays import ByteArray
 from imgnet.errors import InputError
-from imgnet.image.alpha import has_alpha
+from imgnet.image.alpha import has_alpha, unmultiplied
 from imgnet.image.metadata import cicp_of, tiff_tags
 from imgnet.image.picture import Metadata, Samples
 
 Uint16Array = NDArray[np.uint16]
 
 PEAK = 65535
+JPEG_2000_START = b"\xff\x4f\xff\x51"  # of a codestream
 PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
 
 _BYTES = {";16B": "big", ";16L": "little", ";16N": sys.byteorder}
@@ -38,7 +39,7 @@ _DEFLATE, _HORIZONTAL = 8, 2  # compression and predictor of TIFF
 _UNASSOCIATED_ALPHA = 2
 _STRIP_ROWS = 64  # filtered at a time
 _GREYS = {"F", "I", "I;16", "I;16B", "I;16L", "I;16N"}
-_CODESTREAM = b"\xff\x4f\xff\x51"  # of JPEG 2000
+_PACKED = ("BGR;16", "RGB;16")  # all channels in 16 bits
 _HALF_STEP = 0.5 / PEAK  # of floats, which rounding hides
 
 
@@ -75,19 +76,13 @@ def _multichannel(data: bytes, image: Image.Image) -> Uint16Array | None:
     if raw == "LA;16B":  # read the four bytes of a pixel as RGBA
         return np.ascontiguousarray(_decoded(data, "RGBA", "")).view(">u2").astype(np.uint16)
     order = _BYTES.get(raw[-4:])
-    if order is None or image.mode not in ("RGB", "RGBA") or has_deep_planes(image):
+    has_planes = getattr(image, "tag_v2", {}).get(TiffImagePlugin.PLANAR_CONFIGURATION) == 2
+    if order is None or image.mode not in ("RGB", "RGBA") or has_planes:
         return None
     pair = [_decoded(data, raw[:-4], half) for half in (";16B", ";16L")]
     high, low = pair if order == "big" else reversed(pair)
     samples = high.astype(np.uint16) << np.uint16(8) | low
-    return _unmultiplied(samples) if raw.startswith("RGBa") else samples
-
-
-def has_deep_planes(image: Image.Image) -> bool:
-    """Tell whether an image is a TIFF with one plane a channel, which Pillow reads as 8 bits."""
-    tags = getattr(image, "tag_v2", {})
-    is_deep = 16 in tags.get(TiffImagePlugin.BITSPERSAMPLE, ())
-    return is_deep and tags.get(TiffImagePlugin.PLANAR_CONFIGURATION) == 2
+    return unmultiplied(samples) if raw.startswith("RGBa") else samples
 
 
 def raw_mode(image: Image.Image) -> str:
@@ -108,13 +103,6 @@ def _decoded(data: bytes, channels: str, half: str) -> ByteArray:
     return np.asarray(image)
 
 
-def _unmultiplied(samples: Uint16Array) -> Uint16Array:
-    """Divide premultiplied colours by alpha."""
-    alpha = np.maximum(samples[..., 3:], 1).astype(np.float64)
-    colours = np.rint(samples[..., :3] * (PEAK / alpha)).clip(0, PEAK).astype(np.uint16)
-    return np.concatenate([colours, samples[..., 3:]], axis=2)
-
-
 def file_depth(data: bytes, image: Image.Image) -> int:
     """Return the bits of a sample in a file, or 8 where Pillow reads what there is.
 
@@ -124,11 +112,12 @@ def file_depth(data: bytes, image: Image.Image) -> int:
     """
     if image.format == "AVIF" and (at := data.find(b"av1C")) >= 0:
         return {0x40: 10, 0x60: 12}.get(data[at + 6] & 0x60, 8)
-    if image.format == "JPEG2000" and (at := data.find(_CODESTREAM)) >= 0:
+    if image.format == "JPEG2000" and (at := data.find(JPEG_2000_START)) >= 0:
         return (data[at + 42] & 0x7F) + 1
     if image.format == "SGI" and data:
         return 8 * data[3]
-    return 16 if ";16" in raw_mode(image) else 8
+    raw = raw_mode(image)
+    return 16 if ";16" in raw and raw not in _PACKED else 8
 
 
 def _grey_maximum(data: bytes, image: Image.Image) -> int:

@@ -6,7 +6,7 @@ This module does not import NumPy: the command line needs the defaults at once.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 MODEL: Final = "grid"
 QUALITY: Final = 75
 EFFORT: Final = 3
+LEAST_TIME_S = 1e-3
 
 
 @dataclass(frozen=True)
@@ -47,6 +48,18 @@ class EncodeOptions:
     mask: Mask | None = None
     keep: float | None = None
     tune: str = "psnr"
+    force_read: bool = False
     on_progress: Callable[[Progress], None] | None = None
     snapshot: tuple[int, Path] | None = None
     should_stop: Callable[[], bool] | None = None
+
+    def later(self, seconds: float) -> EncodeOptions:
+        """Return the options some seconds later, when less is left of the time limit.
+
+        >>> EncodeOptions(time_limit=5.0).later(2.0).time_limit
+        3.0
+        """
+        if self.time_limit is None:
+            return self
+        least = min(self.time_limit, LEAST_TIME_S)  # keeps a limit of 0, which is refused later
+        return replace(self, time_limit=max(self.time_limit - seconds, least))

@@ -11,10 +11,11 @@ from imgnet.codec.format.quantized import Quantized
 from imgnet.image.picture import Samples
 from imgnet.progress import Progress
 from imgnet.request.efforts import Schedule
+from imgnet.request.encode_options import LEAST_TIME_S
 from imgnet.request.target import Target
 from imgnet.spec import Spec
 
-LEAST_TIME_S = 1e-3
+LEAST_STEPS = 8  # of a fit, however short its time
 
 
 @dataclass(frozen=True)
@@ -27,7 +28,8 @@ class Options:
             the weights real.
         target: Size of the coded stream of `grid`, or PSNR; None for none.
         tune: Metric of the distortion of `grid`: "psnr" or "msssim".
-        time_limit_s: Seconds in which the schedule must end; None for no limit.
+        time_limit_s: Seconds in which the fit must end, at least `LEAST_STEPS` taken; None for no
+            limit.
         seed: Seed of the random numbers: first weights, noise, order of the pixels.
         device: "cpu", "cuda", "mps" or "auto".
         on_progress: Called a few times a second.
@@ -52,21 +54,24 @@ class Options:
     should_stop: Callable[[], bool] | None = None
     clock: Callable[[], float] = time.monotonic
 
-    def part_done(self, step: int, started: float) -> float:
+    def part_done(self, step: int, started: float, reserved_s: float = 0.0) -> float:
         """Return the part 0..1 of the schedule that is done, by steps, by time or by request.
 
         Args:
             step: Optimiser steps taken.
-            started: Time of the first step, by the clock.
+            started: Time from which the time limit counts, by the clock.
+            reserved_s: Seconds of the time limit that are not for steps.
 
-        >>> Options(Schedule(steps=200, pixels_per_step=4096)).part_done(50, started=0.0)
-        0.25
+        >>> options = Options(Schedule(200, 4096), time_limit_s=10.0, clock=lambda: 104.0)
+        >>> options.part_done(50, 100.0), options.part_done(50, 100.0, reserved_s=2.0)
+        (0.4, 0.5)
         """
         if self.should_stop is not None and self.should_stop():
             return 1.0
         done = step / self.schedule.steps
         if self.time_limit_s:
-            done = max(done, (self.clock() - started) / self.time_limit_s)
+            part = self._elapsed_s(started) / max(self.time_limit_s - reserved_s, LEAST_TIME_S)
+            done = max(done, min(part, step / LEAST_STEPS))
         return done
 
     def in_time(self, started: float, part: float) -> Options:
@@ -82,16 +87,26 @@ class Options:
         """
         if self.time_limit_s is None:
             return self
-        left = self.time_limit_s - (self.clock() - started)
+        left = self.time_limit_s - self._elapsed_s(started)
         return replace(self, time_limit_s=max(part * left, LEAST_TIME_S))
 
-    def is_time_up(self, started: float) -> bool:
-        """Return whether the time limit is reached or `should_stop` returns True.
+    def is_time_up(self, started: float, needed_s: float = 0.0) -> bool:
+        """Return whether too little of the time limit is left or `should_stop` returns True.
+
+        Args:
+            started: Time from which the time limit counts, by the clock.
+            needed_s: Seconds that must be left.
 
         >>> Options(Schedule(200, 4096), time_limit_s=3.0, clock=lambda: 104.0).is_time_up(100.0)
         True
         """
-        return self.part_done(0, started) >= 1
+        if self.should_stop is not None and self.should_stop():
+            return True
+        limit_s = self.time_limit_s
+        return limit_s is not None and self._elapsed_s(started) + needed_s >= limit_s
+
+    def _elapsed_s(self, started: float) -> float:
+        return self.clock() - started
 
 
 @dataclass(frozen=True)

@@ -27,6 +27,7 @@ from imgnet.fit.engine.reference import ReferenceEvaluator
 from imgnet.fit.grid.schedule import GridFit
 from imgnet.fit.grid.state import GridState
 from imgnet.fit.layers import Linear
+from imgnet.fit.meter import Meter
 from imgnet.fit.soap import SOAP
 from imgnet.image.files import read_image
 from imgnet.image.picture import Samples
@@ -215,7 +216,7 @@ def measure(form: str, name: str, pixels: Samples, quality: float, steps: int) -
         )
         if own.optimizer is not None:
             state.weights.optimizer = own.optimizer(state.weights.optimizer)
-        cost = GridFit(state, Options(schedule), lmbda, None).trial()
+        cost = GridFit(state, Meter(Options(schedule)), lmbda, None).trial()
     parameters = sum(parameter.numel() for parameter in state.network.parameters())
     cost += lmbda * BITS_A_WEIGHT * parameters / USUAL_PIXELS
     return Point(form, name, quality, cost, parameters)

@@ -53,6 +53,18 @@ def test_a_flat_picture_gets_advice_and_a_busy_one_none() -> None:
     assert advice.endswith(" bytes and is exact")
 
 
+def test_a_truncated_image_is_encoded_on_request_with_a_note(photo: Path) -> None:
+    cut = photo.with_suffix(".ppm")
+    Image.open(photo).save(cut)
+    cut.write_bytes(cut.read_bytes()[:-500])
+    refused = encode_one(Task("my.ppm", cut, None, OPTIONS))
+    assert refused.exit_code == InputError.exit_code
+    assert "--force-read" in str(refused.result.error)
+    outcome = encode_one(Task("my.ppm", cut, None, replace(OPTIONS, force_read=True)))
+    assert (outcome.exit_code, outcome.result.status) == (0, "done")
+    assert "rows are missing" in outcome.notes[0]
+
+
 def test_a_fault_is_an_outcome_that_names_the_file(photo: Path) -> None:
     options = replace(OPTIONS, effort=99)
     outcome = encode_one(Task("my.png", photo, photo.with_suffix(".inr"), options))

@@ -9,7 +9,7 @@ import pytest
 from imgnet.fit.meter import Meter
 from imgnet.progress import Progress
 from imgnet.request.efforts import Schedule
-from imgnet.request.options import Options
+from imgnet.request.options import LEAST_STEPS, Options
 from imgnet.spec import Spec
 
 SPEC = Spec("mlp", 4, 4, 0, 2, 1)
@@ -30,8 +30,9 @@ def clock() -> Clock:
     return Clock()
 
 
-def meter_of(clock: Clock, **changes: Any) -> Meter:
-    return Meter(Options(Schedule(steps=200, pixels_per_step=16), clock=clock, **changes))
+def meter_of(clock: Clock, closing: tuple[float, float] = (0.0, 0.0), **changes: Any) -> Meter:
+    options = Options(Schedule(steps=200, pixels_per_step=16), clock=clock, **changes)
+    return Meter(options, *closing)
 
 
 def test_the_schedule_goes_by_steps_or_by_time(clock: Clock) -> None:
@@ -49,6 +50,24 @@ def test_time_is_up_at_the_limit_or_on_request(clock: Clock) -> None:
     assert not meter.has_time()
     assert unlimited.has_time()
     assert not meter_of(clock, should_stop=lambda: True).has_time()
+
+
+def test_the_end_of_a_fit_is_a_part_of_its_time(clock: Clock) -> None:
+    meter = meter_of(clock, time_limit_s=10.0, closing=(2.0, 4))
+    for step in range(3):  # the first step takes 3 s, the others 1/2 s
+        meter.done(step)
+        clock.now += 0.5 if step else 3
+        meter.report(step + 1, 0.01, 0.5)
+    assert meter.done(100) == pytest.approx(4 / (10 - 2 - 4 * 0.5))
+    assert meter.has_time(7.9)
+    assert not meter.has_time(8.1)
+
+
+def test_a_fit_without_time_takes_a_few_steps(clock: Clock) -> None:
+    meter = meter_of(clock, time_limit_s=1.0, closing=(2.0, 4))
+    clock.now += 3
+    assert [meter.done(step) for step in (0, LEAST_STEPS // 2, LEAST_STEPS)] == [0, 0.5, 1]
+    assert not meter.has_time()
 
 
 def test_snapshots_are_taken_at_multiples_and_computed_only_then(clock: Clock) -> None:

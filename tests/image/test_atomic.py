@@ -62,6 +62,14 @@ def test_a_link_stays_a_link(tmp_path: Path) -> None:
     assert (tmp_path / "real").read_bytes() == b"new"
 
 
+def test_other_hard_links_keep_the_old_file(tmp_path: Path) -> None:
+    (tmp_path / "one").write_bytes(b"old")
+    (tmp_path / "other").hardlink_to(tmp_path / "one")
+    write_atomically(tmp_path / "one", b"new")
+    assert (tmp_path / "one").read_bytes() == b"new"
+    assert (tmp_path / "other").read_bytes() == b"old"
+
+
 @pytest.mark.skipif(os.name != "posix", reason="devices are files on POSIX only")
 def test_a_pipe_is_written_into_and_not_replaced(tmp_path: Path) -> None:
     pipe = tmp_path / "pipe"

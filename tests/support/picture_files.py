@@ -70,6 +70,7 @@ def tiff(
     planes: bool = False,
     photometric: int | None = None,
     bits: int | None = None,
+    orientation: int = 1,
 ) -> bytes:
     """Write a TIFF in one strip, or in one a channel; fewer bits than the type has are packed."""
     height, width, channels = samples.shape
@@ -87,6 +88,7 @@ def tiff(
         259: ("H", (8 if compressed else 1,)),
         262: ("H", ((2 if channels > 2 else 1) if photometric is None else photometric,)),
         273: ("I", (0,) * len(strips)),
+        274: ("H", (orientation,)),
         277: ("H", (channels,)),
         278: ("I", (height,)),
         279: ("I", tuple(map(len, strips))),

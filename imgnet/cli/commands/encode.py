@@ -108,6 +108,14 @@ def encode(
             "mlp (published: 3).",
         ),
     ] = None,
+    force_read: Annotated[
+        bool,
+        typer.Option(
+            "--force-read",
+            help="Encode what is there of an image that is cut short; missing rows are grey or "
+            "black.",
+        ),
+    ] = False,
     metadata: Annotated[
         Literal["all", "icc", "none"],
         typer.Option(help="Store ICC, EXIF and XMP, the ICC profile only, or none."),
@@ -198,6 +206,7 @@ def encode(
         target_psnr=target_psnr,
         effort=effort,
         tune=tune,
+        force_read=force_read,
         time_limit=time_limit,
         mask=mask,
         keep=keep,

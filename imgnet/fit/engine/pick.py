@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import AbstractContextManager, nullcontext
 
 import torch
 from torch import Tensor
@@ -20,12 +21,14 @@ try:
     from imgnet.fit.engine.compiled import CompiledEvaluator
     from imgnet.fit.engine.compiled_latents import CompiledLatentGrids
     from imgnet.fit.kernels import soap as soap_kernels
+    from imgnet.fit.kernels.compile_clock import stopped_by_compilation
 
     HAS_NUMBA = True
 except ImportError:  # Not every machine has Numba, nor has every new version of Python at first.
     HAS_NUMBA = False
 
 AddRateGradient = Callable[[Tensor, Tensor, Sequence[int], Tensor, float, Tensor], None]
+Clock = Callable[[], float]
 
 
 def is_compiled(device: torch.device) -> bool:
@@ -73,3 +76,8 @@ def soap_for(device: torch.device) -> type[SOAP]:
 def rate_gradient_for(device: torch.device) -> AddRateGradient:
     """Return `add_rate_gradient` for a device."""
     return soap_kernels.add_rate_gradient_of if is_compiled(device) else add_rate_gradient
+
+
+def clock_without_compilation(clock: Clock) -> AbstractContextManager[Clock]:
+    """Return a context with a clock that stands still while kernels are compiled."""
+    return stopped_by_compilation(clock) if HAS_NUMBA else nullcontext(clock)

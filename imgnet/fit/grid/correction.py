@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from imgnet.arrays import BoolArray
-from imgnet.fit.grid.schedule import LATE, GridFit
+from imgnet.fit.grid.schedule import LATE, Q_STEP_SEARCH, GridFit
 from imgnet.image.picture import Samples
 from imgnet.request.options import Result
 from imgnet.request.rate_control import LMBDAS, within_limits
@@ -88,6 +88,10 @@ class Correction:
 
     def _repeat(self, take_step: Callable[[float], None], steps: int) -> None:
         for i in range(steps):
-            if not self.fit.meter.has_time():
+            if not self._has_time():
                 return
             take_step(i / steps)
+
+    def _has_time(self) -> bool:
+        """Tell whether there is time for a step and the end of the fit."""
+        return self.fit.meter.has_time(1 + Q_STEP_SEARCH)

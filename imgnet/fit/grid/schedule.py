@@ -17,7 +17,7 @@ from imgnet.fit.grid.weight_rdoq import MOST_WEIGHTS, WeightRDOQ
 from imgnet.fit.grid.weight_steps import choose_q_steps
 from imgnet.fit.meter import LEAST_ERROR, Meter
 from imgnet.fit.rounding import QSteps, rounded
-from imgnet.request.options import Options, Result
+from imgnet.request.options import Result
 from imgnet.request.rate_control import STARTS, RateControl
 from imgnet.spec import MAX_LEVELS
 
@@ -28,6 +28,9 @@ ROUND_GAIN = 0.15
 GAPS = 10  # times in a schedule that rounded latents are compared with relaxed ones
 # Part of the schedule whose learning rates the first steps on rounded latents and corrections have.
 LATE = 0.7
+# Time that parts of the end take: the search for q_steps and the first part of weight RDOQ, in
+# steps; a round of RDOQ, in epochs.
+Q_STEP_SEARCH, WEIGHT_CURVATURE, ROUND = 25, 320, 1.0
 
 
 class GridFit:
@@ -35,18 +38,17 @@ class GridFit:
 
     Args:
         state: Network and latents.
-        options: Schedule and callbacks.
+        meter: Meter of the fit, with its schedule and callbacks.
         lmbda: Squared error of colours in 0..1 that one bit a pixel is worth.
         rate_control: Control of lmbda during the schedule; None where lmbda stays the same.
     """
 
     def __init__(
-        self, state: GridState, options: Options, lmbda: float, rate_control: RateControl | None
+        self, state: GridState, meter: Meter, lmbda: float, rate_control: RateControl | None
     ) -> None:
-        self.state, self.schedule = state, options.schedule
+        self.state, self.meter, self.schedule = state, meter, meter.options.schedule
         self.lmbda, self.rate_control = lmbda, rate_control
         self.q_steps: QSteps = {}
-        self.meter = Meter(options)
 
     def run(self) -> Result:
         """Go through the schedule and return its result."""
@@ -121,7 +123,7 @@ class GridFit:
             lmbda=self.lmbda,
             size=(spec.height, spec.width, spec.dim_out),
             least_gain=ROUND_GAIN / self.schedule.steps,
-            go_on=self.meter.has_time,
+            go_on=self._has_time_for_round,
         )
         with rounded({n: state.parameters[n] for n in self.q_steps}, self.q_steps, state.prior):
             rdoq.run(coarsest)
@@ -145,10 +147,13 @@ class GridFit:
 
     def _run_weight_rdoq(self) -> None:
         """Choose q_steps and levels of the weights by RDOQ."""
-        passes = self.schedule.weight_rdoq_passes
-        if passes and self.meter.has_time() and len(self.state.weights.flat) <= MOST_WEIGHTS:
-            rdoq = WeightRDOQ(self.state, self.q_steps, self.lmbda, self.meter.has_time)
+        passes, has_time = self.schedule.weight_rdoq_passes, self.meter.has_time(WEIGHT_CURVATURE)
+        if passes and has_time and len(self.state.weights.flat) <= MOST_WEIGHTS:
+            rdoq = WeightRDOQ(self.state, self.q_steps, self.lmbda, self._has_time_for_round)
             self.q_steps = rdoq.run(passes)
+
+    def _has_time_for_round(self) -> bool:
+        return self.meter.has_time(ROUND * len(self.state.all_rows))
 
     def take_step(self, done: float, relaxed_done: float) -> None:
         """Move network and latents.

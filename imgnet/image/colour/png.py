@@ -13,7 +13,7 @@ from imgnet.image.colour.display import (
     describe,
     is_usual_gamma,
 )
-from imgnet.image.repair import png_chunks
+from imgnet.image.repair.png import png_chunks
 
 _LEAST_GAMMA = 1e-5
 

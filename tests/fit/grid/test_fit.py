@@ -22,13 +22,14 @@ from imgnet.fit.grid import schedule
 from imgnet.fit.grid.fit import fit_grid
 from imgnet.fit.grid.schedule import FINE, GridFit
 from imgnet.fit.grid.start import latent_q_step_at
+from imgnet.fit.grid.state import GridState
 from imgnet.fit.rounding import rounded
 from imgnet.image.files import read_image
 from imgnet.image.masks import sample_mask
 from imgnet.metrics.psnr import psnr_db
 from imgnet.progress import Progress
 from imgnet.request.efforts import Schedule
-from imgnet.request.options import Options, Result
+from imgnet.request.options import LEAST_STEPS, Options, Result
 from imgnet.spec import MAX_LEVELS, Spec
 from support.paths import SAMPLES
 from support.pictures import Pixels, picture
@@ -151,16 +152,30 @@ def ticks() -> Callable[[], float]:
 
 
 def test_a_fit_keeps_to_its_time() -> None:
-    endless = replace(QUICK, schedule=replace(SHORT, steps=100_000), time_limit_s=100.0)
+    endless = replace(QUICK, schedule=replace(SHORT, steps=100_000), time_limit_s=300.0)
     result = fit_grid(SMALL, PIXELS, replace(endless, clock=ticks()), LMBDA)
-    assert 30 < result.steps <= 100
+    assert 60 < result.steps <= 100
     assert drawn_psnr_db(SMALL, result, PIXELS) > flat_psnr_db(PIXELS) + 5
 
 
 def test_a_fit_without_time_still_gives_a_likeness() -> None:
-    result = fit_grid(SMALL, PIXELS, replace(TINY, time_limit_s=1e-6), LMBDA)
-    assert result.steps <= 1
+    endless = replace(QUICK, schedule=replace(SHORT, steps=100_000), time_limit_s=1e-6)
+    result = fit_grid(SMALL, PIXELS, endless, LMBDA)
+    assert result.steps == LEAST_STEPS
     assert drawn_psnr_db(SMALL, result, PIXELS) > flat_psnr_db(PIXELS) + 5
+
+
+def test_a_slow_start_is_a_part_of_the_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    now, init = [0.0], GridState.__init__
+
+    def slow(*args: Any, **options: Any) -> None:
+        now[0] += 90
+        init(*args, **options)
+
+    monkeypatch.setattr(GridState, "__init__", slow)
+    endless = replace(QUICK, schedule=replace(SHORT, steps=100_000), time_limit_s=80.0)
+    result = fit_grid(SMALL, PIXELS, replace(endless, clock=lambda: now[0]), LMBDA)
+    assert result.steps == LEAST_STEPS
 
 
 @pytest.mark.parametrize(

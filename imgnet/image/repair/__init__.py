@@ -1,0 +1,1 @@
+"""Repair of sound files that Pillow refuses or misreads."""
