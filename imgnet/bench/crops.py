@@ -1,6 +1,6 @@
 """Cost of fits from random weights on small crops, beside that of Cool-chic 5.0.1.
 
-    python -m imgnet.bench.crops kodim13.png kodim04.png [--epochs 1750] [--seed 0]
+    python -m imgnet.bench.crops kodim13.png kodim04.png [--epochs 1750] [--dim-coarse 6]
 
 A fit of the middle 256x192 pixels takes about a minute, so that an idea for the codec is soon
 tried. The cost is 1000 times the mean squared error plus lmbda times the bits a pixel of the
@@ -27,7 +27,7 @@ from imgnet.spec import Spec, usual_grid_sizes
 
 WIDTH, HEIGHT = 256, 192
 LMBDA: Final = 0.00528
-DIM_HIDDEN, DIM_CONTEXT = 48, 20  # as many units as Cool-chic has
+DIM_HIDDEN, DIM_CONTEXT, DIM_COARSE = 48, 20, 6  # as many units as Cool-chic has
 EPOCHS = 1750
 # Cool-chic 5.0.1 (HOP) from random weights after 1750 epochs, measured with its own encoder.
 ANCHORS = {"kodim04": 0.535, "kodim13": 4.975}
@@ -82,12 +82,13 @@ def middle(pixels: Samples) -> Samples:
     return pixels[top : top + HEIGHT, left : left + WIDTH].copy()
 
 
-def cost_of(pixels: Samples, epochs: int, seed: int) -> Cost:
+def cost_of(pixels: Samples, epochs: int, dim_coarse: int, seed: int = 0) -> Cost:
     """Fit `grid` to an image from random weights, each step on all pixels; return its cost.
 
     Args:
         pixels: (H, W, C) colours.
         epochs: Optimiser steps.
+        dim_coarse: Coarse features of the context model.
         seed: Seed of the fit.
     """
     from imgnet.fit.grid.fit import ready
@@ -95,7 +96,8 @@ def cost_of(pixels: Samples, epochs: int, seed: int) -> Cost:
     height, width, channels = pixels.shape
     sizes: dict[str, Any] = usual_grid_sizes(width, height)
     usual = Spec("grid", width, height, 0, dim_out=channels, **sizes)
-    spec = replace(usual, dim_hidden=DIM_HIDDEN, dim_context=DIM_CONTEXT)
+    layers = {"dim_hidden": DIM_HIDDEN, "dim_context": DIM_CONTEXT, "dim_coarse": dim_coarse}
+    spec = replace(usual, **layers)
     schedule = Schedule(epochs, width * height, quantized=0.1)
     began = time.process_time()
     with ready(spec, pixels, Options(schedule, seed=seed), LMBDA, None) as fit:
@@ -108,11 +110,13 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__, prog="python -m imgnet.bench.crops")
     parser.add_argument("images", type=Path, nargs="+")
     parser.add_argument("--epochs", type=int, default=EPOCHS)
+    parser.add_argument("--dim-coarse", type=int, default=DIM_COARSE)
     parser.add_argument("--seed", type=int, default=0)
     given = parser.parse_args(arguments)
     for path in given.images:
         pixels = middle(read_image(path)[0])
-        print(cost_of(pixels, given.epochs, given.seed).line(path.stem), flush=True)
+        cost = cost_of(pixels, given.epochs, given.dim_coarse, given.seed)
+        print(cost.line(path.stem), flush=True)
 
 
 if __name__ == "__main__":
