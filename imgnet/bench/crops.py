@@ -96,8 +96,7 @@ def cost_of(pixels: Samples, epochs: int, dim_coarse: int, seed: int = 0) -> Cos
     height, width, channels = pixels.shape
     sizes: dict[str, Any] = usual_grid_sizes(width, height)
     usual = Spec("grid", width, height, 0, dim_out=channels, **sizes)
-    layers = {"dim_hidden": DIM_HIDDEN, "dim_context": DIM_CONTEXT, "dim_coarse": dim_coarse}
-    spec = replace(usual, **layers)
+    spec = replace(usual, dim_hidden=DIM_HIDDEN, dim_context=DIM_CONTEXT, dim_coarse=dim_coarse)
     schedule = Schedule(epochs, width * height, quantized=0.1)
     began = time.process_time()
     with ready(spec, pixels, Options(schedule, seed=seed), LMBDA, None) as fit:
