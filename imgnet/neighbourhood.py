@@ -1,6 +1,7 @@
 """Neighbourhood of a latent: the inputs of the context model, in the order of its weights.
 
-An offset (dy, dx) is in latents of the grid that the neighbour is in.
+An offset (dy, dx) is in latents of the grid that the neighbour is in. Behind neighbours and place
+come the coarse features of the latent: linear maps of all latents of coarser grids at its place.
 """
 
 from __future__ import annotations

@@ -16,6 +16,7 @@ FAMILIES = ("grid", "gated", "mlp")
 MLP_FREQUENCIES = 16
 MAX_DIM = 4096  # of a layer
 MAX_GRID_DIM = 256  # of a layer of `grid`: sums over wider ones might be inexact in float64
+MAX_COARSE = 32  # features of a latent from coarser grids
 MAX_LAYERS = 64
 MAX_LEVELS = 12
 UPSAMPLING_REACH = 2  # samples on each side that an upsampled one depends on
@@ -41,6 +42,7 @@ class Spec:
         finest: Finest level of the first pyramid.
         chroma_level: Finest level of the other pyramids, of which each further channel has one.
         dim_context: Units of each layer of the context model.
+        dim_coarse: Coarse features of a latent; see `neighbourhood.py`.
         prior: Name of the prior, to which the tensors of the file are added; "" for none.
         lmbda_index: Index of the network of the prior.
     """
@@ -56,6 +58,7 @@ class Spec:
     finest: int = 0
     chroma_level: int = 0
     dim_context: int = 0
+    dim_coarse: int = 0
     prior: str = ""
     lmbda_index: int = 0
 
@@ -93,6 +96,19 @@ class Spec:
         [(0, 1), (1, 1), (2, 1), (0, 0)]
         """
         return [(pyramid, level) for level in self.levels() for pyramid in self.pyramids(level)]
+
+    def has_coarse_features(self, level: int) -> bool:
+        """Tell whether the latents of a level have coarse features."""
+        return bool(self.dim_coarse) and level < self.num_levels - 1
+
+    def coarser_grids(self, level: int) -> list[tuple[int, int]]:
+        """List the grids that the coarse features of a level come from, in the order of the file.
+
+        >>> sizes = {"num_levels": 3, "chroma_level": 1, "dim_context": 4}
+        >>> Spec("grid", 8, 8, 0, 4, 1, **sizes).coarser_grids(1)
+        [(0, 2), (1, 2), (2, 2)]
+        """
+        return [grid for grid in self.grids() if grid[1] > level]
 
     def levels(self) -> list[int]:
         """List the levels that have grids, coarsest first.
@@ -141,10 +157,25 @@ def usual_grid_sizes(width: int, height: int) -> dict[str, int]:
     """
     num_levels = min(max(min(width, height).bit_length() - 3, 1), _USUAL_LEVELS)
     chroma_level = min(_USUAL_COLOUR, num_levels - 1)
-    return {"num_levels": num_levels, "chroma_level": chroma_level, **USUAL_GRID_LAYERS}
+    levels = {"num_levels": num_levels, "chroma_level": chroma_level}
+    return {**levels, **usual_layers(width, height)}
+
+
+def usual_layers(width: int, height: int) -> dict[str, int]:
+    """Return the default layer sizes of a `grid` network without a prior for an image.
+
+    In a small image, coarse features save fewer bytes than their weights take.
+
+    >>> usual_layers(768, 512)["dim_coarse"], usual_layers(96, 64)["dim_coarse"]
+    (6, 0)
+    """
+    dim_coarse = _USUAL_COARSE if width * height >= _LEAST_COARSE else 0
+    return {**USUAL_GRID_LAYERS, "dim_coarse": dim_coarse}
 
 
 USUAL_GRID_LAYERS = {"dim_context": 16, "dim_hidden": 32, "num_layers": 2}
+_USUAL_COARSE = 6  # coarse features of a latent
+_LEAST_COARSE = 1 << 17  # pixels of an image with coarse features
 _USUAL_LEVELS, _USUAL_COLOUR = 9, 2
 _DIM = range(1, MAX_DIM + 1)
 _GRID_DIM = range(1, MAX_GRID_DIM + 1)
@@ -159,6 +190,7 @@ RANGES = {
         "finest": _LEVEL,
         "chroma_level": _LEVEL,
         "dim_context": _GRID_DIM,
+        "dim_coarse": range(MAX_COARSE + 1),
     },
     "gated": {"dim_axis": _DIM, "dim_hidden": _DIM, "num_layers": range(MAX_LAYERS + 1)},
     "mlp": {"dim_axis": _NONE, "dim_hidden": _DIM, "num_layers": range(1, MAX_LAYERS + 1)},
@@ -187,6 +219,24 @@ def latents_name(pyramid: int, level: int) -> str:
     'latents.0.3'
     """
     return f"latents.{pyramid}.{level}"
+
+
+def coarse_name(pyramid: int, level: int) -> str:
+    """Return the name of the weights of the coarse features of a grid.
+
+    >>> coarse_name(0, 3)
+    'context.coarse.0.3'
+    """
+    return f"context.coarse.{pyramid}.{level}"
+
+
+def is_coarse(name: str) -> bool:
+    """Tell whether a tensor holds the weights of coarse features.
+
+    >>> is_coarse("context.coarse.0.3"), is_coarse("context.first.weight")
+    (True, False)
+    """
+    return name.startswith("context.coarse.")
 
 
 def is_latents(name: str) -> bool:
@@ -265,15 +315,19 @@ def _grid_shapes(spec: Spec) -> Shapes:
         shapes[f"residuals.{i}.bias"] = (spec.dim_out,)
         shapes[f"residuals.{i}.alpha"] = (spec.dim_out,)
     # The last two rows of the first layer are a linear path to the output; its last columns
-    # weigh the place of the grid.
+    # weigh the place of the grid and the coarse features.
     shapes |= {
-        "context.first.weight": (context + 2, NUM_INPUTS),
+        "context.first.weight": (context + 2, NUM_INPUTS + spec.dim_coarse),
         "context.first.bias": (context,),
         "context.second.weight": (context, context),
         "context.second.bias": (context,),
         "context.last.weight": (2, context),
         "context.last.bias": (len(spec.grids()), 2),
     }
+    for pyramid, level in sorted(spec.grids(), key=lambda grid: (grid[0], -grid[1])):
+        if spec.has_coarse_features(level):
+            sources = spec.coarser_grids(level)
+            shapes[coarse_name(pyramid, level)] = spec.dim_coarse, len(sources)
     for pyramid, level in spec.grids():
         shapes[latents_name(pyramid, level)] = spec.grid_size(level)
     return shapes

@@ -41,8 +41,8 @@ def test_the_margin_holds_the_farthest_neighbour_and_no_more(offsets: Offsets, m
 @pytest.mark.parametrize("spec", SPECS, ids=str)
 def test_the_context_model_has_a_column_for_every_input(spec: Spec) -> None:
     _, columns = spec.shapes()["context.first.weight"]
-    assert columns == NUM_INPUTS
-    assert columns - NUM_NEIGHBOURS == len(place_of(*spec.grids()[0]))
+    assert columns == NUM_INPUTS + spec.dim_coarse
+    assert len(place_of(*spec.grids()[0])) == NUM_INPUTS - NUM_NEIGHBOURS
 
 
 def test_places_tell_levels_and_luma_from_chroma() -> None:

@@ -1,9 +1,10 @@
 """Choice of the prior that the fit of an image starts from.
 
-The first choice depends on the detail of the image. A long fit then tries the other choices on a
-part of the image, since the image may be unlike all that the priors were trained on. For
-photographs, fits from a prior stay ahead of fits from random weights for long. Where random weights
-are ahead after few epochs, as on noise or in images made of squares, they also end better.
+The first choice depends on the detail of the image. A fit with some time then tries the other
+choices on a part of the image, since the image may be unlike all that the priors were trained on.
+For photographs, fits from a prior stay ahead of fits from random weights for several hundred
+epochs. Where random weights are ahead after few epochs, as on noise or in images made of squares,
+they also end better. A long fit starts from random weights at once.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from imgnet.codec.priors.loader import layers_of, lmbda_index_of
 from imgnet.image.picture import Samples
 from imgnet.request.efforts import TRIAL_TIME, Schedule, trial_schedule
 from imgnet.request.options import Options
-from imgnet.spec import USUAL_GRID_LAYERS, Spec
+from imgnet.spec import USUAL_GRID_LAYERS, Spec, usual_layers
 
 # The prior for detail has textures in few levels; its analysis network corrects the first latents.
 # The prior for smooth images has whole pyramids, which are cheaper in smooth parts, but its fits
@@ -45,7 +46,7 @@ def starting_from_prior(spec: Spec, found: float, lmbda: float, schedule: Schedu
         schedule: Schedule of the fit.
     """
     by_hand = any(getattr(spec, name) != size for name, size in USUAL_GRID_LAYERS.items())
-    if lmbda < LEAST_LMBDA or by_hand:
+    if lmbda < LEAST_LMBDA or by_hand or schedule.is_cold(spec.width * spec.height):
         return spec
     is_smooth = found <= schedule.smooth_detail(spec.width * spec.height)
     prior = FOR_SMOOTH if is_smooth else FOR_DETAIL
@@ -59,7 +60,7 @@ def with_prior(spec: Spec, prior: str, lmbda_index: int) -> Spec:
     >>> with_prior(Spec("grid", 9, 9, 0, **usual_grid_sizes(9, 9)), FOR_DETAIL, 3).lmbda_index
     3
     """
-    layers: dict[str, Any] = layers_of(prior) if prior else USUAL_GRID_LAYERS
+    layers: dict[str, Any] = layers_of(prior) if prior else usual_layers(spec.width, spec.height)
     return replace(spec, prior=prior, lmbda_index=lmbda_index if prior else 0, **layers)
 
 

@@ -26,10 +26,18 @@ MANY_EPOCHS = 100
 TEMPERATURE = (0.35, 0.08)  # of the soft rounding, from the first step to the last
 NOISE = (0.22, 0.15)  # standard deviation, from the first step to the last
 WARM_UP = 20  # steps
+# Steps over which Adam averages squared gradients of latents: at least, as a part of the epochs, at
+# most. From random weights, the learning rate of latents grows with a power of them.
+SHORT_MEMORY, MEMORY_PART, LONG_MEMORY = 20.0, 0.57, 1000.0
+COLD_LR_POWER = 0.12
 PYRAMID_LR_POWER = 0.1  # of epochs over MANY_EPOCHS, as a factor on the latents' learning rate
 
 # Fraction of detailed samples above which an image is detailed: in a long fit, and in a short one.
 DETAILED, SOON_DETAILED = 0.02, 0.012
+
+# From so many epochs on, a fit of an image of so many pixels saves more bits of latents by starting
+# from random weights than its network then costs.
+COLD_EPOCHS, COLD_PIXELS = 1000, 1 << 17
 
 LEAST_TRIAL_STEPS = 300  # of a fit with trials of priors; these cost about half as many steps
 TRIAL_EPOCHS = 150
@@ -54,6 +62,7 @@ class Schedule:
         weight_rdoq_passes: Passes of RDOQ over the weights of `grid` at the end, after each run on
             the latents there.
         latent_lr_scale: Factor on the learning rate of latents.
+        latent_memory: Steps of a latent over which Adam averages squared gradients.
         network_lr_scale: Factor on the learning rates of the networks of `grid`.
         temperature: Temperature of the soft rounding of `grid`, from the first step to the last.
         noise: Standard deviation of the noise on latents, from the first step to the last.
@@ -66,6 +75,7 @@ class Schedule:
     latent_rdoq_runs: int = 0
     weight_rdoq_passes: int = 0
     latent_lr_scale: float = 1.0
+    latent_memory: float = SHORT_MEMORY
     network_lr_scale: float = 1.0
     temperature: tuple[float, float] = TEMPERATURE
     noise: tuple[float, float] = NOISE
@@ -90,6 +100,8 @@ class Schedule:
         """Return the schedule with the learning rates and the relaxation for a start of `grid`.
 
         A short fit from a prior moves less than a long one, since it has no time to settle again.
+        In a long fit Adam remembers more gradients of latents: with a short memory, many a latent
+        drops to zero and stays there. Without a prior latents then also move faster.
 
         Args:
             num_pixels: Pixels of the image.
@@ -98,11 +110,13 @@ class Schedule:
         >>> Schedule(10, 4096).for_start(4096, "analysis").latent_lr_scale
         0.1
         """
+        memory = min(max(SHORT_MEMORY, self.epochs(num_pixels) * MEMORY_PART), LONG_MEMORY)
+        schedule = replace(self, latent_memory=memory)
         if first == "cold":
-            return self
+            return replace(schedule, latent_lr_scale=(memory / SHORT_MEMORY) ** COLD_LR_POWER)
         few = min(1.0, self.epochs(num_pixels) / FEW_EPOCHS)
         many = min(1.0, self.epochs(num_pixels) / MANY_EPOCHS)
-        slower = replace(self, network_lr_scale=few)
+        slower = replace(schedule, network_lr_scale=few)
         if first == "analysis":
             return replace(slower, latent_lr_scale=many, temperature=_nearer_end(TEMPERATURE, few))
         return replace(
@@ -127,6 +141,14 @@ class Schedule:
         (0.012, 0.02)
         """
         return DETAILED if self.epochs(num_pixels) > FEW_EPOCHS else SOON_DETAILED
+
+    def is_cold(self, num_pixels: int) -> bool:
+        """Return whether the fit of an image starts from random weights, whatever the priors.
+
+        >>> Schedule(13000, 49152).is_cold(768 * 512), Schedule(2800, 49152).is_cold(768 * 512)
+        (True, False)
+        """
+        return self.epochs(num_pixels) >= COLD_EPOCHS and num_pixels >= COLD_PIXELS
 
     @property
     def has_trials(self) -> bool:

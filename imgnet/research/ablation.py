@@ -123,7 +123,7 @@ class _Orphan(ContextModel):
 def without_parents(spec: Spec) -> GridNetwork:
     """Return the usual network with a context model without coarser latents as input."""
     network = GridNetwork(spec)
-    network.context = _Orphan(spec.dim_context, len(spec.grids()))
+    network.context = _Orphan(spec)
     return network
 
 

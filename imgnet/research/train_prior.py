@@ -62,6 +62,7 @@ LAST_TEMPERATURE, LAST_NOISE = 0.12, 0.16  # a little softer than at the end of 
 WARM_UP = 200
 COARSE_EVERY = 4
 LEAST_LR_FACTOR = 0.02  # of latents, which a cosine would stop before the networks
+SQUARE_DECAY = 0.95  # of Adam for latents, whose examples come and go
 INTERVALS = Intervals(report=200, save=2000)
 CPU = torch.device("cpu")
 
@@ -172,7 +173,8 @@ class Training:
             )
             scale_lr(self.soap.param_groups, factor)
             self.soap.step()
-            example.latents.step(LATENT_LR * max(factor, LEAST_LR_FACTOR), parts)
+            lr = LATENT_LR * max(factor, LEAST_LR_FACTOR)
+            example.latents.step(lr, parts, SQUARE_DECAY)
         self.step += 1
         return cost
 

@@ -18,7 +18,7 @@ from imgnet.encoder.prior import (
     with_prior,
 )
 from imgnet.image.picture import Samples
-from imgnet.request.efforts import DETAILED, SOON_DETAILED, TRIAL_EPOCHS, Schedule
+from imgnet.request.efforts import COLD_EPOCHS, DETAILED, SOON_DETAILED, TRIAL_EPOCHS, Schedule
 from imgnet.request.options import Options
 from imgnet.request.target import SizeTarget
 from imgnet.spec import Spec, usual_grid_sizes
@@ -55,6 +55,16 @@ def test_the_finest_pictures_start_without_a_prior() -> None:
     spec = usual(96, 64)
     assert starting_from_prior(spec, 1.0, LEAST_LMBDA, LONG).prior == FOR_DETAIL
     assert starting_from_prior(spec, 1.0, 0.99 * LEAST_LMBDA, LONG) is spec
+
+
+def test_long_fits_of_large_images_start_without_a_prior() -> None:
+    side = 1 << 9
+    spec, long = usual(side, side), Schedule(COLD_EPOCHS, side * side)
+    assert starting_from_prior(spec, 1.0, 1e-3, long) is spec
+    assert spec.dim_coarse
+    shorter = replace(long, steps=COLD_EPOCHS - 1)
+    assert starting_from_prior(spec, 1.0, 1e-3, shorter).prior == FOR_DETAIL
+    assert starting_from_prior(usual(96, 64), 1.0, 1e-3, long).prior == FOR_DETAIL
 
 
 WIDTH, HEIGHT = 300, 90

@@ -11,8 +11,10 @@ from imgnet.request.efforts import (
     EFFORTS,
     FEW_EPOCHS,
     GRID_PRESETS,
+    LONG_MEMORY,
     MANY_EPOCHS,
     NOISE,
+    SHORT_MEMORY,
     TEMPERATURE,
     USUAL_PIXELS,
     WARM_UP,
@@ -65,10 +67,24 @@ def test_a_small_coordinate_network_gets_more_steps(dim_hidden: int, steps: int)
     assert Schedule(1000, 4096).for_network(spec).steps == steps
 
 
-@pytest.mark.parametrize("first", ["cold", "pyramids", "analysis"])
-def test_a_long_fit_starts_in_the_usual_way(first: FirstLatents) -> None:
+@pytest.mark.parametrize("first", ["pyramids", "analysis"])
+def test_a_long_fit_from_a_prior_starts_in_the_usual_way(first: FirstLatents) -> None:
     schedule = Schedule(MANY_EPOCHS, NUM_PIXELS)
-    assert schedule.for_start(NUM_PIXELS, first) == schedule
+    started = schedule.for_start(NUM_PIXELS, first)
+    assert replace(started, latent_memory=schedule.latent_memory) == schedule
+
+
+@pytest.mark.parametrize("first", ["cold", "pyramids", "analysis"])
+def test_a_long_fit_remembers_more_gradients_of_latents(first: FirstLatents) -> None:
+    starts = [Schedule(n, NUM_PIXELS).for_start(NUM_PIXELS, first) for n in (10, 350, 2000, 9000)]
+    memories = [start.latent_memory for start in starts]
+    assert memories == sorted(memories)
+    assert memories[0] == SHORT_MEMORY < memories[1] < memories[2] == memories[3] == LONG_MEMORY
+
+
+def test_latents_of_a_long_fit_from_random_weights_move_faster() -> None:
+    short, long = (Schedule(n, NUM_PIXELS).for_start(NUM_PIXELS, "cold") for n in (10, 2000))
+    assert short.latent_lr_scale == 1 < long.latent_lr_scale < 2
 
 
 @pytest.mark.parametrize("epochs", [5, 15])

@@ -14,20 +14,22 @@ from imgnet.codec.priors import loader as priors
 from imgnet.codec.render.grid import render
 from imgnet.codec.render.resize import checksum
 from imgnet.encoder.prior import FOR_DETAIL
-from imgnet.spec import Spec, network_shapes
+from imgnet.spec import Spec, is_coarse, network_shapes
 
 Tensors = dict[str, Quantized]
 
 MODE_OF = {channels: mode for mode, channels in MODES.items()}
 
-# Usual, deep and wide of margin, without the finest level, of one level, narrow, of one pixel.
+# Without coarse features, deep and wide of margin, without the finest level, of one level, narrow,
+# of one pixel, usual.
 SPECS = [
     Spec("grid", 61, 43, 0, 8, 2, num_levels=4, chroma_level=2, dim_context=6),
-    Spec("grid", 37, 70, 0, 6, 7, dim_out=4, num_levels=5, chroma_level=1, dim_context=5),
-    Spec("grid", 33, 40, 0, 5, 0, dim_out=1, num_levels=3, finest=1, chroma_level=1, dim_context=4),
+    Spec("grid", 37, 70, 0, 6, 7, 4, num_levels=5, chroma_level=1, dim_context=5, dim_coarse=2),
+    Spec("grid", 33, 40, 0, 5, 0, 1, 3, finest=1, chroma_level=1, dim_context=4, dim_coarse=3),
     Spec("grid", 19, 12, 0, 4, 1, dim_out=2, num_levels=1, dim_context=4),
-    Spec("grid", 1, 31, 0, 4, 2, num_levels=2, chroma_level=1, dim_context=4),
+    Spec("grid", 1, 31, 0, 4, 2, num_levels=2, chroma_level=1, dim_context=4, dim_coarse=1),
     Spec("grid", 1, 1, 0, 4, 1, num_levels=1, dim_context=4),
+    Spec("grid", 45, 51, 0, 7, 1, num_levels=5, chroma_level=1, dim_context=6, dim_coarse=6),
 ]
 
 # Fraction bits and standard deviation of random tensors, by the ends of their names.
@@ -74,6 +76,8 @@ def random_tensors(spec: Spec, seed: int = 1, spread: float = 1.5) -> Tensors:
             values, bits = rng.laplace(0, spread, shape), 0
         elif name.startswith("upsample."):
             values, bits = rng.normal(_BICUBIC, 0.02, shape), 8
+        elif is_coarse(name):
+            values, bits = rng.normal(0, 0.3, shape), 7
         else:
             bits, deviation = next(k for ending, k in _KINDS.items() if name.endswith(ending))
             values = rng.normal(_GREY if name == "linear.bias" else 0, deviation, shape)

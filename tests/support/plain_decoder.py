@@ -80,9 +80,12 @@ class Picture:
             if level >= (finest if pyramid == 0 else colour)
         ]
 
+    def coarser(self, level: int) -> list[tuple[int, int]]:
+        return [grid for grid in self.grids() if grid[1] > level]
+
     def shapes(self) -> dict[str, tuple[int, ...]]:
         """Section 3, without the grids."""
-        num_levels, finest, _, e, d, num_layers = self.net
+        num_levels, finest, _, e, d, num_layers, k = self.net
         c = self.channels
         f = num_levels - finest + c - 1
         shapes: dict[str, tuple[int, ...]] = {f"upsample.{i}": (4,) for i in range(num_levels - 1)}
@@ -92,9 +95,12 @@ class Picture:
             shapes[f"residuals.{i}.weight"] = (c, 9 * c)
             shapes[f"residuals.{i}.bias"] = (c,)
             shapes[f"residuals.{i}.alpha"] = (c,)
-        shapes |= {"context.first.weight": (e + 2, 25), "context.first.bias": (e,)}
+        shapes |= {"context.first.weight": (e + 2, 25 + k), "context.first.bias": (e,)}
         shapes |= {"context.second.weight": (e, e), "context.second.bias": (e,)}
         shapes |= {"context.last.weight": (2, e), "context.last.bias": (len(self.grids()), 2)}
+        for p, level in sorted(self.grids(), key=lambda grid: (grid[0], -grid[1])):
+            if k and level < num_levels - 1:
+                shapes[f"context.coarse.{p}.{level}"] = k, len(self.coarser(level))
         return shapes
 
     def clamp(self, name: str, x: int, low: int, high: int) -> int:
@@ -139,7 +145,14 @@ def _read_container(data: bytes) -> tuple[Picture, dict[str, tuple[str, bytes]]]
     if end != len(body):
         raise DamagedError("offsets")
     usual_levels = min(max(min(width, height).bit_length() - 3, 1), 9)
-    usual = [usual_levels, min(2, usual_levels - 1), 16, 32, 2]
+    usual = [
+        usual_levels,
+        min(2, usual_levels - 1),
+        16,
+        32,
+        2,
+        6 if width * height >= 131072 else 0,
+    ]
     prior = None
     if words and "/" in words[0]:
         name, lmbda_index = words[0].split("/")
@@ -362,6 +375,16 @@ def neighbours(picture: Picture, pyramid: int, level: int, y: int, x: int) -> Ve
     return found + [_or_zero(picture, pyramid, level + 1, *point) for point in above]
 
 
+def coarse_features(picture: Picture, pyramid: int, level: int, y: int, x: int) -> Vector:
+    """Return the coarse features of a latent in 1/256; none on the coarsest level."""
+    sources = picture.coarser(level)
+    if not picture.net[6] or not sources:
+        return []
+    at = [picture.latents[p, m][y >> m - level][x >> m - level] for p, m in sources]
+    rows = picture.matrix(f"context.coarse.{pyramid}.{level}", len(sources))
+    return [picture.clamp("coarse", _dot(row, at) >> 7, -(2**23), 2**23) for row in rows]
+
+
 def _or_zero(picture: Picture, pyramid: int, level: int, y: int, x: int) -> int:
     height, width = picture.size(level)
     if level == picture.num_levels or not (0 <= y < height and 0 <= x < width):
@@ -375,9 +398,11 @@ def distribution(
     """Return the whole part of the location, the rest in 1/32, and the index of the scale."""
     units, p = picture.net[3], picture.weights
     n = neighbours(picture, pyramid, level, y, x)
-    first = picture.matrix("context.first.weight", 25)
+    features = coarse_features(picture, pyramid, level, y, x)
+    first = picture.matrix("context.first.weight", 25 + picture.net[6])
     s = [
-        (_dot(row[:23], n) >> 3) + ((row[23] * level + row[24] * min(pyramid, 1)) >> 3)
+        (256 * _dot(row[:23], n) + _dot(row[25 : 25 + len(features)], features) >> 11)
+        + ((row[23] * level + row[24] * min(pyramid, 1)) >> 3)
         for row in first
     ]
     u = [a + b for a, b in zip(s[:units], p["context.first.bias"], strict=True)]
@@ -564,9 +589,13 @@ def _prior_file(name: str) -> tuple[dict[str, dict[str, object]], bytes]:
 
 
 def _layers(header: dict[str, dict[str, object]]) -> list[int]:
-    """Return dim_context, dim_hidden and num_layers of the networks of a prior."""
-    count = sum(key.endswith(".alpha") for key in header)
-    return [header["context.second.bias"]["shape"][1], header["hidden.bias"]["shape"][1], count]
+    """Return dim_context, dim_hidden, num_layers and dim_coarse of the networks of a prior."""
+    count, columns = (
+        sum(key.endswith(".alpha") for key in header),
+        header["context.first.weight"]["shape"][2],
+    )
+    units = header["context.second.bias"]["shape"][1], header["hidden.bias"]["shape"][1]
+    return [*units, count, columns - 25]
 
 
 def _rows(body: bytes, entry: dict[str, object], lmbda_index: int) -> list[Vector]:

@@ -1,9 +1,10 @@
 """Context model: the distribution of each latent from earlier ones, in exact integers.
 
-A latent is predicted from its neighbours (see `neighbourhood.py`). The causal shape advances two
-columns a row: with t = x + 2 y, all of its latents lie on earlier t, so that everything of one t,
-a wavefront, is decoded at once, in all grids of a level. Packing and unpacking run the same
-code, one on many rows in one go, the other wavefront by wavefront.
+A latent is predicted from its neighbours and its coarse features (see `neighbourhood.py`). The
+causal shape advances two columns a row: with t = x + 2 y, all of its latents lie on earlier t, so
+that everything of one t, a wavefront, is decoded at once, in all grids of a level. The features are
+those of coarser levels and are computed for a whole level. Packing and unpacking run the same code,
+one on many rows in one go, the other wavefront by wavefront.
 
 All numbers are whole numbers in float64 (see `fixed_point.py`); `test_context.py` proves that none
 gets too large to be exact.
@@ -12,6 +13,7 @@ gets too large to be exact.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from itertools import groupby
 from typing import NamedTuple
 
 import numpy as np
@@ -19,13 +21,25 @@ from numpy.typing import NDArray
 
 from imgnet.codec.entropy.distributions import LOCATIONS, LOWEST_SCALE_LOG2, NUM_SCALES
 from imgnet.codec.entropy.fixed_point import FRACTION_BITS, WEIGHT_BITS, clamp, multiply
-from imgnet.neighbourhood import CAUSAL, MARGIN, NUM_NEIGHBOURS, PARENTS, Offsets, place_of
+from imgnet.neighbourhood import (
+    CAUSAL,
+    MARGIN,
+    NUM_INPUTS,
+    NUM_NEIGHBOURS,
+    PARENTS,
+    Offsets,
+    place_of,
+)
+from imgnet.spec import coarse_name
 
 Array = NDArray[np.float64]
 Integers = NDArray[np.int64]
+Grids = Mapping[tuple[int, int], NDArray[np.integer]]  # by pyramid and level
 
 LARGEST_LATENT = 1 << 12
 LARGEST_HIDDEN = (1 << 24) - 1  # in units of 2**-12, as all activations
+COARSE_BITS = 8  # fraction bits of a coarse feature
+LARGEST_COARSE = 1 << 15
 
 _CHUNK = 1 << 14  # latents that are predicted at a time
 _EXCESS_BITS = WEIGHT_BITS - FRACTION_BITS  # of a weight times a latent, which is whole
@@ -72,6 +86,7 @@ class ContextModel:
         self._second_bias = weights["context.second.bias"][:, None]
         self._last = weights["context.last.weight"]
         self._last_bias = weights["context.last.bias"]
+        self._weights = weights
 
     def of_level(
         self, level: int, grids: Sequence[tuple[int, int]]
@@ -83,7 +98,10 @@ class ContextModel:
             grids: Index of each in the order of the file, and the pyramid that it belongs to. The
                 first N latents are of the first grid, and so on.
         """
-        dim, first = len(self._second), np.ascontiguousarray(self._first[:, :NUM_NEIGHBOURS])
+        dim, first = len(self._second), self._first[:, :NUM_NEIGHBOURS]
+        if coarse_name(grids[0][1], level) in self._weights:
+            first = np.hstack([first, self._first[:, NUM_INPUTS:]])
+        first = np.ascontiguousarray(first)
         bias = np.stack([self._bias(level, *grid) for grid in grids], axis=1)[:, :, None]
 
         def distributions(neighbours: Array) -> Distributions:
@@ -102,11 +120,52 @@ class ContextModel:
     def _bias(self, level: int, index: int, pyramid: int) -> Array:
         """Return the bias (E + 2) of the first layer in a grid; `_distributions` rounds down."""
         where = np.array(place_of(pyramid, level), np.float64)[:, None]
-        bias = multiply(self._first[:, NUM_NEIGHBOURS:], where, None, _EXCESS_BITS)[:, 0]
+        to_place = self._first[:, NUM_NEIGHBOURS:NUM_INPUTS]
+        bias = multiply(to_place, where, None, _EXCESS_BITS)[:, 0]
         bias[:-2] += self._first_bias
         bias[-2:] += self._last_bias[index]
         bias[-2:] += _HALVES
         return bias
+
+    def coarse_features(
+        self,
+        level: int,
+        pyramids: Sequence[int],
+        coarser: Mapping[tuple[int, int], NDArray[np.integer]],
+    ) -> Array | None:
+        """Return the coarse features (G, K, h, w) of a level, for each parent of its latents.
+
+        Args:
+            level: Of all G grids.
+            pyramids: The pyramid that each belongs to.
+            coarser: All grids of coarser levels by pyramid and level, in the order of the file.
+
+        Returns:
+            Multiples of 2**-COARSE_BITS; None if the level has no coarse features.
+        """
+        names = [coarse_name(pyramid, level) for pyramid in pyramids]
+        if names[0] not in self._weights:
+            return None
+        return np.stack([_coarse_features(self._weights[name], coarser) for name in names])
+
+
+def _coarse_features(
+    weights: Array, coarser: Mapping[tuple[int, int], NDArray[np.integer]]
+) -> Array:
+    """Return the coarse features (K, h, w) of a grid from its weights (K, number of sources)."""
+    total, used = np.zeros((len(weights), 0, 0)), 0
+    for _, group in groupby(coarser.items(), lambda item: item[0][1]):
+        grids = np.stack([grid for _, grid in group]).astype(np.float64)
+        number, height, width = grids.shape
+        of_level = multiply(weights[:, used : used + number], grids.reshape(number, -1), None, 0)
+        repeated = total.repeat(2, axis=1).repeat(2, axis=2)[:, :height, :width]
+        total = of_level.reshape(-1, height, width)
+        if used:
+            total += repeated
+        used += number
+    features = np.floor(total * 2.0 ** (COARSE_BITS - WEIGHT_BITS))
+    most = LARGEST_COARSE << COARSE_BITS
+    return clamp(features, -most, most) * 2.0**-COARSE_BITS
 
 
 def _distributions(output: Array) -> Distributions:
@@ -133,20 +192,31 @@ def wavefronts(number: int, height: int, width: int) -> Integers:
 class Neighbourhood:
     """Where the neighbours of the latents of some grids of one size lie in one flat array.
 
-    The array holds each grid and then its parent, all with a margin of zeros.
+    The array holds each grid, then its parent and its coarse features, all with a margin of zeros.
 
     Args:
         size: (height, width) of the grids.
         number: Of grids.
         parents: (number, h, w) the next coarser grids, or None for the coarsest.
+        features: (number, K, h, w) coarse features, or None.
     """
 
-    def __init__(self, size: tuple[int, int], number: int, parents: Integers | None) -> None:
+    def __init__(
+        self,
+        size: tuple[int, int],
+        number: int,
+        parents: Integers | None,
+        features: Array | None = None,
+    ) -> None:
         self.size = height, width = size
-        above = np.zeros((number, -(-height // 2), -(-width // 2))) if parents is None else parents
-        margins = (0, 0), (MARGIN, MARGIN), (MARGIN, MARGIN)
+        halved = -(-height // 2), -(-width // 2)
+        above = np.zeros((number, 1, *halved)) if parents is None else parents[:, None]
+        if features is not None:
+            above = np.concatenate([above, features], axis=1)
+        margins = (0, 0), (0, 0), (MARGIN, MARGIN), (MARGIN, MARGIN)
         padded = np.pad(above.astype(np.float64), margins)
-        parent_stride, self.stride = padded.shape[2], width + 2 * MARGIN
+        num_features, parent_stride = padded.shape[1] - 1, padded.shape[3]
+        self.stride = width + 2 * MARGIN
         self._own_size = (height + MARGIN) * self.stride
         own = np.zeros((number, self._own_size))
         self.values = np.concatenate([own, padded.reshape(number, -1)], axis=1)
@@ -155,13 +225,15 @@ class Neighbourhood:
         y, starts = np.arange(height), np.arange(number)[:, None] * self.values.shape[1]
         self.centre = starts + (y + MARGIN) * self.stride - 2 * y + MARGIN
         parent_centre = starts + self._own_size + ((y >> 1) + MARGIN) * parent_stride - y + MARGIN
+        planes = np.arange(1, num_features + 1) * padded[0, 0].size
+        of_parents = np.concatenate([_shifts(PARENTS, parent_stride), planes])
         self._rows = np.concatenate(
             [
                 _shifts(CAUSAL, self.stride)[:, None, None] + self.centre,
-                _shifts(PARENTS, parent_stride)[:, None, None] + parent_centre,
+                of_parents[:, None, None] + parent_centre,
             ]
         )
-        self._halves = np.array([0] * len(CAUSAL) + [1] * len(PARENTS))[:, None, None]
+        self._halves = np.array([0] * len(CAUSAL) + [1] * len(of_parents))[:, None, None]
 
     @property
     def _own(self) -> Array:
@@ -183,11 +255,11 @@ class Neighbourhood:
         self.values.put(self.centre[:, rows] + t, latents)
 
     def gather(self, rows: slice, t: int) -> Array:
-        """Return the neighbours (K, number N) of the latents of N rows at wavefront t."""
+        """Return the inputs (K, number N) of the latents of N rows at wavefront t."""
         return self._at(self._rows[:, :, rows] + (t >> self._halves))
 
     def gather_chunk(self, top: int, bottom: int) -> Array:
-        """Return the neighbours (K, number N) of the latents of rows top..bottom, row by row."""
+        """Return the inputs (K, number N) of the latents of rows top..bottom, row by row."""
         _, width = self.size
         y, x = np.divmod(np.arange(top * width, bottom * width), width)
         return self._at(self._rows[:, :, y] + ((x + 2 * y) >> self._halves))
@@ -202,7 +274,10 @@ def _shifts(offsets: Offsets, stride: int) -> Integers:
 
 
 def distributions_of_level(
-    model: Callable[[Array], Distributions], grids: Integers, parents: Integers | None
+    model: Callable[[Array], Distributions],
+    grids: Integers,
+    parents: Integers | None,
+    features: Array | None = None,
 ) -> Distributions:
     """Return the distributions (G, height * width) of all latents of a level, row by row.
 
@@ -210,9 +285,10 @@ def distributions_of_level(
         model: Of these grids.
         grids: (G, height, width) latents.
         parents: The next coarser grids, or None.
+        features: Coarse features of the level, or None.
     """
     number, height, width = grids.shape
-    around = Neighbourhood((height, width), number, parents)
+    around = Neighbourhood((height, width), number, parents, features)
     around.fill(grids)
     rows = max(1, _CHUNK // width)
     chunks = [
@@ -228,6 +304,7 @@ def decode_level(
     number: int,
     parents: Integers | None,
     read: Callable[[Distributions], Integers],
+    features: Array | None = None,
 ) -> Integers:
     """Decode the grids (number, height, width) of a level, wavefront by wavefront.
 
@@ -237,9 +314,10 @@ def decode_level(
         number: Of grids.
         parents: The next coarser grids, or None.
         read: Returns the latents that follow in the stream, given their distributions.
+        features: Coarse features of the level, or None.
     """
     height, width = size
-    around = Neighbourhood(size, number, parents)
+    around = Neighbourhood(size, number, parents, features)
     for t in range(width + 2 * (height - 1)):
         rows = slice(max(0, (t - width + 2) // 2), min(height - 1, t // 2) + 1)
         around.put(rows, t, read(model(around.gather(rows, t))))

@@ -218,7 +218,10 @@ def _grid_graph(spec: Spec) -> Iterator[str]:
 def _context_graph(spec: Spec) -> Iterator[str]:
     counts = count_layers(spec)
     rows, columns = spec.shapes()["context.first.weight"]
-    yield _box("neighbours", f"{NUM_NEIGHBOURS} latents decoded before, level, pyramid")
+    inputs = f"{NUM_NEIGHBOURS} latents decoded before, level, pyramid"
+    if spec.dim_coarse:
+        inputs += f", {spec.dim_coarse} features of all coarser grids"
+    yield _box("neighbours", inputs)
     first = f"linear {columns} to {rows}, ReLU on {spec.dim_context}"
     yield _box("context.first", first, _parameters(counts["context.first"]))
     second = f"x + relu(linear {spec.dim_context} to {spec.dim_context})"

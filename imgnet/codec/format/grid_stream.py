@@ -117,11 +117,10 @@ def _distributions_of_levels(
     """Yield the grids (G, height, width) of every level and their distributions."""
     model = _context_model(spec, quantized)
     for level in spec.levels():
-        grids, parents = _stacked(spec, quantized, level, level), _parents(spec, quantized, level)
-        yield (
-            grids,
-            distributions_of_level(model.of_level(level, _indices(spec, level)), grids, parents),
-        )
+        grids, of_grids = _stacked(spec, quantized, level, level), _indices(spec, level)
+        of_level, parents = model.of_level(level, of_grids), _parents(spec, quantized, level)
+        features = _features(model, spec, quantized, level)
+        yield grids, distributions_of_level(of_level, grids, parents, features)
 
 
 def _indices(spec: Spec, level: int) -> list[tuple[int, int]]:
@@ -134,6 +133,14 @@ def _parents(spec: Spec, quantized: Mapping[str, Quantized], level: int) -> Inte
     """Return the next coarser grids of those of a level, if there are any."""
     is_coarsest = level == spec.num_levels - 1
     return None if is_coarsest else _stacked(spec, quantized, level, level + 1)
+
+
+def _features(
+    model: ContextModel, spec: Spec, quantized: Mapping[str, Quantized], level: int
+) -> NDArray[np.float64] | None:
+    """Return the coarse features of the grids of a level, if there are any."""
+    coarser = {grid: quantized[latents_name(*grid)].values for grid in spec.coarser_grids(level)}
+    return model.coarse_features(level, spec.pyramids(level), coarser)
 
 
 def _stacked(spec: Spec, quantized: Mapping[str, Quantized], level: int, of_level: int) -> Integers:
@@ -242,6 +249,7 @@ def unpack(spec: Spec, data: bytes, finest: int = 0) -> dict[str, Quantized]:
             len(pyramids),
             _parents(spec, quantized, level),
             lambda distributions: _read_latents(decoder, distributions, escapes),
+            _features(model, spec, quantized, level),
         )
         if np.abs(grids).max() > LARGEST_LATENT:
             raise FormatError(_DAMAGED)

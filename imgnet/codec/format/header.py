@@ -13,10 +13,11 @@ claims: width and height of the image in pixels; name and lmbda_index of the pri
     finest=1    finest level of the first pyramid of `grid`; 0
     mode=RGBA   or L or LA; RGB
     model=gated or mlp; grid
-    net=7,2,16,32,2
+    net=7,2,16,32,2,6
                 sizes of the network: of `grid` num_levels, colour, dim_context, dim_hidden,
-                num_layers, usually those for a picture of its size, the layers being those of the
-                prior if there is one; else dim_axis, dim_hidden, num_layers, which are always named
+                num_layers, dim_coarse, usually those for a picture of its size, the layers being
+                those of the prior if there is one; else dim_axis, dim_hidden, num_layers, which are
+                always named
 
 Each claim can be written in one way only: a reader refuses all others.
 """
@@ -41,7 +42,14 @@ _METADATA = "__metadata__"
 _KEY = "inr"
 # What a file says of the sizes of its network, by family.
 _NET = {
-    "grid": ("num_levels", "chroma_level", "dim_context", "dim_hidden", "num_layers"),
+    "grid": (
+        "num_levels",
+        "chroma_level",
+        "dim_context",
+        "dim_hidden",
+        "num_layers",
+        "dim_coarse",
+    ),
     "gated": ("dim_axis", "dim_hidden", "num_layers"),
     "mlp": ("dim_axis", "dim_hidden", "num_layers"),
 }

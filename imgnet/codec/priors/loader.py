@@ -20,6 +20,7 @@ from safetensors.numpy import load
 
 from imgnet.arrays import Float32Array, Int64Array
 from imgnet.errors import FormatError
+from imgnet.neighbourhood import NUM_INPUTS
 from imgnet.spec import Spec, is_output, network_shapes
 
 Int16Array = NDArray[np.int16]
@@ -104,6 +105,7 @@ def layers_of(prior: str) -> dict[str, int]:
         "dim_context": tensors["context.second.bias"].shape[1],
         "dim_hidden": tensors["hidden.bias"].shape[1],
         "num_layers": sum(name.endswith(".alpha") for name in tensors),
+        "dim_coarse": tensors["context.first.weight"].shape[2] - NUM_INPUTS,
     }
 
 

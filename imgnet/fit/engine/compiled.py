@@ -106,6 +106,8 @@ class CompiledEvaluator:
                 latent_kernels.crop_back(gradient, top, left, gradients[i])
             for i, top, left, gradient in outcome.windows:
                 latent_kernels.window_back(gradient, top, left, outcome.factor, gradients[i])
+            for i, top, shift, gradient in outcome.repeats:
+                latent_kernels.repeated_back(gradient, top, shift, outcome.factor, gradients[i])
             for name, gradient in outcome.weights.items():
                 totals[name] += gradient
 
@@ -118,7 +120,7 @@ class CompiledEvaluator:
         """See `Evaluator.costs`."""
         rows, weights, sizes = [(0, self.spec.height)], self._weights(), self.latents.sizes
         error = np.empty(self.picture.shape[1:], np.float32)
-        wanted = affected(self.latents.grids, grid)
+        wanted = affected(self.spec, grid)
         lengths = {i: np.empty(sizes[i], np.float32) for i in wanted}
         of_tile = partial(self.synthesis.errors, weights, error)
         of_chunk = partial(self.context.lengths, self.context.weights_of(weights), lengths)

@@ -9,7 +9,7 @@ import numpy as np
 from torch import Tensor
 
 from imgnet.arrays import Int64Array
-from imgnet.fit.engine.latents import MEAN_DECAY, SQUARE_DECAY, LatentGrids
+from imgnet.fit.engine.latents import MEAN_DECAY, LatentGrids
 from imgnet.fit.kernels import latents as latent_kernels
 
 SHARES = 4  # tasks of one relaxation
@@ -34,9 +34,11 @@ class CompiledLatentGrids(LatentGrids):
 
         list((workers.map if workers else map)(relax_share, shares(self._ranges(parts), SHARES)))
 
-    def _adam(self, parts: Sequence[slice], rates: Sequence[tuple[float, float]]) -> None:
+    def _adam(
+        self, parts: Sequence[slice], rates: Sequence[tuple[float, float]], square_decay: float
+    ) -> None:
         tensors = self.gradient, self.slope, self.mean, self.square, self.values
-        ranges, decays = self._ranges(parts), (MEAN_DECAY, SQUARE_DECAY)
+        ranges, decays = self._ranges(parts), (MEAN_DECAY, square_decay)
         arrays = (tensor.numpy() for tensor in tensors)
         latent_kernels.adam(ranges, np.array(rates, np.float32), decays, *arrays)
 

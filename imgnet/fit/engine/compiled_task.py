@@ -17,6 +17,7 @@ class Outcome:
         factor: Factor of the value in the cost.
         crops: Gradients of crops of grids padded with their edges: grid, top, left, gradient.
         windows: Gradients of crops of grids padded with zeros, likewise, but without the factor.
+        repeats: Gradients of repeated grids without the factor: grid, top, shift, gradient.
         weights: Gradients of the network's parameters, by name.
     """
 
@@ -24,6 +25,7 @@ class Outcome:
     factor: float
     crops: list[tuple[int, int, int, Float32Array]] = field(default_factory=list)
     windows: list[tuple[int, int, int, Float32Array]] = field(default_factory=list)
+    repeats: list[tuple[int, int, int, Float32Array]] = field(default_factory=list)
     weights: dict[str, Float32Array] = field(default_factory=dict)
 
 

@@ -19,9 +19,9 @@ from torch.nn import functional
 
 from imgnet.spec import Spec, latents_name
 
-MEAN_DECAY, SQUARE_DECAY = 0.9, 0.95
+MEAN_DECAY = 0.9  # of the gradients
 SPARE_NOISE = 1 << 16  # more samples of noise than latents; a step takes them from a random offset
-_EPS = 1e-14
+_EPS = 5e-9
 
 
 def padded(x: Tensor, margin: int) -> Tensor:
@@ -119,31 +119,36 @@ class LatentGrids:
         """Set `relaxed` to the rounded values, as the file stores them."""
         torch.round(self.values, out=self.relaxed)
 
-    def step(self, lr: float, parts: Sequence[tuple[slice, int]]) -> None:
+    def step(self, lr: float, parts: Sequence[tuple[slice, int]], square_decay: float) -> None:
         """Move some of the latents by one Adam step.
 
         Args:
             lr: Learning rate.
             parts: Ranges of the flat tensors, each with the number of its steps, this one included.
+            square_decay: Decay of the running mean of squares.
         """
-        self._adam([part for part, _ in parts], [_rates(lr, count) for _, count in parts])
+        rates = [_rates(lr, square_decay, count) for _, count in parts]
+        self._adam([part for part, _ in parts], rates, square_decay)
 
-    def _adam(self, parts: Sequence[slice], rates: Sequence[tuple[float, float]]) -> None:
+    def _adam(
+        self, parts: Sequence[slice], rates: Sequence[tuple[float, float]], square_decay: float
+    ) -> None:
         """Move each part by an Adam step with its own learning rate and epsilon."""
         tensors = self.gradient, self.slope, self.mean, self.square, self.values
         for part, rate in zip(parts, rates, strict=True):
-            _adam(*rate, *(tensor[part] for tensor in tensors))
+            _adam(*rate, square_decay, *(tensor[part] for tensor in tensors))
 
 
-def _rates(lr: float, count: int) -> tuple[float, float]:
+def _rates(lr: float, square_decay: float, count: int) -> tuple[float, float]:
     """Return learning rate and epsilon of a step, corrected for means that began at 0."""
-    mean_part, square_part = 1 - MEAN_DECAY**count, 1 - SQUARE_DECAY**count
+    mean_part, square_part = 1 - MEAN_DECAY**count, 1 - square_decay**count
     return lr * sqrt(square_part) / mean_part, _EPS * sqrt(square_part)
 
 
 def _adam(
     lr: float,
     eps: float,
+    square_decay: float,
     gradient: Tensor,
     slope: Tensor,
     mean: Tensor,
@@ -152,7 +157,7 @@ def _adam(
 ) -> None:
     gradient = gradient * slope
     mean.lerp_(gradient, 1 - MEAN_DECAY)
-    square.mul_(SQUARE_DECAY).addcmul_(gradient, gradient, value=1 - SQUARE_DECAY)
+    square.mul_(square_decay).addcmul_(gradient, gradient, value=1 - square_decay)
     values.addcdiv_(mean, square.sqrt().add_(eps), value=-lr)
 
 

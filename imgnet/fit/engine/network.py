@@ -14,7 +14,7 @@ from torch.nn import functional
 
 from imgnet.fit.layers import Linear
 from imgnet.neighbourhood import NUM_INPUTS, NUM_NEIGHBOURS, place_of
-from imgnet.spec import UPSAMPLING_REACH, Spec
+from imgnet.spec import UPSAMPLING_REACH, Spec, coarse_name
 
 LEAST_SCALE_LOG2, MOST_SCALE_LOG2 = -4.5, 4.875  # of the tables in `distributions.py`
 
@@ -57,32 +57,49 @@ class ContextModel(nn.Module):
     `codec/entropy/context.py`.
     """
 
-    def __init__(self, dim: int, num_grids: int) -> None:
+    def __init__(self, spec: Spec) -> None:
         super().__init__()
-        self.first = Linear(NUM_INPUTS, dim)
+        dim, num_inputs = spec.dim_context, NUM_INPUTS + spec.dim_coarse
+        self.first = Linear(num_inputs, dim)
         self.first.weight = nn.Parameter(
-            torch.cat([self.first.weight.data, torch.zeros(2, NUM_INPUTS)])
+            torch.cat([self.first.weight.data, torch.zeros(2, num_inputs)])
         )
         self.second = Linear(dim, dim)
         self.last = Linear(dim, 2)
-        self.last.bias = nn.Parameter(torch.zeros(num_grids, 2))
+        self.last.bias = nn.Parameter(torch.zeros(len(spec.grids()), 2))
+        shapes, of_pyramids = spec.shapes(), dict[str, nn.ParameterDict]()
+        for pyramid, level in spec.grids():
+            if spec.has_coarse_features(level):
+                weights = nn.Parameter(torch.zeros(shapes[coarse_name(pyramid, level)]))
+                of_levels = of_pyramids.setdefault(str(pyramid), nn.ParameterDict())
+                of_levels[str(level)] = weights
+        self.coarse = nn.ModuleDict(of_pyramids)
         with torch.no_grad():
             self.second.weight.mul_(0.5)
             self.last.weight.zero_()
 
-    def forward(self, neighbours: Tensor, grid: int, place: tuple[int, int]) -> Tensor:
+    def forward(self, inputs: Tensor, grid: int, place: tuple[int, int]) -> Tensor:
         """Return locations, and logarithms of scales to base 2, of N latents: (2, N).
 
         Args:
-            neighbours: (K, N), in the order of `neighbourhood.py`.
+            inputs: (K, N) neighbours, in the order of `neighbourhood.py`, and behind them the
+                latents of all coarser grids at the place of each latent, if the grid has coarse
+                features.
             grid: Index of the grid of all N latents.
             place: Pyramid and level of that grid.
         """
         first, second, last = self.first, self.second, self.last
-        to_neighbours, to_place = torch.tensor_split(first.weight, [NUM_NEIGHBOURS], dim=1)
+        edges = [NUM_NEIGHBOURS, NUM_INPUTS]
+        to_neighbours, to_place, to_coarse = torch.tensor_split(first.weight, edges, dim=1)
         where = first.weight.new_tensor(place_of(*place))
         bias = torch.cat([first.bias, last.bias[grid]]) + to_place @ where
-        stacked = torch.addmm(bias[:, None], to_neighbours, neighbours)
+        stacked = torch.addmm(bias[:, None], to_neighbours, inputs[:NUM_NEIGHBOURS])
+        if len(inputs) > NUM_NEIGHBOURS:
+            pyramid, level = place
+            of_levels = self.coarse[str(pyramid)]
+            assert isinstance(of_levels, nn.ParameterDict)
+            coarse = of_levels[str(level)] @ inputs[NUM_NEIGHBOURS:]
+            stacked = torch.addmm(stacked, to_coarse, coarse)
         units, linear = torch.tensor_split(stacked, [len(second.weight)])
         hidden = units.relu()
         residual = torch.addmm(second.bias[:, None], second.weight, hidden).relu()
@@ -125,7 +142,7 @@ class GridNetwork(nn.Module):
         self.output = Weight(torch.zeros(spec.dim_out, spec.dim_hidden))
         self.linear = Linear(spec.num_features, spec.dim_out)
         self.residuals = nn.ModuleList(Residual(spec.dim_out) for _ in range(spec.num_layers))
-        self.context = ContextModel(spec.dim_context, len(spec.grids()))
+        self.context = ContextModel(spec)
         with torch.no_grad():
             self.hidden.weight.mul_(0.25)
 

@@ -105,7 +105,7 @@ class ReferenceEvaluator:
         found = self._values([partial(self._errors, sources, tile) for tile in tiles])
         for (top, bottom, left, right), errors in zip(tiles, found, strict=True):
             error[top:bottom, left:right] = errors.sum(0)
-        wanted = affected(self.latents.grids, grid)
+        wanted = affected(self.spec, grid)
         chunks = [chunk for chunk in self.cuts.chunks(rows) if chunk[0] in wanted]
         lengths = {i: error.new_empty(self.latents.sizes[i]) for i in wanted}
         found = self._values([partial(self._lengths, sources, chunk) for chunk in chunks])
@@ -200,9 +200,9 @@ class ReferenceEvaluator:
 
     def _lengths(self, sources: Sources, chunk: Chunk, crops: Crops) -> Tensor:
         """Return the bits of every latent of a chunk, (N,)."""
-        values, neighbours = sources.latents_of(chunk, crops)
+        values, inputs = sources.latents_of(chunk, crops)
         grid = chunk[0]
-        return code_length(values, *self.network.context(neighbours, grid, sources.places[grid]))
+        return code_length(values, *self.network.context(inputs, grid, sources.places[grid]))
 
 
 def _add(parameters: Sequence[Tensor], gradients: Sequence[Tensor | None]) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import torch
 from torch import Tensor
 from torch.nn import functional
@@ -91,14 +93,14 @@ class Sources:
         )
 
     def latents_of(self, chunk: Chunk, crops: Crops) -> tuple[Tensor, Tensor]:
-        """Return the latents of a chunk, (N,), and their neighbours, (K, N)."""
+        """Return the latents of a chunk, (N,), and the inputs of the context model, (K, N)."""
         i, top, bottom = chunk
         width = self.leaves[i].shape[1]
         place = top - MARGIN, bottom, -MARGIN, width + MARGIN
         own = crops.take(self.grids[i], place)[0]
         causal = windows(own, CAUSAL, MARGIN, bottom - top, width)
-        neighbours = torch.cat([causal, self._parents(chunk, crops)]).flatten(1)
-        return own[MARGIN:, MARGIN : MARGIN + width].flatten(), neighbours
+        inputs = torch.cat([causal, self._parents(chunk, crops), *self._coarser(chunk, crops)])
+        return own[MARGIN:, MARGIN : MARGIN + width].flatten(), inputs.flatten(1)
 
     def _parents(self, chunk: Chunk, crops: Crops) -> Tensor:
         """Return the neighbours of a chunk in the next coarser grid, (offsets, h, w)."""
@@ -110,7 +112,19 @@ class Sources:
         first, last, columns = top >> 1, (bottom + 1) >> 1, self.leaves[grid].shape[1]
         wide = crops.take(self.grids[grid], (first - m, last + m, -m, columns + m))[0]
         found = windows(wide, PARENTS, m, last - first, columns)
-        return spread(found, top % 2, bottom - top, width)
+        return spread(found, 2, top % 2, bottom - top, width)
+
+    def _coarser(self, chunk: Chunk, crops: Crops) -> Iterator[Tensor]:
+        """Yield the latents of each coarser grid at the places of a chunk, (1, h, w)."""
+        i, top, bottom = chunk
+        (_, level), width = self.places[i], self.leaves[i].shape[1]
+        if not self.spec.has_coarse_features(level):
+            return
+        for grid in map(self.places.index, self.spec.coarser_grids(level)):
+            shift, columns = self.places[grid][1] - level, self.leaves[grid].shape[1]
+            first, last = top >> shift, (bottom - 1 >> shift) + 1
+            found = crops.take(self.grids[grid], (first, last, 0, columns))
+            yield spread(found, 1 << shift, top - (first << shift), bottom - top, width)
 
 
 def windows(x: Tensor, offsets: Offsets, margin: int, height: int, width: int) -> Tensor:
@@ -130,19 +144,20 @@ def windows(x: Tensor, offsets: Offsets, margin: int, height: int, width: int) -
     return torch.stack([x[y : y + height, left : left + width] for y, left in corners])
 
 
-def spread(x: Tensor, skip: int, height: int, width: int) -> Tensor:
-    """Copy the values of parents to their children, (K, h, w) to (K, height, width).
+def spread(x: Tensor, times: int, skip: int, height: int, width: int) -> Tensor:
+    """Copy the values of a coarser grid to a finer one, (K, h, w) to (K, height, width).
 
     Args:
-        x: (K, h, w) values of the parents.
-        skip: Rows of children, 0 or 1, that are left out at the top.
-        height: Rows of children.
-        width: Columns of children.
+        x: (K, h, w) values.
+        times: Rows and columns of the finer grid for each of the coarser.
+        skip: Rows of the finer grid that are left out at the top.
+        height: Rows of the finer grid.
+        width: Columns of the finer grid.
 
-    >>> spread(torch.tensor([[[1.0], [2.0]]]), 1, 3, 1).flatten().tolist()
+    >>> spread(torch.tensor([[[1.0], [2.0]]]), 2, 1, 3, 1).flatten().tolist()
     [1.0, 2.0, 2.0]
     """
     count, rows, columns = x.shape
-    children = x[:, :, None, :, None].expand(-1, -1, 2, -1, 2)
-    wide = children.reshape(count, 2 * rows, 2 * columns)
+    children = x[:, :, None, :, None].expand(-1, -1, times, -1, times)
+    wide = children.reshape(count, times * rows, times * columns)
     return wide[:, skip : skip + height, :width]

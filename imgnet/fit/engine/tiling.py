@@ -117,18 +117,26 @@ class Cuts:
         return [(chunk, share) for chunk, share in shares if share]
 
 
-def affected(grids: Sequence[tuple[int, int]], grid: int) -> list[int]:
-    """List the grids whose bits depend on the latents of one: itself and the next finer one.
+def affected(spec: Spec, grid: int) -> list[int]:
+    """List the grids whose bits depend on the latents of one.
+
+    These are itself, its child and, by their coarse features, all finer grids.
 
     Args:
-        grids: Pyramid and level of each.
-        grid: Index of one of them.
+        spec: Shape of the network.
+        grid: Index of the grid.
 
-    >>> affected([(0, 2), (0, 1), (1, 1)], 0)
-    [0, 1]
+    >>> affected(Spec("grid", 8, 8, 0, 4, 1, num_levels=3, chroma_level=1, dim_context=4), 0)
+    [0, 3]
     """
+    grids = spec.grids()
     pyramid, level = grids[grid]
-    return [i for i, other in enumerate(grids) if other in {(pyramid, level), (pyramid, level - 1)}]
+    near = {(pyramid, level), (pyramid, level - 1)}
+
+    def depends(other: tuple[int, int]) -> bool:
+        return other in near or (other[1] < level and spec.has_coarse_features(other[1]))
+
+    return [i for i, other in enumerate(grids) if depends(other)]
 
 
 def above(place: Tile) -> Tile:

@@ -106,13 +106,13 @@ def of_rate(
 
     def of_chunk(chunk: Chunk) -> Float64Array:
         grid, top, bottom = chunk
-        neighbours = neighbours_of(around[grid], chunk).to(latents.values.device)
+        inputs = inputs_of(latents, around[grid], chunk).to(latents.values.device)
         values = latents.grid(latents.relaxed, grid)[top:bottom].ravel()
         generator = torch.Generator().manual_seed(top + grid)
         where = grid, latents.grids[grid]
         # A copy, since `functional_call` replaces the parameters of the module while it runs.
         own = copy.deepcopy(model)
-        of_samples = _of_samples(own, neighbours, where, values, share, generator)
+        of_samples = _of_samples(own, inputs, where, values, share, generator)
         curvature: Float64Array = of_samples.cpu().numpy()
         return curvature
 
@@ -136,16 +136,32 @@ def _integers(latents: LatentGrids, grid: int) -> Int64Array:
     return whole
 
 
-def neighbours_of(around: Neighbourhood, chunk: Chunk) -> Tensor:
-    """Return the neighbours of the latents of a chunk, (K, N)."""
-    _, top, bottom = chunk
-    return torch.from_numpy(around.gather_chunk(top, bottom).astype(np.float32))
+def inputs_of(latents: LatentGrids, around: Neighbourhood, chunk: Chunk) -> Tensor:
+    """Return the inputs of the context model for the latents of a chunk, (K, N).
+
+    Args:
+        latents: Rounded latents.
+        around: Neighbourhood of the grid of the chunk.
+        chunk: Grid and rows.
+    """
+    i, top, bottom = chunk
+    neighbours = torch.from_numpy(around.gather_chunk(top, bottom).astype(np.float32))
+    level, width = latents.grids[i][1], latents.sizes[i][1]
+    if not latents.spec.has_coarse_features(level):
+        return neighbours
+    y, x = torch.arange(top, bottom)[:, None], torch.arange(width)
+    sources = []
+    for source in map(latents.grids.index, latents.spec.coarser_grids(level)):
+        shift = latents.grids[source][1] - level
+        grid = latents.grid(latents.relaxed, source)
+        sources.append(grid[y >> shift, x >> shift].flatten())
+    return torch.cat([neighbours, torch.stack(sources).cpu()])
 
 
 @torch.no_grad()
 def _of_samples(
     model: ContextModel,
-    neighbours: Tensor,
+    inputs: Tensor,
     where: Where,
     values: Tensor,
     share: float,
@@ -157,34 +173,34 @@ def _of_samples(
 
     Args:
         model: Context model of K weights.
-        neighbours: (inputs, N), those of the latents.
+        inputs: (K, N), see `ContextModel`.
         where: Grid of the latents.
         values: (N,) latents.
         share: Probability of being sampled, for each bit.
         generator: Source of the random numbers.
     """
-    bits = code_length(values, *model(neighbours, *where))
+    bits = code_length(values, *model(inputs, *where))
     probability = (share * (bits.clamp(max=MOST_BITS) + SPARE_BITS)).clamp(max=1)
     uniform = torch.rand(len(probability), generator=generator).to(probability.device)
     is_sampled = uniform < probability
     size = sum(parameter.numel() for parameter in model.parameters())
-    total = torch.zeros(size, size, dtype=torch.float64, device=neighbours.device)
+    total = torch.zeros(size, size, dtype=torch.float64, device=inputs.device)
     for part in torch.split(is_sampled.nonzero().ravel(), _CHUNK):
-        information = fisher_information(*model(neighbours[:, part], *where))
+        information = fisher_information(*model(inputs[:, part], *where))
         weights = (information / probability[part]).sqrt()
-        gradients = distribution_gradients(model, neighbours[:, part], where)
+        gradients = distribution_gradients(model, inputs[:, part], where)
         for of_output, weight in zip(gradients, weights, strict=True):
             weighted = of_output * weight[:, None]
             total += (weighted.T @ weighted).double()
     return total
 
 
-def distribution_gradients(model: ContextModel, neighbours: Tensor, where: Where) -> Tensor:
+def distribution_gradients(model: ContextModel, inputs: Tensor, where: Where) -> Tensor:
     """Return the gradients of N locations and N scales in K weights, (2, N, K).
 
     Args:
         model: Context model; its K weights are in the order of its parameters.
-        neighbours: (inputs, N), those of N latents.
+        inputs: (K, N), see `ContextModel`.
         where: Grid of the latents.
     """
 
@@ -193,7 +209,7 @@ def distribution_gradients(model: ContextModel, neighbours: Tensor, where: Where
         return distribution[:, 0]
 
     weights = dict(model.named_parameters())
-    found = vmap(jacrev(of_latent), in_dims=(None, 1))(weights, neighbours)
+    found = vmap(jacrev(of_latent), in_dims=(None, 1))(weights, inputs)
     return torch.cat([gradients.flatten(2) for gradients in found.values()], dim=2).movedim(1, 0)
 
 

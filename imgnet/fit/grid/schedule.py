@@ -52,6 +52,17 @@ class GridFit:
 
     def run(self) -> Result:
         """Go through the schedule and return its result."""
+        self._settle()
+        self.finish()
+        return self.result()
+
+    def settled(self) -> tuple[float, float]:
+        """Return error and bits a pixel of rounded latents and real weights, after all steps."""
+        self._settle()
+        return self.state.measure()
+
+    def _settle(self) -> None:
+        """Take all steps of the schedule, on relaxed and then on rounded latents."""
         relaxed = 1 - self.schedule.quantized
         self._go_on_until(relaxed, lambda done: self.take_step(done, done / relaxed))
         self.state.latents.round()
@@ -62,8 +73,6 @@ class GridFit:
         self._go_on_until((1 + relaxed) / 2, settle)
         self.run_early_latent_rdoq()
         self._go_on_until(1.0, settle)
-        self.finish()
-        return self.result()
 
     def result(self) -> Result:
         """Return the network as it is stored."""

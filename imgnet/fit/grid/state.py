@@ -73,6 +73,7 @@ class GridState:
         self.latents = latents_for(spec, device, self.generator)
         self.prior = {n: torch.from_numpy(a).to(device) for n, a in prior_tensors(spec).items()}
         self.schedule, self.latent_lr = schedule, LATENT_LR * schedule.latent_lr_scale
+        self.square_decay = 1 - 1 / schedule.latent_memory
         whole = picture if weight is None else filled(picture, weight > 0)
         latent_q_step = self._start(whole, lmbda)
         if bool((whole == whole[:, :1, :1]).all()):
@@ -119,7 +120,7 @@ class GridState:
         self.latents.relax(temperature, noise, [part for part, _ in parts], self.workers)
         self._evaluate(rows, lmbda)
         lr = self.latent_lr * self._lr_factor(relaxed_done)
-        moving = self.workers.submit(self.latents.step, lr, parts)
+        moving = self.workers.submit(self.latents.step, lr, parts, self.square_decay)
         self._move_network(done, lmbda)
         moving.result()
         self.step += 1

@@ -63,6 +63,27 @@ def window_back(
 
 
 @compiled
+def repeated(grid: Float32Array, top: int, shift: int, out: Float32Array) -> None:
+    """Set `out` to rows from `top` on of a grid whose latents are repeated 2**shift times."""
+    for y in range(out.shape[0]):
+        row = grid[top + y >> shift]
+        for x in range(out.shape[1]):
+            out[y, x] = row[x >> shift]
+
+
+@compiled
+def repeated_back(
+    gradient: Float32Array, top: int, shift: int, weight: float, out: Float32Array
+) -> None:
+    """Add the gradient of rows by `repeated`, times a weight, to that of their grid, `out`."""
+    factor = np.float32(weight)
+    for y in range(gradient.shape[0]):
+        row = out[top + y >> shift]
+        for x in range(gradient.shape[1]):
+            row[x >> shift] += factor * gradient[y, x]
+
+
+@compiled
 def relax(
     temperature: float,
     noise: float,

@@ -1,8 +1,8 @@
 """Rate of a chunk of latents under the context model, with all gradients, compiled.
 
-The model maps the causal neighbours of a latent and its parents, 3x3 latents of the next coarser
-level, to its Laplace distribution: by a linear path and by two ReLU layers, the second one
-residual. The pass goes block by block and keeps no activations.
+The model maps the causal neighbours of a latent, its parents, 3x3 latents of the next coarser
+level, and its coarse features to its Laplace distribution: by a linear path and by two ReLU layers,
+the second one residual. The pass goes block by block and keeps no activations.
 """
 
 from __future__ import annotations
@@ -62,7 +62,7 @@ def _repeat_backward(
 @compiled
 def _padded(
     to_own: Float32Array,
-    to_parents: Float32Array,
+    to_above: Float32Array,
     bias: Float32Array,
     second: Float32Array,
     second_bias: Float32Array,
@@ -78,9 +78,9 @@ def _padded(
     copy_matrix(to_own[:dim], first, 0, 0)
     copy_matrix(to_own[dim:], first, padded, 0)
     first[:dim, _NUM_OWN], first[padded : padded + 2, _NUM_OWN] = bias[:dim], bias[dim:]
-    above = np.zeros((padded + 4, round_up(_NUM_ABOVE)), np.float32)
-    copy_matrix(to_parents[:dim], above, 0, 0)
-    copy_matrix(to_parents[dim:], above, padded, 0)
+    above = np.zeros((padded + 4, round_up(to_above.shape[1])), np.float32)
+    copy_matrix(to_above[:dim], above, 0, 0)
+    copy_matrix(to_above[dim:], above, padded, 0)
     middle, end = np.zeros((padded, padded), np.float32), np.zeros((4, padded), np.float32)
     copy_matrix(second, middle, 0, 0)
     copy_matrix(last, end, 0, 0)
@@ -96,15 +96,19 @@ def _unpadded(
     middle: Float32Array,
     middle_bias: Float32Array,
     end: Float32Array,
-    dim: int,
+    sizes: tuple[int, int],
 ) -> tuple[Float32Array, ...]:
-    """Return gradients of the weights from those of their padded forms; see `_padded`."""
+    """Return gradients of the weights from those of their padded forms; see `_padded`.
+
+    The sizes are those of the second layer and of all inputs at the place of a parent.
+    """
+    dim, num_above = sizes
     padded = len(middle)
     chosen = np.concatenate((np.arange(dim), np.arange(padded, padded + 2)))
     first, above = first[chosen], above[chosen]
     return (
         first[:, :_NUM_OWN].copy(),
-        above[:, :_NUM_ABOVE].copy(),
+        above[:, :num_above].copy(),
         first[:, _NUM_OWN].copy(),
         middle[:dim, :dim].copy(),
         middle_bias[:dim].copy(),
@@ -140,6 +144,28 @@ def _col2im(
     """Add the gradients of the neighbours of a block to those of their latents."""
     for i, (dy, dx) in enumerate(offsets):
         add(gradient, i * BLOCK, flat, (y + dy) * stride + x + dx, count)
+
+
+@compiled
+def _take_features(
+    features: Float32Array, y: int, x: int, around: Float32Array, count: int
+) -> None:
+    """Copy the coarse features of a block of parents to `around`, behind the parents."""
+    number, height, width = features.shape
+    flat = features.ravel()
+    for k in range(number):
+        copy(flat, (k * height + y) * width + x, around, (_NUM_ABOVE + k) * BLOCK, count)
+
+
+@compiled
+def _add_features(
+    gradient: Float32Array, y: int, x: int, features: Float32Array, count: int
+) -> None:
+    """Add the gradients of the coarse features of a block to those of all, `features`."""
+    number, height, width = features.shape
+    flat = features.ravel()
+    for k in range(number):
+        add(gradient, (_NUM_ABOVE + k) * BLOCK, flat, (k * height + y) * width + x, count)
 
 
 @compiled
@@ -195,15 +221,16 @@ def rate(
     own: Float32Array,
     parents: Float32Array,
     skip: int,
+    features: Float32Array,
     to_own: Float32Array,
-    to_parents: Float32Array,
+    to_above: Float32Array,
     bias: Float32Array,
     second: Float32Array,
     second_bias: Float32Array,
     last: Float32Array,
     wanted: bool,
     lengths: Float32Array,
-) -> tuple[float, Float32Array, Float32Array, tuple[Float32Array, ...]]:
+) -> tuple[float, tuple[Float32Array, Float32Array, Float32Array], tuple[Float32Array, ...]]:
     """Return the bits of a chunk and, if wanted, the gradients of latents, parents and weights.
 
     All arrays are C-contiguous.
@@ -211,9 +238,10 @@ def rate(
     Args:
         own: (h + MARGIN, w + 2 MARGIN) latents with the rows above and the columns beside them.
         parents: Latents of the next coarser level, with PARENT_MARGIN on all sides; empty for none.
+        features: (K, h', w') coarse features of the chunk, for each parent; empty for none.
         skip: Rows of children, 0 or 1, that the first parent has above the chunk.
         to_own: (units + 2, CAUSAL) first layer; its last rows are location and scale.
-        to_parents: (units + 2, PARENTS) weights of the parents in the first layer.
+        to_above: (units + 2, PARENTS + K) weights of parents and features in the first layer.
         bias: (units + 2,) of the first layer.
         second: (units, units).
         second_bias: (units,).
@@ -222,11 +250,12 @@ def rate(
         lengths: (h * w,), set to the bits of each latent; empty where these are not wanted.
 
     Returns:
-        Bits, and the gradients of `own`, of `parents`, and of the weights in their order here.
+        Bits; the gradients of `own`, `parents` and `features`; and those of the weights, in their
+        order here.
     """
     height, width = own.shape[0] - MARGIN, own.shape[1] - 2 * MARGIN
     first, above, middle, middle_bias, end = _padded(
-        to_own, to_parents, bias, second, second_bias, last
+        to_own, to_above, bias, second, second_bias, last
     )
     first_t, above_t = first.T.copy(), above.T.copy()
     middle_t, end_t = middle.T.copy(), end.T.copy()
@@ -244,6 +273,7 @@ def rate(
     residual, g_residual = zeros(padded), zeros(padded)
     g_distribution = zeros(4)
     flat, flat_above = own.ravel(), parents.ravel()
+    g_features = np.zeros_like(features)
     stride, stride_above = own.shape[1], parents.shape[1]
     bits = 0.0
     for parent in range((height + skip + 1) // 2):
@@ -254,6 +284,7 @@ def rate(
             fill(g_shared, 0, g_shared.size, _NONE)
             if parents.size:
                 _im2col(flat_above, stride_above, parent, middle_of, _ABOVE, around_above, half)
+                _take_features(features, parent, middle_of, around_above, half)
                 product(above, around_above, shared, 0, half)
             for y in range(max(0, 2 * parent - skip), min(height, 2 * parent - skip + 2)):
                 _repeat(shared, stacked, rows, half)
@@ -295,5 +326,8 @@ def rate(
                 fill(g_around_above, 0, g_around_above.size, _NONE)
                 product(above_t, g_shared, g_around_above, 0, half)
                 _col2im(g_around_above, stride_above, parent, middle_of, _ABOVE, g_parents, half)
-    weights = _unpadded(g_first, g_above, g_middle, g_middle_bias, g_end, len(second))
-    return bits, g_own.reshape(own.shape), g_parents.reshape(parents.shape), weights
+                _add_features(g_around_above, parent, middle_of, g_features, half)
+    sizes = len(second), to_above.shape[1]
+    weights = _unpadded(g_first, g_above, g_middle, g_middle_bias, g_end, sizes)
+    latents = g_own.reshape(own.shape), g_parents.reshape(parents.shape), g_features
+    return bits, latents, weights

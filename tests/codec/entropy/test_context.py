@@ -7,6 +7,8 @@ import pytest
 
 from imgnet.codec.entropy import context
 from imgnet.codec.entropy.context import (
+    COARSE_BITS,
+    LARGEST_COARSE,
     LARGEST_HIDDEN,
     LARGEST_LATENT,
     ContextModel,
@@ -18,8 +20,9 @@ from imgnet.codec.entropy.context import (
 )
 from imgnet.codec.entropy.distributions import NUM_SCALES, reach
 from imgnet.codec.entropy.fixed_point import LARGEST_WEIGHT
+from imgnet.codec.format.header import MODES
 from imgnet.neighbourhood import CAUSAL, NUM_INPUTS, NUM_NEIGHBOURS, PARENTS
-from imgnet.spec import MAX_GRID_DIM, MAX_LEVELS, RANGES
+from imgnet.spec import MAX_COARSE, MAX_GRID_DIM, MAX_LEVELS, RANGES, coarse_name
 
 EXACT = 1 << 53  # all whole numbers up to here are floats
 SIZES = [(1, 1), (1, 7), (7, 1), (2, 2), (5, 4), (13, 21), (3, 40), (40, 3)]
@@ -135,6 +138,69 @@ def test_the_largest_weights_give_what_integers_give(seed: int) -> None:
         list(zip(distributions.whole, distributions.fraction, distributions.scale, strict=True))
         == expected
     )
+
+
+# Coarse features
+
+
+def coarse_weights(num_features: int, num_sources: int, spread: int) -> Weights:
+    """Draw the weights of a model whose two grids of level 0 have coarse features."""
+    rng, weights = np.random.default_rng(4), random_weights()
+    shape = num_features, num_sources
+    for pyramid in (0, 1):
+        name = coarse_name(pyramid, 0)
+        weights[name] = rng.integers(-spread, spread + 1, shape).astype(np.float64)
+    weights["context.first.weight"] = np.hstack(
+        [weights["context.first.weight"], rng.integers(-4000, 4000, (7, num_features)) * 1.0]
+    )
+    return weights
+
+
+@pytest.mark.parametrize("spread", [3000, LARGEST_WEIGHT])
+def test_coarse_features_are_those_of_integers(spread: int) -> None:
+    rng = np.random.default_rng(5)
+    sizes = {2: (3, 4), 1: (5, 7)}  # of the levels above level 0 of 10x13
+    coarser = {(p, m): rng.integers(-4096, 4097, sizes[m]) for m in (2, 1) for p in (0, 1)}
+    weights = coarse_weights(3, 4, spread)
+    features = ContextModel(weights).coarse_features(0, [0, 1], coarser)
+    assert features.shape == (2, 3, 5, 7)
+    for pyramid, k, y, x in np.ndindex(features.shape):
+        at = [int(grid[y >> m - 1, x >> m - 1]) for (_, m), grid in coarser.items()]
+        row = weights[coarse_name(pyramid, 0)][k].astype(int).tolist()
+        wanted = min(max(dot(row, at) >> 7, -(2**23)), 2**23)
+        assert features[pyramid, k, y, x] * 2**COARSE_BITS == wanted
+
+
+def test_no_sum_of_coarse_features_is_too_large_to_be_exact() -> None:
+    sources = max(MODES.values()) * MAX_LEVELS
+    assert sources * LARGEST_WEIGHT * LARGEST_LATENT < EXACT
+    latent = max(1 << 15, LARGEST_LATENT + max(map(reach, range(NUM_SCALES))) + 1)
+    inputs = NUM_NEIGHBOURS * latent + MAX_COARSE * LARGEST_COARSE
+    # Sums of latents and features count in fractions of a feature.
+    assert inputs * LARGEST_WEIGHT << COARSE_BITS < EXACT
+
+
+@pytest.mark.parametrize("size", SIZES)
+def test_encoder_and_decoder_see_the_same_distributions_with_coarse_features(
+    size: tuple[int, int],
+) -> None:
+    grids, parents, order = random_grids(*size), parents_of(*size), wavefronts(2, *size)
+    model = ContextModel(coarse_weights(3, 2, 3000))
+    features = model.coarse_features(0, [0, 1], {(p, 1): parents[p] for p in (0, 1)})
+    of_level, values, seen = model.of_level(0, [(2, 0), (3, 1)]), grids.ravel()[order], []
+
+    def read(distributions: Distributions) -> np.ndarray:
+        begin = sum(len(earlier.whole) for earlier in seen)
+        seen.append(distributions)
+        return values[begin : begin + len(distributions.whole)]
+
+    decoded = decode_level(of_level, size, 2, parents, read, features)
+    assert np.array_equal(decoded, grids)
+    joined = Distributions(*(np.concatenate(parts) for parts in zip(*seen, strict=True)))
+    whole = distributions_of_level(of_level, grids, parents, features)
+    assert same(joined, in_order(whole, order))
+    without = distributions_of_level(of_level, grids, parents, np.zeros_like(features))
+    assert not same(whole, without)
 
 
 # The model

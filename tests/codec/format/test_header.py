@@ -22,7 +22,9 @@ from imgnet.spec import FAMILIES, RANGES, Spec, usual_grid_sizes
 PRIOR = names()[0]
 USUAL = Spec("grid", 96, 64, 0, dim_out=3, **usual_grid_sizes(96, 64))
 WITH_PRIOR = with_prior(USUAL, PRIOR, 7)
-BY_HAND = Spec("grid", 96, 64, 0, 5, 1, num_levels=3, finest=1, chroma_level=2, dim_context=4)
+BY_HAND = Spec(
+    "grid", 96, 64, 0, 5, 1, num_levels=3, finest=1, chroma_level=2, dim_context=4, dim_coarse=2
+)
 SPECS = [USUAL, WITH_PRIOR, BY_HAND, Spec("gated", 9, 7, 3, 4, 1), Spec("mlp", 9, 7, 0, 4, 2)]
 
 
@@ -45,7 +47,7 @@ def test_modes_say_how_many_channels_there_are(mode: str) -> None:
 def test_the_usual_is_not_written() -> None:
     assert claims_of(USUAL, "RGB", 8) == "96x64"
     assert claims_of(WITH_PRIOR, "RGB", 8) == f"96x64 {PRIOR}/7"
-    assert claims_of(BY_HAND, "RGB", 16) == "96x64 depth=16 finest=1 net=3,2,4,5,1"
+    assert claims_of(BY_HAND, "RGB", 16) == "96x64 depth=16 finest=1 net=3,2,4,5,1,2"
 
 
 def test_the_checksum_is_of_version_claims_and_tensors() -> None:
@@ -86,11 +88,11 @@ def test_other_texts_are_refused(text: str, message: str) -> None:
         ("9x7 model=siren", "damaged"),
         ("9x7 model=mlp", "damaged"),
         ("96x64 finest=12", "damaged"),
-        ("96x64 net=3,3,4,5,1", "damaged"),
-        ("96x64 net=4,2,16,32,2", "damaged"),
+        ("96x64 net=3,3,4,5,1,0", "damaged"),
+        ("96x64 net=4,2,16,32,2,0", "damaged"),
         (f"96x64 {PRIOR}/99", "damaged"),
         (f"96x64 {PRIOR}/07", "damaged"),
-        (f"96x64 {PRIOR}/7 net=4,2,5,5,1", "not the shape of its prior"),
+        (f"96x64 {PRIOR}/7 net=4,2,5,5,1,0", "not the shape of its prior"),
         (f"96x64 {PRIOR}/7 model=mlp net=0,4,1", "damaged"),
         ("96x64 none-such/1", "needs the prior 'none-such'"),
         ("65536x65536", "more than the limit"),

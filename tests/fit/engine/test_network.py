@@ -17,7 +17,7 @@ from imgnet.fit.engine.latents import LatentGrids
 from imgnet.fit.engine.network import BICUBIC, LEAST_SCALE_LOG2, MOST_SCALE_LOG2, GridNetwork
 from imgnet.fit.engine.reference import ReferenceEvaluator
 from imgnet.neighbourhood import NUM_NEIGHBOURS
-from imgnet.spec import Spec
+from imgnet.spec import Spec, latents_name
 from support.evaluators import network_of
 from support.networks import SPECS, random_tensors, real
 
@@ -93,17 +93,20 @@ def exact_distributions(spec: Spec, tensors: dict[str, Quantized], index: int) -
     """Return what files are coded with."""
     pyramid, level = spec.grids()[index]
     context = {n: t for n, t in real(tensors).items() if n.startswith("context.")}
-    model = ContextModel(from_real(context)).of_level(level, [(index, pyramid)])
+    exact = ContextModel(from_real(context))
+    model = exact.of_level(level, [(index, pyramid)])
     parent = tensors.get(f"latents.{pyramid}.{level + 1}")
+    coarser = {grid: tensors[latents_name(*grid)].values for grid in spec.coarser_grids(level)}
     distributions = distributions_of_level(
         model,
         tensors[f"latents.{pyramid}.{level}"].values[None].astype(np.int64),
         None if parent is None else parent.values[None].astype(np.int64),
+        exact.coarse_features(level, [pyramid], coarser),
     )
     return distributions.at(0)
 
 
-@pytest.mark.parametrize("spec", SPECS[:3], ids=str)
+@pytest.mark.parametrize("spec", [*SPECS[:3], SPECS[-1]], ids=str)
 def test_distributions_are_those_that_files_are_coded_with(
     spec: Spec, workers: ThreadPoolExecutor
 ) -> None:

@@ -64,7 +64,7 @@ def total(step: ReferenceEvaluator) -> float:
     return step.measure_error(rows) + LMBDA * step.measure_bits(rows)
 
 
-@pytest.mark.parametrize("spec", [SPECS[0], SPECS[2], SPECS[3], SPECS[5]], ids=str)
+@pytest.mark.parametrize("spec", [SPECS[0], SPECS[2], SPECS[3], SPECS[5], SPECS[-1]], ids=str)
 def test_gradients_are_those_of_finite_differences(spec: Spec, workers: ThreadPoolExecutor) -> None:
     step = float64_step(spec, workers, tile=(20, 24))
     _, _, found = gradients(step, [(0, spec.height)])
@@ -248,8 +248,8 @@ def test_other_devices_are_given_whole_pictures(workers: ThreadPoolExecutor) -> 
 
 def test_children_have_the_neighbours_of_their_parents() -> None:
     x = torch.arange(6.0).view(1, 2, 3)
-    assert spread(x, 0, 4, 5)[0].tolist() == [[0, 0, 1, 1, 2]] * 2 + [[3, 3, 4, 4, 5]] * 2
-    assert spread(x, 1, 2, 6)[0].tolist() == [[0, 0, 1, 1, 2, 2], [3, 3, 4, 4, 5, 5]]
+    assert spread(x, 2, 0, 4, 5)[0].tolist() == [[0, 0, 1, 1, 2]] * 2 + [[3, 3, 4, 4, 5]] * 2
+    assert spread(x, 2, 1, 2, 6)[0].tolist() == [[0, 0, 1, 1, 2, 2], [3, 3, 4, 4, 5, 5]]
 
 
 def test_neighbours_are_those_of_the_decoder() -> None:
@@ -258,6 +258,6 @@ def test_neighbours_are_those_of_the_decoder() -> None:
     around = Neighbourhood((height, width), 1, parents[None])
     around.fill(grid[None])
     own, wide = (functional.pad(torch.from_numpy(x), (MARGIN,) * 4) for x in (grid, parents))
-    above = spread(windows(wide, PARENTS, MARGIN, 4, 5), 0, height, width)
+    above = spread(windows(wide, PARENTS, MARGIN, 4, 5), 2, 0, height, width)
     found = torch.cat([windows(own, CAUSAL, MARGIN, height, width), above]).flatten(1)
     assert np.array_equal(found.numpy(), around.gather_chunk(0, height))

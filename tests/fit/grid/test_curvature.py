@@ -12,8 +12,8 @@ from imgnet.fit.grid import curvature
 from imgnet.fit.grid.curvature import (
     distribution_gradients,
     fisher_information,
+    inputs_of,
     neighbourhood,
-    neighbours_of,
     of_distortion,
     of_rate,
     sample_places,
@@ -23,7 +23,7 @@ from support.evaluators import rounded_step
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 
-SPEC = Spec("grid", 45, 31, 0, 6, 1, num_levels=3, chroma_level=1, dim_context=5)
+SPEC = Spec("grid", 45, 31, 0, 6, 1, num_levels=3, chroma_level=1, dim_context=5, dim_coarse=2)
 
 
 @pytest.fixture
@@ -63,8 +63,8 @@ def test_neighbours_are_what_the_bits_depend_on(step: ReferenceEvaluator) -> Non
     latents, total = step.latents, 0.0
     for chunk in step.cuts.chunks([(0, SPEC.height)]):
         grid, top, bottom = chunk
-        neighbours = neighbours_of(neighbourhood(latents, grid), chunk)
-        distributions = step.network.context(neighbours, grid, latents.grids[grid])
+        inputs = inputs_of(latents, neighbourhood(latents, grid), chunk)
+        distributions = step.network.context(inputs, grid, latents.grids[grid])
         values = latents.grid(latents.relaxed, grid)[top:bottom].ravel()
         total += code_length(values, *distributions).sum().item()
     bits = step.measure_bits([(0, SPEC.height)])
@@ -78,12 +78,15 @@ def test_gradients_of_distributions_are_those_of_each_latent(
     model, chunk = step.network.context, (1, 0, 4)
     where = chunk[0], step.latents.grids[chunk[0]]
     around = neighbourhood(step.latents, chunk[0])
-    neighbours = neighbours_of(around, chunk)[:, 7:9]
-    ours = distribution_gradients(model, neighbours, where)[output]
-    distributions = model(neighbours, *where)
+    inputs = inputs_of(step.latents, around, chunk)[:, 7:9]
+    ours = distribution_gradients(model, inputs, where)[output]
+    distributions = model(inputs, *where)
     for i in range(2):
         found = torch.autograd.grad(
-            distributions[output, i], list(model.parameters()), retain_graph=True
+            distributions[output, i],
+            list(model.parameters()),
+            retain_graph=True,
+            materialize_grads=True,
         )
         flat = torch.cat([gradient.flatten() for gradient in found])
         torch.testing.assert_close(ours[i].detach(), flat)

@@ -52,7 +52,7 @@ def moved(kind: type[LatentGrids]) -> LatentGrids:
     for step in range(1, 4):
         latents.relax(0.2, 0.2, [slice(10, 700), slice(1000, None)])
         latents.gradient.normal_(generator=torch.Generator().manual_seed(step))
-        latents.step(0.1, [(slice(0, 2000), step)])
+        latents.step(0.1, [(slice(0, 2000), step)], 0.95)
     return latents
 
 
