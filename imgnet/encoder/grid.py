@@ -1,9 +1,12 @@
-"""Encoding by `grid`: first lmbda, shape and prior of the network, fit, trimming and stream."""
+"""Encoding by `grid`: first lmbda, shape and prior of the network, fits and stream."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from types import ModuleType
+from typing import TYPE_CHECKING
 
 from imgnet.codec.format import grid_stream
 from imgnet.codec.priors.loader import NUM_LMBDAS, lmbda_at
@@ -11,17 +14,19 @@ from imgnet.codec.render.grid import eight_bits, render
 from imgnet.codec.render.resize import checksum
 from imgnet.encoder.levels import detail, with_needed_levels, without_finest
 from imgnet.encoder.outcome import Outcome, coded, overhead, plain
-from imgnet.encoder.prior import starting_from_prior, with_best_prior
+from imgnet.encoder.prior import starting_from_prior, with_best_prior, with_prior
+from imgnet.encoder.target_search import TargetSearch
 from imgnet.errors import UsageError
-from imgnet.image.picture import Original, Samples
-from imgnet.request.efforts import Schedule
+from imgnet.image.picture import Original
+from imgnet.request.efforts import EFFORTS, Schedule, schedule_for
 from imgnet.request.options import Options, Result
-from imgnet.request.rate_control import first_lmbda
-from imgnet.request.request import Request, lmbda_of_quality
+from imgnet.request.request import Request, lmbda_of_quality, with_chroma_at
 from imgnet.request.target import SizeTarget, Target
-from imgnet.request.trim import Candidate, trimmed
 from imgnet.signals import holding_back
 from imgnet.spec import Spec
+
+if TYPE_CHECKING:
+    from imgnet.fit.grid.correction import CorrectableFit
 
 
 def encode_grid(request: Request, spec: Spec, original: Original, options: Options) -> Outcome:
@@ -41,25 +46,65 @@ def encode_grid(request: Request, spec: Spec, original: Original, options: Optio
         UsageError: The request has a target size and weights that are not coded; or the device is
             unknown, or the machine has no such device.
     """
-    whole = replace(
-        options,
-        schedule=options.schedule.for_network(spec),
-        target=_stream_target(request, spec, original),
-        tune=request.tune,
-    )
-    fits, began = _load_fits(), options.clock()
-    lmbda = _first_lmbda(request, spec, original, whole)
-    begun = _network_for(spec, original.pixels, lmbda, whole.schedule)
-    whole = replace(whole, schedule=options.schedule.for_network(begun))
-    if original.mask is None:
-        rest = whole.in_time(began, 1.0)
-        begun = with_best_prior(begun, original.pixels, rest, lmbda, fits.trial_grid)
-    rest = whole.in_time(began, 1.0)
-    result = fits.fit_grid(begun, original.pixels, rest, lmbda, original.mask)
+    options = replace(options, tune=request.tune)
+    target = _stream_target(request, spec, original)
+    fits = _Fits(spec, original)
+    rest = request.less(original.profile.metadata.num_bytes)
+    lmbda = lmbda_of_quality(rest.grid_quality(spec.width * spec.height))
+    if target is None:
+        with fits.opened(lmbda, options) as (begun, fit):
+            result = fit.run()
+    else:
+        pilots = schedule_for(EFFORTS[0], "grid")
+        begun, result = TargetSearch(target, original, options, pilots, fits.opened).run(lmbda)
     if request.weights != "coded":
         alone = replace(begun, prior="", lmbda_index=0)
         return plain(alone, original.profile, result, request.weights), result
-    return _coded(begun, original, _trimmed(begun, original, result, whole.target))
+    return _coded(begun, original, result)
+
+
+class _Fits:
+    """Fits of one image at any lmbda, each of the network that suits the image and the lmbda.
+
+    Args:
+        spec: Shape of the network, with all levels and without a prior.
+        original: The image.
+    """
+
+    def __init__(self, spec: Spec, original: Original) -> None:
+        self.spec, self.original = spec, original
+        self.best_priors: dict[str, str] = {}
+
+    @contextmanager
+    def opened(self, lmbda: float, options: Options) -> Iterator[tuple[Spec, CorrectableFit]]:
+        """Yield a network and its fit, which has taken no step yet.
+
+        Args:
+            lmbda: Squared error of colours in 0..1 that one bit a pixel is worth.
+            options: Options of the fit; the schedule is that of the effort.
+        """
+        original, whole, began = self.original, options.schedule, options.clock()
+        options = replace(options, schedule=whole.for_network(self.spec))
+        spec = self._network(lmbda, options.schedule)
+        options = replace(options, schedule=whole.for_network(spec))
+        if original.mask is None and options.schedule.has_trials:
+            spec = self._with_best_prior(spec, lmbda, options)
+        rest = options.in_time(began, 1.0)
+        with _load_fits().ready(spec, original.pixels, rest, lmbda, original.mask) as fit:
+            yield spec, fit
+
+    def _network(self, lmbda: float, schedule: Schedule) -> Spec:
+        found = detail(self.original.pixels, lmbda)
+        needed = with_needed_levels(with_chroma_at(self.spec, lmbda), found, lmbda)
+        return starting_from_prior(needed, found, lmbda, schedule)
+
+    def _with_best_prior(self, spec: Spec, lmbda: float, options: Options) -> Spec:
+        """Choose the prior by trials, the first time that a network starts from it."""
+        if spec.prior not in self.best_priors:
+            trial = _load_fits().trial_grid
+            best = with_best_prior(spec, self.original.pixels, options, lmbda, trial)
+            self.best_priors[spec.prior] = best.prior
+        return with_prior(spec, self.best_priors[spec.prior], spec.lmbda_index)
 
 
 def _load_fits() -> ModuleType:
@@ -81,37 +126,6 @@ def _stream_target(request: Request, spec: Spec, original: Original) -> Target |
     )
     spent = overhead(longest, original.profile, target.num_bytes)
     return target.less(spent, grid_stream.least_bytes(spec))
-
-
-def _first_lmbda(request: Request, spec: Spec, original: Original, options: Options) -> float:
-    """Return the lmbda at which a fit begins: that of the quality, or one near the target's."""
-    rest = request.less(original.profile.metadata.num_bytes)
-    lmbda = lmbda_of_quality(rest.grid_quality(spec.width * spec.height))
-
-    def pilot(lmbda: float, options: Options) -> float:
-        network = _network_for(spec, original.pixels, lmbda, options.schedule)
-        excess_db: float = _load_fits().pilot_grid(
-            network, original.pixels, options, lmbda, original.mask
-        )
-        return excess_db
-
-    return lmbda if options.target is None else first_lmbda(pilot, lmbda, options)
-
-
-def _network_for(spec: Spec, pixels: Samples, lmbda: float, schedule: Schedule) -> Spec:
-    """Return the network for an image at a lmbda, with the levels and the prior that suit."""
-    found = detail(pixels, lmbda)
-    needed = with_needed_levels(spec, found, lmbda)
-    return starting_from_prior(needed, found, lmbda, schedule)
-
-
-def _trimmed(spec: Spec, original: Original, result: Result, target: Target | None) -> Result:
-    if target is None:
-        return result
-    assert result.quantized is not None
-    tensors = trimmed(Candidate(spec, result.quantized, original.pixels, original.mask), target)
-    stored = {name: tensor.dequantize() for name, tensor in tensors.items()}
-    return replace(result, parameters=stored, quantized=tensors)
 
 
 def _coded(spec: Spec, original: Original, result: Result) -> Outcome:

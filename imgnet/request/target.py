@@ -74,6 +74,12 @@ class SizeTarget:
         """Return whether a file is too large by so little that RDOQ of the latents makes it fit."""
         return 0 < self.excess_db(found) <= TIGHTENED_DB
 
+    def rank(self, found: Measured) -> tuple[float, float]:
+        """Return the rank of a file: of those that are not too large, the best is the first."""
+        if self.needs_trimming(found):
+            return inf, found.num_bytes
+        return -min(found.psnr_db, EXACT_DB), found.num_bytes
+
     def miss(self, encoded: Encoded, pixels: Samples, mask: BoolArray | None) -> str | None:
         """Return a message that a file is too large, or None; see `checked` for the arguments."""
         del pixels, mask
@@ -110,6 +116,10 @@ class PsnrTarget:
         """Return False: only files that are too large are tightened."""
         del found
         return False
+
+    def rank(self, found: Measured) -> tuple[float, float]:
+        """Return the rank of an image: of those that reach the PSNR, the smallest is the first."""
+        return max(abs(self.excess_db(found)), TOLERANCE_DB), found.num_bytes
 
     def miss(self, encoded: Encoded, pixels: Samples, mask: BoolArray | None) -> str | None:
         """Return a message that the PSNR is missed, or None; see `checked` for the arguments."""

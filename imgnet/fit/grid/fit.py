@@ -1,22 +1,18 @@
-"""Fits of `grid` to one image: whole fits, pilots and trials."""
+"""Fits of `grid` to one image: whole fits and trials."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-import numpy as np
-
 from imgnet.arrays import BoolArray
 from imgnet.fit.device import one_thread_workers, pick_device
-from imgnet.fit.grid.correction import Correction
-from imgnet.fit.grid.schedule import GridFit
+from imgnet.fit.grid.correction import CorrectableFit
 from imgnet.fit.grid.start import first_latents
 from imgnet.fit.grid.state import GridState
 from imgnet.image.picture import Samples
 from imgnet.metrics.ssim_weights import error_weights
 from imgnet.request.options import Options, Result
-from imgnet.request.rate_control import ROUNDING_ERROR, rate_control_of
 from imgnet.spec import Spec
 
 
@@ -32,45 +28,18 @@ def fit_grid(
     Args:
         spec: Shape of the network; its size is the image's.
         pixels: (H, W, C) colours of 8 or 16 bits.
-        options: Schedule, target, device, seed, limits and callbacks.
+        options: Schedule, device, seed, limits and callbacks.
         lmbda: Squared error of colours in 0..1 that one bit a pixel is worth.
         mask: (H, W) or (H, W, C), True for the samples to fit; None for all.
 
     Returns:
-        The network as it is stored. It may miss the target: what the fit cannot correct is left to
-        trimming.
+        The network as it is stored.
 
     Raises:
         UsageError: The device is unknown, or the machine has no such device.
     """
     with ready(spec, pixels, options, lmbda, mask) as fit:
-        result = fit.run()
-        if options.target is None:
-            return result
-        return Correction(fit, options.target, pixels, mask).run()
-
-
-def pilot_grid(
-    spec: Spec,
-    pixels: Samples,
-    options: Options,
-    lmbda: float,
-    mask: BoolArray | None = None,
-) -> float:
-    """Return the excess in dB over the target of a fit that only relaxes latents.
-
-    Args:
-        spec: Shape of the network; its size is the image's.
-        pixels: (H, W, C) colours of 8 or 16 bits.
-        options: Options of the fit; they have a target.
-        lmbda: Squared error of colours in 0..1 that one bit a pixel is worth.
-        mask: (H, W) or (H, W, C), True for the samples to fit; None for all.
-
-    Raises:
-        UsageError: The device is unknown, or the machine has no such device.
-    """
-    with ready(spec, pixels, options, lmbda, mask) as fit:
-        return fit.pilot()
+        return fit.run()
 
 
 def trial_grid(spec: Spec, pixels: Samples, options: Options, lmbda: float) -> float:
@@ -96,7 +65,7 @@ def ready(
     options: Options,
     lmbda: float,
     mask: BoolArray | None,
-) -> Iterator[GridFit]:
+) -> Iterator[CorrectableFit]:
     """Yield a fit that has taken no step yet; see `fit_grid` for arguments and errors."""
     device = pick_device(options.device)
     with one_thread_workers(device) as workers:
@@ -105,11 +74,4 @@ def ready(
         state = GridState(
             spec, pixels, schedule, lmbda, weights, workers, device, seed=options.seed
         )
-        rate_control = rate_control_of(
-            options,
-            spec.width * spec.height,
-            sum(weight.numel() for weight in state.parameters.values()),
-            has_prior=bool(state.prior),
-            rounding_error=ROUNDING_ERROR if pixels.dtype == np.uint8 else 0.0,
-        )
-        yield GridFit(state, options, lmbda, rate_control)
+        yield CorrectableFit(state, options, lmbda)
