@@ -20,7 +20,8 @@ from imgnet.errors import UsageError
 from imgnet.image.picture import Original
 from imgnet.request.efforts import EFFORTS, Schedule, schedule_for
 from imgnet.request.options import Options, Result
-from imgnet.request.request import Request, lmbda_of_quality, with_chroma_at
+from imgnet.request.rate_control import within_limits
+from imgnet.request.request import Request, lmbda_of_quality, narrow_scale, with_chroma_at
 from imgnet.request.target import SizeTarget, Target
 from imgnet.signals import holding_back
 from imgnet.spec import Spec
@@ -51,6 +52,7 @@ def encode_grid(request: Request, spec: Spec, original: Original, options: Optio
     fits = _Fits(spec, original)
     rest = request.less(original.profile.metadata.num_bytes)
     lmbda = lmbda_of_quality(rest.grid_quality(spec.width * spec.height))
+    lmbda = within_limits(lmbda * narrow_scale(spec.width, spec.height))
     if target is None:
         with fits.opened(lmbda, options) as (begun, fit):
             result = fit.run()

@@ -28,13 +28,13 @@ PILOT_DB = 1.0  # excess up to which no further pilot is needed
 PILOT_TIME = 0.1  # part of the time limit for each pilot
 MANY_STEPS = 4  # pilots in a fit that pilots precede, at least
 
-MOST_FITS = 3
+MOST_FITS, MOST_FITS_OF_SMALL = 3, 6  # small is an image that a step of a pilot sees in full
 FIT_TIME = 0.7  # part of the time that is left, for each fit; the rest is for corrections
 NEAR_TRIED = 1.02  # ratio of two lmbdas that give about the same file
 
-CORRECTED_DB = 0.8  # excess up to which a fit is corrected
 MOST_CORRECTIONS = 4
 MOST_TIGHTENED = 4  # runs of latent RDOQ for a file that is a little too large
+MOST_TRIMMED = 3  # files, the smallest ones first
 
 
 class Fit(Protocol):
@@ -94,6 +94,8 @@ class TargetSearch:
     ) -> None:
         self.target, self.original, self.options = target, original, options
         self.pilot, self.opened = pilot, opened
+        is_small = original.pixels[..., 0].size <= pilot.pixels_per_step
+        self.most_fits = MOST_FITS_OF_SMALL if is_small else MOST_FITS
         self.began = options.clock()
         self.found: list[Found] = []
 
@@ -106,7 +108,7 @@ class TargetSearch:
         if self.options.schedule.steps >= MANY_STEPS * self.pilot.steps:
             lmbda = self._piloted(lmbda)
         tried: list[tuple[float, float]] = []
-        while len(tried) < MOST_FITS and not _is_near(lmbda, tried):
+        while len(tried) < self.most_fits and not _is_near(lmbda, tried):
             if self.found and self.options.is_time_up(self.began):
                 break
             options = self.options.in_time(self.began, FIT_TIME)
@@ -140,7 +142,7 @@ class TargetSearch:
         while len(tried) <= MOST_CORRECTIONS:
             if distance(tried[-1][1]) == 0:
                 return True
-            if min(abs(excess_db) for _, excess_db in tried) > CORRECTED_DB:
+            if min(abs(excess_db) for _, excess_db in tried) > self.target.corrected_db:
                 return False
             if self.options.is_time_up(self.began):
                 return True
@@ -174,13 +176,11 @@ class TargetSearch:
         return self.target.excess_db(candidate)
 
     def _best(self) -> Found:
-        """Return the best of all files, of which the one nearest above the target is trimmed."""
-        rank = self.target.rank
-        above = [found for found in self.found if self.target.excess_db(found.candidate) > 0]
-        nearest = sorted(above, key=lambda found: self.target.excess_db(found.candidate))[:1]
-        return min(
-            [*self.found, *map(self._trimmed, nearest)], key=lambda found: rank(found.candidate)
-        )
+        """Return the best of all files, some of which are trimmed."""
+        untrimmed = [f for f in self.found if self.target.needs_trimming(f.candidate)]
+        untrimmed.sort(key=lambda found: found.candidate.num_bytes)
+        files = [*self.found, *map(self._trimmed, untrimmed[:MOST_TRIMMED])]
+        return min(files, key=lambda found: self.target.rank(found.candidate))
 
     def _trimmed(self, found: Found) -> Found:
         tensors = trimmed(found.candidate, self.target)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import pairwise
 from math import log2
 
 from imgnet.request.secant import Secant
@@ -31,8 +32,9 @@ def within_limits(lmbda: float) -> float:
 def next_lmbda(tried: Tried) -> float:
     """Return the lmbda of the next fit, from those of the fits before it.
 
-    Between a fit of too high and one of too low an excess, lmbda is interpolated. A fit does not
-    repeat another, so that their excesses need not fall with lmbda.
+    Between neighbours of which one exceeds the target and one does not, lmbda is interpolated; of
+    several such pairs, the one nearest to the target is taken. Otherwise the search goes on beyond
+    the lmbda that is furthest in the direction of the target.
 
     Args:
         tried: One or more lmbdas, each with the excess over the target in dB.
@@ -42,15 +44,14 @@ def next_lmbda(tried: Tried) -> float:
     >>> round(next_lmbda([(0.001, 3.0), (0.004, -1.0)]), 5)
     0.00283
     """
-    above = min((point for point in tried if point[1] > 0), key=lambda p: p[1], default=None)
-    below = max((point for point in tried if point[1] <= 0), key=lambda p: p[1], default=None)
-    if above is None or below is None:
-        nearest = min(tried, key=lambda point: abs(point[1]))
-        others = [point for point in tried if point != nearest]
-        return within_limits(FITS.solve(0.0, [*others[-1:], nearest]))
-    part = above[1] / (above[1] - below[1])
-    octaves = log2(below[0] / above[0]) * min(max(part, EDGE), 1 - EDGE)
-    return within_limits(above[0] * 2**octaves)
+    ordered = sorted(tried)
+    pairs = [(a, b) for a, b in pairwise(ordered) if (a[1] > 0) != (b[1] > 0)]
+    if not pairs:
+        return within_limits(FITS.solve(0.0, ordered if ordered[0][1] > 0 else ordered[::-1]))
+    first, second = min(pairs, key=lambda pair: abs(pair[0][1]) + abs(pair[1][1]))
+    part = first[1] / (first[1] - second[1])
+    octaves = log2(second[0] / first[0]) * min(max(part, EDGE), 1 - EDGE)
+    return within_limits(first[0] * 2**octaves)
 
 
 def corrected_lmbda(tried: Tried) -> float:

@@ -21,7 +21,8 @@ NEAR_DB = 0.6 * TOLERANCE_DB
 USED_PART = 0.995  # part of a target size that a fit uses
 TIGHTENED_DB = 0.15  # excess up to which RDOQ of the latents alone makes a file small enough
 SHORT_DB = 0.5  # added to the distance of a result that falls short: trimming cannot help it
-MOST_LOWERED_DB = 1.0  # excess of a PSNR above which trimming would cost too much of the image
+MOST_LOWERED_DB = 2.0  # excess of a PSNR above which trimming would cost too much of the image
+MUCH_METADATA = 0.3  # part of a target size from which metadata is named as a cause
 EXACT_DB = 100.0  # PSNR that stands for that of equal images
 
 
@@ -49,6 +50,7 @@ class SizeTarget:
     num_bytes: int
     bpp: float | None = None
     binds_ended_fits: ClassVar[bool] = True  # fits that were ended early must meet it, too
+    corrected_db: ClassVar[float] = 0.8  # excess up to which a fit is corrected, not repeated
 
     def less(self, num_bytes: int, least: int = 1) -> SizeTarget:
         """Return the target for the rest of a file of which some bytes are spent.
@@ -90,7 +92,14 @@ class SizeTarget:
         if self.bpp is not None:
             came = f"{bpp(num_bytes, spec.width, spec.height):.4f} bpp"
             wanted = f"{self.bpp:g} bpp"
-        return _message(wanted, spec.family, came, f"{came} and more")
+        return _message(wanted, spec.family, came, f"{came} and more{self._remedy(encoded)}")
+
+    def _remedy(self, encoded: Encoded) -> str:
+        """Return how a file gets smaller where its metadata takes much of the target."""
+        spent = encoded.metadata.num_bytes
+        if spent < MUCH_METADATA * self.num_bytes:
+            return ""
+        return f"; {spent:,} bytes are metadata, which --metadata none leaves out"
 
 
 @dataclass(frozen=True)
@@ -103,6 +112,7 @@ class PsnrTarget:
 
     psnr_db: float
     binds_ended_fits: ClassVar[bool] = False
+    corrected_db: ClassVar[float] = 2.0
 
     def excess_db(self, found: Measured) -> float:
         """Return by how many dB the PSNR of an image exceeds the target."""
