@@ -10,11 +10,13 @@ all files is the result.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 from typing import Protocol
 
+from imgnet.arrays import Parameters
+from imgnet.codec.format.quantized import Quantized
 from imgnet.image.picture import Original
 from imgnet.request.efforts import Schedule
 from imgnet.request.options import Options, Result
@@ -177,16 +179,23 @@ class TargetSearch:
 
     def _best(self) -> Found:
         """Return the best of all files, some of which are trimmed."""
-        untrimmed = [f for f in self.found if self.target.needs_trimming(f.candidate)]
-        untrimmed.sort(key=lambda found: found.candidate.num_bytes)
-        files = [*self.found, *map(self._trimmed, untrimmed[:MOST_TRIMMED])]
+        needs_trimming, files = self.target.needs_trimming, [*self.found]
+        whole = [found for found in self.found if needs_trimming(found.candidate)]
+        for found in sorted(whole, key=lambda found: found.candidate.num_bytes)[:MOST_TRIMMED]:
+            files.append(self._trimmed(found))
+            if needs_trimming(files[-1].candidate):
+                break  # Larger ones reach the target even less.
         return min(files, key=lambda found: self.target.rank(found.candidate))
 
     def _trimmed(self, found: Found) -> Found:
         tensors = trimmed(found.candidate, self.target)
-        stored = {name: tensor.dequantize() for name, tensor in tensors.items()}
-        result = replace(found.result, parameters=stored, quantized=tensors)
+        result = replace(found.result, parameters=stored(tensors), quantized=tensors)
         return Found(found.lmbda, result, replace(found.candidate, tensors=tensors))
+
+
+def stored(tensors: Mapping[str, Quantized]) -> Parameters:
+    """Return tensors as they are decoded."""
+    return {name: tensor.dequantize() for name, tensor in tensors.items()}
 
 
 def _is_near(lmbda: float, tried: Tried) -> bool:
