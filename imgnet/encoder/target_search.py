@@ -13,6 +13,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
+from math import inf
 from typing import Protocol
 
 from imgnet.arrays import Parameters
@@ -27,11 +28,12 @@ from imgnet.spec import Spec
 
 MOST_PILOTS = 3
 PILOT_DB = 1.0  # excess up to which no further pilot is needed
-PILOT_TIME = 0.1  # part of the time limit for each pilot
+PILOT_TIME = 0.1  # part of the time that is left, for each pilot
+PILOTED_S = 10.0  # time limit from which pilots leave time for a good fit
 MANY_STEPS = 4  # pilots in a fit that pilots precede, at least
 
 MOST_FITS, MOST_FITS_OF_SMALL = 3, 6  # small is an image that a step of a pilot sees in full
-FIT_TIME = 0.7  # part of the time that is left, for each fit; the rest is for corrections
+FIT_TIME = 0.6  # part of the time that is left, for each fit; the rest is for corrections
 NEAR_TRIED = 1.02  # ratio of two lmbdas that give about the same file
 
 MOST_CORRECTIONS = 4
@@ -107,7 +109,7 @@ class TargetSearch:
         Args:
             lmbda: First lmbda to try.
         """
-        if self.options.schedule.steps >= MANY_STEPS * self.pilot.steps:
+        if self._has_pilots():
             lmbda = self._piloted(lmbda)
         tried: list[tuple[float, float]] = []
         while len(tried) < self.most_fits and not _is_near(lmbda, tried):
@@ -117,11 +119,18 @@ class TargetSearch:
             with self.opened(lmbda, options) as (spec, fit):
                 fit.run()
                 tried.append((lmbda, self._add(spec, fit)))
-                if self._is_corrected(spec, fit, tried[-1]):
+                is_last = len(tried) == self.most_fits
+                near_db = inf if is_last else self.target.near_db
+                if self._is_corrected(spec, fit, tried[-1], near_db):
                     break
             lmbda = next_lmbda(tried)
         best = self._best()
         return best.candidate.spec, best.result
+
+    def _has_pilots(self) -> bool:
+        limit_s = self.options.time_limit_s
+        is_long = self.options.schedule.steps >= MANY_STEPS * self.pilot.steps
+        return is_long and (limit_s is None or limit_s >= PILOTED_S)
 
     def _piloted(self, lmbda: float) -> float:
         """Return a lmbda near to that of the target."""
@@ -138,13 +147,22 @@ class TargetSearch:
             lmbda = next_lmbda(tried)
         return lmbda
 
-    def _is_corrected(self, spec: Spec, fit: Fit, first: tuple[float, float]) -> bool:
-        """Correct a fit; return whether a result of it suits, so that no further fit is needed."""
+    def _is_corrected(
+        self, spec: Spec, fit: Fit, first: tuple[float, float], near_db: float
+    ) -> bool:
+        """Correct a fit; return whether a result of it suits, so that no further fit is needed.
+
+        Args:
+            spec: Shape of its network.
+            fit: A fit that has gone through its schedule.
+            first: Its lmbda, and its excess over the target in dB.
+            near_db: Excess up to which corrections are worth their time.
+        """
         tried = [first]
         while len(tried) <= MOST_CORRECTIONS:
             if distance(tried[-1][1]) == 0:
                 return True
-            if min(abs(excess_db) for _, excess_db in tried) > self.target.corrected_db:
+            if min(abs(excess_db) for _, excess_db in tried) > near_db:
                 return False
             if self.options.is_time_up(self.began):
                 return True
@@ -179,13 +197,19 @@ class TargetSearch:
 
     def _best(self) -> Found:
         """Return the best of all files, some of which are trimmed."""
-        needs_trimming, files = self.target.needs_trimming, [*self.found]
-        whole = [found for found in self.found if needs_trimming(found.candidate)]
-        for found in sorted(whole, key=lambda found: found.candidate.num_bytes)[:MOST_TRIMMED]:
-            files.append(self._trimmed(found))
-            if needs_trimming(files[-1].candidate):
-                break  # Larger ones reach the target even less.
+        files = [*self.found, *map(self._trimmed, self._to_trim())]
         return min(files, key=lambda found: self.target.rank(found.candidate))
+
+    def _to_trim(self) -> list[Found]:
+        """Return the smallest files that trimming brings to the target without much loss.
+
+        If all files are far too large, that is the smallest of them.
+        """
+        needs_trimming = self.target.needs_trimming
+        ordered = sorted(self.found, key=lambda found: found.candidate.num_bytes)
+        whole = [found for found in ordered if needs_trimming(found.candidate)]
+        near = [f for f in whole if self.target.excess_db(f.candidate) <= self.target.near_db]
+        return near[:MOST_TRIMMED] or (whole[:1] if len(whole) == len(ordered) else [])
 
     def _trimmed(self, found: Found) -> Found:
         tensors = trimmed(found.candidate, self.target)

@@ -50,7 +50,7 @@ class SizeTarget:
     num_bytes: int
     bpp: float | None = None
     binds_ended_fits: ClassVar[bool] = True  # fits that were ended early must meet it, too
-    corrected_db: ClassVar[float] = 0.8  # excess up to which a fit is corrected, not repeated
+    near_db: ClassVar[float] = 0.8  # excess up to which a file is corrected, beyond it fitted again
 
     def less(self, num_bytes: int, least: int = 1) -> SizeTarget:
         """Return the target for the rest of a file of which some bytes are spent.
@@ -112,7 +112,7 @@ class PsnrTarget:
 
     psnr_db: float
     binds_ended_fits: ClassVar[bool] = False
-    corrected_db: ClassVar[float] = 2.0
+    near_db: ClassVar[float] = MOST_LOWERED_DB
 
     def excess_db(self, found: Measured) -> float:
         """Return by how many dB the PSNR of an image exceeds the target."""
