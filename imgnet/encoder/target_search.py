@@ -38,6 +38,7 @@ NEAR_TRIED = 1.02  # ratio of two lmbdas that give about the same file
 
 MOST_CORRECTIONS = 4
 MOST_TIGHTENED = 4  # runs of latent RDOQ for a file that is a little too large
+LOST_DB = 0.1  # PSNR that trimming may cost, where no correction and no fit need follow
 MOST_TRIMMED = 3  # files, the smallest ones first
 
 
@@ -160,7 +161,7 @@ class TargetSearch:
         """
         tried = [first]
         while len(tried) <= MOST_CORRECTIONS:
-            if distance(tried[-1][1]) == 0:
+            if distance(tried[-1][1]) == 0 and self._is_trimmed_well():
                 return True
             if min(abs(excess_db) for _, excess_db in tried) > near_db:
                 return False
@@ -172,6 +173,15 @@ class TargetSearch:
             tried.append((fit.lmbda, self._add(spec, fit)))
         return False
 
+    def _is_trimmed_well(self) -> bool:
+        """Trim the last file if it is too large; return whether its image stays the same."""
+        last = self.found[-1]
+        if not self.target.needs_trimming(last.candidate):
+            return True
+        trimmed = self._trimmed(last)
+        self.found.insert(-1, trimmed)
+        return trimmed.candidate.psnr_db > last.candidate.psnr_db - LOST_DB
+
     def _is_tightened(self, spec: Spec, fit: Fit) -> bool:
         """Repeat latent RDOQ while a file is a little too large; return whether it then suits."""
         for _ in range(MOST_TIGHTENED):
@@ -179,8 +189,11 @@ class TargetSearch:
                 break
             fit.tighten(self._rest())
             self._add(spec, fit)
-            if not self.target.needs_trimming(self.found[-1].candidate):
+            before, after = (found.candidate for found in self.found[-2:])
+            if not self.target.needs_trimming(after):
                 return True
+            if after.num_bytes >= before.num_bytes:
+                break
         return False
 
     def _rest(self) -> Options:
