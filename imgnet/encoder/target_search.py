@@ -221,7 +221,7 @@ class TargetSearch:
         needs_trimming = self.target.needs_trimming
         ordered = sorted(self.found, key=lambda found: found.candidate.num_bytes)
         whole = [found for found in ordered if needs_trimming(found.candidate)]
-        near = [f for f in whole if self.target.excess_db(f.candidate) <= self.target.near_db]
+        near = [f for f in whole if self.target.excess_db(f.candidate) <= self.target.trimmed_db]
         return near[:MOST_TRIMMED] or (whole[:1] if len(whole) == len(ordered) else [])
 
     def _trimmed(self, found: Found) -> Found:

@@ -21,7 +21,7 @@ NEAR_DB = 0.6 * TOLERANCE_DB
 USED_PART = 0.995  # part of a target size that a fit uses
 TIGHTENED_DB = 0.15  # excess up to which RDOQ of the latents alone makes a file small enough
 SHORT_DB = 0.5  # added to the distance of a result that falls short: trimming cannot help it
-MOST_LOWERED_DB = 2.0  # excess of a PSNR above which trimming would cost too much of the image
+MOST_LOWERED_DB = 4.0  # excess of a PSNR above which trimming would cost too much of the image
 MUCH_METADATA = 0.3  # part of a target size from which metadata is named as a cause
 EXACT_DB = 100.0  # PSNR that stands for that of equal images
 
@@ -51,6 +51,7 @@ class SizeTarget:
     bpp: float | None = None
     binds_ended_fits: ClassVar[bool] = True  # fits that were ended early must meet it, too
     near_db: ClassVar[float] = 0.8  # excess up to which a file is corrected, beyond it fitted again
+    trimmed_db: ClassVar[float] = 0.8  # excess up to which trimming costs no more than other ways
 
     def less(self, num_bytes: int, least: int = 1) -> SizeTarget:
         """Return the target for the rest of a file of which some bytes are spent.
@@ -112,7 +113,8 @@ class PsnrTarget:
 
     psnr_db: float
     binds_ended_fits: ClassVar[bool] = False
-    near_db: ClassVar[float] = MOST_LOWERED_DB
+    near_db: ClassVar[float] = 2.0
+    trimmed_db: ClassVar[float] = MOST_LOWERED_DB
 
     def excess_db(self, found: Measured) -> float:
         """Return by how many dB the PSNR of an image exceeds the target."""
