@@ -1,9 +1,12 @@
-"""Encoding by `grid`: first lmbda, shape and prior of the network, fit, trimming and stream."""
+"""Encoding by `grid`: first lmbda, shape and prior of the network, fits and stream."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from types import ModuleType
+from typing import TYPE_CHECKING
 
 from imgnet.codec.format import grid_stream
 from imgnet.codec.priors.loader import NUM_LMBDAS, lmbda_at
@@ -11,17 +14,20 @@ from imgnet.codec.render.grid import eight_bits, render
 from imgnet.codec.render.resize import checksum
 from imgnet.encoder.levels import detail, with_needed_levels, without_finest
 from imgnet.encoder.outcome import Outcome, coded, overhead, plain
-from imgnet.encoder.prior import starting_from_prior, with_best_prior
+from imgnet.encoder.prior import starting_from_prior, with_best_prior, with_prior
+from imgnet.encoder.target_search import TargetSearch
 from imgnet.errors import UsageError
-from imgnet.image.picture import Original, Samples
-from imgnet.request.efforts import Schedule
+from imgnet.image.picture import Original
+from imgnet.request.efforts import EFFORTS, Schedule, schedule_for
 from imgnet.request.options import Options, Result
-from imgnet.request.rate_control import first_lmbda
-from imgnet.request.request import Request, lmbda_of_quality
+from imgnet.request.rate_control import within_limits
+from imgnet.request.request import Request, lmbda_of_quality, narrow_scale, with_chroma_at
 from imgnet.request.target import SizeTarget, Target
-from imgnet.request.trim import Candidate, trimmed
 from imgnet.signals import holding_back
 from imgnet.spec import Spec
+
+if TYPE_CHECKING:
+    from imgnet.fit.grid.correction import CorrectableFit
 
 
 def encode_grid(request: Request, spec: Spec, original: Original, options: Options) -> Outcome:
@@ -43,29 +49,75 @@ def encode_grid(request: Request, spec: Spec, original: Original, options: Optio
     """
     target, began = _stream_target(request, spec, original), options.clock()
     fits = _load_fits()
-    options = replace(options.in_time(began, 1.0), target=target, tune=request.tune)
+    options = replace(options.in_time(began, 1.0), tune=request.tune)
     if options.time_limit_s is None:
-        return _fitted(request, spec, original, options, fits)
+        return _fitted(request, spec, original, options, target)
     with fits.clock_without_compilation(options.clock) as clock:
-        return _fitted(request, spec, original, replace(options, clock=clock), fits)
+        return _fitted(request, spec, original, replace(options, clock=clock), target)
 
 
 def _fitted(
-    request: Request, spec: Spec, original: Original, options: Options, fits: ModuleType
+    request: Request, spec: Spec, original: Original, options: Options, target: Target | None
 ) -> Outcome:
-    """See `encode_grid`."""
-    whole, began = fits.scheduled(spec, options), options.clock()
-    lmbda = _first_lmbda(request, spec, original, whole)
-    begun = _network_for(spec, original.pixels, lmbda, whole.schedule)
-    rest, began = fits.scheduled(begun, options.in_time(began, 1.0)), options.clock()
-    if original.mask is None:
-        begun = with_best_prior(begun, original.pixels, rest, lmbda, fits.trial_grid)
-    rest = rest.in_time(began, 1.0)
-    result = fits.fit_grid(begun, original.pixels, rest, lmbda, original.mask)
+    """Fit `grid` to an image; see `encode_grid`."""
+    fits = _Fits(spec, original)
+    rest = request.less(original.profile.metadata.num_bytes)
+    lmbda = lmbda_of_quality(rest.grid_quality(spec.width * spec.height))
+    lmbda = within_limits(lmbda * narrow_scale(spec.width, spec.height))
+    if target is None:
+        with fits.opened(lmbda, options) as (begun, fit):
+            result = fit.run()
+    else:
+        options = _load_fits().before_closing(spec, options)
+        pilots = schedule_for(EFFORTS[0], "grid")
+        begun, result = TargetSearch(target, original, options, pilots, fits.opened).run(lmbda)
     if request.weights != "coded":
         alone = replace(begun, prior="", lmbda_index=0)
         return plain(alone, original.profile, result, request.weights), result
-    return _coded(begun, original, _trimmed(begun, original, result, rest.target))
+    return _coded(begun, original, result)
+
+
+class _Fits:
+    """Fits of one image at any lmbda, each of the network that suits the image and the lmbda.
+
+    Args:
+        spec: Shape of the network, with all levels and without a prior.
+        original: The image.
+    """
+
+    def __init__(self, spec: Spec, original: Original) -> None:
+        self.spec, self.original = spec, original
+        self.best_priors: dict[str, str] = {}
+
+    @contextmanager
+    def opened(self, lmbda: float, options: Options) -> Iterator[tuple[Spec, CorrectableFit]]:
+        """Yield a network and its fit, which has taken no step yet.
+
+        Args:
+            lmbda: Squared error of colours in 0..1 that one bit a pixel is worth.
+            options: Options of the fit; the schedule is that of the effort.
+        """
+        original, fits, began = self.original, _load_fits(), options.clock()
+        spec = self._network(lmbda, fits.scheduled(self.spec, options).schedule)
+        rest, began = fits.scheduled(spec, options.in_time(began, 1.0)), options.clock()
+        if original.mask is None and rest.schedule.has_trials:
+            spec = self._with_best_prior(spec, lmbda, rest)
+        rest = rest.in_time(began, 1.0)
+        with fits.closing_in_time(spec, original.pixels, rest, lmbda, original.mask) as fit:
+            yield spec, fit
+
+    def _network(self, lmbda: float, schedule: Schedule) -> Spec:
+        found = detail(self.original.pixels, lmbda)
+        needed = with_needed_levels(with_chroma_at(self.spec, lmbda), found, lmbda)
+        return starting_from_prior(needed, found, lmbda, schedule)
+
+    def _with_best_prior(self, spec: Spec, lmbda: float, options: Options) -> Spec:
+        """Choose the prior by trials, the first time that a network starts from it."""
+        if spec.prior not in self.best_priors:
+            trial = _load_fits().trial_grid
+            best = with_best_prior(spec, self.original.pixels, options, lmbda, trial)
+            self.best_priors[spec.prior] = best.prior
+        return with_prior(spec, self.best_priors[spec.prior], spec.lmbda_index)
 
 
 def _load_fits() -> ModuleType:
@@ -87,37 +139,6 @@ def _stream_target(request: Request, spec: Spec, original: Original) -> Target |
     )
     spent = overhead(longest, original.profile, target.num_bytes)
     return target.less(spent, grid_stream.least_bytes(spec))
-
-
-def _first_lmbda(request: Request, spec: Spec, original: Original, options: Options) -> float:
-    """Return the lmbda at which a fit begins: that of the quality, or one near the target's."""
-    rest = request.less(original.profile.metadata.num_bytes)
-    lmbda = lmbda_of_quality(rest.grid_quality(spec.width * spec.height))
-
-    def pilot(lmbda: float, options: Options) -> float:
-        network = _network_for(spec, original.pixels, lmbda, options.schedule)
-        excess_db: float = _load_fits().pilot_grid(
-            network, original.pixels, options, lmbda, original.mask
-        )
-        return excess_db
-
-    return lmbda if options.target is None else first_lmbda(pilot, lmbda, options)
-
-
-def _network_for(spec: Spec, pixels: Samples, lmbda: float, schedule: Schedule) -> Spec:
-    """Return the network for an image at a lmbda, with the levels and the prior that suit."""
-    found = detail(pixels, lmbda)
-    needed = with_needed_levels(spec, found, lmbda)
-    return starting_from_prior(needed, found, lmbda, schedule)
-
-
-def _trimmed(spec: Spec, original: Original, result: Result, target: Target | None) -> Result:
-    if target is None:
-        return result
-    assert result.quantized is not None
-    tensors = trimmed(Candidate(spec, result.quantized, original.pixels, original.mask), target)
-    stored = {name: tensor.dequantize() for name, tensor in tensors.items()}
-    return replace(result, parameters=stored, quantized=tensors)
 
 
 def _coded(spec: Spec, original: Original, result: Result) -> Outcome:

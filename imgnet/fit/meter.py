@@ -34,6 +34,10 @@ class Meter:
         self.started = self._reported = self._step_began = options.clock()
         self._recent_s = deque[float](maxlen=RECENT)
 
+    def go_on_in(self, options: Options) -> None:
+        """Begin a new time limit; what follows the fit takes as long as before."""
+        self.options, self.started = options, options.clock()
+
     def done(self, step: int) -> float:
         """Return the part of the schedule that is done, from 0 on; the fit ends at 1.
 

@@ -181,7 +181,7 @@ class Request:
         return self._quality_bytes(spec.width * spec.height)
 
     def grid_quality(self, num_pixels: int) -> float:
-        """Return the quality 0..120 at which a fit of `grid` starts: as given, or near a target."""
+        """Return the quality 0..110 at which a fit of `grid` starts: as given, or near a target."""
         target = self.target_bytes
         if self.target_psnr_db is not None:
             return quality_near_psnr(self.target_psnr_db)
@@ -222,8 +222,22 @@ def lmbda_of_quality(quality: float) -> float:
     return float(0.064 * 2**-octaves)
 
 
+def narrow_scale(width: int, height: int) -> float:
+    """Return the factor on the lmbda of a quality for a narrow image.
+
+    Where an image has few rows or columns, there are no coarse levels, and a bit a pixel is few
+    bytes. At the usual lmbda, such images would lose much to save next to nothing.
+
+    >>> narrow_scale(8, 768), narrow_scale(500, 2)
+    (1.0, 0.015625)
+    """
+    side = max(min(width, height, _WIDE), _NARROW)
+    return float((side / _WIDE) ** 3)
+
+
+_WIDE, _NARROW = 8, 2  # rows or columns of an image that is not narrow, and of a very narrow one
 _FINE = 80.0  # quality above which lmbda falls faster
-_MOST_QUALITY = 120.0  # of the start of a search; users may ask for up to 100
+_MOST_QUALITY = 110.0  # of the start of a search; users may ask for up to 100
 
 
 def quality_near(bpp: float) -> float:
@@ -266,11 +280,19 @@ def _grid_spec(shape: Shape, size: tuple[int, int], dim_out: int, quality: float
     sizes: dict[str, Any] = usual_grid_sizes(*size) | {
         k: v for k, v in by_hand.items() if v is not None
     }
-    lmbda = lmbda_of_quality(quality)
-    sizes["chroma_level"] = min(
-        sum(lmbda > bound for bound in _CHROMA_LMBDAS), sizes["chroma_level"]
-    )
-    return Spec("grid", *size, dim_axis=0, dim_out=dim_out, **sizes)
+    spec = Spec("grid", *size, dim_axis=0, dim_out=dim_out, **sizes)
+    return with_chroma_at(spec, lmbda_of_quality(quality))
+
+
+def with_chroma_at(spec: Spec, lmbda: float) -> Spec:
+    """Return a network of `grid` with the levels of chroma that suit a lmbda.
+
+    >>> spec = Request("grid").spec((768, 512), 3)
+    >>> [with_chroma_at(spec, lmbda).chroma_level for lmbda in (1e-3, 1e-4, 1e-5)]
+    [2, 1, 0]
+    """
+    usual = usual_grid_sizes(spec.width, spec.height)["chroma_level"]
+    return replace(spec, chroma_level=min(sum(lmbda > bound for bound in _CHROMA_LMBDAS), usual))
 
 
 # Lmbdas above which the finest and the second finest level of chroma cost more bits than they are

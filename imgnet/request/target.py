@@ -21,7 +21,8 @@ NEAR_DB = 0.6 * TOLERANCE_DB
 USED_PART = 0.995  # part of a target size that a fit uses
 TIGHTENED_DB = 0.15  # excess up to which RDOQ of the latents alone makes a file small enough
 SHORT_DB = 0.5  # added to the distance of a result that falls short: trimming cannot help it
-MOST_LOWERED_DB = 1.0  # excess of a PSNR above which trimming would cost too much of the image
+MOST_LOWERED_DB = 4.0  # excess of a PSNR above which trimming would cost too much of the image
+MUCH_METADATA = 0.3  # part of a target size from which metadata is named as a cause
 EXACT_DB = 100.0  # PSNR that stands for that of equal images
 
 
@@ -49,6 +50,8 @@ class SizeTarget:
     num_bytes: int
     bpp: float | None = None
     binds_ended_fits: ClassVar[bool] = True  # fits that were ended early must meet it, too
+    near_db: ClassVar[float] = 0.8  # excess up to which a file is corrected, beyond it fitted again
+    trimmed_db: ClassVar[float] = 0.8  # excess up to which trimming costs no more than other ways
 
     def less(self, num_bytes: int, least: int = 1) -> SizeTarget:
         """Return the target for the rest of a file of which some bytes are spent.
@@ -74,6 +77,12 @@ class SizeTarget:
         """Return whether a file is too large by so little that RDOQ of the latents makes it fit."""
         return 0 < self.excess_db(found) <= TIGHTENED_DB
 
+    def rank(self, found: Measured) -> tuple[float, float]:
+        """Return the rank of a file: of those that are not too large, the best is the first."""
+        if self.needs_trimming(found):
+            return inf, found.num_bytes
+        return -min(found.psnr_db, EXACT_DB), found.num_bytes
+
     def miss(self, encoded: Encoded, pixels: Samples, mask: BoolArray | None) -> str | None:
         """Return a message that a file is too large, or None; see `checked` for the arguments."""
         del pixels, mask
@@ -84,7 +93,14 @@ class SizeTarget:
         if self.bpp is not None:
             came = f"{bpp(num_bytes, spec.width, spec.height):.4f} bpp"
             wanted = f"{self.bpp:g} bpp"
-        return _message(wanted, spec.family, came, f"{came} and more")
+        return _message(wanted, spec.family, came, f"{came} and more{self._remedy(encoded)}")
+
+    def _remedy(self, encoded: Encoded) -> str:
+        """Return how a file gets smaller where its metadata takes much of the target."""
+        spent = encoded.metadata.num_bytes
+        if spent < MUCH_METADATA * self.num_bytes:
+            return ""
+        return f"; {spent:,} bytes are metadata, which --metadata none leaves out"
 
 
 @dataclass(frozen=True)
@@ -97,6 +113,8 @@ class PsnrTarget:
 
     psnr_db: float
     binds_ended_fits: ClassVar[bool] = False
+    near_db: ClassVar[float] = 2.0
+    trimmed_db: ClassVar[float] = MOST_LOWERED_DB
 
     def excess_db(self, found: Measured) -> float:
         """Return by how many dB the PSNR of an image exceeds the target."""
@@ -110,6 +128,10 @@ class PsnrTarget:
         """Return False: only files that are too large are tightened."""
         del found
         return False
+
+    def rank(self, found: Measured) -> tuple[float, float]:
+        """Return the rank of an image: of those that reach the PSNR, the smallest is the first."""
+        return max(abs(self.excess_db(found)), TOLERANCE_DB), found.num_bytes
 
     def miss(self, encoded: Encoded, pixels: Samples, mask: BoolArray | None) -> str | None:
         """Return a message that the PSNR is missed, or None; see `checked` for the arguments."""

@@ -19,7 +19,7 @@ from imgnet.request.target import Target
 from imgnet.spec import Spec, latents_name, network_shapes
 
 FIRST_PART = 64  # the first try makes 1 / 64 of the changes; each further one makes twice as many
-PRECISION = 16  # the number of changes is at most 1 / 16 too large
+PRECISION = 64  # the number of changes is at most 1 / 64 too large
 
 _COARSEST = q_index_of(1.0)  # largest q_step of the network's weights
 

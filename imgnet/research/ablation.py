@@ -216,7 +216,7 @@ def measure(form: str, name: str, pixels: Samples, quality: float, steps: int) -
         )
         if own.optimizer is not None:
             state.weights.optimizer = own.optimizer(state.weights.optimizer)
-        cost = GridFit(state, Meter(Options(schedule)), lmbda, None).trial()
+        cost = GridFit(state, Meter(Options(schedule)), lmbda).trial()
     parameters = sum(parameter.numel() for parameter in state.network.parameters())
     cost += lmbda * BITS_A_WEIGHT * parameters / USUAL_PIXELS
     return Point(form, name, quality, cost, parameters)

@@ -8,6 +8,7 @@ import pytest
 
 from imgnet.codec.format.container import Encoded, Report, to_bytes
 from imgnet.errors import TargetError, UsageError
+from imgnet.image.picture import Metadata
 from imgnet.metrics.psnr import psnr_db
 from imgnet.request.target import (
     EXACT_DB,
@@ -158,6 +159,27 @@ def test_a_size_that_is_not_kept_is_told_as_it_was_asked_for() -> None:
     )
     came = f"{8 * NUM_BYTES / 1200:.4f} bpp"
     assert f"cannot reach 0.5 bpp with mlp; it gave {came}" in missed(SizeTarget(75, 0.5))
+
+
+def test_metadata_that_takes_the_room_is_named_with_the_way_out() -> None:
+    encoded = replace(ENCODED, metadata=Metadata(icc=bytes(400)))
+    hint = "; 400 bytes are metadata, which --metadata none leaves out"
+    assert missed(SizeTarget(300), encoded).endswith(hint)
+    assert "metadata" not in missed(SizeTarget(300))
+
+
+@pytest.mark.parametrize(
+    ("target", "files", "best"),
+    [
+        (SizeTarget(1000), [File(900, 30.0), File(700, 35.0), File(1001, 40.0)], 1),
+        (SizeTarget(1000), [File(1300, 30.0), File(1200, 20.0)], 1),
+        (SizeTarget(1000), [File(900, 30.0), File(800, 30.0)], 1),
+        (PsnrTarget(30.0), [File(900, 30.0), File(800, 29.95), File(100, 20.0)], 1),
+        (PsnrTarget(30.0), [File(900, 32.0), File(800, 29.0), File(100, 20.0)], 1),
+    ],
+)
+def test_the_best_file_comes_first(target: Target, files: list[File], best: int) -> None:
+    assert min(files, key=target.rank) is files[best]
 
 
 FLAT_DB = flat_psnr_db(PIXELS, None)

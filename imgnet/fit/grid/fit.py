@@ -1,4 +1,4 @@
-"""Fits of `grid` to one image: whole fits, pilots and trials."""
+"""Fits of `grid` to one image: whole fits and trials."""
 
 from __future__ import annotations
 
@@ -6,24 +6,20 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 
-import numpy as np
-
 from imgnet.arrays import BoolArray
 from imgnet.fit.device import one_thread_workers, pick_device
 from imgnet.fit.engine.pick import clock_without_compilation as clock_without_compilation
-from imgnet.fit.grid.correction import Correction
+from imgnet.fit.grid.correction import CorrectableFit
 from imgnet.fit.grid.pace import pace_here
-from imgnet.fit.grid.schedule import Q_STEP_SEARCH, GridFit
+from imgnet.fit.grid.schedule import Q_STEP_SEARCH
 from imgnet.fit.grid.start import first_latents
 from imgnet.fit.grid.state import GridState
 from imgnet.fit.meter import Meter
 from imgnet.image.picture import Samples
 from imgnet.metrics.ssim_weights import error_weights
+from imgnet.request.encode_options import LEAST_TIME_S
 from imgnet.request.options import Options, Result
-from imgnet.request.rate_control import ROUNDING_ERROR, rate_control_of
 from imgnet.spec import Spec
-
-MEASUREMENTS = 3  # times that the file of a fit with a target is made, at least
 
 
 def fit_grid(
@@ -38,23 +34,18 @@ def fit_grid(
     Args:
         spec: Shape of the network; its size is the image's.
         pixels: (H, W, C) colours of 8 or 16 bits.
-        options: Schedule, target, device, seed, limits and callbacks.
+        options: Schedule, device, seed, limits and callbacks.
         lmbda: Squared error of colours in 0..1 that one bit a pixel is worth.
         mask: (H, W) or (H, W, C), True for the samples to fit; None for all.
 
     Returns:
-        The network as it is stored. It may miss the target: what the fit cannot correct is left to
-        trimming.
+        The network as it is stored.
 
     Raises:
         UsageError: The device is unknown, or the machine has no such device.
     """
-    closing_s = _closing_s(spec, options) if options.time_limit_s else 0.0
-    with ready(spec, pixels, options, lmbda, mask, closing_s, Q_STEP_SEARCH) as fit:
-        result = fit.run()
-        if options.target is None:
-            return result
-        return Correction(fit, options.target, pixels, mask).run()
+    with closing_in_time(spec, pixels, options, lmbda, mask) as fit:
+        return fit.run()
 
 
 def scheduled(spec: Spec, options: Options) -> Options:
@@ -68,46 +59,33 @@ def scheduled(spec: Spec, options: Options) -> Options:
         UsageError: The device is unknown, or the machine has no such device.
     """
     fitting = replace(options, schedule=options.schedule.for_network(spec))
-    if options.time_limit_s is None:
+    if options.time_limit_s is None or pick_device(options.device).type != "cpu":
         return fitting
-    return _shortened(spec, fitting, options.time_limit_s - _closing_s(spec, options))
+    pace = pace_here()
+    seconds = options.time_limit_s - pace.closing_s(spec)
+    return replace(fitting, schedule=pace.shortened(fitting.schedule, seconds, spec))
 
 
-def _shortened(spec: Spec, options: Options, seconds: float) -> Options:
-    """Return options with no more steps than there is time for, as far as that is known."""
-    if pick_device(options.device).type != "cpu":
+def before_closing(spec: Spec, options: Options) -> Options:
+    """Return options whose time limit leaves time to make a file of a network."""
+    if options.time_limit_s is None:
         return options
-    return replace(options, schedule=pace_here().shortened(options.schedule, seconds, spec))
+    seconds = options.time_limit_s - pace_here().closing_s(spec)
+    return replace(options, time_limit_s=max(seconds, LEAST_TIME_S))
 
 
-def _closing_s(spec: Spec, options: Options) -> float:
-    """Return the seconds to leave for what follows a fit."""
-    return pace_here().closing_s(spec) * (1 if options.target is None else MEASUREMENTS)
-
-
-def pilot_grid(
+@contextmanager
+def closing_in_time(
     spec: Spec,
     pixels: Samples,
     options: Options,
     lmbda: float,
     mask: BoolArray | None = None,
-) -> float:
-    """Return the excess in dB over the target of a fit that only relaxes latents.
-
-    Args:
-        spec: Shape of the network; its size is the image's.
-        pixels: (H, W, C) colours of 8 or 16 bits.
-        options: Options of the fit; they have a target.
-        lmbda: Squared error of colours in 0..1 that one bit a pixel is worth.
-        mask: (H, W) or (H, W, C), True for the samples to fit; None for all.
-
-    Raises:
-        UsageError: The device is unknown, or the machine has no such device.
-    """
-    if options.time_limit_s is not None:
-        options = _shortened(spec, options, options.time_limit_s)
-    with ready(spec, pixels, options, lmbda, mask) as fit:
-        return fit.pilot()
+) -> Iterator[CorrectableFit]:
+    """Yield a fit that leaves time to make a file; see `fit_grid` for arguments and errors."""
+    closing_s = pace_here().closing_s(spec) if options.time_limit_s else 0.0
+    with ready(spec, pixels, options, lmbda, mask, closing_s, Q_STEP_SEARCH) as fit:
+        yield fit
 
 
 def trial_grid(spec: Spec, pixels: Samples, options: Options, lmbda: float) -> float:
@@ -135,7 +113,7 @@ def ready(
     mask: BoolArray | None,
     closing_s: float = 0.0,
     closing_steps: float = 0.0,
-) -> Iterator[GridFit]:
+) -> Iterator[CorrectableFit]:
     """Yield a fit that has taken no step yet; see `fit_grid` and `Meter` for arguments."""
     meter = Meter(options, closing_s, closing_steps)
     device = pick_device(options.device)
@@ -145,11 +123,4 @@ def ready(
         state = GridState(
             spec, pixels, schedule, lmbda, weights, workers, device, seed=options.seed
         )
-        rate_control = rate_control_of(
-            options,
-            spec.width * spec.height,
-            sum(weight.numel() for weight in state.parameters.values()),
-            has_prior=bool(state.prior),
-            rounding_error=ROUNDING_ERROR if pixels.dtype == np.uint8 else 0.0,
-        )
-        yield GridFit(state, meter, lmbda, rate_control)
+        yield CorrectableFit(state, meter, lmbda)

@@ -8,24 +8,20 @@ of the weights are chosen, and RDOQ changes latents and weights.
 from __future__ import annotations
 
 from collections.abc import Callable
-from math import log10
 
-from imgnet.fit.engine.tiling import Rows
 from imgnet.fit.grid.latent_rdoq import LatentRDOQ
 from imgnet.fit.grid.state import GridState
 from imgnet.fit.grid.weight_rdoq import MOST_WEIGHTS, WeightRDOQ
 from imgnet.fit.grid.weight_steps import choose_q_steps
-from imgnet.fit.meter import LEAST_ERROR, Meter
+from imgnet.fit.meter import Meter
 from imgnet.fit.rounding import QSteps, rounded
 from imgnet.request.options import Result
-from imgnet.request.rate_control import STARTS, RateControl
 from imgnet.spec import MAX_LEVELS
 
 FINE = 2  # coarsest level of latent RDOQ before weights are rounded; afterwards, all levels
 # Part of the cost that a round of RDOQ must save, times the number n of steps: the last step saves
 # about 1 / (15 n) of the cost, and a round takes as long as two steps.
 ROUND_GAIN = 0.15
-GAPS = 10  # times in a schedule that rounded latents are compared with relaxed ones
 # Part of the schedule whose learning rates the first steps on rounded latents and corrections have.
 LATE = 0.7
 # Time that parts of the end take: the search for q_steps and the first part of weight RDOQ, in
@@ -40,14 +36,11 @@ class GridFit:
         state: Network and latents.
         meter: Meter of the fit, with its schedule and callbacks.
         lmbda: Squared error of colours in 0..1 that one bit a pixel is worth.
-        rate_control: Control of lmbda during the schedule; None where lmbda stays the same.
     """
 
-    def __init__(
-        self, state: GridState, meter: Meter, lmbda: float, rate_control: RateControl | None
-    ) -> None:
+    def __init__(self, state: GridState, meter: Meter, lmbda: float) -> None:
         self.state, self.meter, self.schedule = state, meter, meter.options.schedule
-        self.lmbda, self.rate_control = lmbda, rate_control
+        self.lmbda = lmbda
         self.q_steps: QSteps = {}
 
     def run(self) -> Result:
@@ -78,22 +71,12 @@ class GridFit:
         """Return the network as it is stored."""
         return self.state.result(self.q_steps)
 
-    def pilot(self) -> float:
-        """Relax latents in all steps, then round them; return the excess over the target in dB."""
-        rate_control, self.rate_control = self.rate_control, None
-        assert rate_control is not None
-        error, bits = self._relax_only()
-        return 10 * log10(rate_control.excess(max(error, LEAST_ERROR), bits))
-
     def trial(self) -> float:
         """Relax latents in all steps, then round them; return error plus lmbda times bits."""
-        error, bits = self._relax_only()
-        return error + self.lmbda * bits
-
-    def _relax_only(self) -> tuple[float, float]:
         self._go_on_until(1.0, lambda done: self.take_step(done, done))
         self.state.latents.round()
-        return self.state.measure()
+        error, bits = self.state.measure()
+        return error + self.lmbda * bits
 
     def _go_on_until(self, end: float, take_step: Callable[[float], None]) -> None:
         """Take steps up to a part of the schedule; each step gets the part that is done."""
@@ -162,21 +145,8 @@ class GridFit:
             done: Part 0..1 of the schedule that is done, for learning rates.
             relaxed_done: Part 0..1 of the steps on relaxed latents that is done.
         """
-        rows = self.state.take_step(done, relaxed_done, self.lmbda)
-        if self.rate_control is not None:
-            self._control(self.rate_control, rows, relaxed_done)
+        self.state.take_step(done, relaxed_done, self.lmbda)
         self._report()
-
-    def _control(self, rate_control: RateControl, rows: Rows, relaxed_done: float) -> None:
-        """Move lmbda towards the one that meets the target."""
-        state = self.state
-        rate_control.observe(rows, state.error / state.mean_weight, state.bits)
-        if relaxed_done < STARTS:
-            return
-        if state.step % max(1, self.schedule.steps // GAPS) == 0:
-            state.latents.round()
-            rate_control.compare(*state.measure())
-        self.lmbda = rate_control.lmbda(self.lmbda)
 
     def _report(self) -> None:
         state = self.state

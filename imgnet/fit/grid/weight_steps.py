@@ -88,7 +88,8 @@ def first_fraction_bits(tensor: Tensor, most: int, q_step: float) -> int:
     largest = tensor.abs().max().item()
     if largest == 0:
         return most
-    typical = sqrt(tensor.square().mean().item())
+    # Relative to the largest: the squares of tiny values are below all floats.
+    typical = largest * sqrt((tensor / largest).square().mean().item())
     return max(0, min(round(-log2(typical * q_step)), floor(log2(_CODABLE / largest)), most))
 
 

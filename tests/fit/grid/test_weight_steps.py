@@ -147,3 +147,8 @@ def test_large_pictures_are_looked_at_in_part(width: int, height: int) -> None:
     assert len(gaps) <= 1
     above, below = rows[0][0], height - rows[-1][1]
     assert abs(above - below) <= 2 * STRIP_UNIT  # none of the ends stands for the whole
+
+
+def test_weights_whose_squares_are_below_all_floats_have_a_q_step() -> None:
+    assert first_fraction_bits(torch.full((4,), 1e-30), MOST_BIAS_BITS, 1 / 4) == MOST_BIAS_BITS
+    assert first_fraction_bits(torch.tensor([0.5, 1e-30]), MOST_BIAS_BITS, 1 / 4) == 4
