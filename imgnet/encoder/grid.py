@@ -133,10 +133,11 @@ def _stream_target(request: Request, spec: Spec, original: Original) -> Target |
         return target
     if request.weights != "coded":
         raise UsageError("--weights float16 and float32 of grid have no target size")
-    # The longest header has the finest level, a prior, and a lmbda index of two digits.
-    longest = starting_from_prior(
-        without_finest(spec), 0.0, lmbda_at(NUM_LMBDAS - 1), Schedule(1, 1)
-    )
+    # The longest header lacks the finest level and has a prior, a lmbda index of two digits and one
+    # more level of colour than usual, so that it names all of that and the sizes of the network.
+    last = lmbda_at(NUM_LMBDAS - 1)
+    coarse = without_finest(with_chroma_at(spec, last))
+    longest = starting_from_prior(coarse, 0.0, last, Schedule(1, 1))
     spent = overhead(longest, original.profile, target.num_bytes)
     return target.less(spent, grid_stream.least_bytes(spec))
 

@@ -4,7 +4,8 @@ The first choice depends on the detail of the image. A fit with some time then t
 choices on a part of the image, since the image may be unlike all that the priors were trained on.
 For photographs, fits from a prior stay ahead of fits from random weights for several hundred
 epochs. Where random weights are ahead after few epochs, as on noise or in images made of squares,
-they also end better. A long fit starts from random weights at once.
+they also end better. A long fit of a detailed image starts from random weights at once. In a smooth
+image their network would take more bytes than their latents save.
 """
 
 from __future__ import annotations
@@ -46,9 +47,10 @@ def starting_from_prior(spec: Spec, found: float, lmbda: float, schedule: Schedu
         schedule: Schedule of the fit.
     """
     by_hand = any(getattr(spec, name) != size for name, size in USUAL_GRID_LAYERS.items())
-    if lmbda < LEAST_LMBDA or by_hand or schedule.is_cold(spec.width * spec.height):
+    num_pixels = spec.width * spec.height
+    is_smooth = found <= schedule.smooth_detail(num_pixels)
+    if lmbda < LEAST_LMBDA or by_hand or (not is_smooth and schedule.is_cold(num_pixels)):
         return spec
-    is_smooth = found <= schedule.smooth_detail(spec.width * spec.height)
     prior = FOR_SMOOTH if is_smooth else FOR_DETAIL
     return with_prior(spec, prior, lmbda_index_of(lmbda))
 

@@ -21,7 +21,13 @@ from imgnet.codec.format.quantized import Quantized
 from imgnet.image.picture import Original
 from imgnet.request.efforts import Schedule
 from imgnet.request.options import Options, Result
-from imgnet.request.rate_control import Tried, corrected_lmbda, next_lmbda
+from imgnet.request.rate_control import (
+    HIGHEST_LMBDA,
+    Tried,
+    corrected_lmbda,
+    next_lmbda,
+    within_limits,
+)
 from imgnet.request.target import Target, distance
 from imgnet.request.trim import Candidate, trimmed
 from imgnet.spec import Spec
@@ -34,6 +40,8 @@ MANY_STEPS = 4  # pilots in a fit that pilots precede, at least
 
 MOST_FITS, MOST_FITS_OF_SMALL = 3, 6  # small is an image that a step of a pilot sees in full
 FIT_TIME = 0.6  # part of the time that is left, for each fit; the rest is for corrections
+# Fits while all files are too large, and the lmbda of each over the one before.
+MOST_SMALLER, SMALLER = 3, 3.0
 NEAR_TRIED = 1.02  # ratio of two lmbdas that give about the same file
 
 MOST_CORRECTIONS = 4
@@ -125,8 +133,20 @@ class TargetSearch:
                 if self._is_corrected(spec, fit, tried[-1], near_db):
                     break
             lmbda = next_lmbda(tried)
+        self._go_on_until_small()
         best = self._best()
         return best.candidate.spec, best.result
+
+    def _go_on_until_small(self) -> None:
+        """Add fits at higher lmbdas while all files are too large."""
+        for _ in range(MOST_SMALLER):
+            highest = max(found.lmbda for found in self.found)
+            is_small = any(not self.target.is_too_large(found.candidate) for found in self.found)
+            if is_small or highest >= HIGHEST_LMBDA or self.options.is_time_up(self.began):
+                return
+            with self.opened(within_limits(SMALLER * highest), self._rest()) as (spec, fit):
+                fit.run()
+                self._add(spec, fit)
 
     def _has_pilots(self) -> bool:
         limit_s = self.options.time_limit_s

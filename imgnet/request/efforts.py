@@ -35,8 +35,8 @@ PYRAMID_LR_POWER = 0.1  # of epochs over MANY_EPOCHS, as a factor on the latents
 # Fraction of detailed samples above which an image is detailed: in a long fit, and in a short one.
 DETAILED, SOON_DETAILED = 0.02, 0.012
 
-# From so many epochs on, a fit of an image of so many pixels saves more bits of latents by starting
-# from random weights than its network then costs.
+# From so many epochs on, a fit of a detailed image of so many pixels saves more bits of latents by
+# starting from random weights than its network then costs.
 COLD_EPOCHS, COLD_PIXELS = 1000, 1 << 17
 
 LEAST_TRIAL_STEPS = 300  # of a fit with trials of priors; these cost about half as many steps
@@ -143,7 +143,7 @@ class Schedule:
         return DETAILED if self.epochs(num_pixels) > FEW_EPOCHS else SOON_DETAILED
 
     def is_cold(self, num_pixels: int) -> bool:
-        """Return whether the fit of an image starts from random weights, whatever the priors.
+        """Return whether the fit of a detailed image starts from random weights.
 
         >>> Schedule(13000, 49152).is_cold(768 * 512), Schedule(2800, 49152).is_cold(768 * 512)
         (True, False)

@@ -69,9 +69,13 @@ class SizeTarget:
         """Return 10 log10 of a size over the part of the target that a fit uses, in dB."""
         return 10 * log10(found.num_bytes / (USED_PART * self.num_bytes))
 
-    def needs_trimming(self, found: Measured) -> bool:
+    def is_too_large(self, found: Measured) -> bool:
         """Return whether a file is too large."""
         return found.num_bytes > self.num_bytes
+
+    def needs_trimming(self, found: Measured) -> bool:
+        """Return whether a file is too large."""
+        return self.is_too_large(found)
 
     def needs_tightening(self, found: Measured) -> bool:
         """Return whether a file is too large by so little that RDOQ of the latents makes it fit."""
@@ -119,6 +123,11 @@ class PsnrTarget:
     def excess_db(self, found: Measured) -> float:
         """Return by how many dB the PSNR of an image exceeds the target."""
         return min(found.psnr_db, EXACT_DB) - self.psnr_db
+
+    def is_too_large(self, found: Measured) -> bool:
+        """Return False: a file of any size suits."""
+        del found
+        return False
 
     def needs_trimming(self, found: Measured) -> bool:
         """Return whether an image is too good, but by no more than `MOST_LOWERED_DB`."""

@@ -57,7 +57,7 @@ def test_the_finest_pictures_start_without_a_prior() -> None:
     assert starting_from_prior(spec, 1.0, 0.99 * LEAST_LMBDA, LONG) is spec
 
 
-def test_long_fits_of_large_images_start_without_a_prior() -> None:
+def test_long_fits_of_large_detailed_images_start_without_a_prior() -> None:
     side = 1 << 9
     spec, long = usual(side, side), Schedule(COLD_EPOCHS, side * side)
     assert starting_from_prior(spec, 1.0, 1e-3, long) is spec
@@ -65,6 +65,7 @@ def test_long_fits_of_large_images_start_without_a_prior() -> None:
     shorter = replace(long, steps=COLD_EPOCHS - 1)
     assert starting_from_prior(spec, 1.0, 1e-3, shorter).prior == FOR_DETAIL
     assert starting_from_prior(usual(96, 64), 1.0, 1e-3, long).prior == FOR_DETAIL
+    assert starting_from_prior(spec, 0.0, 1e-3, long).prior == FOR_SMOOTH
 
 
 WIDTH, HEIGHT = 300, 90

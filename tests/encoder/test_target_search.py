@@ -153,6 +153,14 @@ def test_no_file_that_was_seen_and_fits_is_better(
     assert psnr_db >= max(db for given, db in seen if given <= size)
 
 
+def test_a_size_that_only_a_far_higher_lmbda_gives_is_reached(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The size of a ramp hardly depends on lmbda, up to where its finest level is left out."""
+    ramp = Picture(lambda lmbda: (225.0, 42.0) if lmbda > 0.1 else (900.0, 50.0), reaction=0.0)
+    assert searched(ramp, SizeTarget(400), monkeypatch, first=0.01) == (225.0, 42.0)
+
+
 def test_a_size_above_all_need_is_no_fault(monkeypatch: pytest.MonkeyPatch) -> None:
     flat = Picture(lambda _lmbda: (200.0, 50.0))
     assert searched(flat, SizeTarget(9000), monkeypatch) == (200.0, 50.0)
