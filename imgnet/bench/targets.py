@@ -86,7 +86,7 @@ def curve_at(files: Sequence[File], num_bytes: float) -> float:
         files: Size and PSNR of files of some qualities.
         num_bytes: Size.
 
-    >>> curve_at([(100, 20.0), (400, 30.0), (500, 25.0)], 200)
+    >>> round(curve_at([(100, 20.0), (400, 30.0), (500, 25.0)], 200), 6)
     25.0
     """
     ordered = sorted(files)

@@ -81,13 +81,12 @@ def test_low_quality_makes_small_files() -> None:
     assert sizes[2] > 1.5 * sizes[0]
 
 
-@pytest.mark.parametrize("part", [0.8, 0.95])
-def test_a_target_is_never_exceeded(part: float) -> None:
+def test_a_target_is_never_exceeded() -> None:
     """Also where a short fit lands above it: latents move towards zero until it holds."""
     pixels = np.random.default_rng(0).integers(90, 160, (30, 40, 3), np.uint8)
     short = replace(QUICK, schedule=Schedule(100, 4096, 0.2))
     usual, _ = encoded_with(pixels, short)
-    target = int(part * len(to_bytes(usual)))
+    target = int(0.8 * len(to_bytes(usual)))
     encoded, result = encoded_with(pixels, short, target=SizeTarget(target))
     assert 0.93 * target < len(to_bytes(encoded)) <= target
     assert encoded.pixels_crc == checksum(render(encoded.spec, encoded.parameters()))
@@ -140,7 +139,7 @@ def test_the_other_families_come_by_the_same_way(model: str) -> None:
 
 @pytest.mark.parametrize("colour", [(0, 0, 0), (17, 93, 201)])
 def test_pictures_of_one_colour_are_nearly_exact_and_small(colour: tuple[int, int, int]) -> None:
-    pixels = np.empty((160, 160, 3), np.uint8)
+    pixels = np.empty((96, 96, 3), np.uint8)
     pixels[:] = colour
     options = Options(schedule_for(1, "grid"), device="cpu")
     encoded, result = encoded_with(
