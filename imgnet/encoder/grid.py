@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
+from functools import partial
 from types import ModuleType
 from typing import TYPE_CHECKING
 
 from imgnet.codec.format import grid_stream
-from imgnet.codec.priors.loader import NUM_LMBDAS, lmbda_at
 from imgnet.codec.render.grid import eight_bits, render
 from imgnet.codec.render.resize import checksum
-from imgnet.encoder.levels import detail, with_needed_levels, without_finest
+from imgnet.encoder.levels import detail, with_needed_levels
 from imgnet.encoder.outcome import Outcome, coded, overhead, plain
 from imgnet.encoder.prior import starting_from_prior, with_best_prior, with_prior
 from imgnet.encoder.target_search import TargetSearch
@@ -70,7 +70,9 @@ def _fitted(
     else:
         options = _load_fits().before_closing(spec, options)
         pilots = schedule_for(EFFORTS[0], "grid")
-        begun, result = TargetSearch(target, original, options, pilots, fits.opened).run(lmbda)
+        extra_bytes = partial(_extra_bytes, request, spec, original)
+        search = TargetSearch(target, original, options, pilots, fits.opened, extra_bytes)
+        begun, result = search.run(lmbda)
     if request.weights != "coded":
         alone = replace(begun, prior="", lmbda_index=0)
         return plain(alone, original.profile, result, request.weights), result
@@ -133,13 +135,18 @@ def _stream_target(request: Request, spec: Spec, original: Original) -> Target |
         return target
     if request.weights != "coded":
         raise UsageError("--weights float16 and float32 of grid have no target size")
-    # The longest header lacks the finest level and has a prior, a lmbda index of two digits and one
-    # more level of colour than usual, so that it names all of that and the sizes of the network.
-    last = lmbda_at(NUM_LMBDAS - 1)
-    coarse = without_finest(with_chroma_at(spec, last))
-    longest = starting_from_prior(coarse, 0.0, last, Schedule(1, 1))
-    spent = overhead(longest, original.profile, target.num_bytes)
+    spent = overhead(spec, original.profile, target.num_bytes)
     return target.less(spent, grid_stream.least_bytes(spec))
+
+
+def _extra_bytes(request: Request, spec: Spec, original: Original, fitted: Spec) -> int:
+    """Return by how much the header of a fitted network is longer than that of the usual one."""
+    if not isinstance(request.target, SizeTarget):
+        return 0
+    usual, own = (
+        overhead(one, original.profile, request.target.num_bytes) for one in (spec, fitted)
+    )
+    return own - usual
 
 
 def _coded(spec: Spec, original: Original, result: Result) -> Outcome:

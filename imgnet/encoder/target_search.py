@@ -95,6 +95,8 @@ class TargetSearch:
         options: Options of each fit; the schedule is that of the effort.
         pilot: Schedule of the pilots.
         opened: Opens a fit at a lmbda, which has taken no step yet.
+        extra_bytes: Returns the bytes of the header of a network that the target does not leave
+            out.
     """
 
     def __init__(
@@ -104,9 +106,10 @@ class TargetSearch:
         options: Options,
         pilot: Schedule,
         opened: Callable[[float, Options], Opened],
+        extra_bytes: Callable[[Spec], int] = lambda _: 0,
     ) -> None:
         self.target, self.original, self.options = target, original, options
-        self.pilot, self.opened = pilot, opened
+        self.pilot, self.opened, self.extra_bytes = pilot, opened, extra_bytes
         is_small = original.pixels[..., 0].size <= pilot.pixels_per_step
         self.most_fits = MOST_FITS_OF_SMALL if is_small else MOST_FITS
         self.began = options.clock()
@@ -224,7 +227,8 @@ class TargetSearch:
         result = fit.result()
         assert result.quantized is not None
         pixels, mask = self.original.pixels, self.original.mask
-        candidate = Candidate(spec, result.quantized, pixels, mask)
+        extra_bytes = self.extra_bytes(spec)
+        candidate = Candidate(spec, result.quantized, pixels, mask, extra_bytes)
         self.found.append(Found(fit.lmbda, result, candidate))
         return self.target.excess_db(candidate)
 

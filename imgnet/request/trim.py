@@ -37,17 +37,19 @@ class Candidate:
         tensors: All tensors of the network.
         pixels: (H, W, C) colours of the image.
         mask: (H, W) or (H, W, C), True for the samples that are measured; None for all.
+        extra_bytes: Bytes of its header beyond those that a target already leaves out.
     """
 
     spec: Spec
     tensors: Tensors
     pixels: Samples
     mask: BoolArray | None
+    extra_bytes: int = 0
 
     @cached_property
     def num_bytes(self) -> int:
-        """Size of the coded stream, in bytes."""
-        return len(pack(self.spec, self.tensors, 0))
+        """Size of the coded stream and of the extra bytes."""
+        return len(pack(self.spec, self.tensors, 0)) + self.extra_bytes
 
     @cached_property
     def psnr_db(self) -> float:

@@ -52,6 +52,7 @@ class File:
     tensors: Any
     pixels: Any = None
     mask: Any = None
+    extra_bytes: int = 0
 
     @property
     def num_bytes(self) -> int:
