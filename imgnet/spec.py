@@ -230,15 +230,6 @@ def coarse_name(pyramid: int, level: int) -> str:
     return f"context.coarse.{pyramid}.{level}"
 
 
-def is_coarse(name: str) -> bool:
-    """Tell whether a tensor holds the weights of coarse features.
-
-    >>> is_coarse("context.coarse.0.3"), is_coarse("context.first.weight")
-    (True, False)
-    """
-    return name.startswith("context.coarse.")
-
-
 def is_latents(name: str) -> bool:
     """Tell whether a tensor is a latent grid.
 

@@ -26,7 +26,7 @@ class Options:
         schedule: Number and kind of the optimiser steps.
         budget_bytes: Largest size of the packed weights of `gated` and `mlp`, in bytes; None leaves
             the weights real.
-        target: Size of the coded stream of `grid`, or PSNR; None for none.
+        target: PSNR of `gated` and `mlp`; None for none. `grid` searches over whole fits instead.
         tune: Metric of the distortion of `grid`: "psnr" or "msssim".
         time_limit_s: Seconds in which the fit must end, at least `LEAST_STEPS` taken; None for no
             limit.

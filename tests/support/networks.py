@@ -14,7 +14,7 @@ from imgnet.codec.priors import loader as priors
 from imgnet.codec.render.grid import render
 from imgnet.codec.render.resize import checksum
 from imgnet.encoder.prior import FOR_DETAIL
-from imgnet.spec import Spec, is_coarse, network_shapes
+from imgnet.spec import Spec, network_shapes
 
 Tensors = dict[str, Quantized]
 
@@ -76,7 +76,7 @@ def random_tensors(spec: Spec, seed: int = 1, spread: float = 1.5) -> Tensors:
             values, bits = rng.laplace(0, spread, shape), 0
         elif name.startswith("upsample."):
             values, bits = rng.normal(_BICUBIC, 0.02, shape), 8
-        elif is_coarse(name):
+        elif name.startswith("context.coarse."):
             values, bits = rng.normal(0, 0.3, shape), 7
         else:
             bits, deviation = next(k for ending, k in _KINDS.items() if name.endswith(ending))

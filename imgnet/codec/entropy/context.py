@@ -127,12 +127,7 @@ class ContextModel:
         bias[-2:] += _HALVES
         return bias
 
-    def coarse_features(
-        self,
-        level: int,
-        pyramids: Sequence[int],
-        coarser: Mapping[tuple[int, int], NDArray[np.integer]],
-    ) -> Array | None:
+    def coarse_features(self, level: int, pyramids: Sequence[int], coarser: Grids) -> Array | None:
         """Return the coarse features (G, K, h, w) of a level, for each parent of its latents.
 
         Args:
@@ -149,9 +144,7 @@ class ContextModel:
         return np.stack([_coarse_features(self._weights[name], coarser) for name in names])
 
 
-def _coarse_features(
-    weights: Array, coarser: Mapping[tuple[int, int], NDArray[np.integer]]
-) -> Array:
+def _coarse_features(weights: Array, coarser: Grids) -> Array:
     """Return the coarse features (K, h, w) of a grid from its weights (K, number of sources)."""
     total, used = np.zeros((len(weights), 0, 0)), 0
     for _, group in groupby(coarser.items(), lambda item: item[0][1]):
