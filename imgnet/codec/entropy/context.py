@@ -1,10 +1,7 @@
 """Context model: the distribution of each latent from earlier ones, in exact integers.
 
 A latent is predicted from its neighbours and its coarse features (see `neighbourhood.py`). The
-causal shape advances two columns a row: with t = x + 2 y, all of its latents lie on earlier t, so
-that everything of one t, a wavefront, is decoded at once, in all grids of a level. The features are
-those of coarser levels and are computed for a whole level. Packing and unpacking run the same code,
-one on many rows in one go, the other wavefront by wavefront.
+features depend on coarser levels alone and are computed for a whole level at once.
 
 All numbers are whole numbers in float64 (see `fixed_point.py`); `test_context.py` proves that none
 gets too large to be exact.
@@ -21,15 +18,7 @@ from numpy.typing import NDArray
 
 from imgnet.codec.entropy.distributions import LOCATIONS, LOWEST_SCALE_LOG2, NUM_SCALES
 from imgnet.codec.entropy.fixed_point import FRACTION_BITS, WEIGHT_BITS, clamp, multiply
-from imgnet.neighbourhood import (
-    CAUSAL,
-    MARGIN,
-    NUM_INPUTS,
-    NUM_NEIGHBOURS,
-    PARENTS,
-    Offsets,
-    place_of,
-)
+from imgnet.neighbourhood import NUM_INPUTS, NUM_NEIGHBOURS, place_of
 from imgnet.spec import coarse_name
 
 Array = NDArray[np.float64]
@@ -41,7 +30,6 @@ LARGEST_HIDDEN = (1 << 24) - 1  # in units of 2**-12, as all activations
 COARSE_BITS = 8  # fraction bits of a coarse feature
 LARGEST_COARSE = 1 << 15
 
-_CHUNK = 1 << 14  # latents that are predicted at a time
 _EXCESS_BITS = WEIGHT_BITS - FRACTION_BITS  # of a weight times a latent, which is whole
 _ONE = 1 << FRACTION_BITS
 _LOCATION_BITS = LOCATIONS.bit_length() - 1
@@ -168,150 +156,3 @@ def _distributions(output: Array) -> Distributions:
     np.maximum(output, _LEAST, out=output)
     location, scale = np.minimum(output, _MOST, out=output).astype(np.int64)
     return Distributions(location >> _LOCATION_BITS, location & (LOCATIONS - 1), scale)
-
-
-def wavefronts(number: int, height: int, width: int) -> Integers:
-    """Return the order in which grids of one level are coded, as indices into all their rows.
-
-    >>> wavefronts(1, 2, 3).tolist()
-    [0, 1, 2, 3, 4, 5]
-    >>> wavefronts(2, 1, 3).tolist()
-    [0, 3, 1, 4, 2, 5]
-    """
-    grid, y, x = np.unravel_index(np.arange(number * height * width), (number, height, width))
-    return np.argsort(((x + 2 * y) * number + grid) * height + y, kind="stable")
-
-
-class Neighbourhood:
-    """Where the neighbours of the latents of some grids of one size lie in one flat array.
-
-    The array holds each grid, then its parent and its coarse features, all with a margin of zeros.
-
-    Args:
-        size: (height, width) of the grids.
-        number: Of grids.
-        parents: (number, h, w) the next coarser grids, or None for the coarsest.
-        features: (number, K, h, w) coarse features, or None.
-    """
-
-    def __init__(
-        self,
-        size: tuple[int, int],
-        number: int,
-        parents: Integers | None,
-        features: Array | None = None,
-    ) -> None:
-        self.size = height, width = size
-        halved = -(-height // 2), -(-width // 2)
-        above = np.zeros((number, 1, *halved)) if parents is None else parents[:, None]
-        if features is not None:
-            above = np.concatenate([above, features], axis=1)
-        margins = (0, 0), (0, 0), (MARGIN, MARGIN), (MARGIN, MARGIN)
-        padded = np.pad(above.astype(np.float64), margins)
-        num_features, parent_stride = padded.shape[1] - 1, padded.shape[3]
-        self.stride = width + 2 * MARGIN
-        self._own_size = (height + MARGIN) * self.stride
-        own = np.zeros((number, self._own_size))
-        self.values = np.concatenate([own, padded.reshape(number, -1)], axis=1)
-        # At x = t - 2 y the index of a neighbour is a constant of the row plus t; of a parent, a
-        # constant plus the whole half of t.
-        y, starts = np.arange(height), np.arange(number)[:, None] * self.values.shape[1]
-        self.centre = starts + (y + MARGIN) * self.stride - 2 * y + MARGIN
-        parent_centre = starts + self._own_size + ((y >> 1) + MARGIN) * parent_stride - y + MARGIN
-        planes = np.arange(1, num_features + 1) * padded[0, 0].size
-        of_parents = np.concatenate([_shifts(PARENTS, parent_stride), planes])
-        self._rows = np.concatenate(
-            [
-                _shifts(CAUSAL, self.stride)[:, None, None] + self.centre,
-                of_parents[:, None, None] + parent_centre,
-            ]
-        )
-        self._halves = np.array([0] * len(CAUSAL) + [1] * len(of_parents))[:, None, None]
-
-    @property
-    def _own(self) -> Array:
-        """All latents (number, height, width)."""
-        height, width = self.size
-        rows = self.values[:, : self._own_size].reshape(-1, height + MARGIN, self.stride)
-        return rows[:, MARGIN:, MARGIN : MARGIN + width]
-
-    def fill(self, grids: Integers) -> None:
-        """Set all latents (number, height, width)."""
-        self._own[:] = grids
-
-    def grids(self) -> Integers:
-        """Return all latents (number, height, width)."""
-        return self._own.astype(np.int64)
-
-    def put(self, rows: slice, t: int, latents: Integers) -> None:
-        """Set the latents of some rows at wavefront t, grid by grid."""
-        self.values.put(self.centre[:, rows] + t, latents)
-
-    def gather(self, rows: slice, t: int) -> Array:
-        """Return the inputs (K, number N) of the latents of N rows at wavefront t."""
-        return self._at(self._rows[:, :, rows] + (t >> self._halves))
-
-    def gather_chunk(self, top: int, bottom: int) -> Array:
-        """Return the inputs (K, number N) of the latents of rows top..bottom, row by row."""
-        _, width = self.size
-        y, x = np.divmod(np.arange(top * width, bottom * width), width)
-        return self._at(self._rows[:, :, y] + ((x + 2 * y) >> self._halves))
-
-    def _at(self, places: Integers) -> Array:
-        found: Array = self.values.take(places)
-        return found.reshape(len(places), -1)
-
-
-def _shifts(offsets: Offsets, stride: int) -> Integers:
-    return np.array([dy * stride + dx for dy, dx in offsets])
-
-
-def distributions_of_level(
-    model: Callable[[Array], Distributions],
-    grids: Integers,
-    parents: Integers | None,
-    features: Array | None = None,
-) -> Distributions:
-    """Return the distributions (G, height * width) of all latents of a level, row by row.
-
-    Args:
-        model: Of these grids.
-        grids: (G, height, width) latents.
-        parents: The next coarser grids, or None.
-        features: Coarse features of the level, or None.
-    """
-    number, height, width = grids.shape
-    around = Neighbourhood((height, width), number, parents, features)
-    around.fill(grids)
-    rows = max(1, _CHUNK // width)
-    chunks = [
-        model(around.gather_chunk(top, min(top + rows, height))) for top in range(0, height, rows)
-    ]
-    parts = zip(*chunks, strict=True)
-    return Distributions(*(np.hstack([x.reshape(number, -1) for x in part]) for part in parts))
-
-
-def decode_level(
-    model: Callable[[Array], Distributions],
-    size: tuple[int, int],
-    number: int,
-    parents: Integers | None,
-    read: Callable[[Distributions], Integers],
-    features: Array | None = None,
-) -> Integers:
-    """Decode the grids (number, height, width) of a level, wavefront by wavefront.
-
-    Args:
-        model: Of these grids.
-        size: (height, width) of each grid.
-        number: Of grids.
-        parents: The next coarser grids, or None.
-        read: Returns the latents that follow in the stream, given their distributions.
-        features: Coarse features of the level, or None.
-    """
-    height, width = size
-    around = Neighbourhood(size, number, parents, features)
-    for t in range(width + 2 * (height - 1)):
-        rows = slice(max(0, (t - width + 2) // 2), min(height - 1, t // 2) + 1)
-        around.put(rows, t, read(model(around.gather(rows, t))))
-    return around.grids()

@@ -13,18 +13,12 @@ from math import prod
 import numpy as np
 from numpy.typing import NDArray
 
-from imgnet.codec.entropy.context import (
-    LARGEST_LATENT,
-    ContextModel,
-    Distributions,
-    decode_level,
-    distributions_of_level,
-    wavefronts,
-)
+from imgnet.codec.entropy.context import LARGEST_LATENT, ContextModel, Distributions
 from imgnet.codec.entropy.distributions import LOCATIONS, NUM_SCALES, laplace, reach
 from imgnet.codec.entropy.escapes import escape_symbols, read_escapes
 from imgnet.codec.entropy.fixed_point import from_real
 from imgnet.codec.entropy.rans import TOTAL_BITS, Decoder, encode
+from imgnet.codec.entropy.wavefront import decode_level, distributions_of_level, wavefronts
 from imgnet.codec.entropy.weights import WeightCoder
 from imgnet.codec.format.quantized import Q_STEPS_PER_OCTAVE, Quantized, q_index_of, q_index_of_bits
 from imgnet.codec.priors import loader as priors

@@ -22,7 +22,7 @@ from torch import Tensor
 from torch.func import functional_call, jacrev, vmap
 
 from imgnet.arrays import Float64Array, Int64Array
-from imgnet.codec.entropy.context import Neighbourhood
+from imgnet.codec.entropy.wavefront import Neighbourhood
 from imgnet.fit.engine.code_length import code_length
 from imgnet.fit.engine.latents import LatentGrids
 from imgnet.fit.engine.network import ContextModel

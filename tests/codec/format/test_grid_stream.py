@@ -7,16 +7,11 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from imgnet.codec.entropy.context import (
-    LARGEST_LATENT,
-    ContextModel,
-    Distributions,
-    decode_level,
-    wavefronts,
-)
+from imgnet.codec.entropy.context import LARGEST_LATENT, ContextModel, Distributions
 from imgnet.codec.entropy.distributions import LOCATIONS, NUM_SCALES, laplace, reach
 from imgnet.codec.entropy.escapes import escape_symbols
 from imgnet.codec.entropy.fixed_point import from_real
+from imgnet.codec.entropy.wavefront import decode_level, wavefronts
 from imgnet.codec.format import grid_stream
 from imgnet.codec.format.grid_stream import (
     CRC_BYTES,

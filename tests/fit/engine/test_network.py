@@ -8,9 +8,10 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from imgnet.codec.entropy.context import ContextModel, Distributions, distributions_of_level
+from imgnet.codec.entropy.context import ContextModel, Distributions
 from imgnet.codec.entropy.distributions import LOCATIONS, LOWEST_SCALE_LOG2
 from imgnet.codec.entropy.fixed_point import from_real
+from imgnet.codec.entropy.wavefront import distributions_of_level
 from imgnet.codec.format.quantized import Quantized
 from imgnet.codec.render.grid import upsample
 from imgnet.fit.engine.latents import LatentGrids

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from imgnet.codec.entropy.context import Neighbourhood
+from imgnet.codec.entropy.wavefront import Neighbourhood
 from imgnet.codec.format import grid_stream
 from imgnet.codec.render.grid import render
 from imgnet.fit.engine.latents import LatentGrids
