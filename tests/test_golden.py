@@ -17,7 +17,8 @@ from numpy.typing import NDArray
 
 import imgnet
 from imgnet.codec.format.container import from_bytes, to_bytes
-from imgnet.image.files import read_photo, write_image
+from imgnet.image.files import read_photo
+from imgnet.image.formats import write_image
 from imgnet.image.masks import sample_mask
 from imgnet.image.picture import Metadata, Profile, Samples
 from imgnet.metrics.psnr import psnr_db

@@ -19,11 +19,12 @@ from math import log10
 from pathlib import Path
 from typing import Any, Final
 
+from imgnet.codec.format.usual_sizes import usual_grid_sizes
 from imgnet.image.files import read_image
 from imgnet.image.picture import Samples
 from imgnet.request.efforts import Schedule
 from imgnet.request.options import Options
-from imgnet.spec import Spec, usual_grid_sizes
+from imgnet.spec import Spec
 
 WIDTH, HEIGHT = 256, 192
 LMBDA: Final = 0.00528

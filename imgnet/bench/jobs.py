@@ -22,7 +22,8 @@ from imgnet.batch.pool import Program, WorkerDied, run_in_pool
 from imgnet.batch.processes import share_cores
 from imgnet.bench.processes import peak_megabytes
 from imgnet.errors import ImgnetError, UsageError
-from imgnet.image.files import Pixels, read_image, write_image
+from imgnet.image.files import Pixels, read_image
+from imgnet.image.formats import write_image
 from imgnet.metrics.psnr import bpp, psnr_db
 
 Result = TypeVar("Result")

@@ -166,7 +166,7 @@ def _try_format(path: Path | None, image_format: str | None, depth: str | None) 
     """Write one pixel to memory, so that a bad format fails before the work begins."""
     import numpy as np
 
-    from imgnet.image.files import write_image
+    from imgnet.image.formats import write_image
     from imgnet.image.picture import DTYPES
 
     pixel = np.zeros((1, 1, 3), DTYPES[int(depth or 8)])
@@ -256,7 +256,7 @@ def write_picture(
         UsageError: The format is unknown.
         OutputError: Writing fails.
     """
-    from imgnet.image.files import write_image
+    from imgnet.image.formats import write_image
 
     if path is not None:
         write_image(picture, path, image_format, metadata)

@@ -8,7 +8,7 @@ from pathlib import Path
 from imgnet.arrays import Parameters
 from imgnet.codec.families import render_native
 from imgnet.errors import OutputError, UsageError
-from imgnet.image.files import write_image
+from imgnet.image.formats import write_image
 from imgnet.spec import Spec
 
 

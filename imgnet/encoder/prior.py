@@ -14,11 +14,12 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
+from imgnet.codec.format.usual_sizes import USUAL_GRID_LAYERS, usual_layers
 from imgnet.codec.priors.loader import layers_of, lmbda_index_of
 from imgnet.image.picture import Samples
 from imgnet.request.efforts import TRIAL_TIME, Schedule, trial_schedule
 from imgnet.request.options import Options
-from imgnet.spec import USUAL_GRID_LAYERS, Spec, usual_layers
+from imgnet.spec import Spec
 
 # The prior for detail has textures in few levels; its analysis network corrects the first latents.
 # The prior for smooth images has whole pyramids, which are cheaper in smooth parts, but its fits
@@ -58,7 +59,7 @@ def starting_from_prior(spec: Spec, found: float, lmbda: float, schedule: Schedu
 def with_prior(spec: Spec, prior: str, lmbda_index: int) -> Spec:
     """Return a network with another prior and the layer sizes of that; without one for "".
 
-    >>> from imgnet.spec import usual_grid_sizes
+    >>> from imgnet.codec.format.usual_sizes import usual_grid_sizes
     >>> with_prior(Spec("grid", 9, 9, 0, **usual_grid_sizes(9, 9)), FOR_DETAIL, 3).lmbda_index
     3
     """

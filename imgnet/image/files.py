@@ -1,4 +1,4 @@
-"""Reading and writing of image files as (H, W, C) arrays of 8 or 16 bits."""
+"""Reading of image files as (H, W, C) arrays of 8 or 16 bits."""
 
 from __future__ import annotations
 
@@ -16,14 +16,12 @@ from PIL import Image, ImageCms, TiffImagePlugin, UnidentifiedImageError
 from imgnet.arrays import ByteArray
 from imgnet.errors import ImgnetError, InputError, UsageError
 from imgnet.image.alpha import has_alpha
-from imgnet.image.atomic import write_atomically
 from imgnet.image.colour.description import describe_colours
 from imgnet.image.colour.display import Description
 from imgnet.image.colour.gain_map import has_gain_map
-from imgnet.image.formats import encode_image, find_format
 from imgnet.image.geometry import MAX_SIDE, max_pixels
 from imgnet.image.metadata import CONVERTED, drop_odd_metadata, metadata_of, upright
-from imgnet.image.picture import NO_METADATA, Metadata, Profile, Samples, peak_of, profile_of
+from imgnet.image.picture import Profile, Samples, name_of, peak_of, profile_of
 from imgnet.image.repair.content import Repaired
 from imgnet.image.repair.jpeg2000 import unwrapped
 from imgnet.image.repair.libtiff import quiet_libtiff
@@ -160,46 +158,6 @@ def to_8_bits(pixels: Samples) -> Pixels:
     if pixels.dtype == np.uint8:
         return pixels.astype(np.uint8, copy=False)
     return ((pixels.astype(np.uint32) + 128) // 257).astype(np.uint8)  # 65535 = 257 * 255
-
-
-def write_image(
-    pixels: Samples,
-    path: str | Path | BinaryIO,
-    format: str | None = None,
-    metadata: Metadata = NO_METADATA,
-) -> None:
-    """Write pixels as an image file; an existing file is replaced atomically.
-
-    For formats without alpha the image is composited over white.
-
-    Args:
-        pixels: (H, W, C) with 1..4 channels of 8 or 16 bits.
-        path: File name, or a binary file to write into.
-        format: "png", "jpg", "webp", "avif", "tiff", "ppm" or "bmp"; by default, the extension.
-        metadata: Metadata to write, as far as the format can hold it.
-
-    Raises:
-        UsageError: The format is unknown, or cannot hold samples of 16 bits.
-        OutputError: The file cannot be written.
-
-    >>> file = BytesIO()
-    >>> write_image(np.zeros((3, 4, 3), np.uint8), file, "ppm")
-    >>> file.getvalue().split()[:3]
-    [b'P6', b'4', b'3']
-    """
-    name = name_of(path)
-    data = encode_image(pixels, find_format(name, format), metadata, name)
-    if isinstance(path, str | Path):
-        write_atomically(Path(path), data)
-    else:
-        path.write(data)
-
-
-def name_of(source: object) -> str:
-    """Return the name of a source in messages."""
-    if isinstance(source, str | Path):
-        return str(source)
-    return str(getattr(source, "filename", "") or getattr(source, "name", "") or "<image>")
 
 
 @contextmanager

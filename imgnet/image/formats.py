@@ -1,4 +1,4 @@
-"""Output formats of images, and the channels, depths and metadata that each can hold."""
+"""Output formats of images: writing, and the channels, depths and metadata that each can hold."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from io import BytesIO
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import numpy as np
 from PIL import Image, TiffImagePlugin
@@ -14,8 +14,9 @@ from PIL.PngImagePlugin import PngInfo
 
 from imgnet.errors import OutputError, UsageError
 from imgnet.image.alpha import has_alpha, over_white
+from imgnet.image.atomic import write_atomically
 from imgnet.image.metadata import EXIF_PREFIX, cicp_of, tiff_tags
-from imgnet.image.picture import Metadata, Samples, describes
+from imgnet.image.picture import NO_METADATA, Metadata, Samples, describes, name_of
 from imgnet.image.sixteen_bit import encode_png, encode_ppm, encode_tiff
 
 Options = dict[str, Any]
@@ -156,3 +157,36 @@ def encode_image(pixels: Samples, form: Format, metadata: Metadata, name: str) -
 def to_image(pixels: Samples) -> Image.Image:
     """Convert (H, W, C) pixels of 8 bits to a Pillow image."""
     return Image.fromarray(pixels[..., 0] if pixels.shape[2] == 1 else pixels)
+
+
+def write_image(
+    pixels: Samples,
+    path: str | Path | BinaryIO,
+    format: str | None = None,
+    metadata: Metadata = NO_METADATA,
+) -> None:
+    """Write pixels as an image file; an existing file is replaced atomically.
+
+    For formats without alpha the image is composited over white.
+
+    Args:
+        pixels: (H, W, C) with 1..4 channels of 8 or 16 bits.
+        path: File name, or a binary file to write into.
+        format: "png", "jpg", "webp", "avif", "tiff", "ppm" or "bmp"; by default, the extension.
+        metadata: Metadata to write, as far as the format can hold it.
+
+    Raises:
+        UsageError: The format is unknown, or cannot hold samples of 16 bits.
+        OutputError: The file cannot be written.
+
+    >>> file = BytesIO()
+    >>> write_image(np.zeros((3, 4, 3), np.uint8), file, "ppm")
+    >>> file.getvalue().split()[:3]
+    [b'P6', b'4', b'3']
+    """
+    name = name_of(path)
+    data = encode_image(pixels, find_format(name, format), metadata, name)
+    if isinstance(path, str | Path):
+        write_atomically(Path(path), data)
+    else:
+        path.write(data)

@@ -7,9 +7,9 @@ import numpy as np
 from imgnet.arrays import BoolArray
 from imgnet.errors import InputError, UsageError
 from imgnet.image.alpha import has_alpha
-from imgnet.image.files import Source, name_of, read_image
+from imgnet.image.files import Source, read_image
 from imgnet.image.formats import to_image
-from imgnet.image.picture import Samples
+from imgnet.image.picture import Samples, name_of
 
 Mask = Source | BoolArray
 WHITE = 128  # least brightness of a white pixel of a mask

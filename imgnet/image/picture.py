@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, fields
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -140,3 +141,10 @@ def describes(icc: bytes, mode: str) -> bool:
     """
     space = icc[16:20]
     return space == b"RGB " or (space == b"GRAY" and mode.startswith("L"))
+
+
+def name_of(source: object) -> str:
+    """Return the name of a source in messages."""
+    if isinstance(source, str | Path):
+        return str(source)
+    return str(getattr(source, "filename", "") or getattr(source, "name", "") or "<image>")

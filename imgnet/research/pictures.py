@@ -11,10 +11,11 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from imgnet.codec.format.usual_sizes import USUAL_GRID_LAYERS
 from imgnet.codec.priors.loader import CHROMA_LEVEL, COLOURS, layers_of, networks_of
 from imgnet.fit.grid.start import principal_directions
 from imgnet.image.files import read_image
-from imgnet.spec import USUAL_GRID_LAYERS, Spec
+from imgnet.spec import Spec
 
 NUM_LEVELS = 7  # of networks that start from random weights
 MOST_REDUCTION = 2.0

@@ -13,7 +13,8 @@ from PIL import Image
 from imgnet.api import decode
 from imgnet.bench import jobs
 from imgnet.errors import ImgnetError, InputError, UsageError
-from imgnet.image.files import read_image, write_image
+from imgnet.image.files import read_image
+from imgnet.image.formats import write_image
 from imgnet.metrics.psnr import bpp, psnr_db
 from imgnet.signals import Interrupted, end_at_once, receiving
 

@@ -8,9 +8,10 @@ from numpy.typing import NDArray
 
 import imgnet
 from imgnet.codec.format.container import from_bytes, to_bytes
+from imgnet.codec.format.usual_sizes import usual_grid_sizes
 from imgnet.encoder.levels import LITTLE, detail, with_needed_levels, without_finest
 from imgnet.request.request import Request
-from imgnet.spec import Spec, usual_grid_sizes
+from imgnet.spec import Spec
 from support.pictures import picture
 
 NOISE = np.random.default_rng(1).integers(0, 256, (64, 96, 3)).astype(np.uint8)

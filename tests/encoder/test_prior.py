@@ -5,6 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from imgnet.codec.format.usual_sizes import usual_grid_sizes
 from imgnet.codec.priors.loader import lmbda_index_of
 from imgnet.encoder.prior import (
     FOR_DETAIL,
@@ -21,7 +22,7 @@ from imgnet.image.picture import Samples
 from imgnet.request.efforts import COLD_EPOCHS, DETAILED, SOON_DETAILED, TRIAL_EPOCHS, Schedule
 from imgnet.request.options import Options
 from imgnet.request.target import SizeTarget
-from imgnet.spec import Spec, usual_grid_sizes
+from imgnet.spec import Spec
 from support.pictures import picture
 
 LONG, SHORT = Schedule(87, 1 << 20), Schedule(19, 1 << 20)

@@ -12,7 +12,8 @@ import pytest
 from PIL import Image
 
 from imgnet.errors import InputError, OutputError, UsageError
-from imgnet.image.files import read_image, read_photo, write_image
+from imgnet.image.files import read_image, read_photo
+from imgnet.image.formats import write_image
 from support.picture_files import ORIENTATION, chunk, png, stored
 from support.pictures import ramp
 

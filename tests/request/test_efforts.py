@@ -5,6 +5,7 @@ from itertools import pairwise
 
 import pytest
 
+from imgnet.codec.format.usual_sizes import usual_grid_sizes
 from imgnet.errors import UsageError
 from imgnet.request.efforts import (
     COORDINATE_PRESETS,
@@ -22,7 +23,7 @@ from imgnet.request.efforts import (
     Schedule,
     schedule_for,
 )
-from imgnet.spec import Spec, usual_grid_sizes
+from imgnet.spec import Spec
 
 GRID = Spec("grid", 96, 64, dim_axis=0, **usual_grid_sizes(96, 64))
 NUM_PIXELS = 96 * 64

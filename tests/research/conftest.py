@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from imgnet.image.files import write_image
+from imgnet.image.formats import write_image
 from support.pictures import picture
 
 

@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 
 from imgnet.api import save
-from imgnet.image.files import read_image, write_image
+from imgnet.image.files import read_image
+from imgnet.image.formats import write_image
 from imgnet.research.measure_zoom import main
 from support.networks import encoded, grid_spec, random_tensors
 from support.paths import SAMPLES

@@ -6,11 +6,12 @@ import numpy as np
 import torch
 from safetensors.numpy import load_file
 
+from imgnet.codec.format.usual_sizes import USUAL_GRID_LAYERS
 from imgnet.codec.priors import loader as priors
 from imgnet.fit.engine.network import GridNetwork
 from imgnet.fit.grid.start import latent_q_step_at, lmbda_position
 from imgnet.research.prior_networks import Networks, export
-from imgnet.spec import USUAL_GRID_LAYERS, Spec, network_shapes
+from imgnet.spec import Spec, network_shapes
 
 
 def test_what_is_exported_is_a_prior(tmp_path: Path) -> None:

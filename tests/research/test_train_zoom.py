@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 import torch
 
-from imgnet.image.files import read_image, write_image
+from imgnet.image.files import read_image
+from imgnet.image.formats import write_image
 from imgnet.research import train_zoom
 from imgnet.research.zoom_pairs import pyramid
 from support.paths import SAMPLES

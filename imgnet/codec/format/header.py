@@ -28,10 +28,11 @@ import re
 from zlib import crc32
 
 from imgnet.codec.format.tensors import DAMAGED, Json, integers
+from imgnet.codec.format.usual_sizes import usual_grid_sizes
 from imgnet.codec.priors.loader import NUM_LMBDAS, check, layers_of
 from imgnet.errors import FormatError, UsageError
 from imgnet.image.geometry import MAX_SIDE, max_pixels
-from imgnet.spec import FAMILIES, RANGES, Spec, usual_grid_sizes
+from imgnet.spec import FAMILIES, RANGES, Spec
 
 VERSION = 1
 MODES = {"L": 1, "LA": 2, "RGB": 3, "RGBA": 4}  # channels of each

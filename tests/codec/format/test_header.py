@@ -14,10 +14,11 @@ from imgnet.codec.format.header import (
     read_claims,
     to_header,
 )
+from imgnet.codec.format.usual_sizes import usual_grid_sizes
 from imgnet.codec.priors.loader import names
 from imgnet.encoder.prior import with_prior
 from imgnet.errors import FormatError
-from imgnet.spec import FAMILIES, RANGES, Spec, usual_grid_sizes
+from imgnet.spec import FAMILIES, RANGES, Spec
 
 PRIOR = names()[0]
 USUAL = Spec("grid", 96, 64, 0, dim_out=3, **usual_grid_sizes(96, 64))

@@ -8,10 +8,11 @@ import pytest
 from safetensors.numpy import load_file
 
 from imgnet.codec.format.container import from_bytes, to_bytes
+from imgnet.codec.format.usual_sizes import USUAL_GRID_LAYERS
 from imgnet.codec.priors import loader as priors
 from imgnet.encoder.prior import FOR_DETAIL, FOR_SMOOTH
 from imgnet.errors import FormatError
-from imgnet.spec import USUAL_GRID_LAYERS, network_shapes
+from imgnet.spec import network_shapes
 from support.networks import encoded, near_prior, prior_spec
 
 RELEASED: list[str] = []  # names of priors that were released; they are never removed

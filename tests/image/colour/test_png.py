@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from imgnet.image.files import read_photo, write_image
+from imgnet.image.files import read_photo
+from imgnet.image.formats import write_image
 from imgnet.image.metadata import cicp_of
 from support.colours import P3_COLOURS, SRGB_COLOURS, as_srgb, differ
 from support.picture_files import SRGB, chunk, png, stored

@@ -8,7 +8,8 @@ import pytest
 from PIL import Image, ImageFile
 
 from imgnet.errors import InputError
-from imgnet.image.files import read_photo, write_image
+from imgnet.image.files import read_photo
+from imgnet.image.formats import write_image
 
 PIXELS = np.random.default_rng(0).integers(30, 220, (64, 48, 3), dtype=np.uint8)
 
