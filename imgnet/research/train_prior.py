@@ -46,7 +46,7 @@ from imgnet.fit.grid.curvature import GOLDEN_RATIO
 from imgnet.fit.grid.start import WarmStart, warm_start
 from imgnet.fit.grid.state import LATENT_LR
 from imgnet.fit.soap import SOAP, lr_factor
-from imgnet.request.efforts import NOISE, TEMPERATURE
+from imgnet.request.efforts import NOISE, TEMPERATURE, Schedule
 from imgnet.research.pictures import (
     load_photos,
     load_picture,
@@ -62,7 +62,6 @@ LAST_TEMPERATURE, LAST_NOISE = 0.12, 0.16  # a little softer than at the end of 
 WARM_UP = 200
 COARSE_EVERY = 4
 LEAST_LR_FACTOR = 0.02  # of latents, which a cosine would stop before the networks
-SQUARE_DECAY = 0.95  # of Adam for latents, whose examples come and go
 INTERVALS = Intervals(report=200, save=2000)
 CPU = torch.device("cpu")
 
@@ -105,6 +104,12 @@ class Recipe:
         """Number of steps of a run."""
         return self.examples * self.epochs * len(self.strips)
 
+    @property
+    def schedule(self) -> Schedule:
+        """Schedule of a fit of as many epochs from random weights."""
+        num_pixels = self.width * self.height
+        return Schedule(self.epochs, num_pixels).for_start(num_pixels, "cold")
+
 
 class Training:
     """State of a run.
@@ -125,7 +130,9 @@ class Training:
         prior: str = "",
         **layers: int,
     ) -> None:
-        self.recipe = recipe
+        self.recipe, schedule = recipe, recipe.schedule
+        self.latent_lr = LATENT_LR * schedule.latent_lr_scale
+        self.square_decay = 1 - 1 / schedule.latent_memory
         torch.manual_seed(recipe.seed)
         self.generator = torch.Generator().manual_seed(recipe.seed)
         start = WarmStart(principal_colours(pictures), None, 0.0)
@@ -173,8 +180,8 @@ class Training:
             )
             scale_lr(self.soap.param_groups, factor)
             self.soap.step()
-            lr = LATENT_LR * max(factor, LEAST_LR_FACTOR)
-            example.latents.step(lr, parts, SQUARE_DECAY)
+            lr = self.latent_lr * max(factor, LEAST_LR_FACTOR)
+            example.latents.step(lr, parts, self.square_decay)
         self.step += 1
         return cost
 
@@ -228,6 +235,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--start", metavar="PRIOR", default="", help="prior to go on from")
     parser.add_argument("--dim-context", type=int, help="units of a layer of the context model")
     parser.add_argument("--dim-hidden", type=int, help="units of the layer that gives colours")
+    parser.add_argument("--dim-coarse", type=int, help="coarse features of a latent")
     parser.add_argument("--export", metavar="NAME", help="write the result into the package")
     options = parser.parse_args(arguments)
     pictures, _ = load_photos(options.images, options.validation, load_picture)
@@ -240,8 +248,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
         least_lmbda_index=options.least_lmbda_index,
         seed=options.seed,
     )
-    sizes = {"dim_context": options.dim_context, "dim_hidden": options.dim_hidden}
-    layers = {name: size for name, size in sizes.items() if size is not None}
+    names = "dim_context", "dim_hidden", "dim_coarse"
+    layers = {name: getattr(options, name) for name in names if getattr(options, name) is not None}
     with one_thread_workers(CPU) as workers:
         training = Training(pictures, recipe, workers, options.start, **layers)
         train(training, recipe.steps, options.checkpoint, INTERVALS)
