@@ -59,6 +59,28 @@ def bd_rate(
     return float(100 * np.expm1(difference))
 
 
+def rate_at(psnr_db: float, bpp: Sequence[float], psnr: Sequence[float]) -> float:
+    """Return the rate of a codec at a PSNR, interpolated as for a BD-rate.
+
+    Args:
+        psnr_db: PSNR in dB.
+        bpp: Rates of the codec, in any unit.
+        psnr: Its PSNR at each rate, in dB.
+
+    Raises:
+        ValueError: The curve has fewer than two points or repeats a PSNR, or the PSNR is outside
+            its range.
+        UsageError: SciPy is not installed.
+
+    >>> round(rate_at(31.5, [1, 2, 4], [30, 33, 36]), 3)
+    1.414
+    """
+    curve = _log_rate(bpp, psnr)
+    if not curve.x[0] <= psnr_db <= curve.x[-1]:
+        raise ValueError("the PSNR is outside the range of the curve")
+    return float(np.exp(curve(psnr_db)))
+
+
 def _log_rate(rates: ArrayLike, psnrs: ArrayLike) -> Any:
     """Interpolate the logarithm of the rate over PSNR."""
     x, y = np.asarray(psnrs, np.float64), np.log(np.asarray(rates, np.float64))

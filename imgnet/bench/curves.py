@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from math import isfinite
 from statistics import fmean
 
-from imgnet.bench.bd_rate import bd_rate
+from imgnet.bench.bd_rate import bd_rate, rate_at
 
 # Least part of the PSNR range of the shorter curve that two curves must share for a BD-rate.
 MIN_OVERLAP = 0.5
@@ -39,7 +39,8 @@ def difference(test: Iterable[RatePoint], anchor: Iterable[RatePoint]) -> float 
 
     Returns:
         The BD-rate, negative if the first is better; None if the curves share less than half of
-        the PSNR range of the shorter one.
+        the PSNR range of the shorter one. If one curve is a single point, the difference at its
+        PSNR; None if that is outside the range of the other.
 
     >>> anchor = [RatePoint("a", "old", str(i), 0.1 * 2**i, 25 + 3 * i) for i in range(4)]
     >>> test = [RatePoint("a", "new", str(i), 0.09 * 2**i, 25 + 3 * i) for i in range(4)]
@@ -47,13 +48,26 @@ def difference(test: Iterable[RatePoint], anchor: Iterable[RatePoint]) -> float 
     -10.0
     """
     ours, theirs = _cheapest(test), _cheapest(anchor)
-    if min(len(ours), len(theirs)) < 2:
+    if len(ours) == 1:
+        return _at_point(ours, theirs)
+    if len(theirs) == 1:
+        reverse = _at_point(theirs, ours)
+        return None if reverse is None else 100 * (1 / (1 + reverse / 100) - 1)
+    if not ours or not theirs:
         return None
     ranges = [max(curve) - min(curve) for curve in (ours, theirs)]
     shared = min(max(ours), max(theirs)) - max(min(ours), min(theirs))
     if shared < MIN_OVERLAP * min(ranges):
         return None
     return bd_rate(list(theirs.values()), list(theirs), list(ours.values()), list(ours))
+
+
+def _at_point(point: dict[float, float], curve: dict[float, float]) -> float | None:
+    """Return how many percent more bits the only point of a curve needs than another curve."""
+    ((psnr_db, bpp),) = point.items()
+    if len(curve) < 2 or not min(curve) <= psnr_db <= max(curve):
+        return None
+    return 100 * (bpp / rate_at(psnr_db, list(curve.values()), list(curve)) - 1)
 
 
 def _cheapest(points: Iterable[RatePoint]) -> dict[float, float]:

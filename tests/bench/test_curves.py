@@ -32,9 +32,16 @@ def test_a_difference_needs_half_of_the_shorter_range() -> None:
     assert difference(inside, anchor) == pytest.approx(-50)
 
 
-def test_a_single_point_is_no_curve() -> None:
-    assert difference(curve("a", "x", 1.0, num=1), curve("a", "y", 1.0)) is None
+def test_a_single_point_is_compared_at_its_psnr() -> None:
+    anchor = curve("a", "y", 1.0)
+    assert difference(curve("a", "x", 0.8, num=1), anchor) == pytest.approx(-20)
+    assert difference(curve("a", "x", 1.0, 26.5, num=1), anchor) == pytest.approx(-29.29, abs=0.01)
+    assert difference(anchor, curve("a", "x", 0.8, num=1)) == pytest.approx(25)
+    assert difference(curve("a", "x", 0.8, 24.9, num=1), anchor) is None
+    assert difference(anchor, curve("a", "x", 0.8, 24.9, num=1)) is None
+    assert difference(curve("a", "x", 1.0, num=1), curve("a", "y", 1.0, num=1)) is None
     assert difference(curve("a", "x", 1.0), []) is None
+    assert difference([], curve("a", "x", 1.0)) is None
 
 
 def test_equal_pictures_count_once_at_the_least_rate_and_exact_ones_never() -> None:

@@ -79,7 +79,8 @@ def bench(
     """Measure size, PSNR, time and memory on images.
 
     Every image is encoded at every rate and effort. With --against or --anchors the command also
-    prints the BD-rate: how many percent larger or smaller our files are at equal PSNR.
+    prints the BD-rate: how many percent larger or smaller our files are at equal PSNR. If an image
+    has only one rate, the comparison is at its PSNR.
 
     AVIF is Pillow's, at speed 4 with 4:2:0 and at speed 2 with 4:4:4; each image counts with the
     setting that compresses it better. JPEG XL has effort 7, WebP method 6; JPEG is optimised and
