@@ -134,8 +134,13 @@ def _widened(name: str, tensor: Tensor, wide: Tensor) -> Tensor:
         wide: Random tensor of the network with more units.
     """
     if name == "context.first.weight":  # the last two rows are location and scale
-        units = _widened("", tensor[:-2], wide[:-2])
-        return torch.cat([units, tensor[-2:].to(wide.dtype)])
+        rows = [
+            _widened("", *pair) for pair in ((tensor[:-2], wide[:-2]), (tensor[-2:], wide[-2:]))
+        ]
+        widened, num_inputs = torch.cat(rows), tensor.shape[1]
+        # Coarse features are zero at first; were their weights here zero too, they would stay so.
+        widened[:, num_inputs:] = wide[:, num_inputs:]
+        return widened
     out = wide.clone()
     out[: len(tensor)] = 0
     out[tuple(slice(size) for size in tensor.shape)] = tensor.to(wide.dtype)

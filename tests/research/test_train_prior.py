@@ -73,6 +73,7 @@ def test_steps_lower_the_cost_at_prices_that_were_not_trained() -> None:
 WIDER = {
     "context.second.weight": {"dim_context": 37},
     "output.weight": {"dim_hidden": 67},
+    "context.coarse.0.0": {"dim_coarse": 2},
 }
 
 
@@ -88,7 +89,9 @@ def test_wider_networks_begin_as_what_they_are_made_of(widened: str) -> None:
             example.latents.round()
             evaluator, rows = example.evaluator, [(0, 64)]
             costs.append((evaluator.measure_error(rows), evaluator.measure_bits(rows)))
-    assert training.networks.coefficients[widened][0].shape[1] == next(iter(layers.values()))
+    wide = training.networks.coefficients[widened][0]
+    assert next(iter(layers.values())) in wide.shape
+    assert wide.any()  # it learns from the first step on
     np.testing.assert_allclose(*costs, rtol=1e-3)
 
 

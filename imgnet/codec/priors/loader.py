@@ -174,8 +174,13 @@ def _adapted(spec: Spec, trained: Mapping[str, Int16Array]) -> dict[str, Int64Ar
     for name, shape in network_shapes(spec).items():
         stage = name.removeprefix("upsample.")
         source = f"upsample.{min(int(stage), coarsest - 1)}" if stage != name else name
+        if source not in trained:  # coarse features of a grid that the prior is not trained for
+            adapted[name] = np.zeros(shape, np.int64)
+            continue
         tensor = trained[source].astype(np.int64)
-        if name == "context.last.bias":
+        if name.startswith("context.coarse."):
+            tensor = _of_sources(spec, coarsest, int(name.rsplit(".", 1)[1]), tensor)
+        elif name == "context.last.bias":
             tensor = tensor[_grids(spec, coarsest)]
         elif name in ("hidden.weight", "linear.weight"):
             tensor = tensor[:, features]
@@ -190,12 +195,27 @@ def _adapted(spec: Spec, trained: Mapping[str, Int16Array]) -> dict[str, Int64Ar
 
 def _grids(spec: Spec, coarsest: int) -> list[int]:
     """Return, for each latent grid of a network, the index of the trained grid it copies."""
-    trained = Spec("grid", 1, 1, 0, 1, 0, COLOURS, coarsest + 1, 0, CHROMA_LEVEL, 1).grids()
-    finest = [0, *[CHROMA_LEVEL] * 3]
+    trained, finest = _trained_spec(coarsest).grids(), [0, *[CHROMA_LEVEL] * 3]
     return [
         trained.index((min(pyramid, COLOURS - 1), min(max(level, finest[pyramid]), coarsest)))
         for pyramid, level in spec.grids()
     ]
+
+
+def _of_sources(spec: Spec, coarsest: int, level: int, weight: Int64Array) -> Int64Array:
+    """Adapt the columns of the coarse features of a level to the coarser grids of a network.
+
+    Those of grids that the prior is not trained for are zero.
+    """
+    sources = _trained_spec(coarsest).coarser_grids(level)
+    wide = np.pad(weight, [(0, 0), (0, 1)])
+    colours = COLOURS if spec.dim_out >= COLOURS else 1
+    found = [g if g[0] < colours else None for g in spec.coarser_grids(level)]
+    return wide[:, [sources.index(g) if g in sources else -1 for g in found]]
+
+
+def _trained_spec(coarsest: int) -> Spec:
+    return Spec("grid", 1, 1, 0, 1, 0, COLOURS, coarsest + 1, 0, CHROMA_LEVEL, 1)
 
 
 def _of_channels(spec: Spec, weight: Int64Array) -> Int64Array:
