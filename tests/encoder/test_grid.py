@@ -83,7 +83,7 @@ def test_low_quality_makes_small_files() -> None:
 
 def test_a_target_is_never_exceeded() -> None:
     """Also where a short fit lands above it: latents move towards zero until it holds."""
-    pixels = np.random.default_rng(0).integers(90, 160, (30, 40, 3), np.uint8)
+    pixels = np.random.default_rng(0).integers(90, 160, (24, 24, 3), np.uint8)
     short = replace(QUICK, schedule=Schedule(100, 4096, 0.2))
     usual, _ = encoded_with(pixels, short)
     target = int(0.8 * len(to_bytes(usual)))
@@ -96,10 +96,10 @@ def test_a_target_is_never_exceeded() -> None:
 @pytest.mark.slow
 @pytest.mark.parametrize("quality", [65])
 def test_a_picture_is_as_good_at_a_target_as_at_the_quality_that_gives_it(quality: int) -> None:
-    pixels = np.array(Image.open(SAMPLES / "chelsea.png").convert("RGB"))[60:108, 100:164]
+    pixels = np.array(Image.open(SAMPLES / "chelsea.png").convert("RGB"))[60:100, 100:148]
     sizes: dict[type, list[float]] = {SizeTarget: [], PsnrTarget: []}
     gains: dict[type, list[float]] = {SizeTarget: [], PsnrTarget: []}
-    for seed in (0, 1, 2):  # so short a fit differs from seed to seed
+    for seed in (0, 1):  # so short a fit differs from seed to seed
         effort = replace(QUICK, schedule=schedule_for(1, "grid"), seed=seed)
         usual, _ = encoded_with(pixels, effort, shape=Shape(), quality=quality)
         num_bytes = len(to_bytes(usual))
