@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
@@ -16,6 +17,7 @@ from imgnet.codec.render.grid import render
 from imgnet.codec.render.resize import checksum
 from imgnet.encoder.encode import fitted
 from imgnet.errors import UsageError
+from imgnet.fit.grid import pace
 from imgnet.image.picture import Original, Profile
 from imgnet.metrics.psnr import psnr_db
 from imgnet.request.efforts import Schedule, schedule_for
@@ -151,3 +153,15 @@ def test_pictures_of_one_colour_are_nearly_exact_and_small(colour: tuple[int, in
     drawn = render(encoded.spec, result.parameters)
     assert np.abs(drawn.astype(int) - pixels).max() <= 1
     assert len(to_bytes(encoded)) < 255
+
+
+def test_the_pace_is_measured_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    measured: list[float] = []
+
+    def symbol_seconds(clock: Callable[[], float]) -> float:
+        measured.append(clock())
+        return 1e-6
+
+    monkeypatch.setattr(pace, "symbol_seconds", symbol_seconds)
+    encoded_with(options=replace(QUICK, time_limit_s=5.0), target=SizeTarget(900))
+    assert len(measured) == 1

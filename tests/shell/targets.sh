@@ -33,7 +33,7 @@ for case in 'mlp size 60' 'grid psnr 90'; do
     check "$case: the nearest file is written" is_written far.inr
     check "$case: one line tells of it" said_lines 1
     check "$case: the target is named" said "photo.png: cannot reach $value "
-    check "$case: and what is within reach" said 'reachable here: '
+    check "$case: and what came nearest" said 'best found: '
     check "$case: and where the file is" said 'the best is written to far.inr'
     rm far.inr
 done
