@@ -19,6 +19,7 @@ from imgnet.encoder.target_search import TargetSearch
 from imgnet.errors import UsageError
 from imgnet.image.picture import Original
 from imgnet.request.efforts import EFFORTS, Schedule, schedule_for
+from imgnet.request.encode_options import QUALITY
 from imgnet.request.options import Options, Result
 from imgnet.request.rate_control import within_limits
 from imgnet.request.request import Request, lmbda_of_quality, narrow_scale, with_chroma_at
@@ -92,6 +93,7 @@ class _Fits:
 
     def __init__(self, spec: Spec, original: Original, pace: Pace | None) -> None:
         self.spec, self.original, self.pace = spec, original, pace
+        self.detail = detail(original.pixels, lmbda_of_quality(QUALITY))
         self.best_priors: dict[str, str] = {}
 
     @contextmanager
@@ -109,10 +111,10 @@ class _Fits:
         began = options.clock()
         spec = self._network(lmbda, fits.scheduled(self.spec, options, pace).schedule, has_prior)
         rest = fits.scheduled(spec, options.in_time(began, 1.0), pace)
-        began = options.clock()
         if original.mask is None and rest.schedule.has_trials:
             spec = self._with_best_prior(spec, lmbda, rest)
-        rest = rest.in_time(began, 1.0)
+        options = replace(options, schedule=options.schedule.for_detail(self.detail))
+        rest = fits.scheduled(spec, options.in_time(began, 1.0), pace)
         pixels, mask = original.pixels, original.mask
         with fits.closing_in_time(spec, pixels, rest, lmbda, mask, pace) as fit:
             yield spec, fit

@@ -10,16 +10,22 @@ import pytest
 
 import imgnet
 from imgnet.bench import targets
-from imgnet.bench.targets import MADE, curve_at, main
+from imgnet.bench.targets import MADE, File, curve_at, main
 from imgnet.codec.format.container import Encoded, Report, from_bytes, to_bytes
 from imgnet.image.picture import Metadata
 from support.paths import GOLDEN
 
 
 def test_a_curve_keeps_what_smaller_files_reach() -> None:
-    files = [(100, 20.0), (400, 30.0), (200, 28.0), (800, 25.0)]
+    sizes = [(100, 20.0), (400, 30.0), (200, 28.0), (800, 25.0)]
+    files = [File(num_bytes, psnr_db, has_prior=True) for num_bytes, psnr_db in sizes]
     assert [curve_at(files, size) for size in (50, 100, 200, 400, 900)] == [20, 20, 28, 30, 30]
     assert 28 < curve_at(files, 283) < 30
+
+
+def test_a_curve_jumps_where_networks_lose_their_prior() -> None:
+    files = [File(100, 20.0, has_prior=True), File(400, 30.0, has_prior=False)]
+    assert [curve_at(files, size) for size in (100, 399, 400, 500)] == [20, 20, 30, 30]
 
 
 @pytest.mark.parametrize("name", MADE)

@@ -20,7 +20,7 @@ from imgnet.errors import UsageError
 from imgnet.fit.grid import pace
 from imgnet.image.picture import Original, Profile
 from imgnet.metrics.psnr import psnr_db
-from imgnet.request.efforts import Schedule, schedule_for
+from imgnet.request.efforts import PLAIN_STEPS, Schedule, schedule_for
 from imgnet.request.options import Options, Result
 from imgnet.request.request import Request, Shape
 from imgnet.request.target import PsnrTarget, SizeTarget
@@ -153,6 +153,14 @@ def test_pictures_of_one_colour_are_nearly_exact_and_small(colour: tuple[int, in
     drawn = render(encoded.spec, result.parameters)
     assert np.abs(drawn.astype(int) - pixels).max() <= 1
     assert len(to_bytes(encoded)) < 255
+
+
+def test_short_fits_without_detail_take_more_steps() -> None:
+    smooth, noise = (
+        np.random.default_rng(0).integers(0, n, (24, 32, 3), np.uint8) for n in (2, 256)
+    )
+    steps = [encoded_with(pixels)[1].steps for pixels in (smooth, noise)]
+    assert steps[0] >= PLAIN_STEPS * steps[1]
 
 
 def test_the_pace_is_measured_once(monkeypatch: pytest.MonkeyPatch) -> None:
