@@ -151,7 +151,7 @@ def test_a_target_out_of_reach_is_an_error(weights: str, options: dict[str, floa
 @pytest.mark.parametrize("model", ["grid", "gated", "mlp"])
 def test_a_target_psnr_out_of_reach_is_an_error_that_names_what_is(model: str) -> None:
     with pytest.raises(
-        imgnet.TargetError, match=r"cannot reach 90 dB .*: \d+\.\d\.\.\d+\.\d dB"
+        imgnet.TargetError, match=r"cannot reach 90 dB .*; best found: \d+\.\d\d dB"
     ) as error:
         encode(model=model, target_psnr=90.0, effort=1, time_limit=0.5)
     report = error.value.best.report

@@ -123,6 +123,6 @@ def test_the_python_example_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 def test_the_few_samples_example_runs(tmp_path: Path, shell: Shell) -> None:
     encode, decode = (words for words in words_of_commands() if "coffee.inr" in words)
     (tmp_path / "samples").symlink_to(ROOT / "samples")
-    done = shell(*encode, "--time-limit", "3", cwd=tmp_path)
+    done = shell(*encode, "--time-limit", "1", cwd=tmp_path)
     assert b"unseen" in done.stderr
     assert shell(*decode, cwd=tmp_path).returncode == 0

@@ -40,7 +40,7 @@ def bash(script: str, folder: Path) -> subprocess.CompletedProcess[str]:
         "PATH": f"{programs}{os.pathsep}{os.environ['PATH']}",
         "PYTHONPATH": str(ROOT),
     }
-    script = re.sub(r"--effort \d", "--effort 1 --time-limit 1", script)
+    script = re.sub(r"--effort \d", "--effort 1 --time-limit 0.3", script)
     return subprocess.run(
         ["bash", "-c", script],
         cwd=folder, env=environment, capture_output=True, text=True, check=False, timeout=120,
@@ -88,7 +88,7 @@ def test_a_makefile_rule(photo: Path) -> None:
     folder.mkdir()
     with Image.open(photo) as image:
         image.save(folder / "a.jpg")
-    rule = recipe("A Makefile rule").replace("--quiet", "--quiet --effort 1 --time-limit 1")
+    rule = recipe("A Makefile rule").replace("--quiet", "--quiet --effort 1 --time-limit 0.3")
     photo.with_name("Makefile").write_text(rule)
     done = bash("make && make", photo.parent)
     assert done.returncode == 0, done.stderr

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from math import exp, log
 from pathlib import Path
 from statistics import fmean
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,11 +24,18 @@ from imgnet.codec.format.container import Encoded, to_bytes
 from imgnet.errors import TargetError
 
 Pixels = NDArray[np.uint8]
-File = tuple[int, float]  # bytes and PSNR
 
 QUALITIES = 10, 30, 50, 70, 85, 95
 PARTS = 1 / 3, 2 / 3  # of a curve, in log size and in PSNR, where targets are
 EXACT_DB = 70.0  # PSNR of the curve from which more is not seen
+
+
+class File(NamedTuple):
+    """What is measured of a file."""
+
+    num_bytes: int
+    psnr_db: float
+    has_prior: bool
 
 
 @dataclass(frozen=True)
@@ -82,16 +89,25 @@ MADE: dict[str, Callable[[], Pixels]] = {"sky": sky, "line": line, "shapes": sha
 def curve_at(files: Sequence[File], num_bytes: float) -> float:
     """Return the PSNR of a curve at a size: that of no larger file may be higher.
 
+    Between two files it is interpolated in log size. Where one of them has a prior and the other
+    has none, no quality gives a size between theirs, so the PSNR of the smaller one counts.
+
     Args:
-        files: Size and PSNR of files of some qualities.
+        files: Files of some qualities.
         num_bytes: Size.
 
-    >>> round(curve_at([(100, 20.0), (400, 30.0), (500, 25.0)], 200), 6)
+    >>> files = [File(100, 20.0, True), File(400, 30.0, True), File(500, 25.0, True)]
+    >>> round(curve_at(files, 200), 6)
     25.0
     """
     ordered = sorted(files)
-    best = np.maximum.accumulate([psnr_db for _, psnr_db in ordered])
-    return float(np.interp(log(num_bytes), [log(size) for size, _ in ordered], best))
+    below = [file for file in ordered if file.num_bytes <= num_bytes] or ordered[:1]
+    best = max(file.psnr_db for file in below)
+    before, after = below[-1], next((f for f in ordered if f.num_bytes > num_bytes), below[-1])
+    if after.psnr_db <= best or after.has_prior != before.has_prior:
+        return best
+    part = log(num_bytes / before.num_bytes) / log(after.num_bytes / before.num_bytes)
+    return best + part * (after.psnr_db - best)
 
 
 def rows_of(picture: Pixels | Path, effort: int, seeds: Sequence[int]) -> Iterator[Row]:
@@ -104,12 +120,12 @@ def rows_of(picture: Pixels | Path, effort: int, seeds: Sequence[int]) -> Iterat
                 for seed, curve in zip(seeds, curves, strict=True)
             ]
             asked = [next(iter(_asked(kind, curve, part).values())) for curve in curves]
-            sizes = asked if kind == "size" else [size for (size, _), _ in found]
+            sizes = asked if kind == "size" else [file.num_bytes for file, _ in found]
             yield Row(
                 f"{kind} {part:.0%}".replace("%", " %"),
                 fmean(asked),
-                fmean(size for (size, _), _ in found),
-                fmean(psnr_db for (_, psnr_db), _ in found),
+                fmean(file.num_bytes for file, _ in found),
+                fmean(file.psnr_db for file, _ in found),
                 fmean(curve_at(c, size) for c, size in zip(curves, sizes, strict=True)),
                 sum(is_met for _, is_met in found),
             )
@@ -118,9 +134,9 @@ def rows_of(picture: Pixels | Path, effort: int, seeds: Sequence[int]) -> Iterat
 def _asked(kind: str, curve: Sequence[File], part: float) -> dict[str, float]:
     """Return the target at a part of a curve."""
     if kind == "size":
-        low, high = (log(size) for size in (min(curve)[0], max(curve)[0]))
+        low, high = (log(file.num_bytes) for file in (min(curve), max(curve)))
         return {"target_size": int(exp(low + part * (high - low)))}
-    values = [psnr_db for _, psnr_db in curve]
+    values = [file.psnr_db for file in curve]
     return {"target_psnr": round(min(values) + part * (max(values) - min(values)), 2)}
 
 
@@ -132,7 +148,8 @@ def _file(picture: Pixels | Path, effort: int, seed: int, **asked: Any) -> tuple
         is_met, encoded = False, error.best
     assert isinstance(encoded, Encoded)
     assert encoded.report is not None
-    return (len(to_bytes(encoded)), min(encoded.report.psnr_db, EXACT_DB)), is_met
+    psnr_db = min(encoded.report.psnr_db, EXACT_DB)
+    return File(len(to_bytes(encoded)), psnr_db, bool(encoded.spec.prior)), is_met
 
 
 def _numbers(text: str) -> list[int]:

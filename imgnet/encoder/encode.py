@@ -56,7 +56,7 @@ def encode_image(image: Picture, options: EncodeOptions) -> Encoded:
     encoded, result = fitted(_request(options, target), original, _fit_options(rest))
     encoded = replace(encoded, report=_report(encoded, pixels, mask, result, started))
     is_ended = bool(options.should_stop and options.should_stop())
-    return checked(encoded, target, pixels, original.mask, is_ended=is_ended)
+    return checked(encoded, target, is_ended=is_ended)
 
 
 def _check_numbers(options: EncodeOptions) -> None:

@@ -19,6 +19,7 @@ from imgnet.encoder.target_search import TargetSearch
 from imgnet.errors import UsageError
 from imgnet.image.picture import Original
 from imgnet.request.efforts import EFFORTS, Schedule, schedule_for
+from imgnet.request.encode_options import QUALITY
 from imgnet.request.options import Options, Result
 from imgnet.request.rate_control import within_limits
 from imgnet.request.request import Request, lmbda_of_quality, narrow_scale, with_chroma_at
@@ -28,6 +29,7 @@ from imgnet.spec import Spec
 
 if TYPE_CHECKING:
     from imgnet.fit.grid.correction import CorrectableFit
+    from imgnet.fit.grid.pace import Pace
 
 
 def encode_grid(request: Request, spec: Spec, original: Original, options: Options) -> Outcome:
@@ -60,7 +62,8 @@ def _fitted(
     request: Request, spec: Spec, original: Original, options: Options, target: Target | None
 ) -> Outcome:
     """Fit `grid` to an image; see `encode_grid`."""
-    fits = _Fits(spec, original)
+    pace = _load_fits().pace_for(options)
+    fits = _Fits(spec, original, pace)
     rest = request.less(original.profile.metadata.num_bytes)
     lmbda = lmbda_of_quality(rest.grid_quality(spec.width * spec.height))
     lmbda = within_limits(lmbda * narrow_scale(spec.width, spec.height))
@@ -68,7 +71,7 @@ def _fitted(
         with fits.opened(lmbda, options) as (begun, fit):
             result = fit.run()
     else:
-        options = _load_fits().before_closing(spec, options)
+        options = _load_fits().before_closing(spec, options, pace)
         pilots = schedule_for(EFFORTS[0], "grid")
         extra_bytes = partial(_extra_bytes, request, spec, original)
         search = TargetSearch(target, original, options, pilots, fits.opened, extra_bytes)
@@ -85,33 +88,41 @@ class _Fits:
     Args:
         spec: Shape of the network, with all levels and without a prior.
         original: The image.
+        pace: Pace of this machine; None without a time limit.
     """
 
-    def __init__(self, spec: Spec, original: Original) -> None:
-        self.spec, self.original = spec, original
+    def __init__(self, spec: Spec, original: Original, pace: Pace | None) -> None:
+        self.spec, self.original, self.pace = spec, original, pace
+        self.detail = detail(original.pixels, lmbda_of_quality(QUALITY))
         self.best_priors: dict[str, str] = {}
 
     @contextmanager
-    def opened(self, lmbda: float, options: Options) -> Iterator[tuple[Spec, CorrectableFit]]:
+    def opened(
+        self, lmbda: float, options: Options, *, has_prior: bool = True
+    ) -> Iterator[tuple[Spec, CorrectableFit]]:
         """Yield a network and its fit, which has taken no step yet.
 
         Args:
             lmbda: Squared error of colours in 0..1 that one bit a pixel is worth.
             options: Options of the fit; the schedule is that of the effort.
+            has_prior: Start from a prior, if one suits; otherwise from random weights.
         """
-        original, fits, began = self.original, _load_fits(), options.clock()
-        spec = self._network(lmbda, fits.scheduled(self.spec, options).schedule)
-        rest, began = fits.scheduled(spec, options.in_time(began, 1.0)), options.clock()
+        original, fits, pace = self.original, _load_fits(), self.pace
+        began = options.clock()
+        spec = self._network(lmbda, fits.scheduled(self.spec, options, pace).schedule, has_prior)
+        rest = fits.scheduled(spec, options.in_time(began, 1.0), pace)
         if original.mask is None and rest.schedule.has_trials:
             spec = self._with_best_prior(spec, lmbda, rest)
-        rest = rest.in_time(began, 1.0)
-        with fits.closing_in_time(spec, original.pixels, rest, lmbda, original.mask) as fit:
+        options = replace(options, schedule=options.schedule.for_detail(self.detail))
+        rest = fits.scheduled(spec, options.in_time(began, 1.0), pace)
+        pixels, mask = original.pixels, original.mask
+        with fits.closing_in_time(spec, pixels, rest, lmbda, mask, pace) as fit:
             yield spec, fit
 
-    def _network(self, lmbda: float, schedule: Schedule) -> Spec:
+    def _network(self, lmbda: float, schedule: Schedule, has_prior: bool) -> Spec:
         found = detail(self.original.pixels, lmbda)
         needed = with_needed_levels(with_chroma_at(self.spec, lmbda), found, lmbda)
-        return starting_from_prior(needed, found, lmbda, schedule)
+        return starting_from_prior(needed, found, lmbda, schedule) if has_prior else needed
 
     def _with_best_prior(self, spec: Spec, lmbda: float, options: Options) -> Spec:
         """Choose the prior by trials, the first time that a network starts from it."""

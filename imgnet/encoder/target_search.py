@@ -4,8 +4,8 @@ The size and the PSNR that a fit ends at depend on the image. So whole fits at d
 follow each other, each at the lmbda that those before it suggest, until one comes near to the
 target. In short fits, pilots, the search is quick, and a long fit then begins near its target. A
 fit that comes near is corrected: it goes on at other lmbdas. In simple images a correction hardly
-changes the size, so that a fit which stays away from the target is followed by another. The best of
-all files is the result.
+changes the size, so a fit that stays away from the target is followed by another. The best file of
+all is the result.
 """
 
 from __future__ import annotations
@@ -42,6 +42,7 @@ MOST_FITS, MOST_FITS_OF_SMALL = 3, 6  # small is an image that a step of a pilot
 FIT_TIME = 0.6  # part of the time that is left, for each fit; the rest is for corrections
 # Fits while all files are too large, and the lmbda of each over the one before.
 MOST_SMALLER, SMALLER = 3, 3.0
+MOST_WITHOUT_PRIOR = 3  # fits without a prior, where networks with and without one differ much
 NEAR_TRIED = 1.02  # ratio of two lmbdas that give about the same file
 
 MOST_CORRECTIONS = 4
@@ -68,7 +69,13 @@ class Fit(Protocol):
         """Make the result a little smaller by latent RDOQ."""
 
 
-Opened = AbstractContextManager[tuple[Spec, Fit]]
+class Opener(Protocol):
+    """Opener of fits of an image, each of the network that suits the image and the lmbda."""
+
+    def __call__(
+        self, lmbda: float, options: Options, *, has_prior: bool = True
+    ) -> AbstractContextManager[tuple[Spec, Fit]]:
+        """Return a network and its fit, which has taken no step yet; see `encoder.grid`."""
 
 
 @dataclass(frozen=True)
@@ -94,7 +101,7 @@ class TargetSearch:
         original: The image.
         options: Options of each fit; the schedule is that of the effort.
         pilot: Schedule of the pilots.
-        opened: Opens a fit at a lmbda, which has taken no step yet.
+        opened: Opens a fit at a lmbda.
         extra_bytes: Returns the bytes of the header of a network that the target does not leave
             out.
     """
@@ -105,7 +112,7 @@ class TargetSearch:
         original: Original,
         options: Options,
         pilot: Schedule,
-        opened: Callable[[float, Options], Opened],
+        opened: Opener,
         extra_bytes: Callable[[Spec], int] = lambda _: 0,
     ) -> None:
         self.target, self.original, self.options = target, original, options
@@ -123,10 +130,18 @@ class TargetSearch:
         """
         if self._has_pilots():
             lmbda = self._piloted(lmbda)
+        if not self._is_met_by_usual_fits(lmbda):
+            self._try_without_prior()
+        self._go_on_until_small()
+        best = self._best()
+        return best.candidate.spec, best.result
+
+    def _is_met_by_usual_fits(self, lmbda: float) -> bool:
+        """Add fits at lmbdas that near the target; return whether one suits or time is up."""
         tried: list[tuple[float, float]] = []
         while len(tried) < self.most_fits and not _is_near(lmbda, tried):
             if self.found and self.options.is_time_up(self.began):
-                break
+                return True
             options = self.options.in_time(self.began, FIT_TIME)
             with self.opened(lmbda, options) as (spec, fit):
                 fit.run()
@@ -134,11 +149,26 @@ class TargetSearch:
                 is_last = len(tried) == self.most_fits
                 near_db = inf if is_last else self.target.near_db
                 if self._is_corrected(spec, fit, tried[-1], near_db):
-                    break
+                    return True
             lmbda = next_lmbda(tried)
-        self._go_on_until_small()
-        best = self._best()
-        return best.candidate.spec, best.result
+        return False
+
+    def _try_without_prior(self) -> None:
+        """Add fits without a prior at lmbdas at which fits have one, where these fall short."""
+        falls_short = any(self._excess_db(f) < 0 for f in self.found if f.candidate.spec.prior)
+        for _ in range(MOST_WITHOUT_PRIOR if falls_short else 0):
+            cold = [f for f in self.found if not f.candidate.spec.prior]
+            tried = [(found.lmbda, self._excess_db(found)) for found in cold]
+            if all(excess_db <= 0 for _, excess_db in tried):
+                return
+            lmbda = next_lmbda(tried)
+            if _is_near(lmbda, tried) or self.options.is_time_up(self.began):
+                return
+            with self.opened(lmbda, self._rest(), has_prior=False) as (spec, fit):
+                fit.run()
+                first = lmbda, self._add(spec, fit)
+                if self._is_corrected(spec, fit, first, self.target.near_db):
+                    return
 
     def _go_on_until_small(self) -> None:
         """Add fits at higher lmbdas while all files are too large."""
@@ -230,7 +260,10 @@ class TargetSearch:
         extra_bytes = self.extra_bytes(spec)
         candidate = Candidate(spec, result.quantized, pixels, mask, extra_bytes)
         self.found.append(Found(fit.lmbda, result, candidate))
-        return self.target.excess_db(candidate)
+        return self._excess_db(self.found[-1])
+
+    def _excess_db(self, found: Found) -> float:
+        return self.target.excess_db(found.candidate)
 
     def _best(self) -> Found:
         """Return the best of all files, some of which are trimmed."""

@@ -39,6 +39,8 @@ DETAILED, SOON_DETAILED = 0.02, 0.012
 # starting from random weights than its network then costs.
 COLD_EPOCHS, COLD_PIXELS = 1000, 1 << 17
 
+PLAIN_STEPS = 2  # factor on the steps of a short fit of an image without detail
+
 LEAST_TRIAL_STEPS = 300  # of a fit with trials of priors; these cost about half as many steps
 TRIAL_EPOCHS = 150
 TRIAL_TIME = 0.1  # part of the time limit that each trial may take
@@ -95,6 +97,21 @@ class Schedule:
         3000
         """
         return replace(self, steps=_STEPS_FOR_NETWORK[spec.family](self.steps, spec))
+
+    def for_detail(self, found: float) -> Schedule:
+        """Return the schedule for an image of some detail.
+
+        In an image without detail, bands of one level show. A short fit takes more steps there.
+
+        Args:
+            found: Detail 0..1 of the image at the usual quality.
+
+        >>> Schedule(160, 4096).for_detail(0.0).steps, Schedule(160, 4096).for_detail(0.01).steps
+        (320, 160)
+        """
+        if found > 0 or self.has_trials:
+            return self
+        return replace(self, steps=PLAIN_STEPS * self.steps)
 
     def for_start(self, num_pixels: int, first: FirstLatents) -> Schedule:
         """Return the schedule with the learning rates and the relaxation for a start of `grid`.

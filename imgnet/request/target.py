@@ -6,13 +6,9 @@ from dataclasses import dataclass, replace
 from math import inf, isinf, log10
 from typing import ClassVar, Protocol
 
-import numpy as np
-
-from imgnet.arrays import BoolArray
 from imgnet.codec.format.container import Encoded, to_bytes
 from imgnet.errors import TargetError, UsageError
-from imgnet.image.picture import Samples
-from imgnet.metrics.psnr import bpp, psnr_db
+from imgnet.metrics.psnr import bpp
 
 TOLERANCE_DB = 0.1  # distance from a PSNR up to which it is reached
 # Distance at which a fit ends its search. The rest is a margin for what follows the search, such as
@@ -87,9 +83,8 @@ class SizeTarget:
             return inf, found.num_bytes
         return -min(found.psnr_db, EXACT_DB), found.num_bytes
 
-    def miss(self, encoded: Encoded, pixels: Samples, mask: BoolArray | None) -> str | None:
-        """Return a message that a file is too large, or None; see `checked` for the arguments."""
-        del pixels, mask
+    def miss(self, encoded: Encoded) -> str | None:
+        """Return a message that a file is too large, or None."""
         num_bytes, spec = len(to_bytes(encoded)), encoded.spec
         if num_bytes <= self.num_bytes:
             return None
@@ -97,7 +92,7 @@ class SizeTarget:
         if self.bpp is not None:
             came = f"{bpp(num_bytes, spec.width, spec.height):.4f} bpp"
             wanted = f"{self.bpp:g} bpp"
-        return _message(wanted, spec.family, came, f"{came} and more{self._remedy(encoded)}")
+        return _message(wanted, spec.family, came) + self._remedy(encoded)
 
     def _remedy(self, encoded: Encoded) -> str:
         """Return how a file gets smaller where its metadata takes much of the target."""
@@ -142,19 +137,15 @@ class PsnrTarget:
         """Return the rank of an image: of those that reach the PSNR, the smallest is the first."""
         return max(abs(self.excess_db(found)), TOLERANCE_DB), found.num_bytes
 
-    def miss(self, encoded: Encoded, pixels: Samples, mask: BoolArray | None) -> str | None:
-        """Return a message that the PSNR is missed, or None; see `checked` for the arguments."""
+    def miss(self, encoded: Encoded) -> str | None:
+        """Return a message that the PSNR is missed, or None; the file has a report."""
         assert encoded.report is not None
         given_db = encoded.report.psnr_db
         if abs(given_db - self.psnr_db) <= TOLERANCE_DB:
             return None
-        least = min(flat_psnr_db(pixels, mask), given_db)
-        reachable = f"{least:.1f} dB and more"
-        if given_db < self.psnr_db:
-            reachable = f"{least:.1f}..{given_db:.1f} dB"
         came = "an exact picture" if isinf(given_db) else f"{given_db:.2f} dB"
         came = f"{came} ({len(to_bytes(encoded)):,} bytes)"
-        return _message(f"{self.psnr_db:g} dB", encoded.spec.family, came, reachable)
+        return _message(f"{self.psnr_db:g} dB", encoded.spec.family, came)
 
 
 Target = SizeTarget | PsnrTarget
@@ -203,21 +194,12 @@ def distance(excess_db: float) -> float:
     return excess_db if excess_db > 0 else SHORT_DB - excess_db
 
 
-def checked(
-    encoded: Encoded,
-    target: Target | None,
-    pixels: Samples,
-    mask: BoolArray | None,
-    *,
-    is_ended: bool = False,
-) -> Encoded:
+def checked(encoded: Encoded, target: Target | None, *, is_ended: bool = False) -> Encoded:
     """Return an encoded image that meets its target.
 
     Args:
         encoded: The image, with a report.
         target: Target of the whole file; None for none.
-        pixels: (H, W, C) colours.
-        mask: (H, W) or (H, W, C), True for the samples that are measured; None for all.
         is_ended: Whether the fit was ended early, so that it cannot have reached a PSNR.
 
     Raises:
@@ -225,29 +207,11 @@ def checked(
     """
     if target is None or (is_ended and not target.binds_ended_fits):
         return encoded
-    miss = target.miss(encoded, pixels, mask)
+    miss = target.miss(encoded)
     if miss is not None:
         raise TargetError(miss, best=encoded)
     return encoded
 
 
-def _message(wanted: str, model: str, came: str, reachable: str) -> str:
-    return f"cannot reach {wanted} with {model}; it gave {came}; reachable here: {reachable}"
-
-
-def flat_psnr_db(pixels: Samples, mask: BoolArray | None) -> float:
-    """Return the PSNR in dB of the best image of one colour.
-
-    Args:
-        pixels: (H, W, C) colours.
-        mask: (H, W) or (H, W, C), True for the samples that are measured; None for all.
-
-    >>> flat_psnr_db(np.full((2, 2, 3), 7, np.uint8), None)
-    inf
-    """
-    where = np.ones(pixels.shape, bool)
-    if mask is not None:
-        where &= mask if mask.ndim == 3 else mask[..., None]
-    sums = pixels.sum((0, 1), where=where, dtype=np.float64)
-    means = np.rint(sums / np.maximum(where.sum((0, 1)), 1)).astype(pixels.dtype)
-    return psnr_db(pixels, np.broadcast_to(means, pixels.shape), mask)
+def _message(wanted: str, model: str, came: str) -> str:
+    return f"cannot reach {wanted} with {model}; best found: {came}"

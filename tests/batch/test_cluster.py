@@ -27,7 +27,7 @@ from support.shell import Shell
 
 pytestmark = pytest.mark.xdist_group("ray")  # one cluster for all
 
-COUNT = 6
+COUNT = 4
 EFFORT = ("--effort", "1")
 
 
@@ -116,12 +116,22 @@ def begin(photos: list[Path], address: str, *options: str) -> subprocess.Popen[s
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("options", [[], ["--ship-bytes"]], ids=["paths", "bytes"])
+def test_files_are_read_and_written_where_the_workers_are(
+    ray_cluster: tuple[str, int], photos: list[Path]
+) -> None:
+    running = begin(photos[:1], ray_cluster[0], "--json")
+    out, err = running.communicate(timeout=300)
+    assert running.returncode == 0, err
+    assert json.loads(out)["status"] == "done"
+    assert [path.name for path in photos[0].with_name("out").iterdir()] == ["0.inr"]
+
+
+@pytest.mark.slow
 def test_every_file_arrives_once_though_a_worker_is_killed(
-    options: list[str], ray_cluster: tuple[str, int], photos: list[Path]
+    ray_cluster: tuple[str, int], photos: list[Path]
 ) -> None:
     address, pid = ray_cluster
-    running = begin(photos, address, "--json", *options)
+    running = begin(photos, address, "--json", "--ship-bytes")
     assert running.stdout is not None
     first = running.stdout.readline()
     wait_until(lambda: at_work(pid))

@@ -229,7 +229,7 @@ def test_a_target_out_of_reach_is_a_fault_but_the_nearest_file_is_there(
     assert run([*line, *FAST]) == 5
     err = capfd.readouterr().err
     assert f"cannot reach {value} " in err
-    assert "reachable here: " in err
+    assert "best found: " in err
     assert err.endswith(f"the best is written to {path}\n")
     assert from_bytes(path.read_bytes()).spec.family == model
 

@@ -17,6 +17,7 @@ from imgnet.encoder.target_search import (
     MOST_FITS,
     MOST_FITS_OF_SMALL,
     MOST_PILOTS,
+    MOST_WITHOUT_PRIOR,
     Fit,
     TargetSearch,
 )
@@ -27,6 +28,7 @@ from imgnet.request.target import PsnrTarget, SizeTarget, Target
 from imgnet.spec import Spec
 
 SPEC = Spec("grid", 8, 8, 0, 4, 1, num_levels=1, dim_context=3)
+WITH_PRIOR = replace(SPEC, prior="p")
 PILOT = Schedule(10, 64)
 LMBDA = 1e-3  # of 1000 bytes and 30 dB
 
@@ -66,27 +68,34 @@ class File:
 class Picture:
     """Fits whose size and PSNR follow from lmbda; corrections change a part of the octaves."""
 
-    def __init__(self, curve: Curve, reaction: float = 0.8) -> None:
-        self.curve, self.reaction = curve, reaction
+    def __init__(
+        self, curve: Curve, reaction: float = 0.8, with_prior: Curve | None = None
+    ) -> None:
+        self.curve, self.reaction, self.with_prior = curve, reaction, with_prior
         self.fits: list[tuple[float, int]] = []
         self.corrections = 0
 
     @contextmanager
-    def opened(self, lmbda: float, options: Options) -> Iterator[tuple[Spec, Fit]]:
+    def opened(
+        self, lmbda: float, options: Options, *, has_prior: bool = True
+    ) -> Iterator[tuple[Spec, Fit]]:
         self.fits.append((lmbda, options.schedule.steps))
-        yield SPEC, FitOf(self, lmbda)
+        if self.with_prior is not None and has_prior and lmbda >= LMBDA:
+            yield WITH_PRIOR, FitOf(self, self.with_prior, lmbda)
+        else:
+            yield SPEC, FitOf(self, self.curve, lmbda)
 
 
 class FitOf:
-    def __init__(self, picture: Picture, lmbda: float) -> None:
-        self.picture, self.lmbda, self.first = picture, lmbda, lmbda
+    def __init__(self, picture: Picture, curve: Curve, lmbda: float) -> None:
+        self.picture, self.curve, self.lmbda, self.first = picture, curve, lmbda, lmbda
 
     def run(self) -> Result:
         return self.result()
 
     def result(self) -> Result:
         octaves = log2(self.lmbda / self.first) * self.picture.reaction
-        tensors: Any = self.picture.curve(self.first * 2**octaves)
+        tensors: Any = self.curve(self.first * 2**octaves)
         return Result({}, tensors, 1, "cpu")
 
     def go_on_at(self, lmbda: float, options: Options) -> None:
@@ -165,6 +174,21 @@ def test_a_size_that_only_a_far_higher_lmbda_gives_is_reached(
 def test_a_size_above_all_need_is_no_fault(monkeypatch: pytest.MonkeyPatch) -> None:
     flat = Picture(lambda _lmbda: (200.0, 50.0))
     assert searched(flat, SizeTarget(9000), monkeypatch) == (200.0, 50.0)
+
+
+@pytest.mark.parametrize("target", [PsnrTarget(24.0), SizeTarget(800)])
+def test_a_network_without_a_prior_meets_what_one_with_a_prior_does_not(
+    target: Target, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Below `LMBDA`, where networks have no prior, files are too large and too good."""
+    picture = Picture(photograph, 0.1, with_prior=lambda lmbda: (300 - lmbda, 20 - lmbda))
+    num_bytes, psnr_db = searched(picture, target, monkeypatch)
+    if isinstance(target, SizeTarget):
+        assert 0.97 * 800 < num_bytes <= 800
+        assert psnr_db > 28
+    else:
+        assert psnr_db == pytest.approx(24.0, abs=0.1)
+    assert len(picture.fits) <= MOST_FITS_OF_SMALL + MOST_WITHOUT_PRIOR
 
 
 def test_fits_are_few(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -89,10 +89,6 @@ check 'a picture is not typed in' ended 2
 check 'stdin is named' said 'is a terminal'
 on_terminal imgnet info grid.inr
 check 'text is sent to a terminal' said '48x32 RGB'
-on_terminal env NO_COLOR=1 TERM=xterm imgnet encode grid.png -o seen.inr --effort 1 --model mlp \
-    --time-limit 1
-check 'progress shows on a terminal' said ' left'
-check 'NO_COLOR is respected' not said "$(printf '\033[3')"
 run bash -c 'imgnet decode grid.inr -o - | head -c 4; exit ${PIPESTATUS[0]}'
 check 'a reader that has enough is no traceback' not said Traceback
 for command in 'info grid.inr' 'verify grid.inr' 'decode grid.inr -o -' '--help'; do

@@ -10,7 +10,7 @@ from imgnet.arrays import BoolArray
 from imgnet.fit.device import one_thread_workers, pick_device
 from imgnet.fit.engine.pick import clock_without_compilation as clock_without_compilation
 from imgnet.fit.grid.correction import CorrectableFit
-from imgnet.fit.grid.pace import pace_here
+from imgnet.fit.grid.pace import Pace, pace_here
 from imgnet.fit.grid.schedule import Q_STEP_SEARCH
 from imgnet.fit.grid.start import first_latents
 from imgnet.fit.grid.state import GridState
@@ -44,33 +44,38 @@ def fit_grid(
     Raises:
         UsageError: The device is unknown, or the machine has no such device.
     """
-    with closing_in_time(spec, pixels, options, lmbda, mask) as fit:
+    with closing_in_time(spec, pixels, options, lmbda, mask, pace_for(options)) as fit:
         return fit.run()
 
 
-def scheduled(spec: Spec, options: Options) -> Options:
+def pace_for(options: Options) -> Pace | None:
+    """Return the pace of this machine, which only a time limit needs; None without one."""
+    return None if options.time_limit_s is None else pace_here()
+
+
+def scheduled(spec: Spec, options: Options, pace: Pace | None) -> Options:
     """Return options with the steps that suit a network and the time limit.
 
     Args:
         spec: Shape of the network; its size is the image's.
         options: Options of the fit; the schedule is that of the effort.
+        pace: Pace of this machine; None without a time limit.
 
     Raises:
         UsageError: The device is unknown, or the machine has no such device.
     """
     fitting = replace(options, schedule=options.schedule.for_network(spec))
-    if options.time_limit_s is None or pick_device(options.device).type != "cpu":
+    if options.time_limit_s is None or pace is None or pick_device(options.device).type != "cpu":
         return fitting
-    pace = pace_here()
     seconds = options.time_limit_s - pace.closing_s(spec)
     return replace(fitting, schedule=pace.shortened(fitting.schedule, seconds, spec))
 
 
-def before_closing(spec: Spec, options: Options) -> Options:
-    """Return options whose time limit leaves time to make a file of a network."""
-    if options.time_limit_s is None:
+def before_closing(spec: Spec, options: Options, pace: Pace | None) -> Options:
+    """Return options whose time limit, if there is one, leaves time to make a file of a network."""
+    if options.time_limit_s is None or pace is None:
         return options
-    seconds = options.time_limit_s - pace_here().closing_s(spec)
+    seconds = options.time_limit_s - pace.closing_s(spec)
     return replace(options, time_limit_s=max(seconds, LEAST_TIME_S))
 
 
@@ -80,10 +85,11 @@ def closing_in_time(
     pixels: Samples,
     options: Options,
     lmbda: float,
-    mask: BoolArray | None = None,
+    mask: BoolArray | None,
+    pace: Pace | None,
 ) -> Iterator[CorrectableFit]:
-    """Yield a fit that leaves time to make a file; see `fit_grid` for arguments and errors."""
-    closing_s = pace_here().closing_s(spec) if options.time_limit_s else 0.0
+    """Yield a fit that leaves time to make a file; see `fit_grid` and `scheduled`."""
+    closing_s = 0.0 if pace is None else pace.closing_s(spec)
     with ready(spec, pixels, options, lmbda, mask, closing_s, Q_STEP_SEARCH) as fit:
         yield fit
 

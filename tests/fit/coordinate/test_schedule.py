@@ -81,8 +81,8 @@ def test_a_short_fit_beats_a_flat_picture(spec: Spec, options: Options) -> None:
 
 
 def test_longer_fits_are_better() -> None:
-    longer = replace(QUICK, schedule=replace(SHORT, steps=300))
-    short, long = (drawn_psnr_db(GATED, fitted(o)) for o in (QUICK, longer))
+    shorter = replace(QUICK, schedule=replace(SHORT, steps=40))
+    short, long = (drawn_psnr_db(GATED, fitted(o)) for o in (shorter, QUICK))
     assert long > short + 2
 
 
@@ -96,9 +96,9 @@ def test_the_budget_is_kept_where_training_drifts_above_it(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(fit_module, "SLACK", 1.05)
-    results = [fit(GATED, PICTURE, replace(CODED, seed=seed)) for seed in (0, 1, 2)]
+    results = [fit(GATED, PICTURE, replace(CODED, seed=seed)) for seed in (0, 1)]
     assert all(630 < len(stored(GATED, result)) <= 700 for result in results)
-    assert sum(drawn_psnr_db(GATED, result) for result in results) / 3 > flat_psnr_db() + 4
+    assert sum(drawn_psnr_db(GATED, result) for result in results) / 2 > flat_psnr_db() + 4
 
 
 def test_a_psnr_that_is_asked_for_is_met_in_fewer_bytes() -> None:
@@ -146,7 +146,7 @@ def test_a_fit_without_time_still_gives_a_network() -> None:
 @pytest.mark.parametrize("threads", [1, 3])
 def test_the_same_seed_gives_the_same_bytes(threads: int) -> None:
     torch.set_num_threads(threads)
-    brief = replace(CODED, schedule=replace(SHORT, steps=40))
+    brief = replace(CODED, schedule=replace(SHORT, steps=12))
     first, again, other = (fit(GATED, PICTURE, replace(brief, seed=s)) for s in (1, 1, 2))
     assert stored(GATED, first) == stored(GATED, again)
     assert stored(GATED, first) != stored(GATED, other)
@@ -176,7 +176,7 @@ def test_unseen_pixels_have_no_influence(regular: bool) -> None:
         seen = np.zeros((24, 32), bool)
         seen[::3, ::3] = True
     changed = np.where(seen[:, :, None], PICTURE, rng.integers(0, 256, (24, 32, 3), np.uint8))
-    options = replace(CODED, schedule=replace(SHORT, steps=20, pixels_per_step=16))
+    options = replace(CODED, schedule=replace(SHORT, steps=10, pixels_per_step=16))
     first, second = (fit(GATED, p, options, seen) for p in (PICTURE, changed))
     assert same(first, second)
     third = fit(GATED, np.where(seen[:, :, None], changed // 2, changed), options, seen)
