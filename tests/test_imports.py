@@ -26,6 +26,7 @@ FLOORS = (
     "arrays",
     "image",
     "metrics",
+    "compilation",
     "codec/entropy",
     "codec/priors",
     "codec/format",
@@ -56,6 +57,7 @@ ALLOWED = {
     "arrays": {"numpy"},
     "image": {"numpy", "PIL"},
     "metrics": {"numpy", "PIL"},
+    "compilation": {"numba", "numpy"},
     "codec": {"numpy", "PIL", "safetensors"},
     "request": {"numpy"},
 }

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from imgnet.arrays import Float32Array, Int64Array
-from imgnet.fit.kernels.blocks import compiled, exp2
+from imgnet.compilation.blocks import compiled, exp2
 
 _HALF, _ONE, _TWO = np.float32(0.5), np.float32(1), np.float32(2)
 _LOG2_E = np.float32(1.4426950408889634)

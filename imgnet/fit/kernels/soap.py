@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 
 from imgnet.arrays import Float32Array, Int64Array
-from imgnet.fit.kernels.blocks import compiled
+from imgnet.compilation.blocks import compiled
 from imgnet.fit.soap import SOAP, initialize
 
 _ONE, _NONE = np.float32(1), np.float32(0)

@@ -8,7 +8,7 @@ from __future__ import annotations
 import numpy as np
 
 from imgnet.arrays import Float32Array
-from imgnet.fit.kernels.blocks import (
+from imgnet.compilation.blocks import (
     BLOCK,
     compiled,
     copy,

@@ -10,7 +10,7 @@ from __future__ import annotations
 import numpy as np
 
 from imgnet.arrays import Float32Array
-from imgnet.fit.kernels.blocks import compiled, copy
+from imgnet.compilation.blocks import compiled, copy
 
 _NONE = np.float32(0)
 _MARGIN = 4  # samples of a line beyond the number of pairs of new ones

@@ -19,7 +19,7 @@ import numba
 import numpy as np
 
 from imgnet.arrays import Float32Array
-from imgnet.fit.kernels.cache import temporary_cache
+from imgnet.compilation.cache import temporary_cache
 
 BLOCK = 128
 _ONE, _TWO, _THREE = (np.uint64(rows * BLOCK) for rows in (1, 2, 3))
