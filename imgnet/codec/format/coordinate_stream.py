@@ -30,7 +30,9 @@ def pack(spec: Spec, quantized: Mapping[str, Quantized]) -> bytes:
     return headers + encode(starts, widths)
 
 
-def unpack(spec: Spec, data: bytes, _finest: int = 0) -> dict[str, Quantized]:
+def unpack(
+    spec: Spec, data: bytes, _finest: int = 0, _count: int | None = None
+) -> dict[str, Quantized]:
     """Read all tensors that `pack` wrote for the same spec; there are no levels to leave out.
 
     Raises:
