@@ -179,7 +179,7 @@ def test_reading_a_file_loads_nothing_of_fits(
     monkeypatch.chdir(encoded_file.parent)
     loaded = _loaded_by(*command, str(encoded_file))
     assert "numpy" in loaded
-    assert not loaded & {"torch", "rich", "pydantic", "imgnet.encoder.grid"}
+    assert not loaded & {"torch", "numba", "rich", "pydantic", "imgnet.encoder.grid"}
 
 
 def test_importing_the_package_loads_nothing_heavy() -> None:
