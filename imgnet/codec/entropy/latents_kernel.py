@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from imgnet.arrays import Float32Array, Float64Array, Int64Array
 from imgnet.codec.entropy import context
 from imgnet.codec.entropy.distributions import LOCATIONS, NUM_SCALES
-from imgnet.compilation.blocks import BLOCK, compiled, product
+from imgnet.compilation.blocks import BLOCK, ZERO, compiled, product
 from imgnet.neighbourhood import CAUSAL, MARGIN, PARENT_MARGIN, PARENTS
 
 Int16Array = NDArray[np.int16]
@@ -80,13 +80,13 @@ def _network(
     first, second, second_bias, last = weights
     padded = len(second)
     stacked[:], hidden[:], residual[:], output[:] = 0.0, 0.0, 0.0, 0.0
-    product(first, x, stacked, 0, count)
+    product(first, x, stacked, ZERO, count)
     for row in range(padded):
         _limited(stacked, row, bias[row], hidden, row, count)
-    product(second, hidden, residual, 0, count)
+    product(second, hidden, residual, ZERO, count)
     for row in range(padded):
         _limited(residual, row, second_bias[row], hidden, row, count)
-    product(last, hidden, output, 0, count)
+    product(last, hidden, output, ZERO, count)
     location, scale = np.uint64(padded * BLOCK), np.uint64((padded + 1) * BLOCK)
     of_location, of_scale = bias[padded], bias[padded + 1]
     for p in range(np.uint64(count)):
