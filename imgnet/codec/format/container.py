@@ -102,6 +102,15 @@ class Encoded:
             return None
         return STREAMS[self.spec.family].pixels_crc(self.tensors[STREAM].tobytes())
 
+    def check_claims(self) -> None:
+        """Check that the stream is long enough for the image, before memory is spent on it.
+
+        Raises:
+            FormatError: It is too short.
+        """
+        if STREAM in self.tensors:
+            STREAMS[self.spec.family].check_claims(self.spec, self.tensors[STREAM].size)
+
     def parameters(
         self, finest: int = 0, count: int | None = None
     ) -> dict[str, NDArray[np.float32]]:

@@ -47,6 +47,15 @@ def unpack(
     }
 
 
+def check_claims(spec: Spec, num_bytes: int) -> None:
+    """Check that a stream of so many bytes may hold the network.
+
+    Raises:
+        FormatError: It is too short.
+    """
+    WEIGHTS.check_claims(spec.shapes().values(), num_bytes)
+
+
 def pixels_crc(_data: bytes) -> None:
     """Return None: pixels that come from floating point may differ by machine."""
 

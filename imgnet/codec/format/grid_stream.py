@@ -226,7 +226,7 @@ def unpack(
     """
     shapes = network_shapes(spec)
     coded = data[CRC_BYTES:]
-    _check_claims(spec, max(0, len(coded) - WEIGHTS.header_bytes * len(shapes)))
+    check_claims(spec, len(data))
     network, decoder = WEIGHTS.unpack(coded, list(shapes.values()))
     prior_tensors = priors.prior_tensors(spec)
     quantized = {
@@ -268,7 +268,15 @@ def _num_latents(spec: Spec, levels: Iterable[int]) -> int:
     return sum(prod(spec.grid_size(level)) * len(spec.pyramids(level)) for level in levels)
 
 
-def _check_claims(spec: Spec, stream_bytes: int) -> None:
+def check_claims(spec: Spec, num_bytes: int) -> None:
+    """Check that a stream of so many bytes may hold the network and the latents.
+
+    Raises:
+        FormatError: It is too short.
+    """
+    shapes = network_shapes(spec).values()
+    WEIGHTS.check_claims(shapes, num_bytes - CRC_BYTES)
+    stream_bytes = WEIGHTS.stream_bytes(shapes, num_bytes - CRC_BYTES)
     latents = _num_latents(spec, spec.levels())
     if latents > MAX_LATENTS_PER_BYTE * stream_bytes:
         raise FormatError(

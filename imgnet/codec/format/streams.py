@@ -21,6 +21,13 @@ class Stream(Protocol):
         Of the last level, only `count` wavefronts need be read.
         """
 
+    def check_claims(self, spec: Spec, num_bytes: int, /) -> None:
+        """Check that a stream of so many bytes may hold all tensors.
+
+        Raises:
+            FormatError: It is too short.
+        """
+
     def pixels_crc(self, data: bytes, /) -> int | None:
         """Return the CRC-32 of the rendered pixels; None where they may differ by machine."""
 
