@@ -195,6 +195,5 @@ def _distributions(output: Array) -> Distributions:
     """Return the distributions for locations and scales (2, N) with half a step added."""
     output *= _PER_STEP
     np.floor(output, out=output)
-    np.maximum(output, _LEAST, out=output)
-    location, scale = np.minimum(output, _MOST, out=output).astype(np.int64)
+    location, scale = clamp(output, _LEAST, _MOST).astype(np.int64)
     return Distributions(location >> _LOCATION_BITS, location & (LOCATIONS - 1), scale)
