@@ -390,9 +390,9 @@ def test_latents_finer_than_needed_are_never_decoded(
 ) -> None:
     asked, unpack = [], grid_stream.unpack
 
-    def watched(spec: Any, data: bytes, level: int = 0) -> Any:
+    def watched(spec: Any, data: bytes, level: int, count: int | None) -> Any:
         asked.append(level)
-        return unpack(spec, data, level)
+        return unpack(spec, data, level, count)
 
     monkeypatch.setattr(grid_stream, "unpack", watched)
     imgnet.decode(grid, **options)

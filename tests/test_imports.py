@@ -26,6 +26,7 @@ FLOORS = (
     "arrays",
     "image",
     "metrics",
+    "compilation",
     "codec/entropy",
     "codec/priors",
     "codec/format",
@@ -56,6 +57,7 @@ ALLOWED = {
     "arrays": {"numpy"},
     "image": {"numpy", "PIL"},
     "metrics": {"numpy", "PIL"},
+    "compilation": {"numba", "numpy"},
     "codec": {"numpy", "PIL", "safetensors"},
     "request": {"numpy"},
 }
@@ -177,7 +179,7 @@ def test_reading_a_file_loads_nothing_of_fits(
     monkeypatch.chdir(encoded_file.parent)
     loaded = _loaded_by(*command, str(encoded_file))
     assert "numpy" in loaded
-    assert not loaded & {"torch", "rich", "pydantic", "imgnet.encoder.grid"}
+    assert not loaded & {"torch", "numba", "rich", "pydantic", "imgnet.encoder.grid"}
 
 
 def test_importing_the_package_loads_nothing_heavy() -> None:

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from imgnet.codec.format.container import Encoded
 from imgnet.codec.render import coordinate, grid
-from imgnet.codec.render.resize import NEURAL, checksum, fitted, needed_level
+from imgnet.codec.render.resize import NEURAL, checksum, fitted, needed_level, needed_part
 from imgnet.errors import FormatError
 from imgnet.image.geometry import Crop, Size
 from imgnet.image.picture import Samples
@@ -56,7 +56,8 @@ def render(
 
     Raises:
         UsageError: The size or the crop makes no sense.
-        FormatError: The coded stream is damaged, or the pixels are not those of the encoder.
+        FormatError: The coded stream is damaged, or the pixels are not those of the encoder. Those
+            of a part, and those of a quarter of the size or less, are not compared.
 
     >>> import numpy as np
     >>> spec = Spec("mlp", 8, 6, 0, 2, 1)
@@ -109,8 +110,11 @@ def _render_grid(
 ) -> Samples:
     spec = encoded.spec
     level = needed_level(spec, size, crop)
-    pixels = grid.render(spec, encoded.parameters(level), level, depth)
-    if level == 0 and encoded.pixels_crc not in (None, checksum(grid.eight_bits(pixels))):
+    part = needed_part(spec, size, crop)
+    count = None if part is None else grid.needed_wavefronts(spec, level, part)
+    pixels = grid.render(spec, encoded.parameters(level, count), level, depth, part)
+    has_checksum = level == 0 and part is None
+    if has_checksum and encoded.pixels_crc not in (None, checksum(grid.eight_bits(pixels))):
         raise FormatError(WRONG_PIXELS)
     return fitted(spec, pixels, size, crop, zoom)
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 import struct
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any
 
 from numpy.typing import NDArray
@@ -94,14 +95,15 @@ def _descriptive(exif: Image.Exif) -> dict[int, Any]:
 
 
 def tiff_tags(metadata: Metadata) -> dict[int, Any]:
-    """Convert metadata to TIFF tags.
+    """Convert metadata to TIFF tags; unreadable EXIF is left out.
 
     >>> tiff_tags(Metadata(icc=b"profile"))
     {34675: b'profile'}
     """
-    exif = Image.Exif()
-    exif.load(metadata.exif)
-    tags = _descriptive(exif)
+    exif, tags = Image.Exif(), dict[int, Any]()
+    with suppress(Exception):  # the many that Pillow raises for damaged EXIF
+        exif.load(metadata.exif)
+        tags = _descriptive(exif)
     if metadata.icc:
         tags[TiffImagePlugin.ICCPROFILE] = metadata.icc
     if metadata.xmp:

@@ -84,12 +84,25 @@ class InrImageFile(ImageFile.ImageFile):
         """
         if self.fp is None:
             raise RuntimeError("verify must be called directly after open")
-        self.fp.seek(0)
-        try:
-            from_bytes(self.fp.read(), "file")
-        except FormatError as error:
-            raise OSError(str(error)) from None
+        _check(cast(BinaryIO, self.fp))
         super().verify()
+
+    def load_prepare(self) -> None:
+        """Check the whole file before Pillow allocates the picture that its header claims.
+
+        Raises:
+            OSError: The file is damaged or cut short.
+        """
+        _check(cast(BinaryIO, self.fp))
+        super().load_prepare()
+
+
+def _check(file: BinaryIO) -> None:
+    file.seek(0)
+    try:
+        from_bytes(file.read(), "file").check_claims()
+    except FormatError as error:
+        raise OSError(str(error)) from None
 
 
 class InrDecoder(ImageFile.PyDecoder):

@@ -12,11 +12,13 @@ from imgnet.codec.families import FAMILIES, is_exact, render, render_native
 from imgnet.codec.format.container import STREAM, Encoded
 from imgnet.codec.render import coordinate
 from imgnet.errors import FormatError
+from imgnet.image.geometry import Crop
 from imgnet.spec import Spec
 from support.networks import encoded, grid_spec, random_tensors, real
 
 GRID = grid_spec(24, 18)
 TENSORS = random_tensors(GRID)
+PART = Crop(3, 2, 5, 4)
 MLP = Spec("mlp", 9, 7, 0, 4, 1)
 
 
@@ -68,6 +70,18 @@ def test_other_pixels_are_refused_wherever_all_latents_are_decoded(
         with pytest.raises(FormatError, match="other pixels"):
             render(wrong, size, depth=depth)
     assert np.array_equal(render(wrong, "25%", depth=depth), render(grid, "25%", depth=depth))
+    assert np.array_equal(
+        render(wrong, crop=PART, depth=depth), render(grid, crop=PART, depth=depth)
+    )
+
+
+def test_of_a_part_the_latents_behind_it_are_not_read(grid: Encoded) -> None:
+    stream = grid.tensors[STREAM].copy()
+    stream[-8:] = 0
+    cut = replace(grid, tensors={STREAM: stream})
+    assert np.array_equal(render(cut, crop=PART), render(grid)[2:6, 3:8])
+    with pytest.raises(FormatError):
+        render(cut)
 
 
 def test_only_grid_heeds_the_zoom(grid: Encoded, plain: Encoded) -> None:

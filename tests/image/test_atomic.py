@@ -1,13 +1,17 @@
 from __future__ import annotations
 
 import os
+import signal
 import stat
+import subprocess
+import sys
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 
 from imgnet.errors import OutputError
-from imgnet.image.atomic import check_writable, write_atomically
+from imgnet.image.atomic import check_writable, sweep, write_atomically
 
 
 @pytest.mark.parametrize("place", ["missing/a.inr", "file/a.inr", "folder", "long" * 99])
@@ -111,3 +115,95 @@ def test_a_check_leaves_everything_as_it_was(tmp_path: Path) -> None:
     (tmp_path / "link").symlink_to(tmp_path / "missing" / "a.inr")
     with pytest.raises(OutputError, match="cannot be written"):
         check_writable(tmp_path / "link")
+
+
+# Files of killed processes
+
+KILLED = """
+import os, signal, sys
+from pathlib import Path
+from imgnet.image import atomic
+
+def killed(*_):
+    os.kill(os.getpid(), signal.SIGKILL)
+
+os.replace = killed
+atomic.write_atomically(Path(sys.argv[1]), b"new")
+"""
+
+
+@pytest.mark.skipif(os.name != "posix", reason="signals and locks of POSIX")
+def test_what_a_killed_process_left_is_swept_and_the_old_file_is_whole(tmp_path: Path) -> None:
+    path = tmp_path / "a.inr"
+    path.write_bytes(b"old")
+    done = subprocess.run([sys.executable, "-c", KILLED, str(path)], check=False)
+    assert done.returncode == -signal.SIGKILL
+    assert len(list(tmp_path.iterdir())) == 2
+    assert path.read_bytes() == b"old"
+    write_atomically(path, b"newer")  # the first write of this process into this folder
+    assert [(file.name, file.read_bytes()) for file in tmp_path.iterdir()] == [("a.inr", b"newer")]
+
+
+@pytest.mark.skipif(os.name != "posix", reason="locks of POSIX")
+def test_a_file_that_is_being_written_is_not_swept(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    replace = os.replace
+
+    def swept(*paths: Path) -> None:
+        sweep(tmp_path)
+        replace(*paths)
+
+    monkeypatch.setattr(os, "replace", swept)
+    write_atomically(tmp_path / "a.inr", b"new")
+    assert [path.read_bytes() for path in tmp_path.iterdir()] == [b"new"]
+
+
+def test_files_of_others_are_not_swept(tmp_path: Path) -> None:
+    for name in ("a.tmp", ".imgnet-a", "imgnet-0.tmp"):
+        (tmp_path / name).touch()
+    sweep(tmp_path)
+    sweep(tmp_path / "missing")
+    assert len(list(tmp_path.iterdir())) == 3
+
+
+def test_a_file_swept_before_it_was_locked_is_made_anew(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    swept = []
+
+    def exists(path: Path) -> bool:
+        if not swept:
+            swept.append(path)
+            path.unlink()
+        return os.path.exists(path)
+
+    monkeypatch.setattr(Path, "exists", exists)
+    write_atomically(tmp_path / "a.inr", b"new")
+    assert swept
+    assert [path.read_bytes() for path in tmp_path.iterdir()] == [b"new"]
+
+
+@pytest.mark.skipif(os.name != "posix", reason="limits of POSIX")
+def test_a_full_disk_leaves_the_old_file_alone(tmp_path: Path) -> None:
+    path = tmp_path / "a.inr"
+    path.write_bytes(b"old")
+    code = (
+        "import resource, sys; from pathlib import Path; from imgnet.image import atomic;"
+        "resource.setrlimit(resource.RLIMIT_FSIZE, (1000, 1000));"
+        "atomic.write_atomically(Path(sys.argv[1]), bytes(2000))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code, str(path)], check=False, capture_output=True, text=True
+    )
+    assert "OutputError" in done.stderr
+    assert [file.read_bytes() for file in tmp_path.iterdir()] == [b"old"]
+
+
+@pytest.mark.parametrize("size", [1 << 10, 1 << 20])
+def test_two_writers_of_one_file_leave_the_file_of_one_of_them(size: int, tmp_path: Path) -> None:
+    path, contents = tmp_path / "a.inr", [bytes([i]) * size for i in range(8)]
+    with ThreadPoolExecutor(4) as workers:
+        list(workers.map(lambda data: write_atomically(path, data), contents * 4))
+    (file,) = tmp_path.iterdir()
+    assert file.read_bytes() in contents

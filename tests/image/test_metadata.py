@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from imgnet.image.formats import write_image
 from imgnet.image.metadata import metadata_of, tiff_tags, upright_exif, upright_xmp
 from imgnet.image.picture import Metadata
 from support.picture_files import GREY_ICC, ORIENTATION, SRGB, XMP, as_image, stored
@@ -149,3 +150,11 @@ def test_tags_of_tiff_say_nothing_of_a_file() -> None:
         700: XMP,
     }
     assert tiff_tags(Metadata()) == {}
+
+
+@pytest.mark.parametrize("damaged", [bytes(20), b"MM\0*", b"II*\0\xff\xff\xff\xff", exif()[:40]])
+def test_unreadable_exif_is_left_out_of_tiff(damaged: bytes) -> None:
+    assert tiff_tags(Metadata(SRGB, damaged, XMP)).keys() >= {34675, 700}
+    file = BytesIO()
+    write_image(np.zeros((6, 8, 3), np.uint8), file, "tiff", Metadata(exif=damaged))
+    assert Image.open(file).size == (8, 6)

@@ -38,8 +38,8 @@ def decode(
 
     Without -o the image goes beside the file, under the same name with the format's extension, and
     the image of stdin goes to stdout. Without --size a crop keeps its native size. A grid file that
-    renders other pixels than its encoder did is refused with exit code 4. With --verbose the
-    command also prints the network and the seconds.
+    renders other pixels than its encoder did is refused with exit code 4; those of a crop are not
+    compared. With --verbose the command also prints the network and the seconds.
     """
     from imgnet import api
     from imgnet.image.geometry import Crop

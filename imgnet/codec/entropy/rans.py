@@ -11,8 +11,10 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections.abc import Iterable, Sequence
+from operator import length_hint
 
 import numpy as np
+from numpy.typing import NDArray
 
 from imgnet.errors import FormatError
 
@@ -66,7 +68,8 @@ class Decoder:
         if len(data) < _STATE_BYTES or len(data) % 2:
             raise FormatError("the coded stream is cut short")
         self._state = int.from_bytes(data[:_STATE_BYTES], "little")
-        self._words = iter(np.frombuffer(data, "<u2", offset=_STATE_BYTES).tolist())
+        self._all_words = np.frombuffer(data, "<u2", offset=_STATE_BYTES)
+        self._words = iter(self._all_words.tolist())
 
     def read(self, tables: Iterable[Sequence[int]]) -> list[int]:
         """Return one symbol for each table.
@@ -102,11 +105,25 @@ class Decoder:
         (value,) = self.read([range(0, (1 << TOTAL_BITS) + 1, 1 << shift)])
         return value
 
+    def rest(self) -> tuple[int, NDArray[np.uint16]]:
+        """Return the state and the words that were not read yet, for another decoder to go on."""
+        left = length_hint(self._words)
+        return self._state, self._all_words[len(self._all_words) - left :]
+
     def finish(self) -> None:
         """Check that the stream ends here, as a whole stream does.
 
         Raises:
             FormatError: The stream is damaged or goes on.
         """
-        if self._state != _LEAST_STATE or next(self._words, None) is not None:
-            raise FormatError("the coded stream is damaged")
+        check_end(*self.rest())
+
+
+def check_end(state: int, words: NDArray[np.uint16]) -> None:
+    """Check that a decoder with this state and these words left has read a whole stream.
+
+    Raises:
+        FormatError: The stream is damaged or goes on.
+    """
+    if state != _LEAST_STATE or len(words):
+        raise FormatError("the coded stream is damaged")

@@ -11,8 +11,9 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import numpy as np
+from numpy.typing import NDArray
 
-from imgnet.codec.entropy.context import Array, Distributions, Integers
+from imgnet.codec.entropy.context import Array, Distributions, Features, Integers
 from imgnet.neighbourhood import CAUSAL, MARGIN, PARENTS, Offsets
 
 _CHUNK = 1 << 14  # latents that are predicted at a time
@@ -28,6 +29,16 @@ def wavefronts(number: int, height: int, width: int) -> Integers:
     """
     grid, y, x = np.unravel_index(np.arange(number * height * width), (number, height, width))
     return np.argsort(((x + 2 * y) * number + grid) * height + y, kind="stable")
+
+
+def num_wavefronts(size: tuple[int, int]) -> int:
+    """Return the number of wavefronts of grids of (height, width).
+
+    >>> num_wavefronts((1, 3)), num_wavefronts((2, 3))
+    (3, 5)
+    """
+    height, width = size
+    return width + 2 * (height - 1)
 
 
 class Neighbourhood:
@@ -46,8 +57,8 @@ class Neighbourhood:
         self,
         size: tuple[int, int],
         number: int,
-        parents: Integers | None,
-        features: Array | None = None,
+        parents: NDArray[np.integer] | None,
+        features: Features | None = None,
     ) -> None:
         self.size = height, width = size
         halved = -(-height // 2), -(-width // 2)
@@ -55,11 +66,11 @@ class Neighbourhood:
         if features is not None:
             above = np.concatenate([above, features], axis=1)
         margins = (0, 0), (0, 0), (MARGIN, MARGIN), (MARGIN, MARGIN)
-        padded = np.pad(above.astype(np.float64), margins)
+        padded = np.pad(above.astype(np.float32), margins)  # exact for latents and features
         num_features, parent_stride = padded.shape[1] - 1, padded.shape[3]
         self.stride = width + 2 * MARGIN
         self._own_size = (height + MARGIN) * self.stride
-        own = np.zeros((number, self._own_size))
+        own = np.zeros((number, self._own_size), np.float32)
         self.values = np.concatenate([own, padded.reshape(number, -1)], axis=1)
         # At x = t - 2 y the index of a neighbour is a constant of the row plus t; of a parent, a
         # constant plus the whole half of t.
@@ -77,7 +88,7 @@ class Neighbourhood:
         self._halves = np.array([0] * len(CAUSAL) + [1] * len(of_parents))[:, None, None]
 
     @property
-    def _own(self) -> Array:
+    def _own(self) -> Features:
         """All latents (number, height, width)."""
         height, width = self.size
         rows = self.values[:, : self._own_size].reshape(-1, height + MARGIN, self.stride)
@@ -87,9 +98,9 @@ class Neighbourhood:
         """Set all latents (number, height, width)."""
         self._own[:] = grids
 
-    def grids(self) -> Integers:
+    def grids(self) -> NDArray[np.int32]:
         """Return all latents (number, height, width)."""
-        return self._own.astype(np.int64)
+        return self._own.astype(np.int32)
 
     def put(self, rows: slice, t: int, latents: Integers) -> None:
         """Set the latents of some rows at wavefront t, grid by grid."""
@@ -106,7 +117,7 @@ class Neighbourhood:
         return self._at(self._rows[:, :, y] + ((x + 2 * y) >> self._halves))
 
     def _at(self, places: Integers) -> Array:
-        found: Array = self.values.take(places)
+        found = self.values.take(places).astype(np.float64)
         return found.reshape(len(places), -1)
 
 
@@ -117,8 +128,8 @@ def _shifts(offsets: Offsets, stride: int) -> Integers:
 def distributions_of_level(
     model: Callable[[Array], Distributions],
     grids: Integers,
-    parents: Integers | None,
-    features: Array | None = None,
+    parents: NDArray[np.integer] | None,
+    features: Features | None = None,
 ) -> Distributions:
     """Return the distributions (G, height * width) of all latents of a level, row by row.
 
@@ -143,10 +154,11 @@ def decode_level(
     model: Callable[[Array], Distributions],
     size: tuple[int, int],
     number: int,
-    parents: Integers | None,
+    parents: NDArray[np.integer] | None,
     read: Callable[[Distributions], Integers],
-    features: Array | None = None,
-) -> Integers:
+    features: Features | None = None,
+    count: int | None = None,
+) -> NDArray[np.int32]:
     """Decode the grids (number, height, width) of a level, wavefront by wavefront.
 
     Args:
@@ -156,10 +168,11 @@ def decode_level(
         parents: The next coarser grids, or None.
         read: Returns the latents that follow in the stream, given their distributions.
         features: Coarse features of the level, or None.
+        count: Wavefronts to decode, None for all; the latents of the others are 0.
     """
     height, width = size
     around = Neighbourhood(size, number, parents, features)
-    for t in range(width + 2 * (height - 1)):
+    for t in range(num_wavefronts(size) if count is None else count):
         rows = slice(max(0, (t - width + 2) // 2), min(height - 1, t // 2) + 1)
         around.put(rows, t, read(model(around.gather(rows, t))))
     return around.grids()

@@ -9,7 +9,7 @@ integers that 0 has instead.
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from itertools import accumulate
@@ -178,7 +178,7 @@ class WeightCoder:
         """
         size = self.header_bytes
         headers, stream = data[: size * len(shapes)], data[size * len(shapes) :]
-        _check_claims(sum(map(prod, shapes)), len(stream))
+        self.check_claims(shapes, len(data))
         decoder, tensors = Decoder(stream), []
         for i, shape in enumerate(shapes):
             q_index, scale = self._read_header(headers[size * i : size * (i + 1)])
@@ -188,6 +188,23 @@ class WeightCoder:
             values = np.array(symbols, np.int32).reshape(shape) - np.int32(distribution.support)
             tensors.append((q_index, values))
         return tensors, decoder
+
+    def stream_bytes(self, shapes: Collection[tuple[int, ...]], num_bytes: int) -> int:
+        """Return how many of some bytes are left for the coded stream of tensors."""
+        return max(0, num_bytes - self.header_bytes * len(shapes))
+
+    def check_claims(self, shapes: Collection[tuple[int, ...]], num_bytes: int) -> None:
+        """Check that tensors fit into so many bytes.
+
+        Raises:
+            FormatError: These are too few for so many integers.
+        """
+        count, stream_bytes = sum(map(prod, shapes)), self.stream_bytes(shapes, num_bytes)
+        if count > MAX_INTEGERS_PER_BYTE * stream_bytes:
+            raise FormatError(
+                f"{stream_bytes} coded bytes cannot hold the {count} weights "
+                "that the header promises"
+            )
 
     def _read_header(self, header: bytes) -> tuple[int, int]:
         """Return the index of a q_step and that of a zero-mean distribution."""
@@ -213,13 +230,6 @@ class WeightCoder:
 def _has_excess(count: int) -> bool:
     """Tell whether the distribution of a tensor of `count` integers has an excess."""
     return count > MANY
-
-
-def _check_claims(count: int, stream_bytes: int) -> None:
-    if count > MAX_INTEGERS_PER_BYTE * stream_bytes:
-        raise FormatError(
-            f"{stream_bytes} coded bytes cannot hold the {count} weights that the header promises"
-        )
 
 
 @lru_cache(maxsize=NUM_DISTRIBUTIONS)

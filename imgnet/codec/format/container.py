@@ -102,18 +102,31 @@ class Encoded:
             return None
         return STREAMS[self.spec.family].pixels_crc(self.tensors[STREAM].tobytes())
 
-    def parameters(self, finest: int = 0) -> dict[str, NDArray[np.float32]]:
+    def check_claims(self) -> None:
+        """Check that the stream is long enough for the image, before memory is spent on it.
+
+        Raises:
+            FormatError: It is too short.
+        """
+        if STREAM in self.tensors:
+            STREAMS[self.spec.family].check_claims(self.spec, self.tensors[STREAM].size)
+
+    def parameters(
+        self, finest: int = 0, count: int | None = None
+    ) -> dict[str, NDArray[np.float32]]:
         """Return every parameter tensor by name.
 
         Args:
             finest: Level of `grid` below which its latents are not wanted.
+            count: Wavefronts of the finest wanted level to read, None for all; the latents of the
+                others may be 0.
 
         Raises:
             FormatError: The coded stream is damaged, or a real number is infinite or none.
         """
         if STREAM in self.tensors:
             data, stream = self.tensors[STREAM].tobytes(), STREAMS[self.spec.family]
-            quantized = stream.unpack(self.spec, data, finest)
+            quantized = stream.unpack(self.spec, data, finest, count)
             return {name: tensor.dequantize() for name, tensor in quantized.items()}
         if not all(np.isfinite(tensor).all() for tensor in self.tensors.values()):
             raise FormatError(f"{DAMAGED} (its weights are not all finite)")

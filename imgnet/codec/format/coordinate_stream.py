@@ -30,7 +30,9 @@ def pack(spec: Spec, quantized: Mapping[str, Quantized]) -> bytes:
     return headers + encode(starts, widths)
 
 
-def unpack(spec: Spec, data: bytes, _finest: int = 0) -> dict[str, Quantized]:
+def unpack(
+    spec: Spec, data: bytes, _finest: int = 0, _count: int | None = None
+) -> dict[str, Quantized]:
     """Read all tensors that `pack` wrote for the same spec; there are no levels to leave out.
 
     Raises:
@@ -43,6 +45,15 @@ def unpack(spec: Spec, data: bytes, _finest: int = 0) -> dict[str, Quantized]:
         name: Quantized(values, q_index)
         for name, (q_index, values) in zip(shapes, tensors, strict=True)
     }
+
+
+def check_claims(spec: Spec, num_bytes: int) -> None:
+    """Check that a stream of so many bytes may hold the network.
+
+    Raises:
+        FormatError: It is too short.
+    """
+    WEIGHTS.check_claims(spec.shapes().values(), num_bytes)
 
 
 def pixels_crc(_data: bytes) -> None:

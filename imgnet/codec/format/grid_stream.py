@@ -6,19 +6,26 @@ from the coarsest, and within a level wavefront by wavefront. `format.md` has th
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from itertools import islice
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import suppress
 from math import prod
 
 import numpy as np
 from numpy.typing import NDArray
 
-from imgnet.codec.entropy.context import LARGEST_LATENT, ContextModel, Distributions
-from imgnet.codec.entropy.distributions import LOCATIONS, NUM_SCALES, laplace, reach
+from imgnet.codec.entropy.context import LARGEST_LATENT, ContextModel, Distributions, Features
+from imgnet.codec.entropy.distributions import LOCATIONS
 from imgnet.codec.entropy.escapes import escape_symbols, read_escapes
 from imgnet.codec.entropy.fixed_point import from_real
+from imgnet.codec.entropy.latents import (
+    DAMAGED,
+    REACHES,
+    TABLES,
+    LatentDecoder,
+    PlainLatentDecoder,
+)
 from imgnet.codec.entropy.rans import TOTAL_BITS, Decoder, encode
-from imgnet.codec.entropy.wavefront import decode_level, distributions_of_level, wavefronts
+from imgnet.codec.entropy.wavefront import distributions_of_level, wavefronts
 from imgnet.codec.entropy.weights import WeightCoder
 from imgnet.codec.format.quantized import Q_STEPS_PER_OCTAVE, Quantized, q_index_of, q_index_of_bits
 from imgnet.codec.priors import loader as priors
@@ -37,8 +44,11 @@ LARGEST_INTEGER = WEIGHTS.largest
 # holds fewer than half as many. Readers refuse larger claims before they allocate anything.
 MAX_LATENTS_PER_BYTE = 1 << 17
 
+# From here on the compiled decoder saves more than it takes to load; the first time on a machine,
+# that is as long as it takes to compile.
+MANY_LATENTS = 1 << 21
+
 _UNIT = q_index_of(1.0)
-_DAMAGED = "the coded stream is damaged"
 
 Integers = NDArray[np.int64]
 
@@ -131,7 +141,7 @@ def _parents(spec: Spec, quantized: Mapping[str, Quantized], level: int) -> Inte
 
 def _features(
     model: ContextModel, spec: Spec, quantized: Mapping[str, Quantized], level: int
-) -> NDArray[np.float64] | None:
+) -> Features | None:
     """Return the coarse features of the grids of a level, if there are any."""
     coarser = {grid: quantized[latents_name(*grid)].values for grid in spec.coarser_grids(level)}
     return model.coarse_features(level, spec.pyramids(level), coarser)
@@ -140,7 +150,7 @@ def _features(
 def _stacked(spec: Spec, quantized: Mapping[str, Quantized], level: int, of_level: int) -> Integers:
     """Return, of the pyramids that a level has, the grids (G, height, width) of some level."""
     names = [latents_name(pyramid, of_level) for pyramid in spec.pyramids(level)]
-    return np.stack([quantized[name].values.astype(np.int64) for name in names])
+    return np.stack([quantized[name].values for name in names])
 
 
 def _context_model(spec: Spec, quantized: Mapping[str, Quantized]) -> ContextModel:
@@ -151,7 +161,7 @@ def _latent_slots(
     values: NDArray[np.integer], distributions: Distributions
 ) -> tuple[Integers, Integers, NDArray[np.bool_]]:
     """Return each latent's first slot, the slot behind its last, and whether it is out of reach."""
-    reaches = _REACHES[distributions.scale]
+    reaches = REACHES[distributions.scale]
     symbols = values - distributions.whole + reaches
     last = 2 * reaches + 2
     escape = (symbols < 0) | (symbols >= last)
@@ -159,7 +169,7 @@ def _latent_slots(
     used, which = np.unique(
         distributions.scale * LOCATIONS + distributions.fraction, return_inverse=True
     )
-    tables = [_TABLES[key] for key in used.tolist()]
+    tables = [TABLES[key] for key in used.tolist()]
     first = np.cumsum([0] + [len(table) for table in tables])[which] + symbols
     joined = np.concatenate([np.array(table) for table in tables])
     return joined[first], joined[first + 1], escape
@@ -178,18 +188,6 @@ def tensor_bits(spec: Spec, quantized: Mapping[str, Quantized]) -> dict[str, flo
     for name, distributions in distributions_of_grids(spec, quantized).items():
         bits[name] = float(latent_bits(quantized[name].values.ravel(), distributions).sum())
     return bits
-
-
-class _Tables(dict[int, list[int]]):
-    """The tables of Laplace distributions by scale * 32 + fraction, made when first asked for."""
-
-    def __missing__(self, key: int) -> list[int]:
-        table = self[key] = laplace(*divmod(key, LOCATIONS))
-        return table
-
-
-_TABLES = _Tables()
-_REACHES = np.array([reach(scale) for scale in range(NUM_SCALES)])
 
 
 def least_bytes(spec: Spec) -> int:
@@ -211,20 +209,24 @@ def pixels_crc(data: bytes) -> int:
     return int.from_bytes(data[:CRC_BYTES], "little")
 
 
-def unpack(spec: Spec, data: bytes, finest: int = 0) -> dict[str, Quantized]:
+def unpack(
+    spec: Spec, data: bytes, finest: int = 0, count: int | None = None
+) -> dict[str, Quantized]:
     """Read the tensors that `pack` wrote for the same spec.
 
     Args:
         spec: Shape of the network.
         data: Stream.
         finest: Level below which latents are left out.
+        count: Wavefronts to decode of the last level that is not left out, None for all; the
+            latents of the others are 0.
 
     Raises:
         FormatError: The stream is cut short, damaged or not of this spec.
     """
     shapes = network_shapes(spec)
     coded = data[CRC_BYTES:]
-    _check_claims(spec, max(0, len(coded) - WEIGHTS.header_bytes * len(shapes)))
+    check_claims(spec, len(data))
     network, decoder = WEIGHTS.unpack(coded, list(shapes.values()))
     prior_tensors = priors.prior_tensors(spec)
     quantized = {
@@ -232,50 +234,51 @@ def unpack(spec: Spec, data: bytes, finest: int = 0) -> dict[str, Quantized]:
         for name, (q_index, values) in zip(shapes, network, strict=True)
     }
     model = _context_model(spec, quantized)
-    escapes = iter(read_escapes(decoder))
-    for level in spec.levels():
-        if level < finest:
-            return quantized
-        pyramids = spec.pyramids(level)
-        grids = decode_level(
+    levels = [level for level in spec.levels() if level >= finest]
+    latents = _latent_decoder(_num_latents(spec, levels), decoder)
+    for level in levels:
+        grids = latents.level(
             model.of_level(level, _indices(spec, level)),
             spec.grid_size(level),
-            len(pyramids),
             _parents(spec, quantized, level),
-            lambda distributions: _read_latents(decoder, distributions, escapes),
             _features(model, spec, quantized, level),
+            count if level == levels[-1] else None,
         )
-        if np.abs(grids).max() > LARGEST_LATENT:
-            raise FormatError(_DAMAGED)
-        for pyramid, grid in zip(pyramids, grids.astype(np.int32), strict=True):
+        if grids.min() < -LARGEST_LATENT or grids.max() > LARGEST_LATENT:
+            raise FormatError(DAMAGED)
+        for pyramid, grid in zip(spec.pyramids(level), grids, strict=True):
             quantized[latents_name(pyramid, level)] = Quantized(grid, _UNIT)
-    decoder.finish()
-    if next(escapes, None) is not None:
-        raise FormatError(_DAMAGED)
+    if count is None and levels == spec.levels():
+        latents.finish()
     return quantized
 
 
-def _check_claims(spec: Spec, stream_bytes: int) -> None:
-    latents = sum(prod(spec.grid_size(level)) for _, level in spec.grids())
+def _latent_decoder(number: int, decoder: Decoder) -> LatentDecoder:
+    """Return a decoder of so many latents, behind which the stream may go on."""
+    escapes = read_escapes(decoder)
+    if number >= MANY_LATENTS:
+        with suppress(ImportError):  # not every machine has Numba
+            from imgnet.codec.entropy.compiled_latents import CompiledLatentDecoder
+
+            return CompiledLatentDecoder(decoder, escapes)
+    return PlainLatentDecoder(decoder, escapes)
+
+
+def _num_latents(spec: Spec, levels: Iterable[int]) -> int:
+    return sum(prod(spec.grid_size(level)) * len(spec.pyramids(level)) for level in levels)
+
+
+def check_claims(spec: Spec, num_bytes: int) -> None:
+    """Check that a stream of so many bytes may hold the network and the latents.
+
+    Raises:
+        FormatError: It is too short.
+    """
+    shapes = network_shapes(spec).values()
+    WEIGHTS.check_claims(shapes, num_bytes - CRC_BYTES)
+    stream_bytes = WEIGHTS.stream_bytes(shapes, num_bytes - CRC_BYTES)
+    latents = _num_latents(spec, spec.levels())
     if latents > MAX_LATENTS_PER_BYTE * stream_bytes:
         raise FormatError(
             f"{stream_bytes} coded bytes cannot hold the {latents} latents that the header promises"
         )
-
-
-def _read_latents(
-    decoder: Decoder, distributions: Distributions, escapes: Iterator[int]
-) -> Integers:
-    keys = distributions.scale * LOCATIONS + distributions.fraction
-    symbols = np.array(decoder.read(map(_TABLES.__getitem__, keys.tolist())))
-    reaches = _REACHES.take(distributions.scale)
-    symbols -= reaches
-    latents: Integers = symbols + distributions.whole
-    outside = symbols > reaches + 1
-    if outside.any():
-        missing = int(outside.sum())
-        found = list(islice(escapes, missing))
-        if len(found) < missing:
-            raise FormatError(_DAMAGED)
-        latents[outside] = found
-    return latents

@@ -13,8 +13,20 @@ from imgnet.spec import Spec
 class Stream(Protocol):
     """The functions that the module of a stream has; `pack` needs more of some families."""
 
-    def unpack(self, spec: Spec, data: bytes, finest: int = 0, /) -> dict[str, Quantized]:
-        """Read all tensors, but no latents of levels below `finest`."""
+    def unpack(
+        self, spec: Spec, data: bytes, finest: int = 0, count: int | None = None, /
+    ) -> dict[str, Quantized]:
+        """Read all tensors, but no latents of levels below `finest`.
+
+        Of the last level, only `count` wavefronts need be read.
+        """
+
+    def check_claims(self, spec: Spec, num_bytes: int, /) -> None:
+        """Check that a stream of so many bytes may hold all tensors.
+
+        Raises:
+            FormatError: It is too short.
+        """
 
     def pixels_crc(self, data: bytes, /) -> int | None:
         """Return the CRC-32 of the rendered pixels; None where they may differ by machine."""

@@ -1,43 +1,53 @@
 """Renderer of `grid` networks at native size, in exact integers.
 
-All latent grids are upsampled to full size by x2 stages. The features of a pixel are one value for
-each level of the first pyramid and, for each further pyramid, the sum over its levels. A linear
-path and a hidden layer map the features to a colour, to which 3x3 ReZero layers add. The arithmetic
-consists of products, floors, clamps and ReLUs on integers in float64; see `fixed_point.py`. The
-bounds are proved by `test_grid_bounds.py`.
+The image is rendered tile by tile. A tile upsamples the part of each latent grid that it depends on
+by x2 stages. The features of a pixel are one value for each level of the first pyramid and, for
+each further pyramid, the sum over its levels. A linear path and a hidden layer map the features to
+a colour, to which 3x3 ReZero layers add. The arithmetic consists of products, floors, clamps and
+ReLUs on integers in float64; see `fixed_point.py`. The bounds are proved by `test_grid_bounds.py`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from itertools import product
 from math import prod
+from typing import Any
 
 import numpy as np
 
-from imgnet.arrays import ByteArray, Float64Array, Parameters
+from imgnet.arrays import ByteArray, Float32Array, Float64Array, Parameters
 from imgnet.codec.entropy.context import LARGEST_LATENT
 from imgnet.codec.entropy.fixed_point import FRACTION_BITS, WEIGHT_BITS, clamp, from_real, multiply
+from imgnet.codec.entropy.wavefront import num_wavefronts
 from imgnet.codec.render.threads import on_all_cores
+from imgnet.image.geometry import Crop
 from imgnet.image.picture import DTYPES, Samples, peak_of
 from imgnet.spec import (
     UPSAMPLING_REACH,
     UPSAMPLING_TAPS,
     Spec,
-    edge_margin,
     latents_name,
     network_shapes,
 )
 
+Tile = tuple[range, range]  # rows and columns
 Weights = Mapping[str, Float64Array]  # tensors of the network, as integers
 
 LARGEST_FEATURE = (1 << 25) - 1  # all in units of 2**-12
 LARGEST_HIDDEN = (1 << 24) - 1
 LARGEST_COLOUR = (1 << 22) - 1
-_STRIP_SAMPLES = 1 << 14  # pixels of the strip that a thread renders at a time
+_TILE_ROWS, _TILE_COLUMNS = 128, 128  # of the tile that a thread renders at a time
 _ONE = 1 << FRACTION_BITS
 
 
-def render(spec: Spec, parameters: Parameters, level: int = 0, depth: int = 8) -> Samples:
+def render(
+    spec: Spec,
+    parameters: Parameters,
+    level: int = 0,
+    depth: int = 8,
+    part: Crop | None = None,
+) -> Samples:
     """Render an image at the size of a level; level 0 is the native size.
 
     Args:
@@ -46,95 +56,86 @@ def render(spec: Spec, parameters: Parameters, level: int = 0, depth: int = 8) -
             biases to multiples of 2**-12, latents to integers.
         level: Level whose size the image gets; latents of finer levels count as zeros.
         depth: Bits of a sample, 8 or 16.
+        part: The samples that are needed, in the image at that size; the others are arbitrary. None
+            for all.
 
     Returns:
         (H, W, C) pixels, 0..255 or 0..65535; at level 0 the same on every machine.
     """
     weights = from_real({name: parameters[name] for name in network_shapes(spec)})
-    coarse = features_of_level(spec, weights, parameters, level + 1)
     height, width = spec.grid_size(level)
-    pixels = np.empty((height, width, spec.dim_out), DTYPES[depth])
-    rows = 2 * max(1, _STRIP_SAMPLES // (2 * width))
+    pixels = np.zeros((height, width, spec.dim_out), DTYPES[depth])
+    part = part or Crop(0, 0, width, height)
 
-    def render_strip(top: int) -> None:
-        bottom = min(top + rows, height)
-        features = _rows(spec, weights, parameters, coarse, level, top, bottom)
+    def render_tile(tile: Tile) -> None:
+        rows, columns = tile
+        around = _widened(rows, spec.num_layers), _widened(columns, spec.num_layers)
+        features = _features(spec, weights, parameters, level, *around)
         if level:
             missing = np.zeros((max(level - spec.finest, 0), *features.shape[1:]))
             features = np.concatenate([missing, _as_if_doubled(weights, features, level)])
-        pixels[top:bottom] = quantize_colours(_colours(spec, weights, features), depth)
+        x_hat = quantize_colours(_colours(spec, weights, features), depth)
+        pixels[rows.start : rows.stop, columns.start : columns.stop] = x_hat
 
-    on_all_cores(render_strip, range(0, height, rows))
+    tiles = product(
+        _cut(part.y, part.y + part.height, _TILE_ROWS),
+        _cut(part.x, part.x + part.width, _TILE_COLUMNS),
+    )
+    on_all_cores(render_tile, tiles)
     return pixels
 
 
-def features_of_level(
-    spec: Spec,
-    weights: Weights,
-    parameters: Parameters,
-    finest: int,
-) -> Float64Array:
-    """Return the features (F, h + 2 m, w + 2 m) of a level, with the margin m of `edge_margin`.
-
-    For `finest == num_levels`, above the coarsest level, they are zeros.
-    """
-    margin = edge_margin(spec.num_layers)
-    height, width = spec.grid_size(spec.num_levels)
-    features = np.zeros((spec.dim_out - 1, height + 2 * margin, width + 2 * margin))
-    for level in reversed(range(finest, spec.num_levels)):
-        rows = slice(0, spec.grid_size(level)[0] + 2 * margin)
-        features = _join(spec, parameters, _doubled(spec, weights, features, level), level, rows)
-    return features
-
-
-def _doubled(spec: Spec, weights: Weights, features: Float64Array, level: int) -> Float64Array:
-    """Upsample features with margin from the next coarser level to a level, with margin."""
-    margin = edge_margin(spec.num_layers)
-    height, width = spec.grid_size(level)
-    if level == spec.num_levels - 1:
-        return np.zeros((len(features), height + 2 * margin, width + 2 * margin))
-    skip = margin - 2 * UPSAMPLING_REACH
-    doubled = upsample(features, weights[f"upsample.{level}"])
-    return doubled[:, skip : skip + height + 2 * margin, skip : skip + width + 2 * margin]
-
-
-def _rows(
-    spec: Spec,
-    weights: Weights,
-    parameters: Parameters,
-    coarse: Float64Array,
-    level: int,
-    top: int,
-    bottom: int,
-) -> Float64Array:
-    """Return the features (F, rows + 2 n, width + 2 n) of rows of a level, for n 3x3 layers.
+def needed_wavefronts(spec: Spec, level: int, part: Crop) -> int | None:
+    """Return how many wavefronts of the finest decoded level a part of an image depends on.
 
     Args:
         spec: Shape of the network.
-        weights: Tensors of the network, as integers.
-        parameters: Tensors by name, for the latents.
-        coarse: Features of the next coarser level, with margin.
-        level: Level.
-        top: First row.
-        bottom: Row behind the last one.
+        level: Level that is rendered.
+        part: Part of the image at the size of that level.
+
+    Returns:
+        None for all.
     """
-    margin, n = edge_margin(spec.num_layers), spec.num_layers
-    first, last = top - n, bottom + n
-    width = spec.grid_size(level)[1]
-    columns = slice(margin - n, margin + width + n)
+    rows = _widened(range(part.y, part.y + part.height), spec.num_layers)
+    columns = _widened(range(part.x, part.x + part.width), spec.num_layers)
+    for _ in range(level, spec.finest):
+        rows, columns = _sources(rows), _sources(columns)
+    height, width = size = spec.grid_size(max(level, spec.finest))
+    count = min(columns.stop, width) + 2 * (min(rows.stop, height) - 1)
+    return count if count < num_wavefronts(size) else None
+
+
+def _cut(start: int, stop: int, length: int) -> list[range]:
+    return [range(i, min(i + length, stop)) for i in range(start, stop, length)]
+
+
+def _widened(samples: range, margin: int) -> range:
+    return range(samples.start - margin, samples.stop + margin)
+
+
+def _sources(samples: range) -> range:
+    """Return the samples of the next coarser level that those of a level are upsampled from."""
+    return _widened(range(samples.start >> 1, (samples.stop - 1 >> 1) + 1), UPSAMPLING_REACH)
+
+
+def _features(
+    spec: Spec,
+    weights: Weights,
+    parameters: Parameters,
+    level: int,
+    rows: range,
+    columns: range,
+) -> Float64Array:
+    """Return the features (F, rows, columns) of a level, inside and outside the image."""
     if level == spec.num_levels - 1:
-        features = np.zeros((spec.dim_out - 1, last - first, width + 2 * margin))
+        features = np.zeros((spec.dim_out - 1, len(rows), len(columns)))
     else:
-        above = (
-            (first >> 1) - UPSAMPLING_REACH + margin,
-            (last - 1 >> 1) + 1 + UPSAMPLING_REACH + margin,
-        )
-        doubled = upsample(coarse[:, slice(*above)], weights[f"upsample.{level}"])
-        skip = margin - 2 * UPSAMPLING_REACH
-        features = doubled[:, first % 2 :, skip : skip + width + 2 * margin]
-        features = features[:, : last - first]
-    rows = slice(first + margin, last + margin)
-    return _join(spec, parameters, features, level, rows)[:, :, columns]
+        around = _sources(rows), _sources(columns)
+        coarse = _features(spec, weights, parameters, level + 1, *around)
+        doubled = upsample(coarse, weights[f"upsample.{level}"])
+        features = doubled[:, rows.start % 2 :, columns.start % 2 :]
+        features = features[:, : len(rows), : len(columns)]
+    return _join(spec, parameters, features, level, rows, columns)
 
 
 def _as_if_doubled(weights: Weights, features: Float64Array, level: int) -> Float64Array:
@@ -148,35 +149,35 @@ def _join(
     parameters: Parameters,
     features: Float64Array,
     level: int,
-    rows: slice,
+    rows: range,
+    columns: range,
 ) -> Float64Array:
-    """Join rows of the latents of a level to the features from coarser levels.
+    """Join a part of the latents of a level to the features from coarser levels.
 
     The first pyramid adds a feature; those of the further pyramids are summed over levels.
     """
     if level >= spec.chroma_level:
         for pyramid in range(1, spec.dim_out):
-            features[pyramid - spec.dim_out] += _latents(spec, parameters, pyramid, level, rows)
+            grid = parameters[latents_name(pyramid, level)]
+            features[pyramid - spec.dim_out] += _latents(grid, rows, columns)
     if level < spec.finest:
         return features
-    return np.concatenate([_latents(spec, parameters, 0, level, rows)[None], features])
+    own = _latents(parameters[latents_name(0, level)], rows, columns)
+    return np.concatenate([own[None], features])
 
 
-def _latents(
-    spec: Spec,
-    parameters: Parameters,
-    pyramid: int,
-    level: int,
-    rows: slice,
-) -> Float64Array:
-    """Return rows of a latent grid with margin, in units of 2**-12; `rows` includes the margin."""
-    margin = edge_margin(spec.num_layers)
-    grid = parameters[latents_name(pyramid, level)]
-    nearest = np.clip(np.arange(rows.start, rows.stop) - margin, 0, len(grid) - 1)
-    strip = np.rint(grid[nearest].astype(np.float64))  # not integers yet in a file of floats
-    clamp(strip, -LARGEST_LATENT, LARGEST_LATENT)
-    strip *= _ONE
-    return np.pad(strip, ((0, 0), (margin, margin)), mode="edge")
+def _latents(grid: Float32Array, rows: range, columns: range) -> Float64Array:
+    """Return a part of a latent grid in units of 2**-12; outside it repeats its edge."""
+    y, x = (
+        np.clip(samples, 0, length - 1)
+        for samples, length in zip((rows, columns), grid.shape, strict=True)
+    )
+    part: Float64Array = np.rint(
+        grid[y][:, x].astype(np.float64)
+    )  # not integers yet in a file of floats
+    clamp(part, -LARGEST_LATENT, LARGEST_LATENT)
+    part *= _ONE
+    return part
 
 
 def upsample(padded: Float64Array, taps: Float64Array) -> Float64Array:
@@ -197,18 +198,22 @@ def upsample(padded: Float64Array, taps: Float64Array) -> Float64Array:
 
 def _double(x: Float64Array, taps: Float64Array, axis: int) -> Float64Array:
     """Double one axis and drop its padding."""
-    x = np.moveaxis(x, axis, 0)
-    length = len(x) - 2 * UPSAMPLING_REACH
-    doubled = np.empty((length, 2, *x.shape[1:]))
+    length = x.shape[axis] - 2 * UPSAMPLING_REACH
+    before, behind = x.shape[:axis], x.shape[axis + 1 :]
+    outer: tuple[Any, ...] = (slice(None),) * axis
+    doubled = np.empty((*before, length, 2, *behind))
+    total, product = np.empty((2, *before, length, *behind))
     for phase, weights in enumerate((taps[::-1], taps)):
-        total = doubled[:, phase]
-        np.multiply(x[phase : phase + length], weights[0], out=total)
-        for i in range(1, UPSAMPLING_TAPS):
-            total += x[phase + i : phase + i + length] * weights[i]
-    doubled *= 2.0**-WEIGHT_BITS
-    np.floor(doubled, out=doubled)
-    clamp(doubled, -LARGEST_FEATURE, LARGEST_FEATURE)
-    return np.moveaxis(doubled.reshape(2 * length, *x.shape[1:]), 0, axis)
+        scaled = weights * 2.0**-WEIGHT_BITS
+        for i in range(UPSAMPLING_TAPS):
+            part = x[(*outer, slice(phase + i, phase + i + length))]
+            np.multiply(part, scaled[i], out=product if i else total)
+            if i:
+                total += product
+        np.floor(total, out=total)
+        clamp(total, -LARGEST_FEATURE, LARGEST_FEATURE)
+        doubled[(*outer, slice(None), phase)] = total
+    return doubled.reshape(*before, 2 * length, *behind)
 
 
 def _colours(spec: Spec, weights: Weights, features: Float64Array) -> Float64Array:

@@ -25,6 +25,7 @@ Area = tuple[float, float, float, float]  # left, top, right, bottom
 
 NEURAL, LANCZOS = ZOOMS = "neural", "lanczos"  # methods of enlargement
 
+_MARGIN = 16  # samples around a crop that its enlargement may depend on, a few more than it does
 _LEAST_ALPHA = 1e-3  # of a quantiser level; with less alpha, the colour is undefined
 
 
@@ -50,6 +51,32 @@ def needed_level(spec: Spec, size: Size | None, crop: Crop | None) -> int:
     ):
         level += 1
     return level
+
+
+def needed_part(spec: Spec, size: Size | None, crop: Crop | None) -> Crop | None:
+    """Return the part of the image at the size of `needed_level` that `fitted` reads.
+
+    Returns:
+        None for all.
+
+    Raises:
+        UsageError: As of `needed_level`.
+
+    >>> spec = Spec("grid", 768, 512, 0, 4, 1, num_levels=7, chroma_level=2, dim_context=4)
+    >>> needed_part(spec, None, Crop(9, 8, 70, 60)), needed_part(spec, "50%", Crop(9, 8, 70, 60))
+    (Crop(x=9, y=8, width=70, height=60), Crop(x=0, y=0, width=95, height=84))
+    """
+    if crop is None:
+        return None
+    level = needed_level(spec, size, crop)
+    native = resolve_size((crop.width, crop.height), size) == (crop.width, crop.height)
+    margin = 0 if native else _MARGIN
+    height, width = spec.grid_size(level)
+    left, top = max((crop.x >> level) - margin, 0), max((crop.y >> level) - margin, 0)
+    right = min((crop.x + crop.width - 1 >> level) + 1 + margin, width)
+    bottom = min((crop.y + crop.height - 1 >> level) + 1 + margin, height)
+    part = Crop(left, top, right - left, bottom - top)
+    return None if part == Crop(0, 0, width, height) else part
 
 
 def fitted(

@@ -91,7 +91,9 @@ class Synthesis:
         """Return the squared error of colours; replace them by the gradients of factor * error."""
         here = _here(place)
         weight = _NO_WEIGHT if self.weight is None else self.weight[here]
-        error: float = synthesis_kernels.squared_error(colours, self.picture[here], weight, factor)
+        # Contiguous, so that one version of the kernel serves tiles as wide as the picture as well.
+        goal = np.ascontiguousarray(self.picture[here])
+        error: float = synthesis_kernels.squared_error(colours, goal, weight, factor)
         return error
 
     def _features(self, weights: Parameters, place: Tile) -> list[tuple[Tile, Float32Array]]:

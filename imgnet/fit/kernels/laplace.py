@@ -6,7 +6,7 @@ import numpy as np
 
 from imgnet.arrays import Float32Array
 from imgnet.codec.entropy.distributions import LOWEST_SCALE_LOG2, NUM_SCALES
-from imgnet.fit.kernels.blocks import BLOCK, compiled, exp2, log2
+from imgnet.compilation.blocks import BLOCK, compiled, exp2, log2
 
 _LEAST_PROBABILITY = np.float32(2.0**-16)
 _LEAST = np.float32(LOWEST_SCALE_LOG2)

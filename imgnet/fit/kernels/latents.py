@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from imgnet.arrays import Float32Array, Int64Array
-from imgnet.fit.kernels.blocks import compiled, exp2
+from imgnet.compilation.blocks import compiled, copy_vector, exp2
 
 _HALF, _ONE, _TWO = np.float32(0.5), np.float32(1), np.float32(2)
 _LOG2_E = np.float32(1.4426950408889634)
@@ -47,7 +47,7 @@ def window(grid: Float32Array, top: int, left: int, out: Float32Array) -> None:
     height, width = grid.shape
     first, last = max(0, -left), min(out.shape[1], width - left)
     for y in range(max(0, -top), min(out.shape[0], height - top)):
-        out[y, first:last] = grid[top + y, left + first : left + last]
+        copy_vector(grid[top + y, left + first : left + last], out[y, first:last])
 
 
 @compiled
@@ -59,7 +59,9 @@ def window_back(
     factor = np.float32(weight)
     first, last = max(0, -left), min(gradient.shape[1], width - left)
     for y in range(max(0, -top), min(gradient.shape[0], height - top)):
-        out[top + y, left + first : left + last] += factor * gradient[y, first:last]
+        row, to = gradient[y], out[top + y]
+        for x in range(first, last):
+            to[left + x] += factor * row[x]
 
 
 @compiled

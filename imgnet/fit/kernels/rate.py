@@ -9,29 +9,32 @@ from __future__ import annotations
 
 import numpy as np
 
-from imgnet.arrays import Float32Array
-from imgnet.fit.kernels.blocks import (
+from imgnet.arrays import Float32Array, Int64Array
+from imgnet.compilation.blocks import (
     BLOCK,
+    ZERO,
     add,
     add_sums,
+    column,
     compiled,
     copy,
     copy_matrix,
+    copy_vector,
+    cut,
     fill,
     outer,
     product,
     relu,
     relu_backward,
     round_up,
+    transposed,
     zeros,
 )
 from imgnet.fit.kernels.laplace import code_length
-from imgnet.neighbourhood import CAUSAL, MARGIN, PARENT_MARGIN, PARENTS, Offsets
+from imgnet.neighbourhood import CAUSAL, MARGIN, PARENT_MARGIN, PARENTS
 
-_OWN = tuple((MARGIN + dy, MARGIN + dx) for dy, dx in CAUSAL)
-_NUM_OWN = len(_OWN)
-_ABOVE = tuple((PARENT_MARGIN + dy, PARENT_MARGIN + dx) for dy, dx in PARENTS)
-_NUM_ABOVE = len(_ABOVE)
+_OWN, _NUM_OWN = np.array(CAUSAL) + MARGIN, np.int64(len(CAUSAL))
+_ABOVE, _NUM_ABOVE = np.array(PARENTS) + PARENT_MARGIN, len(PARENTS)
 _ONE, _NONE = np.float32(1), np.float32(0)
 
 
@@ -75,17 +78,18 @@ def _padded(
     """
     dim, padded = len(second), round_up(len(second))
     first = np.zeros((padded + 4, round_up(_NUM_OWN + 1)), np.float32)
-    copy_matrix(to_own[:dim], first, 0, 0)
-    copy_matrix(to_own[dim:], first, padded, 0)
-    first[:dim, _NUM_OWN], first[padded : padded + 2, _NUM_OWN] = bias[:dim], bias[dim:]
+    copy_matrix(to_own[:dim], first, ZERO, ZERO)
+    copy_matrix(to_own[dim:], first, padded, ZERO)
+    copy_vector(bias[:dim], first[:dim, _NUM_OWN])
+    copy_vector(bias[dim:], first[padded : padded + 2, _NUM_OWN])
     above = np.zeros((padded + 4, round_up(to_above.shape[1])), np.float32)
-    copy_matrix(to_above[:dim], above, 0, 0)
-    copy_matrix(to_above[dim:], above, padded, 0)
+    copy_matrix(to_above[:dim], above, ZERO, ZERO)
+    copy_matrix(to_above[dim:], above, padded, ZERO)
     middle, end = np.zeros((padded, padded), np.float32), np.zeros((4, padded), np.float32)
-    copy_matrix(second, middle, 0, 0)
-    copy_matrix(last, end, 0, 0)
+    copy_matrix(second, middle, ZERO, ZERO)
+    copy_matrix(last, end, ZERO, ZERO)
     middle_bias = np.zeros(padded, np.float32)
-    middle_bias[:dim] = second_bias
+    copy_vector(second_bias, middle_bias)
     return first, above, middle, middle_bias, end
 
 
@@ -104,16 +108,16 @@ def _unpadded(
     """
     dim, num_above = sizes
     padded = len(middle)
-    chosen = np.concatenate((np.arange(dim), np.arange(padded, padded + 2)))
-    first, above = first[chosen], above[chosen]
-    return (
-        first[:, :_NUM_OWN].copy(),
-        above[:, :num_above].copy(),
-        first[:, _NUM_OWN].copy(),
-        middle[:dim, :dim].copy(),
-        middle_bias[:dim].copy(),
-        end[:2, :dim].copy(),
-    )
+    to_own, to_above = cut(first, ZERO, dim + 2, _NUM_OWN), cut(above, ZERO, dim + 2, num_above)
+    bias = column(first, dim + 2, _NUM_OWN)
+    # Location and scale stand behind the padding.
+    for row in range(2):
+        copy_vector(first[padded + row, :_NUM_OWN], to_own[dim + row])
+        copy_vector(above[padded + row, :num_above], to_above[dim + row])
+        bias[dim + row] = first[padded + row, _NUM_OWN]
+    second_bias = np.empty(dim, np.float32)
+    copy_vector(middle_bias[:dim], second_bias)
+    return to_own, to_above, bias, cut(middle, ZERO, dim, dim), second_bias, cut(end, ZERO, 2, dim)
 
 
 @compiled
@@ -122,13 +126,14 @@ def _im2col(
     stride: int,
     y: int,
     x: int,
-    offsets: Offsets,
+    offsets: Int64Array,
     around: Float32Array,
     count: int,
 ) -> None:
     """Copy the neighbours of a block of latents to `around`, one row for each offset."""
-    for i, (dy, dx) in enumerate(offsets):
-        copy(flat, (y + dy) * stride + x + dx, around, i * BLOCK, count)
+    for i in range(len(offsets)):
+        at = (y + offsets[i, 0]) * stride + x + offsets[i, 1]
+        copy(flat, at, around, i * BLOCK, count)
 
 
 @compiled
@@ -137,13 +142,14 @@ def _col2im(
     stride: int,
     y: int,
     x: int,
-    offsets: Offsets,
+    offsets: Int64Array,
     flat: Float32Array,
     count: int,
 ) -> None:
     """Add the gradients of the neighbours of a block to those of their latents."""
-    for i, (dy, dx) in enumerate(offsets):
-        add(gradient, i * BLOCK, flat, (y + dy) * stride + x + dx, count)
+    for i in range(len(offsets)):
+        at = (y + offsets[i, 0]) * stride + x + offsets[i, 1]
+        add(gradient, i * BLOCK, flat, at, count)
 
 
 @compiled
@@ -183,14 +189,14 @@ def _forward(
 ) -> None:
     """Add the first layer to `stacked`; set its last rows to the distributions."""
     padded = len(middle)
-    product(first, around, stacked, 0, count)
+    product(first, around, stacked, ZERO, count)
     relu(stacked, hidden, padded, count)
     for row in range(padded):
         fill(residual, row * BLOCK, count, middle_bias[row])
-    product(middle, hidden, residual, 0, count)
+    product(middle, hidden, residual, ZERO, count)
     relu(residual, residual, padded, count)
-    copy(hidden, 0, total, 0, hidden.size)
-    add(residual, 0, total, 0, hidden.size)
+    copy(hidden, ZERO, total, ZERO, hidden.size)
+    add(residual, ZERO, total, ZERO, hidden.size)
     product(end, total, stacked, padded, count)
 
 
@@ -207,11 +213,11 @@ def _backward(
 ) -> None:
     """Set the gradients of the second layer and of `stacked` from those of the distributions."""
     padded = len(middle_t)
-    fill(g_stacked, 0, g_stacked.size, _NONE)
-    product(end_t, g_distribution, g_stacked, 0, count)
-    copy(g_stacked, 0, g_residual, 0, g_residual.size)
+    fill(g_stacked, ZERO, g_stacked.size, _NONE)
+    product(end_t, g_distribution, g_stacked, ZERO, count)
+    copy(g_stacked, ZERO, g_residual, ZERO, g_residual.size)
     relu_backward(g_residual, residual, padded, count)
-    product(middle_t, g_residual, g_stacked, 0, count)
+    product(middle_t, g_residual, g_stacked, ZERO, count)
     relu_backward(g_stacked, hidden, padded, count)
     copy(g_distribution, 0, g_stacked, padded * BLOCK, g_distribution.size)
 
@@ -257,11 +263,11 @@ def rate(
     first, above, middle, middle_bias, end = _padded(
         to_own, to_above, bias, second, second_bias, last
     )
-    first_t, above_t = first.T.copy(), above.T.copy()
-    middle_t, end_t = middle.T.copy(), end.T.copy()
-    g_first, g_above = np.zeros_like(first), np.zeros_like(above)
-    g_middle, g_middle_bias = np.zeros_like(middle), np.zeros_like(middle_bias)
-    g_end = np.zeros_like(end)
+    first_t, above_t = transposed(first), transposed(above)
+    middle_t, end_t = transposed(middle), transposed(end)
+    g_first, g_above = np.zeros(first.shape, np.float32), np.zeros(above.shape, np.float32)
+    g_middle, g_end = np.zeros(middle.shape, np.float32), np.zeros(end.shape, np.float32)
+    g_middle_bias = np.zeros(middle_bias.size, np.float32)
     g_own, g_parents = np.zeros(own.size, np.float32), np.zeros(parents.size, np.float32)
     rows, padded = len(first), len(middle)
     around, g_around = zeros(first.shape[1]), zeros(first.shape[1])
@@ -273,19 +279,19 @@ def rate(
     residual, g_residual = zeros(padded), zeros(padded)
     g_distribution = zeros(4)
     flat, flat_above = own.ravel(), parents.ravel()
-    g_features = np.zeros_like(features)
+    g_features = np.zeros(features.shape, np.float32)
     stride, stride_above = own.shape[1], parents.shape[1]
     bits = 0.0
     for parent in range((height + skip + 1) // 2):
         for start in range(0, width, BLOCK):
             count = min(BLOCK, width - start)
             half, middle_of = (count + 1) // 2, start // 2
-            fill(shared, 0, shared.size, _NONE)
-            fill(g_shared, 0, g_shared.size, _NONE)
+            fill(shared, ZERO, shared.size, _NONE)
+            fill(g_shared, ZERO, g_shared.size, _NONE)
             if parents.size:
                 _im2col(flat_above, stride_above, parent, middle_of, _ABOVE, around_above, half)
                 _take_features(features, parent, middle_of, around_above, half)
-                product(above, around_above, shared, 0, half)
+                product(above, around_above, shared, ZERO, half)
             for y in range(max(0, 2 * parent - skip), min(height, 2 * parent - skip + 2)):
                 _repeat(shared, stacked, rows, half)
                 _im2col(flat, stride, y, start, _OWN, around, count)
@@ -314,8 +320,8 @@ def rate(
                 outer(g_residual, hidden, g_middle, count)
                 add_sums(g_residual, g_middle_bias, count)
                 outer(g_distribution, total, g_end, count)
-                fill(g_around, 0, g_around.size, _NONE)
-                product(first_t, g_stacked, g_around, 0, count)
+                fill(g_around, ZERO, g_around.size, _NONE)
+                product(first_t, g_stacked, g_around, ZERO, count)
                 _col2im(g_around, stride, y, start, _OWN, g_own, count)
                 for p in range(count):
                     g_own[here + p] -= g_distribution[p]
@@ -323,8 +329,8 @@ def rate(
                     _repeat_backward(g_stacked, g_shared, rows, count)
             if wanted and parents.size:
                 outer(g_shared, around_above, g_above, half)
-                fill(g_around_above, 0, g_around_above.size, _NONE)
-                product(above_t, g_shared, g_around_above, 0, half)
+                fill(g_around_above, ZERO, g_around_above.size, _NONE)
+                product(above_t, g_shared, g_around_above, ZERO, half)
                 _col2im(g_around_above, stride_above, parent, middle_of, _ABOVE, g_parents, half)
                 _add_features(g_around_above, parent, middle_of, g_features, half)
     sizes = len(second), to_above.shape[1]

@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 
 from imgnet.arrays import Float32Array, Int64Array
-from imgnet.fit.kernels.blocks import compiled
+from imgnet.compilation.blocks import compiled, transposed
 from imgnet.fit.soap import SOAP, initialize
 
 _ONE, _NONE = np.float32(1), np.float32(0)
@@ -42,6 +42,21 @@ def _approach(average: Float32Array, sample: Float32Array, decay: np.float32) ->
 
 
 @compiled
+def _approach_square(average: Float32Array, sample: Float32Array, decay: np.float32) -> None:
+    """Update a running mean with the square of a sample."""
+    flat, new = average.ravel(), sample.ravel()
+    for p in range(np.uint64(flat.size)):
+        flat[p] += (_ONE - decay) * (new[p] * new[p] - flat[p])
+
+
+@compiled
+def _subtract(x: Float32Array, change: Float32Array) -> None:
+    flat, changes = x.ravel(), change.ravel()
+    for p in range(np.uint64(flat.size)):
+        flat[p] -= changes[p]
+
+
+@compiled
 def _adam_update(
     mean: Float32Array,
     square: Float32Array,
@@ -49,7 +64,7 @@ def _adam_update(
     rates: tuple[float, float, float],
 ) -> Float32Array:
     """Return the update of Adam from its two averages; see `rotate_and_move`."""
-    update = np.empty_like(mean)
+    update = np.empty(mean.shape, np.float32)
     flat, means, squares = update.ravel(), mean.ravel(), square.ravel()
     by_mean, by_square = _ONE / np.float32(parts[0]), _ONE / np.float32(parts[1])
     lr, eps, most = np.float32(rates[0]), np.float32(rates[1]), np.float32(rates[2])
@@ -84,12 +99,13 @@ def rotate_and_move(
     mean, square, left_covariance, right_covariance = averages
     left, right = bases
     keep_mean, keep_square = np.float32(decays[0]), np.float32(decays[1])
-    left_t, right_t, gradient_t = left.T.copy(), right.T.copy(), gradient.T.copy()
+    left_t, right_t, gradient_t = transposed(left), transposed(right), transposed(gradient)
     rotated = _times(_times(left_t, gradient), right)
     _approach(mean, gradient, keep_mean)
-    _approach(square, rotated * rotated, keep_square)
+    _approach_square(square, rotated, keep_square)
     rotated_mean = _times(_times(left_t, mean), right)
-    parameter -= _times(_times(left, _adam_update(rotated_mean, square, parts, rates)), right_t)
+    update = _adam_update(rotated_mean, square, parts, rates)
+    _subtract(parameter, _times(_times(left, update), right_t))
     _approach(left_covariance, _times(gradient, gradient_t), keep_square)
     _approach(right_covariance, _times(gradient_t, gradient), keep_square)
 
@@ -115,8 +131,8 @@ def move(
     """
     mean, square = averages
     _approach(mean, gradient, np.float32(decays[0]))
-    _approach(square, gradient * gradient, np.float32(decays[1]))
-    parameter -= _adam_update(mean, square, parts, rates)
+    _approach_square(square, gradient, np.float32(decays[1]))
+    _subtract(parameter, _adam_update(mean, square, parts, rates))
 
 
 class FusedSOAP(SOAP):

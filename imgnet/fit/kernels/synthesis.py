@@ -8,17 +8,22 @@ from __future__ import annotations
 import numpy as np
 
 from imgnet.arrays import Float32Array
-from imgnet.fit.kernels.blocks import (
+from imgnet.compilation.blocks import (
     BLOCK,
+    ZERO,
+    column,
     compiled,
     copy,
     copy_matrix,
+    copy_vector,
+    cut,
     fill,
     outer,
     product,
     relu,
     relu_backward,
     round_up,
+    transposed,
     zeros,
 )
 
@@ -31,15 +36,15 @@ def _with_bias(weight: Float32Array, bias: Float32Array) -> Float32Array:
     """Return a padded matrix; the bias is the weight of a constant 1 after the inputs."""
     rows, columns = weight.shape
     padded = np.zeros((round_up(rows), round_up(columns + 1)), np.float32)
-    copy_matrix(weight, padded, 0, 0)
-    padded[:rows, columns] = bias
+    copy_matrix(weight, padded, ZERO, ZERO)
+    copy_vector(bias, padded[:rows, columns])
     return padded
 
 
 @compiled
 def _padded(weight: Float32Array) -> Float32Array:
     padded = np.zeros((round_up(weight.shape[0]), round_up(weight.shape[1])), np.float32)
-    copy_matrix(weight, padded, 0, 0)
+    copy_matrix(weight, padded, ZERO, ZERO)
     return padded
 
 
@@ -78,12 +83,12 @@ def two_layers(
     for start in range(0, number, BLOCK):
         count = min(BLOCK, number - start)
         _load(flat, dim_in, start, samples, count)
-        fill(hidden, 0, hidden.size, _NONE)
-        product(first, samples, hidden, 0, count)
+        fill(hidden, ZERO, hidden.size, _NONE)
+        product(first, samples, hidden, ZERO, count)
         relu(hidden, hidden, len(first), count)
-        fill(colours, 0, colours.size, _NONE)
-        product(last, hidden, colours, 0, count)
-        product(linear, samples, colours, 0, count)
+        fill(colours, ZERO, colours.size, _NONE)
+        product(last, hidden, colours, ZERO, count)
+        product(linear, samples, colours, ZERO, count)
         _store(colours, dim_out, start, out, count)
     return out.reshape(dim_out, number)
 
@@ -101,8 +106,9 @@ def two_layers_back(
     """Return the gradients of all arguments of `two_layers`, given that of its result."""
     (dim_in, number), (dim_out, dim_hidden) = x.shape, last.shape
     first, linear, last = _with_bias(first, bias), _with_bias(linear, offset), _padded(last)
-    first_t, last_t, linear_t = first.T.copy(), last.T.copy(), linear.T.copy()
-    g_first, g_last, g_linear = np.zeros_like(first), np.zeros_like(last), np.zeros_like(linear)
+    first_t, last_t, linear_t = transposed(first), transposed(last), transposed(linear)
+    g_first, g_last = np.zeros(first.shape, np.float32), np.zeros(last.shape, np.float32)
+    g_linear = np.zeros(linear.shape, np.float32)
     g_x, flat, flat_gradient = np.empty(x.size, np.float32), x.ravel(), gradient.ravel()
     samples, hidden = zeros(first.shape[1]), zeros(len(first))
     g_colours, g_hidden = zeros(len(last)), zeros(len(first))
@@ -112,26 +118,26 @@ def two_layers_back(
         count = min(BLOCK, number - start)
         _load(flat, dim_in, start, samples, count)
         _load(flat_gradient, dim_out, start, g_colours, count)
-        fill(hidden, 0, hidden.size, _NONE)
-        product(first, samples, hidden, 0, count)
+        fill(hidden, ZERO, hidden.size, _NONE)
+        product(first, samples, hidden, ZERO, count)
         relu(hidden, hidden, len(first), count)
-        fill(g_hidden, 0, g_hidden.size, _NONE)
-        product(last_t, g_colours, g_hidden, 0, count)
+        fill(g_hidden, ZERO, g_hidden.size, _NONE)
+        product(last_t, g_colours, g_hidden, ZERO, count)
         relu_backward(g_hidden, hidden, len(first), count)
         outer(g_colours, hidden, g_last, count)
         outer(g_colours, samples, g_linear, count)
         outer(g_hidden, samples, g_first, count)
-        fill(g_samples, 0, g_samples.size, _NONE)
-        product(first_t, g_hidden, g_samples, 0, count)
-        product(linear_t, g_colours, g_samples, 0, count)
+        fill(g_samples, ZERO, g_samples.size, _NONE)
+        product(first_t, g_hidden, g_samples, ZERO, count)
+        product(linear_t, g_colours, g_samples, ZERO, count)
         _store(g_samples, dim_in, start, g_x, count)
     return (
         g_x.reshape(x.shape),
-        g_first[:dim_hidden, :dim_in].copy(),
-        g_first[:dim_hidden, dim_in].copy(),
-        g_last[:dim_out, :dim_hidden].copy(),
-        g_linear[:dim_out, :dim_in].copy(),
-        g_linear[:dim_out, dim_in].copy(),
+        cut(g_first, ZERO, dim_hidden, dim_in),
+        column(g_first, dim_hidden, dim_in),
+        cut(g_last, ZERO, dim_out, dim_hidden),
+        cut(g_linear, ZERO, dim_out, dim_in),
+        column(g_linear, dim_out, dim_in),
     )
 
 
@@ -189,7 +195,7 @@ def _convolve_back(
 def _rotated(weight: Float32Array) -> Float32Array:
     """Return the weights (C, 9 C) of the transposed convolution: kernels rotated by 180 degrees."""
     channels = len(weight)
-    rotated = np.empty_like(weight)
+    rotated = np.empty(weight.shape, np.float32)
     for row in range(channels):
         for place in range(9):
             for channel in range(channels):
@@ -227,7 +233,8 @@ def rezero_layer_back(
 ) -> tuple[Float32Array, Float32Array, Float32Array, Float32Array]:
     """Return the gradients of all arguments of `rezero_layer`, given that of its result."""
     channels, height, width = gradient.shape
-    g_weight, g_bias, g_alpha = np.zeros_like(weight), np.zeros_like(bias), np.zeros_like(alpha)
+    g_weight, g_bias = np.zeros(weight.shape, np.float32), np.zeros(bias.size, np.float32)
+    g_alpha = np.zeros(alpha.size, np.float32)
     inner, flat = np.empty((channels, width), np.float32), x.ravel()
     # Padded with zeros: its convolution with the rotated weights is the gradient of x.
     g_inner = np.zeros((channels, height + 4, width + 4), np.float32)
@@ -253,9 +260,9 @@ def rezero_layer_back(
     for y in range(height + 2):
         rows[:] = _NONE
         if 1 <= y <= height:
-            rows[:, 1:-1] = gradient[:, y - 1]
+            copy_matrix(gradient[:, y - 1], rows, 0, 1)
         _convolve(flat_inner, g_inner.shape, y, rotated, rows)
-        g_x[:, y] = rows
+        copy_matrix(rows, g_x[:, y], ZERO, ZERO)
     return g_x, g_weight, g_bias, g_alpha
 
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 import numpy as np
 
 from imgnet.arrays import Float32Array
-from imgnet.fit.kernels.blocks import compiled, copy
+from imgnet.compilation.blocks import compiled, copy
 
 _NONE = np.float32(0)
 _MARGIN = 4  # samples of a line beyond the number of pairs of new ones
@@ -146,7 +146,8 @@ def doubled_back(
     channels, height, width = gradient.shape
     rows, columns = x.shape[1], x.shape[2]
     flat, count, reverse = x.ravel(), columns - _MARGIN, taps[::-1].copy()
-    g_x, g_taps, g_reverse = np.zeros(x.size, np.float32), np.zeros_like(taps), np.zeros_like(taps)
+    g_x, g_taps = np.zeros(x.size, np.float32), np.zeros(taps.size, np.float32)
+    g_reverse = np.zeros(taps.size, np.float32)
     line, g_line = np.empty(columns, np.float32), np.empty(columns, np.float32)
     pairs = np.zeros(2 * count, np.float32)
     firsts = np.zeros(columns + _MARGIN, np.float32)

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import hashlib
+import sys
 from collections.abc import Callable
 from dataclasses import replace
 
@@ -136,6 +137,26 @@ def test_stream_never_changes() -> None:
         hashlib.sha256(stream).hexdigest()
         == "b6f6ca3fc9704c120e5d99f596aa54f5652a6710863ac2dd7adbc432fcc15947"
     )
+
+
+@pytest.mark.parametrize("spec", SPECS, ids=str)
+def test_a_stream_of_many_latents_is_read_by_the_compiled_decoder(
+    spec: Spec, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tensors = random_tensors(spec)
+    stream = pack(spec, tensors, 0)
+    monkeypatch.setattr(grid_stream, "MANY_LATENTS", 0)
+    monkeypatch.delattr(grid_stream, "PlainLatentDecoder")
+    assert same(unpack(spec, stream), tensors)
+    with pytest.raises(FormatError):
+        unpack(spec, stream + bytes(2))
+
+
+def test_without_numba_many_latents_are_read_as_well(monkeypatch: pytest.MonkeyPatch) -> None:
+    tensors = random_tensors(PICTURE)
+    monkeypatch.setattr(grid_stream, "MANY_LATENTS", 0)
+    monkeypatch.setitem(sys.modules, "imgnet.codec.entropy.compiled_latents", None)
+    assert same(unpack(PICTURE, pack(PICTURE, tensors, 0)), tensors)
 
 
 # The size

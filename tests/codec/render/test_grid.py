@@ -5,7 +5,14 @@ import pytest
 from numpy.typing import NDArray
 
 from imgnet.codec.render import grid as synthesis
-from imgnet.codec.render.grid import eight_bits, quantize_colours, render, upsample
+from imgnet.codec.render.grid import (
+    eight_bits,
+    needed_wavefronts,
+    quantize_colours,
+    render,
+    upsample,
+)
+from imgnet.image.geometry import Crop
 from imgnet.spec import Spec, edge_margin, latents_name
 from support.networks import SPECS, Tensors, grid_spec, random_tensors, real
 from support.pictures import Pixels
@@ -87,17 +94,47 @@ def test_pixels_are_those_of_the_format_to_the_bit(spec: Spec) -> None:
 
 @pytest.mark.parametrize("spec", SPECS, ids=str)
 @pytest.mark.parametrize("level", [0, 1, 2])
-@pytest.mark.parametrize("samples", [1, 300])
-def test_bands_do_not_show(
-    spec: Spec, level: int, samples: int, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("side", [5, 40])
+def test_tiles_do_not_show(
+    spec: Spec, level: int, side: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     if level >= spec.num_levels:
         pytest.skip("there is no such level")
     parameters = real(random_tensors(spec))
     whole = render(spec, parameters, level)
     assert whole.shape == (*spec.grid_size(level), spec.dim_out)
-    monkeypatch.setattr(synthesis, "_STRIP_SAMPLES", samples)
+    monkeypatch.setattr(synthesis, "_TILE_ROWS", side)
+    monkeypatch.setattr(synthesis, "_TILE_COLUMNS", side)
     assert np.array_equal(render(spec, parameters, level), whole)
+
+
+@pytest.mark.parametrize("spec", SPECS, ids=str)
+@pytest.mark.parametrize("level", [0, 1])
+def test_a_part_needs_no_latents_of_later_wavefronts(spec: Spec, level: int) -> None:
+    if level >= spec.num_levels:
+        pytest.skip("there is no such level")
+    parameters, fewer = real(random_tensors(spec)), 0
+    whole = render(spec, parameters, level)
+    rng = np.random.default_rng(3)
+    finest = max(level, spec.finest)
+    y, x = np.indices(spec.grid_size(finest))
+    for _ in range(8):
+        top, left = (int(rng.integers(side)) for side in whole.shape[:2])
+        height, width = (
+            int(rng.integers(1, side - at + 1))
+            for side, at in zip(whole.shape, (top, left), strict=False)
+        )
+        part = Crop(left, top, width, height)
+        count = needed_wavefronts(spec, level, part)
+        changed = dict(parameters)
+        for pyramid in spec.pyramids(finest) if count is not None else ():
+            name = latents_name(pyramid, finest)
+            changed[name] = np.where(x + 2 * y < count, parameters[name], np.float32(99))
+            fewer += 1
+        x_hat = render(spec, changed, level, part=part)
+        inside = slice(top, top + height), slice(left, left + width)
+        assert np.array_equal(x_hat[inside], whole[inside])
+    assert fewer or min(whole.shape[:2]) < 20
 
 
 @pytest.mark.parametrize("level", [1, 2, 3])

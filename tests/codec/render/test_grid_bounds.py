@@ -78,15 +78,16 @@ def doubled_in_integers(x: np.ndarray, taps: list[int]) -> np.ndarray:
 
 @pytest.mark.parametrize("level", [0, 1])
 @pytest.mark.parametrize("num_layers", [0, 2, 7])
-def test_bands_make_no_difference(
+def test_tiles_make_no_difference(
     level: int, num_layers: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     spec = grid_spec(21, 33, num_layers=num_layers, num_levels=4)
     for tensors in (random_tensors(spec), extreme_tensors(spec)):
         whole = render(spec, real(tensors), level)
         assert whole.std() > 10
-        for samples in (1, 100, 300):
-            monkeypatch.setattr(synthesis, "_STRIP_SAMPLES", samples)
+        for rows, columns in ((1, 1), (5, 16), (100, 3)):
+            monkeypatch.setattr(synthesis, "_TILE_ROWS", rows)
+            monkeypatch.setattr(synthesis, "_TILE_COLUMNS", columns)
             assert np.array_equal(render(spec, real(tensors), level), whole)
         monkeypatch.undo()
 

@@ -10,7 +10,15 @@ from PIL import Image
 
 from imgnet.arrays import Parameters
 from imgnet.codec.render.grid import render
-from imgnet.codec.render.resize import LANCZOS, NEURAL, ZOOMS, checksum, fitted, needed_level
+from imgnet.codec.render.resize import (
+    LANCZOS,
+    NEURAL,
+    ZOOMS,
+    checksum,
+    fitted,
+    needed_level,
+    needed_part,
+)
 from imgnet.codec.render.zoom import LARGEST
 from imgnet.errors import UsageError
 from imgnet.fit.grid.state import GridState
@@ -31,7 +39,8 @@ def drawn(
     spec: Spec = SPEC,
     zoom: str = NEURAL,
 ) -> Pixels:
-    pixels = render(spec, parameters, needed_level(spec, size, crop))
+    level, part = needed_level(spec, size, crop), needed_part(spec, size, crop)
+    pixels = render(spec, parameters, level, part=part)
     return fitted(spec, pixels, size, crop, zoom)
 
 
@@ -73,6 +82,23 @@ def test_the_coarsest_level_that_is_fine_enough(
     size: Size | None, crop: Crop | None, level: int
 ) -> None:
     assert needed_level(SPEC, size, crop) == level
+
+
+@pytest.mark.parametrize("zoom", ZOOMS)
+@pytest.mark.parametrize("crop", [Crop(30, 20, 24, 16), Crop(40, 0, 57, 40), Crop(0, 41, 40, 32)])
+@pytest.mark.parametrize("size", ["25%", "70%", "130%", "450%", "90x9", "7x90"])
+def test_no_sample_outside_the_needed_part_is_read(size: Size, crop: Crop, zoom: str) -> None:
+    parameters = real(random_tensors(SPEC))
+    whole = render(SPEC, parameters, needed_level(SPEC, size, crop))
+    assert needed_part(SPEC, size, crop) is not None
+    assert np.array_equal(
+        drawn(parameters, size, crop, zoom=zoom), fitted(SPEC, whole, size, crop, zoom)
+    )
+
+
+@pytest.mark.parametrize("crop", [None, Crop(0, 0, 97, 73)])
+def test_of_a_whole_image_everything_is_needed(crop: Crop | None) -> None:
+    assert needed_part(SPEC, None, crop) is None
 
 
 @pytest.mark.parametrize("crop", [Crop(90, 0, 8, 5), Crop(0, 0, 0, 1)])

@@ -10,7 +10,7 @@ from imgnet.fit.engine.code_length import code_length
 from imgnet.fit.engine.network import LEAST_SCALE_LOG2, MOST_SCALE_LOG2
 
 fused = pytest.importorskip("imgnet.fit.kernels.laplace")
-BLOCK = pytest.importorskip("imgnet.fit.kernels.blocks").BLOCK
+BLOCK = pytest.importorskip("imgnet.compilation.blocks").BLOCK
 COUNT = 100
 
 

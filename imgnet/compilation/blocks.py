@@ -19,9 +19,11 @@ import numba
 import numpy as np
 
 from imgnet.arrays import Float32Array
-from imgnet.fit.kernels.cache import temporary_cache
+from imgnet.compilation.cache import temporary_cache
 
 BLOCK = 128
+# The number 0 as an argument: a literal is a type of its own, for which Numba compiles once more.
+ZERO = np.int64(0)
 _ONE, _TWO, _THREE = (np.uint64(rows * BLOCK) for rows in (1, 2, 3))
 _ZERO = np.float32(0)
 # All of fast-math but the assumption that no number is infinite or NaN: a fit checks for these.
@@ -36,6 +38,7 @@ def compiled(function: Callable[..., Any]) -> Callable[..., Any]:
     """
     # Code that could raise is not vectorised, so a division by zero must not raise.
     options: dict[str, Any] = {"fastmath": _FREEDOM, "nogil": True, "error_model": "numpy"}
+    options["no_cfunc_wrapper"] = True  # which no other function would call
     for place in (nullcontext, temporary_cache):
         with suppress(RuntimeError), place():  # no such folder
             return numba.njit(cache=True, **options)(function)  # type: ignore[no-any-return]
@@ -64,6 +67,48 @@ def copy_matrix(matrix: Float32Array, target: Float32Array, row: int, column: in
     for i in range(matrix.shape[0]):
         for j in range(matrix.shape[1]):
             target[row + i, column + j] = matrix[i, j]
+
+
+# The next three stand for slices and transposes with `copy`, which take longer to compile.
+
+
+@compiled
+def cut(matrix: Float32Array, top: int, rows: int, columns: int) -> Float32Array:
+    """Return the first columns of some rows of a matrix."""
+    part = np.empty((rows, columns), np.float32)
+    for i in range(rows):
+        for j in range(columns):
+            part[i, j] = matrix[top + i, j]
+    return part
+
+
+@compiled
+def column(matrix: Float32Array, rows: int, at: int) -> Float32Array:
+    """Return a column of the first rows of a matrix."""
+    part = np.empty(rows, np.float32)
+    for i in range(rows):
+        part[i] = matrix[i, at]
+    return part
+
+
+@compiled
+def transposed(matrix: Float32Array) -> Float32Array:
+    """Return the transpose of a matrix, row by row in memory."""
+    turned = np.empty((matrix.shape[1], matrix.shape[0]), np.float32)
+    for i in range(matrix.shape[0]):
+        for j in range(matrix.shape[1]):
+            turned[j, i] = matrix[i, j]
+    return turned
+
+
+@compiled
+def copy_vector(vector: Float32Array, target: Float32Array) -> None:
+    """Copy a vector to the first numbers of another one.
+
+    Unlike an assignment to a slice, this compiles no text of an error.
+    """
+    for i in range(vector.size):
+        target[i] = vector[i]
 
 
 @compiled

@@ -11,8 +11,8 @@ import numba
 import numpy as np
 import pytest
 
-from imgnet.fit.kernels import blocks
-from imgnet.fit.kernels.blocks import (
+from imgnet.compilation import blocks
+from imgnet.compilation.blocks import (
     BLOCK,
     add_sums,
     compiled,
@@ -24,7 +24,7 @@ from imgnet.fit.kernels.blocks import (
     relu_backward,
     zeros,
 )
-from imgnet.fit.kernels.cache import private_folder
+from imgnet.compilation.cache import private_folder
 
 COUNT = 77
 

@@ -1,0 +1,1 @@
+"""Compilation of functions with Numba, its cache, and compiled primitives."""
