@@ -47,6 +47,7 @@ FLOORS = (
     "pillow",
     "research",
     "bench",
+    "viewer",
     "cli",
     "__init__",
     "__main__",
