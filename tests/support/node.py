@@ -27,7 +27,7 @@ const results = names.map((name) => {
   const previews = [];
   const progress = [];
   const listener = {
-    onPreview: ({ width, height }, level) => previews.push([level, width, height]),
+    onPreview: ({ width, height }, size) => previews.push([width, height, size.width]),
     onProgress: (done) => progress.push(done),
   };
   try {

@@ -14,6 +14,7 @@ import {
 
 /** @typedef {import("./priors.js").Priors} Priors */
 /** @typedef {import("./spec.js").Spec} Spec */
+/** @typedef {import("./tensors.js").Dtype} Dtype */
 /** @typedef {import("./tensors.js").Json} Json */
 /** @typedef {import("./tensors.js").Kinds} Kinds */
 /** @typedef {Map<string, Float64Array>} Parameters by the name of a tensor */
@@ -89,7 +90,8 @@ function expectedEntries(spec, entries, about, isCoded, bodyBytes) {
   const shapes = isCoded
     ? new Map([[STREAM, [lengthOf(entries[STREAM], bodyBytes)]]])
     : spec.shapes();
-  const dtypes = /** @type {const} */ (isCoded ? ["U8"] : ["F16", "F32"]);
+  /** @type {Dtype[]} */
+  const dtypes = isCoded ? ["U8"] : ["F16", "F32"];
   for (const dtype of dtypes) {
     /** @type {Kinds} */
     const wanted = new Map(metadata);

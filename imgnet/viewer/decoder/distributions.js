@@ -41,6 +41,7 @@ export function zeroMeanSlots(distribution) {
   const largest = support(distribution);
   const shared = BigInt(TOTAL - (2 * largest + 1));
   const decay = decayOf(distribution);
+  /** @type {number[]} */
   const tails = [];
   let power = decay;
   for (let k = 0; k < largest; k += 1) {

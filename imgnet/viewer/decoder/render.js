@@ -19,7 +19,8 @@ import { Synthesis } from "./synthesis.js";
 
 /**
  * @typedef {Object} Listener
- * @property {(picture: Picture, level: number) => void} onPreview called with each coarse picture
+ * @property {(picture: Picture, size: {width: number, height: number}) => void} onPreview called
+ *   with each coarse picture and the size of the whole one
  * @property {(done: number) => void} onProgress called now and then with the part that is done
  */
 
@@ -60,7 +61,8 @@ function renderGrid(encoded, priors, listener) {
     const grids = readLevel(spec, source, level, listener);
     if (isPreviewed(spec, level)) {
       const samples = synthesis.render(level, grids, 8);
-      listener.onPreview(pictureOf(spec, level, 8, samples), level);
+      const { width, height } = spec;
+      listener.onPreview(pictureOf(spec, level, 8, samples), { width, height });
     }
     synthesis.add(level, grids);
   }
