@@ -10,7 +10,7 @@ from base64 import b64decode
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import pytest
 
@@ -27,9 +27,9 @@ class Browser:
         problems: Errors and warnings that the page wrote to its console.
     """
 
-    def __init__(self, commands: int, replies: int) -> None:
-        self._commands, self._replies = commands, os.fdopen(replies, "rb")
-        self._count, self._rest = 0, b""
+    def __init__(self, commands: BinaryIO, replies: BinaryIO) -> None:
+        self._commands, self._replies = commands, replies
+        self._count = 0
         self._session: str | None = None
         self.problems: list[str] = []
         target = self.send("Target.createTarget", url="about:blank")["targetId"]
@@ -44,7 +44,7 @@ class Browser:
         message = {"id": self._count, "method": method, "params": parameters}
         if self._session:
             message["sessionId"] = self._session
-        os.write(self._commands, json.dumps(message).encode() + b"\0")
+        self._commands.write(json.dumps(message).encode() + b"\0")
         while True:
             reply = json.loads(self._next())
             if reply.get("id") == self._count:
@@ -110,8 +110,8 @@ def browser(profile: Path) -> Iterator[Browser]:
     os.close(for_commands)
     os.close(for_replies)
     try:
-        yield Browser(commands, replies)
+        with open(commands, "wb", buffering=0) as to, open(replies, "rb") as back:
+            yield Browser(to, back)
     finally:
         process.terminate()
         process.wait()
-        os.close(commands)

@@ -327,7 +327,8 @@ function inRows(values, units, rows) {
  * @returns {Float64Array}
  */
 function columnOf(matrix, numColumns, column) {
-  return matrix.filter((_, i) => i % numColumns === column);
+  const length = matrix.length / numColumns;
+  return Float64Array.from({ length }, (_, row) => matrix[row * numColumns + column]);
 }
 
 /**

@@ -5,6 +5,7 @@ import { bicubic } from "./bicubic.js";
 /** @typedef {import("../decoder/worker.js").Shown} Shown */
 
 const LARGEST_SCALE = 64;
+const ROOM = 72; // for the buttons, in pixels of the layout
 const CHECKER = 8; // side of a square behind what is transparent, in pixels of the layout
 
 /** All lengths are in pixels of the screen, `devicePixelRatio` to one of the layout. */
@@ -115,7 +116,12 @@ export class Stage {
 
   /** @returns {number} the scale at which the whole picture is visible */
   _fittingScale() {
-    return Math.min(this._canvas.width / this.width, this._canvas.height / this.height);
+    return Math.min(this._canvas.width / this.width, this._freeHeight() / this.height);
+  }
+
+  /** @returns {number} the height above the buttons */
+  _freeHeight() {
+    return Math.max(this._canvas.height - ROOM * window.devicePixelRatio, 1);
   }
 
   _update() {
@@ -123,7 +129,7 @@ export class Stage {
       const fitting = this._fittingScale();
       this.scale = fitting > 4 ? Math.floor(fitting / 2) : Math.min(fitting, 1);
       this.x = (this._canvas.width - this.width * this.scale) / 2;
-      this.y = (this._canvas.height - this.height * this.scale) / 2;
+      this.y = (this._freeHeight() - this.height * this.scale) / 2;
     }
     this._keepInSight();
     this._draw();

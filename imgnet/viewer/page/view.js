@@ -65,6 +65,7 @@ async function open(name, file) {
   client = own;
   pictureName = name;
   document.title = name;
+  byId("stage").ariaLabel = name;
   setState("decoding");
   try {
     const { shown, facts } = await own.decode(name, file, {
