@@ -17,6 +17,8 @@ import pytest
 _NAMES = ("chromium", "chromium-browser", "google-chrome")
 CHROMIUM = next(filter(None, map(shutil.which, _NAMES)), None)
 
+_PATIENCE_S = 15  # so that a page that does nothing ends a test
+
 needs_browser = pytest.mark.skipif(CHROMIUM is None, reason="there is no chromium")
 
 
@@ -53,18 +55,21 @@ class Browser:
                 return result
             self._note(reply)
 
-    def open(self, page: Path) -> None:
-        """Open a file and wait until its picture is decoded, or refused."""
-        self.send("Page.navigate", url=page.as_uri())
-        self.wait("['done', 'failed'].includes(document.body?.dataset.state)")
+    def open(self, address: str, until: str) -> None:
+        """Open a page and wait until a condition holds in it."""
+        mark = f"?{self._count}"  # tells this page from the one before, which may still be there
+        self.send("Page.navigate", url=address + mark)
+        self.wait(f"location.search === '{mark}' && document.readyState === 'complete'")
+        self.wait(until)
 
     def wait(self, condition: str) -> None:
         """Wait until a condition holds in the page."""
         code = f"""new Promise((resolve) => {{
+            setTimeout(() => resolve(false), {1000 * _PATIENCE_S});
             const check = () => ({condition}) ? resolve(true) : setTimeout(check, 20);
             check();
         }})"""
-        assert self.run(code) is True
+        assert self.run(code), f"never: {condition} {self.problems}"
 
     def run(self, code: str) -> Any:
         """Return the value of an expression, or of what it promises, as JSON."""

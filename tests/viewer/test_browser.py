@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 from base64 import b64decode
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from time import sleep
@@ -19,29 +18,13 @@ from imgnet.codec.format.container import from_bytes, to_bytes
 from imgnet.image.files import read_photo
 from imgnet.image.picture import Metadata
 from imgnet.viewer.page import page_of
-from support.browser import Browser, browser, needs_browser
+from support.browser import Browser, needs_browser
 from support.networks import encoded, grid_spec, random_tensors
 from support.paths import GOLDEN, SAMPLES
 
 pytestmark = [needs_browser, pytest.mark.slow]
 
 SMALL = to_bytes(encoded(grid_spec(90, 60), random_tensors(grid_spec(90, 60))))
-
-
-@pytest.fixture(scope="module")
-def _running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
-    with browser(tmp_path_factory.mktemp("profile")) as running:
-        metrics = {"width": 1000, "height": 800, "deviceScaleFactor": 1, "mobile": False}
-        running.send("Emulation.setDeviceMetricsOverride", **metrics)
-        yield running
-
-
-@pytest.fixture
-def window(_running: Browser) -> Iterator[Browser]:
-    """A browser whose page complains about nothing."""
-    _running.problems.clear()
-    yield _running
-    assert not _running.problems
 
 
 def show(window: Browser, folder: Path, data: bytes, name: str = "photo.inr") -> None:
@@ -52,7 +35,7 @@ def show(window: Browser, folder: Path, data: bytes, name: str = "photo.inr") ->
     except imgnet.ImgnetError:
         spec = from_bytes(SMALL).spec
     page.write_bytes(page_of(spec, data, name))
-    window.open(page)
+    window.open(page.as_uri(), "['done', 'failed'].includes(document.body.dataset.state)")
 
 
 def press(window: Browser, act: str) -> None:

@@ -12,16 +12,26 @@ import typer
 from imgnet.batch.task import STDIO, name_of
 from imgnet.cli import options
 from imgnet.cli.inputs import read_bytes
-from imgnet.cli.outputs import print_result, resolve_output, write_stdout
-from imgnet.errors import OutputError
+from imgnet.cli.outputs import is_folder, print_result, resolve_output, write_stdout
+from imgnet.errors import OutputError, UsageError
 from imgnet.image.atomic import write_atomically
 
 
 def view(
-    source: Annotated[str, typer.Argument(metavar="FILE", help="Made by encode; - for stdin.")],
+    source: Annotated[
+        str | None,
+        typer.Argument(metavar="[FILE]", help="Made by encode; - for stdin.", show_default=False),
+    ] = None,
     output: options.Output = None,
     no_open: Annotated[
         bool, typer.Option("--no-open", help="Print the name of the page instead of opening it.")
+    ] = False,
+    as_module: Annotated[
+        bool,
+        typer.Option(
+            "--module",
+            help="Write the script that defines <inr-image> for web pages, without a FILE.",
+        ),
     ] = False,
     force: options.Force = False,
 ) -> int:
@@ -29,9 +39,29 @@ def view(
 
     The page is one HTML file that holds the .inr file and a decoder in JavaScript, and needs no
     network. Without -o it is a temporary file, which is opened in the browser; with -o it is only
-    written. The page shows the pixels of decode at any scale, the bytes of each part, and other
-    .inr files that are dropped on it.
+    written. It shows the pixels of decode at any scale, the bytes of each part, and other .inr
+    files that are dropped on it.
     """
+    if as_module:
+        _write_module(source, output)
+    elif source is None:
+        raise UsageError("no FILE given; name an .inr file, or - for stdin")
+    else:
+        _write_page(source, output, no_open=no_open, force=force)
+    return 0
+
+
+def _write_module(source: str | None, output: str | None) -> None:
+    from imgnet.viewer.element import element_script
+
+    if source is not None:
+        raise UsageError(f"{source}: --module takes no FILE; leave it out")
+    if output is None or is_folder(output):
+        raise UsageError("--module: name the file to write with -o, such as imgnet.js")
+    _write(resolve_output(STDIO, output, ".js"), element_script())
+
+
+def _write_page(source: str, output: str | None, *, no_open: bool, force: bool) -> None:
     from imgnet.codec.format.container import from_bytes
     from imgnet.viewer.page import page_of
 
@@ -41,11 +71,15 @@ def view(
     page = page_of(spec, data, _title(source))
     if output is None:
         _show(page, source, is_opened=not no_open)
-    elif path is None:
-        write_stdout(page)
     else:
-        write_atomically(path, page)
-    return 0
+        _write(path, page)
+
+
+def _write(path: Path | None, content: bytes) -> None:
+    if path is None:
+        write_stdout(content)
+    else:
+        write_atomically(path, content)
 
 
 def _title(source: str) -> str:

@@ -25,13 +25,14 @@ import { render } from "./render.js";
  * @param {string} name of the file, for messages
  * @param {Priors} priors
  * @param {Listener} listener
+ * @param {number} [neededWidth] below half the width of the picture, a coarser one may do
  * @returns {Decoded}
  * @throws {FormatError} It is not an .inr file, is damaged, or needs what is not here.
  */
-export function decode(data, name, priors, listener) {
+export function decode(data, name, priors, listener, neededWidth = Infinity) {
   try {
     const encoded = fromBytes(data, priors);
-    const { picture, bits } = render(encoded, priors, listener);
+    const { picture, bits } = render(encoded, priors, listener, neededWidth);
     return { encoded, picture, parts: bytesByPart(bits, data.length) };
   } catch (error) {
     throw error instanceof FormatError ? new FormatError(`${name}: ${error.message}`) : error;

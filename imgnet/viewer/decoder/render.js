@@ -33,31 +33,50 @@ const LATENTS_PART = 0.6; // of the time
 const MANY_PIXELS = 2 ** 21; // of a picture whose half size is worth a preview
 
 /**
- * Render a picture at native size.
+ * Render a picture.
  *
  * @param {Encoded} encoded
  * @param {Priors} priors
  * @param {Listener} listener
+ * @param {number} neededWidth below half the width of the picture, a coarser level may do
  * @returns {Rendered}
  * @throws {FormatError} The stream is damaged, or the pixels are not those of the encoder.
  */
-export function render(encoded, priors, listener) {
+export function render(encoded, priors, listener, neededWidth) {
   return encoded.spec.family === "grid"
-    ? renderGrid(encoded, priors, listener)
+    ? renderGrid(encoded, priors, listener, neededLevel(encoded.spec, neededWidth))
     : renderOfCoordinates(encoded, listener);
+}
+
+/**
+ * Return the coarsest level that is at least twice as fine as the picture that is needed.
+ *
+ * A level just as fine would lack what finer levels contribute to its averages.
+ *
+ * @param {Spec} spec
+ * @param {number} width
+ * @returns {number}
+ */
+function neededLevel(spec, width) {
+  let level = 0;
+  while (level < spec.numLevels - 1 && width * 2 ** (level + 2) <= spec.width) {
+    level += 1;
+  }
+  return level;
 }
 
 /**
  * @param {Encoded} encoded
  * @param {Priors} priors
  * @param {Listener} listener
+ * @param {number} finest level whose size the picture has
  * @returns {Rendered}
  */
-function renderGrid(encoded, priors, listener) {
+function renderGrid(encoded, priors, listener, finest) {
   const { spec, depth, stream } = encoded;
   const source = stream ? new GridStream(spec, stream, priors) : new PlainGrids(encoded);
   const synthesis = new Synthesis(spec, source.weights);
-  for (let level = spec.numLevels - 1; level > 0; level -= 1) {
+  for (let level = spec.numLevels - 1; level > finest; level -= 1) {
     const grids = readLevel(spec, source, level, listener);
     if (isPreviewed(spec, level)) {
       const samples = synthesis.render(level, grids, 8);
@@ -66,15 +85,25 @@ function renderGrid(encoded, priors, listener) {
     }
     synthesis.add(level, grids);
   }
-  const grids = readLevel(spec, source, 0, listener);
-  source.finish();
-  const samples = synthesis.render(0, grids, depth, (part) =>
+  const grids = readLevel(spec, source, finest, listener);
+  const samples = synthesis.render(finest, grids, depth, (part) =>
     listener.onProgress(LATENTS_PART + (1 - LATENTS_PART) * part),
   );
-  if (source.pixelsCrc !== null && crc32(eightBits(samples)) !== source.pixelsCrc) {
+  if (finest === 0) {
+    source.finish();
+    checkPixels(samples, source.pixelsCrc);
+  }
+  return { picture: pictureOf(spec, finest, depth, samples), bits: source.bits };
+}
+
+/**
+ * @param {Uint8Array | Uint16Array} samples
+ * @param {number | null} expected their CRC-32; null where the file does not say
+ */
+function checkPixels(samples, expected) {
+  if (expected !== null && crc32(eightBits(samples)) !== expected) {
     throw new FormatError(WRONG_PIXELS);
   }
-  return { picture: pictureOf(spec, 0, depth, samples), bits: source.bits };
 }
 
 /**

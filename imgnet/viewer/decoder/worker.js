@@ -15,6 +15,7 @@ import { Priors } from "./priors.js";
  * @property {Record<string, import("./priors.js").EmbeddedPrior>} [priors]
  * @property {string} [name] of the file, for messages
  * @property {ArrayBuffer} [data] content of the file
+ * @property {number} [neededWidth] of the picture; a coarser one may do
  */
 
 /**
@@ -63,11 +64,12 @@ self.onmessage = async ({ data: request }) => {
 };
 
 /** @param {Request} request */
-async function answer({ kind, priors: embedded, name = "", data }) {
+async function answer({ kind, priors: embedded, name = "", data, neededWidth }) {
   if (kind === "priors") {
     priors = new Priors(embedded ?? {});
   } else if (kind === "decode" && data) {
-    last = decode(new Uint8Array(data), name, priors, { onPreview, onProgress: throttled() });
+    const listener = { onPreview, onProgress: throttled() };
+    last = decode(new Uint8Array(data), name, priors, listener, neededWidth);
     const shown = shownOf(last.picture);
     reply({ kind: "decoded", shown, facts: factsOf(last, name, data.byteLength) }, [shown]);
   } else if (kind === "png" && last) {

@@ -1,7 +1,7 @@
 /** Page that shows one .inr file. */
 
-import { bytesOf, inflated } from "./base64.js";
-import { Client } from "./client.js";
+import { bytesOf, inflated } from "../client/base64.js";
+import { Client } from "../client/client.js";
 import { followGestures, KEYS } from "./gestures.js";
 import { fillPanel } from "./panel.js";
 import { Stage } from "./stage.js";
@@ -13,7 +13,7 @@ import { Stage } from "./stage.js";
  * @typedef {Object} Data
  * @property {string} name of the file
  * @property {string} file its content in base64
- * @property {import("./client.js").Embedded} priors
+ * @property {import("../client/client.js").Embedded} priors
  * @property {string} worker its script, deflated, in base64
  */
 

@@ -15,6 +15,7 @@ from urllib.request import url2pathname
 import pytest
 
 from imgnet.cli.app import run
+from imgnet.codec.priors import loader as priors
 
 Capture = pytest.CaptureFixture[str]
 Monkey = pytest.MonkeyPatch
@@ -109,3 +110,26 @@ def test_damaged_files_are_refused(encoded_file: Path, opened: list[Path], capfd
         assert message.startswith(f"imgnet: {encoded_file}: cut short or changed")
     assert not opened
     assert not page.exists()
+
+
+def test_the_module_for_web_pages(tmp_path: Path, opened: list[Path]) -> None:
+    script = tmp_path / "imgnet.js"
+    assert run(["view", "--module", "-o", str(script)]) == 0
+    text = script.read_text()
+    assert all(f'"{name}": ' in text for name in priors.names())
+    assert "customElements.define" in text
+    assert not opened
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["view"], "no FILE given; name an .inr file, or - for stdin"),
+        (["view", "--module"], "--module: name the file to write with -o, such as imgnet.js"),
+        (["view", "--module", "-o", "./"], "--module: name the file to write with -o"),
+        (["view", "--module", "a.inr", "-o", "a.js"], "a.inr: --module takes no FILE"),
+    ],
+)
+def test_what_makes_no_sense(arguments: list[str], message: str, capfd: Capture) -> None:
+    assert run(arguments) == 2
+    assert capfd.readouterr().err.startswith(f"imgnet: {message}")

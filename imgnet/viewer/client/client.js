@@ -32,10 +32,11 @@ export class Client {
    * @param {string} name for messages
    * @param {ArrayBuffer} data
    * @param {Watcher} watcher
+   * @param {number} [neededWidth] below half the width of the picture, a coarser one may do
    * @returns {Promise<{shown: Shown, facts: Facts}>} rejected with the message of a fault
    */
-  async decode(name, data, watcher) {
-    const reply = await this._ask({ kind: "decode", name, data }, watcher);
+  async decode(name, data, watcher, neededWidth) {
+    const reply = await this._ask({ kind: "decode", name, data, neededWidth }, watcher);
     return /** @type {any} */ (reply);
   }
 
