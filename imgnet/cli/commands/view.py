@@ -20,7 +20,7 @@ from imgnet.image.atomic import write_atomically
 def view(
     source: Annotated[
         str | None,
-        typer.Argument(metavar="[FILE]", help="Made by encode; - for stdin.", show_default=False),
+        typer.Argument(metavar="FILE", help="Made by encode; - for stdin.", show_default=False),
     ] = None,
     output: options.Output = None,
     no_open: Annotated[
@@ -30,7 +30,7 @@ def view(
         bool,
         typer.Option(
             "--module",
-            help="Write the script that defines <inr-image> for web pages, without a FILE.",
+            help="Write the script of the element inr-image for web pages; takes no FILE.",
         ),
     ] = False,
     force: options.Force = False,
