@@ -22,7 +22,7 @@ const { readFileSync, writeFileSync } = require("node:fs");
 const { decode } = modules["decoder/decode.js"];
 const { Priors } = modules["decoder/priors.js"];
 const { toRgba } = modules["decoder/picture.js"];
-const { folder, names, priors } = JSON.parse(readFileSync(0));
+const { folder, names, priors, neededWidth } = JSON.parse(readFileSync(0));
 const results = names.map((name) => {
   const previews = [];
   const progress = [];
@@ -32,7 +32,8 @@ const results = names.map((name) => {
   };
   try {
     const data = new Uint8Array(readFileSync(`${folder}/${name}`));
-    const { encoded, picture, parts } = decode(data, name, new Priors(priors), listener);
+    const result = decode(data, name, new Priors(priors), listener, neededWidth);
+    const { encoded, picture, parts } = result;
     const { width, height, channels, depth, samples } = picture;
     writeFileSync(`${folder}/${name}.raw`, new Uint8Array(samples.buffer));
     writeFileSync(`${folder}/${name}.rgba`, toRgba(picture));
@@ -47,7 +48,7 @@ console.log(JSON.stringify(results));
 """
 
 
-def decode_with_node(folder: Path, files: Iterable[bytes]) -> list[dict[str, Any]]:
+def decode_with_node(folder: Path, files: Iterable[bytes], **options: Any) -> list[dict[str, Any]]:
     """Decode files in one process of Node.
 
     Returns:
@@ -58,7 +59,7 @@ def decode_with_node(folder: Path, files: Iterable[bytes]) -> list[dict[str, Any
     for number, data in enumerate(files):
         names.append(f"{number}.inr")
         (folder / names[-1]).write_bytes(data)
-    request = {"folder": str(folder), "names": names, "priors": every_prior()}
+    request = {"folder": str(folder), "names": names, "priors": every_prior(), **options}
     decoder = FOLDER / "decoder"
     (folder / "decode.js").write_text(
         bundle(decoder / "decode.js", decoder / "priors.js") + _DRIVER, "utf-8"

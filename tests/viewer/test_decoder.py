@@ -13,6 +13,7 @@ import imgnet
 from imgnet.codec.format.container import Encoded, from_bytes, to_bytes
 from imgnet.codec.format.header import checksum, claims_of, to_header
 from imgnet.codec.format.tensors import entries_of, join
+from imgnet.codec.render.grid import render
 from imgnet.errors import FormatError
 from imgnet.image.picture import Metadata
 from imgnet.spec import Spec
@@ -43,6 +44,7 @@ SHAPES = [
     grid_spec(5, 3, num_levels=7, chroma_level=2),
     grid_spec(2, 1, dim_context=256, dim_hidden=256, num_levels=3, dim_out=2),
 ]
+WIDE = [ODD, grid_spec(11, 6, dim_out=4), SHAPES[-1]]
 WITH_PRIOR = [
     prior_spec(21, 13),
     prior_spec(14, 17, num_levels=8),
@@ -69,7 +71,7 @@ def test_random_networks_have_the_same_pixels(tmp_path: Path) -> None:
 
 
 def test_networks_of_the_largest_numbers_have_the_same_pixels(tmp_path: Path) -> None:
-    check(tmp_path, [to_bytes(encoded(spec, extreme_tensors(spec))) for spec in SHAPES])
+    check(tmp_path, [to_bytes(encoded(spec, extreme_tensors(spec))) for spec in WIDE])
 
 
 def test_latents_beyond_their_distributions_are_the_same(tmp_path: Path) -> None:
@@ -130,6 +132,16 @@ def test_coarse_pictures_come_first(tmp_path: Path) -> None:
     assert result["previews"] == [[6, 4, 90], [12, 7, 90], [23, 13, 90]]
     assert result["progress"] == sorted(result["progress"])
     assert result["progress"][-1] == 1
+
+
+@pytest.mark.parametrize(("needed_width", "level"), [(46, 0), (45, 0), (23, 1), (22, 1), (11, 2)])
+def test_a_narrow_picture_needs_only_coarse_levels(
+    tmp_path: Path, needed_width: int, level: int
+) -> None:
+    spec = grid_spec(92, 50, num_levels=5, finest=1)
+    file = encoded(spec, random_tensors(spec))
+    (result,) = decode_with_node(tmp_path, [to_bytes(file)], neededWidth=needed_width)
+    assert np.array_equal(result["pixels"], render(spec, file.parameters(level), level))
 
 
 def renamed(data: bytes, old: str, new: str) -> bytes:

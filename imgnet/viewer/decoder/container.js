@@ -2,15 +2,7 @@
 
 import { DAMAGED, FormatError } from "./errors.js";
 import { checksumOf, fromHeader, readClaims } from "./header.js";
-import {
-  bytesAt,
-  checkLength,
-  entriesOf,
-  isSame,
-  lengthOf,
-  numbersAt,
-  split,
-} from "./tensors.js";
+import { bytesAt, checkLength, entriesOf, isSame, lengthOf, numbersAt, split } from "./tensors.js";
 
 /** @typedef {import("./priors.js").Priors} Priors */
 /** @typedef {import("./spec.js").Spec} Spec */

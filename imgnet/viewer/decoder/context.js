@@ -5,10 +5,11 @@
  * common, the sums over its neighbours and its coarse features, is computed once: their base.
  */
 
+import { coarseMap } from "./coarse_features.js";
+import { firstBias, firstLayer, LOCATION_STEP, SCALE_STEP } from "./context_layer.js";
 import { LOCATIONS, NUM_SCALES } from "./distributions.js";
 import { accumulate, clamp, fours, padded, tensorOf, transposed } from "./fixed_point.js";
-import { CAUSAL, NUM_INPUTS, NUM_NEIGHBOURS, PARENTS } from "./neighbourhood.js";
-import { coarseName } from "./spec.js";
+import { CAUSAL, NUM_NEIGHBOURS, PARENTS } from "./neighbourhood.js";
 
 /** @typedef {import("./fixed_point.js").Weights} Weights */
 /** @typedef {import("./grids.js").Grid} Grid */
@@ -17,12 +18,7 @@ import { coarseName } from "./spec.js";
 
 export const LARGEST_LATENT = 4096;
 const LARGEST_HIDDEN = 2 ** 24 - 1;
-const LARGEST_COARSE = 2 ** 23; // in units of 2**-8
 const LARGEST_LOCATION = LARGEST_LATENT * LOCATIONS;
-// Of locations and scales: units a step, and half a step, which makes rounding down rounding.
-const LOCATION_STEP = 128;
-const SCALE_STEP = 512;
-const HALVES = [LOCATION_STEP / 2, SCALE_STEP / 2 + 36 * SCALE_STEP];
 
 /** The context model of one grid. */
 export class GridContext {
@@ -176,7 +172,7 @@ export class GridContext {
   }
 
   /**
-   * @param {CoarseMap} coarse
+   * @param {import("./coarse_features.js").CoarseMap} coarse
    * @param {number} y
    * @param {number} x
    * @param {number} before inputs that are there already
@@ -194,141 +190,6 @@ export class GridContext {
     }
     return count;
   }
-}
-
-/** Coarse features of the latents of a grid: linear maps of all coarser grids at their place. */
-class CoarseMap {
-  /**
-   * @param {Float64Array} matrix (features, grids)
-   * @param {Grid} grid
-   * @param {Grid[]} sources
-   */
-  constructor(matrix, grid, sources) {
-    this._count = matrix.length / sources.length;
-    this._rows = fours(this._count);
-    this._weights = transposed(matrix, sources.length, this._rows, 2 ** -7);
-    this._sources = sources;
-    this._shifts = sources.map(({ level }) => level - grid.level - 1); // from the parent
-    this._values = new Float64Array(sources.length);
-    this._columns = new Int32Array(sources.length);
-    this._zeros = new Float64Array(this._rows);
-    this._features = new Float64Array(this._rows);
-  }
-
-  /**
-   * Return the features at a parent, in units of 1/256.
-   *
-   * @param {number} y
-   * @param {number} x
-   * @returns {Float64Array}
-   */
-  featuresAt(y, x) {
-    const { _values: values, _columns: columns, _features: features, _rows: rows } = this;
-    let count = 0;
-    for (let i = 0; i < this._sources.length; i += 1) {
-      const source = this._sources[i];
-      const shift = this._shifts[i];
-      const latent = source.values[source.origin + (y >> shift) * source.stride + (x >> shift)];
-      if (latent !== 0) {
-        values[count] = latent;
-        columns[count] = i * rows;
-        count += 1;
-      }
-    }
-    accumulate(this._zeros, 0, values, columns, count, this._weights, rows, features, 0);
-    for (let i = 0; i < rows; i += 1) {
-      features[i] = clamp(Math.floor(features[i]), -LARGEST_COARSE, LARGEST_COARSE);
-    }
-    return features.subarray(0, this._count);
-  }
-}
-
-/**
- * @param {Weights} weights
- * @param {Grid} grid
- * @param {Grid[]} earlier
- * @returns {CoarseMap | null} null if the grid has no coarse features
- */
-function coarseMap(weights, grid, earlier) {
-  const matrix = weights.get(coarseName(grid.pyramid, grid.level));
-  const coarser = earlier.filter(({ level }) => level > grid.level);
-  return matrix ? new CoarseMap(matrix, grid, coarser) : null;
-}
-
-/**
- * Return the first layer, a column for each neighbour and coarse feature.
- *
- * @param {Weights} weights
- * @param {number} units
- * @param {number} rows of a column: hidden units, padded, then the outputs, padded
- * @returns {Float64Array}
- */
-function firstLayer(weights, units, rows) {
-  const matrix = tensorOf(weights, "context.first.weight");
-  const numColumns = matrix.length / (units + 2);
-  const layer = new Float64Array((numColumns - NUM_INPUTS + NUM_NEIGHBOURS) * rows);
-  for (let column = 0; column < numColumns; column += 1) {
-    const isCoarse = column >= NUM_INPUTS;
-    if (column < NUM_NEIGHBOURS || isCoarse) {
-      const place = isCoarse ? column - NUM_INPUTS + NUM_NEIGHBOURS : column;
-      const values = columnOf(matrix, numColumns, column).map(
-        (value) => value * 2 ** (isCoarse ? -11 : -3),
-      );
-      layer.set(inRows(values, units, rows), place * rows);
-    }
-  }
-  return layer;
-}
-
-/**
- * Return what the first layer adds in a grid: its biases, its place, and halves of steps.
- *
- * @param {Weights} weights
- * @param {number} units
- * @param {number} rows
- * @param {Grid} grid
- * @param {number} index of the grid in the order of the file
- * @returns {Float64Array}
- */
-function firstBias(weights, units, rows, grid, index) {
-  const matrix = tensorOf(weights, "context.first.weight");
-  const numColumns = matrix.length / (units + 2);
-  const level = columnOf(matrix, numColumns, NUM_NEIGHBOURS);
-  const pyramid = columnOf(matrix, numColumns, NUM_NEIGHBOURS + 1);
-  const last = tensorOf(weights, "context.last.bias").subarray(2 * index, 2 * index + 2);
-  const biases = [
-    ...tensorOf(weights, "context.first.bias"),
-    ...last.map((value, i) => value + HALVES[i]),
-  ];
-  const placed = biases.map(
-    (bias, i) =>
-      bias + Math.floor((level[i] * grid.level + pyramid[i] * Math.min(grid.pyramid, 1)) / 8),
-  );
-  return inRows(placed, units, rows);
-}
-
-/**
- * @param {ArrayLike<number>} values of the hidden units, then of the outputs
- * @param {number} units
- * @param {number} rows
- * @returns {Float64Array} the same with zeros behind the hidden units
- */
-function inRows(values, units, rows) {
-  const result = new Float64Array(rows);
-  result.set(Array.from(values).slice(0, units));
-  result.set(Array.from(values).slice(units), fours(units));
-  return result;
-}
-
-/**
- * @param {Float64Array} matrix
- * @param {number} numColumns
- * @param {number} column
- * @returns {Float64Array}
- */
-function columnOf(matrix, numColumns, column) {
-  const length = matrix.length / numColumns;
-  return Float64Array.from({ length }, (_, row) => matrix[row * numColumns + column]);
 }
 
 /**

@@ -1,7 +1,7 @@
 /** Renderer of coordinate networks (`gated`, `mlp`) at native size, in floating point. */
 
 import { accumulate, fours, padded, rint, tensorOf, transposed } from "./fixed_point.js";
-import { MLP_FREQUENCIES, numFrequencies } from "./spec.js";
+import { MLP_FREQUENCIES, numFrequencies } from "./shapes.js";
 
 /** @typedef {import("./container.js").Parameters} Parameters */
 /** @typedef {import("./spec.js").Spec} Spec */

@@ -16,7 +16,10 @@ export function readCoordinates(spec, data) {
   decoder.finish();
   const parameters = new Map();
   for (const [name, { qStep, values }] of tensors) {
-    parameters.set(name, Float64Array.from(values, (value) => value * qStep));
+    parameters.set(
+      name,
+      Float64Array.from(values, (value) => value * qStep),
+    );
   }
   return { parameters, bits: new Map([["network", bits]]) };
 }

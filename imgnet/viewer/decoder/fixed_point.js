@@ -127,17 +127,7 @@ export function clamp(x, low, high) {
  * @param {Float64Array} out
  * @param {number} outAt index of its first number
  */
-export function accumulate(
-  start,
-  startAt,
-  inputs,
-  columns,
-  count,
-  matrix,
-  rows,
-  out,
-  outAt,
-) {
+export function accumulate(start, startAt, inputs, columns, count, matrix, rows, out, outAt) {
   for (let row = 0; row < rows; row += 4) {
     const from = startAt + row;
     let sum0 = start[from];

@@ -6,7 +6,7 @@ import { LaplaceTables, TOTAL } from "./distributions.js";
 import { FormatError } from "./errors.js";
 import { fromReal } from "./fixed_point.js";
 import { emptyGrid } from "./grids.js";
-import { sizeOf } from "./spec.js";
+import { sizeOf } from "./shapes.js";
 import { GridDecoder, LatentReader } from "./wavefront.js";
 import { GRID_HEADERS, readWeights } from "./weights.js";
 
@@ -19,6 +19,7 @@ import { GRID_HEADERS, readWeights } from "./weights.js";
 const CRC_BYTES = 4;
 const MAX_LATENTS_PER_BYTE = 2 ** 17;
 const ANY_ESCAPES = Int32Array.from([0, TOTAL - 1, TOTAL]);
+const TABLES = new LaplaceTables(); // all files have the same
 const DAMAGED = "the coded stream is damaged";
 
 /** A reader of the stream, level by level from the coarsest. */
@@ -51,7 +52,7 @@ export class GridStream {
     this.bits = new Map([["network", bits]]);
     this._spec = spec;
     this._decoder = decoder;
-    this._reader = new LatentReader(decoder, new LaplaceTables(), readEscapes(decoder));
+    this._reader = new LatentReader(decoder, TABLES, readEscapes(decoder));
     /** @type {Grid[]} those that are decoded, in the order of the file */
     this.grids = [];
   }
@@ -122,9 +123,7 @@ function readEscapes(decoder) {
  * @param {number} streamBytes
  */
 function checkClaims(spec, streamBytes) {
-  const latents = spec
-    .grids()
-    .reduce((sum, [, level]) => sum + sizeOf(spec.gridSize(level)), 0);
+  const latents = spec.grids().reduce((sum, [, level]) => sum + sizeOf(spec.gridSize(level)), 0);
   if (latents > MAX_LATENTS_PER_BYTE * streamBytes) {
     throw new FormatError(
       `${streamBytes} coded bytes cannot hold the ${latents} latents that the header promises`,

@@ -151,7 +151,10 @@ function specOf(known, named, priors) {
   const net = given === undefined ? usualNet({ family, ...known }, priors) : numbers(given);
   const ranges = RANGES[family];
   const none = { dimAxis: 0, numLevels: 0, chromaLevel: 0, dimContext: 0, dimCoarse: 0 };
-  const values = integers(net, NET[family].map((name) => ranges[name] ?? [0, -1]));
+  const values = integers(
+    net,
+    NET[family].map((name) => ranges[name] ?? [0, -1]),
+  );
   /** @type {any} */
   const sizes = { ...none, ...Object.fromEntries(NET[family].map((name, i) => [name, values[i]])) };
   checkPrior(sizes, known.prior, priors);

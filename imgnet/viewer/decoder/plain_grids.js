@@ -4,7 +4,7 @@ import { plainBits } from "./byte_counts.js";
 import { LARGEST_LATENT } from "./context.js";
 import { clamp, fromReal, rint, tensorOf } from "./fixed_point.js";
 import { gridOf } from "./grids.js";
-import { latentsName } from "./spec.js";
+import { latentsName } from "./shapes.js";
 
 /** @typedef {import("./container.js").Encoded} Encoded */
 /** @typedef {import("./grids.js").Grid} Grid */

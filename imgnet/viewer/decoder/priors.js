@@ -2,7 +2,8 @@
 
 import { DAMAGED, FormatError } from "./errors.js";
 import { NUM_INPUTS } from "./neighbourhood.js";
-import { sizeOf, Spec } from "./spec.js";
+import { sizeOf } from "./shapes.js";
+import { Spec } from "./spec.js";
 import { numbersAt, split } from "./tensors.js";
 
 /** @typedef {import("./tensors.js").Json} Json */
@@ -86,7 +87,10 @@ export class Priors {
     const adapted = new Map();
     for (const [name, shape] of spec.networkShapes()) {
       const values = adaptedTensor(spec, name, shape, trained);
-      adapted.set(name, values.map((value) => value * 2 ** -FRACTION_BITS));
+      adapted.set(
+        name,
+        values.map((value) => value * 2 ** -FRACTION_BITS),
+      );
     }
     return adapted;
   }
@@ -208,7 +212,12 @@ function trainedFeatures(spec, coarsest) {
  * @returns {number[]}
  */
 function trainedGrids(spec, coarsest) {
-  const picture = { dimOut: COLOURS, numLevels: coarsest + 1, finest: 0, chromaLevel: CHROMA_LEVEL };
+  const picture = {
+    dimOut: COLOURS,
+    numLevels: coarsest + 1,
+    finest: 0,
+    chromaLevel: CHROMA_LEVEL,
+  };
   const trained = new Spec({ ...spec, ...picture }).grids().map(String);
   return spec.grids().map(([pyramid, level]) => {
     const finest = pyramid ? CHROMA_LEVEL : 0;

@@ -2,8 +2,8 @@
  * Renderer of `grid` networks, in exact integers.
  *
  * Latent grids become features by doublings, level by level; a network maps the features of a pixel
- * to a colour. The finest level is rendered in strips of rows, so that its features are never all in
- * memory.
+ * to a colour. The finest level is rendered in strips of rows, so that its features are never all
+ * in memory.
  */
 
 import { ColourNetwork } from "./colours.js";
@@ -74,7 +74,12 @@ export class Synthesis {
       emptyPlane([height, width], this._margin),
     );
     const window = { level, first: -this._margin, last: height + this._margin };
-    this._fill(window, this._margin, grids, planes.map(({ values }) => values));
+    this._fill(
+      window,
+      this._margin,
+      grids,
+      planes.map(({ values }) => values),
+    );
     this._coarse = planes;
   }
 

@@ -1,8 +1,8 @@
 /**
  * Wavefronts: the order of the latents of a level.
  *
- * The causal shape of the neighbours advances two columns a row: with t = x + 2 y, all of its latents
- * lie on earlier t. A wavefront is everything of one t, in all grids of a level.
+ * The causal shape of the neighbours advances two columns a row: with t = x + 2 y, all of its
+ * latents lie on earlier t. A wavefront is everything of one t, in all grids of a level.
  */
 
 import { LOCATIONS, reach } from "./distributions.js";

@@ -3,7 +3,7 @@
 import { support, TOTAL, zeroMeanSlots } from "./distributions.js";
 import { FormatError } from "./errors.js";
 import { Decoder } from "./rans.js";
-import { sizeOf } from "./spec.js";
+import { sizeOf } from "./shapes.js";
 
 /** @typedef {{qStep: number, values: Int32Array}} Quantized */
 
@@ -41,7 +41,7 @@ export const COORDINATE_HEADERS = {
  *
  * @param {HeaderCoder} coder
  * @param {Uint8Array} data the headers and the coded stream behind them
- * @param {import("./spec.js").Shapes} shapes
+ * @param {import("./shapes.js").Shapes} shapes
  * @returns {{tensors: Map<string, Quantized>, decoder: Decoder, bits: number}} the tensors, the
  *   decoder of what follows them, and their code length
  * @throws {FormatError} The data is cut short or damaged, or too short for so many integers.
@@ -50,7 +50,10 @@ export function readWeights(coder, data, shapes) {
   const headerBytes = (2 * coder.fieldBits * shapes.size) / 8;
   const stream = data.subarray(headerBytes);
   const sizes = [...shapes.values()].map(sizeOf);
-  checkClaims(sizes.reduce((sum, size) => sum + size, 0), stream.length);
+  checkClaims(
+    sizes.reduce((sum, size) => sum + size, 0),
+    stream.length,
+  );
   const decoder = new Decoder(stream);
   const start = decoder.bits;
   const tensors = new Map();

@@ -6,11 +6,12 @@ import { Pool } from "./pool.js";
 /** @typedef {import("../decoder/worker.js").Shown} Shown */
 /** @typedef {{width: number, height: number}} Size */
 
-const STYLE = `
+const STYLE = new CSSStyleSheet();
+STYLE.replaceSync(`
 :host { display: inline-block; overflow: clip; }
 :host([hidden]) { display: none; }
 canvas { display: block; width: 100%; height: 100%; }
-`;
+`);
 const NEAR = "50%"; // of the window: pictures so far outside it are decoded
 
 /** @type {Pool} shared by all pictures */
@@ -31,8 +32,8 @@ export function define(data) {
 /**
  * A picture. It decodes when it comes near the window, and as fine as the layout needs.
  *
- * Events: `load`, when the picture is there; `error`, an `ErrorEvent` with the message of the command
- * line.
+ * Events: `load`, when the picture is there; `error`, an `ErrorEvent` with the message of the
+ * command line.
  */
 class InrImage extends HTMLElement {
   static observedAttributes = ["src", "alt", "width", "height"];
@@ -40,14 +41,13 @@ class InrImage extends HTMLElement {
   constructor() {
     super();
     const root = this.attachShadow({ mode: "open" });
-    const style = document.createElement("style");
-    style.textContent = STYLE;
-    this._sizes = document.createElement("style"); // from the attributes
+    this._sizes = new CSSStyleSheet(); // from the attributes
+    root.adoptedStyleSheets = [STYLE, this._sizes];
     this._canvas = document.createElement("canvas");
     this._text = document.createElement("span"); // alt, where there is no picture
     this._canvas.width = 0;
     this._canvas.height = 0;
-    root.append(style, this._sizes, this._canvas, this._text);
+    root.append(this._canvas, this._text);
     this._internals = this.attachInternals();
     this._isNear = false;
     this._observer = new IntersectionObserver((entries) => this._onNear(entries), {
@@ -196,7 +196,7 @@ class InrImage extends HTMLElement {
   _layOut() {
     const given = [this.getAttribute("width"), this.getAttribute("height")];
     const natural = this.naturalWidth ? [this.naturalWidth, this.naturalHeight] : null;
-    this._sizes.textContent = `:host { ${rulesOf(given.map(lengthOf), natural)} }`;
+    this._sizes.replaceSync(`:host { ${rulesOf(given.map(lengthOf), natural)} }`);
   }
 
   /**

@@ -108,6 +108,9 @@ export class Stage {
   }
 
   _resize() {
+    if (!this._canvas.clientWidth) {
+      return; // hidden
+    }
     const ratio = window.devicePixelRatio;
     this._canvas.width = Math.round(this._canvas.clientWidth * ratio);
     this._canvas.height = Math.round(this._canvas.clientHeight * ratio);

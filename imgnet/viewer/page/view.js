@@ -6,7 +6,6 @@ import { followGestures, KEYS } from "./gestures.js";
 import { fillPanel } from "./panel.js";
 import { Stage } from "./stage.js";
 
-
 /**
  * What the command writes into the page.
  *
