@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 import imgnet
+from imgnet.codec.format import grid_stream
 from imgnet.codec.format.container import Encoded, from_bytes, to_bytes
 from imgnet.codec.format.header import checksum, claims_of, to_header
 from imgnet.codec.format.tensors import entries_of, join
@@ -44,7 +45,7 @@ SHAPES = [
     grid_spec(5, 3, num_levels=7, chroma_level=2),
     grid_spec(2, 1, dim_context=256, dim_hidden=256, num_levels=3, dim_out=2),
 ]
-WIDE = [ODD, grid_spec(11, 6, dim_out=4), SHAPES[-1]]
+WIDE = [ODD, grid_spec(11, 6, dim_out=4), grid_spec(15, 9, dim_coarse=3), SHAPES[-1]]
 WITH_PRIOR = [
     prior_spec(21, 13),
     prior_spec(14, 17, num_levels=8),
@@ -183,6 +184,33 @@ def test_faults_have_the_messages_of_the_command_line(tmp_path: Path) -> None:
             imgnet.decode(from_bytes(data, f"{number}.inr"))
         expected = str(fault.value).removeprefix(f"{number}.inr: ")
         assert results[number].get("error") == f"{number}.inr: {expected}", name
+
+
+def test_damaged_streams_end_as_they_do_with_the_package(tmp_path: Path) -> None:
+    own = encoded(ODD, random_tensors(ODD))
+    last = own.tensors["w"].size - 1
+    files = []
+    for position in (*range(0, last, 25), *range(last - 3, last + 1)):
+        stream = own.tensors["w"].copy()
+        stream[position] ^= 1 + position % 4
+        files.append(to_bytes(replace(own, tensors={"w": stream})))
+    for number, result in enumerate(decode_with_node(tmp_path, files)):
+        with pytest.raises(FormatError) as fault:
+            imgnet.decode(from_bytes(files[number]))
+        message = str(fault.value).removeprefix("<bytes>: ")
+        assert result["error"] == f"{number}.inr: {message}"
+
+
+def test_a_latent_out_of_range_is_damage(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    tensors = random_tensors(ODD)
+    values = tensors["latents.0.1"].values.copy()
+    values[0, 0] = 4097
+    tensors["latents.0.1"] = replace(tensors["latents.0.1"], values=values)
+    with monkeypatch.context() as patch:
+        patch.setattr(grid_stream, "LARGEST_LATENT", 5000)
+        file = to_bytes(encoded(ODD, tensors))
+    (result,) = decode_with_node(tmp_path, [file])
+    assert result["error"] == "0.inr: the coded stream is damaged"
 
 
 def test_a_network_that_the_page_lacks_is_named(tmp_path: Path) -> None:
