@@ -11,25 +11,24 @@ from typing import Any
 from zlib import compress
 
 from imgnet import __version__
-from imgnet.spec import Spec
 from imgnet.viewer.bundle import FOLDER, bundle
-from imgnet.viewer.embedded_priors import needed_by
+from imgnet.viewer.embedded_priors import Embedded
 
 _PLACE = re.compile(r"\{\{(\w+)\}\}")
 
 
-def page_of(spec: Spec, data: bytes, name: str) -> bytes:
+def page_of(data: bytes, name: str, priors: Embedded) -> bytes:
     """Return the page of a file.
 
     Args:
-        spec: Shape of its network.
         data: Content of the file.
         name: Name of the file, which the page shows.
+        priors: Networks that this file needs, or others that are dropped on the page.
     """
     embedded = {
         "name": name,
         "file": b64encode(data).decode(),
-        "priors": needed_by(spec),
+        "priors": priors,
         "worker": worker_script(),
     }
     parts = {

@@ -17,9 +17,10 @@ import imgnet
 from imgnet.codec.format.container import from_bytes, to_bytes
 from imgnet.image.files import read_photo
 from imgnet.image.picture import Metadata
+from imgnet.viewer.embedded_priors import every_prior
 from imgnet.viewer.page import page_of
 from support.browser import Browser, needs_browser
-from support.networks import encoded, grid_spec, random_tensors
+from support.networks import encoded, grid_spec, near_prior, prior_spec, random_tensors
 from support.paths import GOLDEN, SAMPLES
 
 pytestmark = [needs_browser, pytest.mark.slow]
@@ -30,11 +31,7 @@ SMALL = to_bytes(encoded(grid_spec(90, 60), random_tensors(grid_spec(90, 60))))
 def show(window: Browser, folder: Path, data: bytes, name: str = "photo.inr") -> None:
     """Open the page of a file."""
     page = folder / "page.html"
-    try:
-        spec = from_bytes(data).spec
-    except imgnet.ImgnetError:
-        spec = from_bytes(SMALL).spec
-    page.write_bytes(page_of(spec, data, name))
+    page.write_bytes(page_of(data, name, every_prior()))
     window.open(page.as_uri(), "['done', 'failed'].includes(document.body.dataset.state)")
 
 
@@ -132,17 +129,27 @@ def test_the_wipe_compares_with_bicubic(window: Browser, tmp_path: Path) -> None
     assert np.abs(drawn[..., :3][right] - resized[right].clip(0, 255)).max() < 1
 
 
-def test_another_file_can_be_dropped(window: Browser, tmp_path: Path) -> None:
-    show(window, tmp_path, SMALL)
-    window.run("""{
+def drop(window: Browser, data: bytes) -> None:
+    """Drop other.inr on the page."""
+    window.run(f"""{{
         const transfer = new DataTransfer();
-        transfer.items.add(new File(["GIF89a"], "other.inr"));
-        window.dispatchEvent(new DragEvent("drop", { dataTransfer: transfer }));
-    }""")
-    window.wait("document.body.dataset.state === 'failed'")
+        transfer.items.add(new File([new Uint8Array({list(data)})], "other.inr"));
+        window.dispatchEvent(new DragEvent("drop", {{ dataTransfer: transfer }}));
+    }}""")
+    window.wait("document.title === 'other.inr' && document.body.dataset.state !== 'decoding'")
+
+
+def test_other_files_can_be_dropped(window: Browser, tmp_path: Path) -> None:
+    show(window, tmp_path, SMALL)
+    drop(window, b"GIF89a")
     message = window.run("document.getElementById('fault').textContent")
     assert message == "other.inr: not an .inr file; `imgnet encode` makes one from an image"
-    assert window.run("document.title") == "other.inr"
+    spec = prior_spec(40, 30)
+    data = to_bytes(encoded(spec, near_prior(spec)))
+    drop(window, data)
+    assert window.run("document.body.dataset.state") == "done"
+    press(window, "one")
+    assert np.array_equal(picture_on(window)[..., :3], imgnet.decode(data))
 
 
 def test_a_damaged_file_shows_the_message_of_the_command_line(

@@ -9,6 +9,7 @@ import pytest
 
 import imgnet
 from imgnet.codec.format.container import Encoded, to_bytes
+from imgnet.viewer.embedded_priors import needed_by
 from imgnet.viewer.page import page_of
 from support.networks import encoded, grid_spec, prior_spec, random_tensors
 
@@ -16,7 +17,7 @@ FILE = encoded(grid_spec(21, 13), random_tensors(grid_spec(21, 13)))
 
 
 def page(file: Encoded = FILE, name: str = "photo.inr") -> str:
-    return page_of(file.spec, to_bytes(file), name).decode()
+    return page_of(to_bytes(file), name, needed_by(file.spec)).decode()
 
 
 class Elements(HTMLParser):

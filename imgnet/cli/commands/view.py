@@ -38,9 +38,10 @@ def view(
     """Show an .inr file in a web browser.
 
     The page is one HTML file that holds the .inr file and a decoder in JavaScript, and needs no
-    network. Without -o it is a temporary file, which is opened in the browser; with -o it is only
-    written. It shows the pixels of decode at any scale, the bytes of each part, and other .inr
-    files that are dropped on it.
+    network. It shows the pixels of decode at any scale, and the bytes of each part. Without -o it
+    is a temporary file, which is opened in the browser; other .inr files can be dropped on it. With
+    -o the page is only written, and is small: files dropped on it need the same network of the same
+    prior, or none.
     """
     if as_module:
         _write_module(source, output)
@@ -63,12 +64,14 @@ def _write_module(source: str | None, output: str | None) -> None:
 
 def _write_page(source: str, output: str | None, *, no_open: bool, force: bool) -> None:
     from imgnet.codec.format.container import from_bytes
+    from imgnet.viewer.embedded_priors import every_prior, needed_by
     from imgnet.viewer.page import page_of
 
     path = None if output is None else resolve_output(source, output, ".html", force=force)
     data = read_bytes(source)
     spec = from_bytes(data, name_of(source)).spec
-    page = page_of(spec, data, _title(source))
+    # A page for this machine may be large, and takes whatever is dropped on it.
+    page = page_of(data, _title(source), every_prior() if output is None else needed_by(spec))
     if output is None:
         _show(page, source, is_opened=not no_open)
     else:

@@ -59,14 +59,14 @@ open(data.name, bytesOf(data.file));
  * @param {ArrayBuffer} file
  */
 async function open(name, file) {
-  client?.close();
-  const own = new Client(await script, data.priors);
-  client = own;
   pictureName = name;
   document.title = name;
   byId("stage").ariaLabel = name;
   setState("decoding");
   try {
+    const own = new Client(await script, data.priors);
+    client?.close();
+    client = own;
     const { shown, facts } = await own.decode(name, file, {
       onPreview: (preview, size) => stage.show(preview, size),
       onProgress: showProgress,

@@ -14,6 +14,7 @@ from urllib.request import url2pathname
 
 import pytest
 
+import imgnet
 from imgnet.cli.app import run
 from imgnet.codec.priors import loader as priors
 
@@ -53,6 +54,7 @@ def test_a_page_opens_in_the_browser(encoded_file: Path, opened: list[Path]) -> 
     data = data_of(page.read_bytes())
     assert data["name"] == page.with_suffix(".inr").name == encoded_file.name
     assert b64decode(data["file"]) == encoded_file.read_bytes()
+    assert set(data["priors"]) == set(priors.names())
     assert [path.name for path in encoded_file.parent.iterdir()] == [encoded_file.name]
 
 
@@ -60,7 +62,9 @@ def test_a_named_page_is_only_written(encoded_file: Path, opened: list[Path]) ->
     page = encoded_file.with_name("page.html")
     page.write_text("replaced")
     assert run(["view", str(encoded_file), "-o", str(page)]) == 0
-    assert b64decode(data_of(page.read_bytes())["file"]) == encoded_file.read_bytes()
+    data = data_of(page.read_bytes())
+    assert b64decode(data["file"]) == encoded_file.read_bytes()
+    assert set(data["priors"]) == {imgnet.open(encoded_file).spec.prior} - {""}
     assert not opened
 
 
