@@ -11,10 +11,11 @@ from time import sleep
 import numpy as np
 import pytest
 from numpy.typing import NDArray
-from PIL import Image
+from PIL import Image, ImageCms
 
 import imgnet
 from imgnet.codec.format.container import from_bytes, to_bytes
+from imgnet.image.colour.icc import icc_profile
 from imgnet.image.files import read_photo
 from imgnet.image.picture import Metadata
 from imgnet.viewer.embedded_priors import every_prior
@@ -75,6 +76,23 @@ def test_stored_files_have_their_pixels(window: Browser, tmp_path: Path, path: P
     press(window, "one")
     difference = picture_on(window)[..., :3].astype(int) - imgnet.decode(path)
     assert np.abs(difference).max() <= (0 if "grid" in path.stem else 1)
+
+
+def test_colours_are_those_of_the_profile(window: Browser, tmp_path: Path) -> None:
+    spec = grid_spec(40, 30)
+    file = encoded(spec, random_tensors(spec))
+    plain = imgnet.decode(file).astype(int)
+    display_p3 = icc_profile((0.3127, 0.329, 0.68, 0.32, 0.265, 0.69, 0.15, 0.06), [(2.2,)])
+    srgb = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB"))
+    for icc in (srgb.tobytes(), display_p3):
+        show(window, tmp_path, to_bytes(replace(file, metadata=Metadata(icc))))
+        press(window, "one")
+        drawn = picture_on(window)[..., :3].astype(int)
+        source = ImageCms.ImageCmsProfile(io.BytesIO(icc))
+        image = Image.fromarray(plain.astype(np.uint8))
+        expected = np.asarray(ImageCms.profileToProfile(image, source, srgb)).astype(int)
+        assert np.abs(drawn - expected).max() <= 3
+    assert np.abs(drawn - plain).max() > 10
 
 
 def test_a_download_has_all_bits_and_the_metadata(window: Browser, tmp_path: Path) -> None:

@@ -1,5 +1,6 @@
 /** Web Worker that decodes files, one after the other; `client.js` is its other side. */
 
+import { toSrgb } from "./colour_profile.js";
 import { decode } from "./decode.js";
 import { FormatError } from "./errors.js";
 import { toRgba } from "./picture.js";
@@ -70,7 +71,9 @@ async function answer({ kind, priors: embedded, name = "", data, neededWidth }) 
   } else if (kind === "decode" && data) {
     const listener = { onPreview, onProgress: throttled() };
     last = decode(new Uint8Array(data), name, priors, listener, neededWidth);
-    const shown = shownOf(last.picture);
+    const { width, height } = last.picture;
+    const rgba = await toSrgb(last.picture, last.encoded.metadata.get("icc"));
+    const shown = { width, height, rgba };
     reply({ kind: "decoded", shown, facts: factsOf(last, name, data.byteLength) }, [shown]);
   } else if (kind === "png" && last) {
     const file = await encodePng(last.picture, last.encoded.metadata);
@@ -83,7 +86,8 @@ async function answer({ kind, priors: embedded, name = "", data, neededWidth }) 
  * @param {Size} size
  */
 function onPreview(picture, size) {
-  const shown = shownOf(picture);
+  const { width, height } = picture;
+  const shown = { width, height, rgba: toRgba(picture) };
   reply({ kind: "preview", shown, size }, [shown]);
 }
 
@@ -96,14 +100,6 @@ function throttled() {
       reply({ kind: "progress", done });
     }
   };
-}
-
-/**
- * @param {Picture} picture
- * @returns {Shown}
- */
-function shownOf(picture) {
-  return { width: picture.width, height: picture.height, rgba: toRgba(picture) };
 }
 
 /**
