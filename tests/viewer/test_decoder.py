@@ -135,6 +135,14 @@ def test_coarse_pictures_come_first(tmp_path: Path) -> None:
     assert result["progress"][-1] == 1
 
 
+def test_coarse_pictures_of_coordinate_networks_come_first(tmp_path: Path) -> None:
+    spec, rng = Spec("gated", 40, 33, 3, 4, 1), np.random.default_rng(2)
+    tensors = {n: rng.normal(0, 0.5, s).astype(np.float16) for n, s in spec.shapes().items()}
+    file = to_bytes(Encoded(spec, "RGB", tensors))
+    (result,) = decode_with_node(tmp_path, [file])
+    assert result["previews"] == [[3, 3, 40], [10, 9, 40]]
+
+
 @pytest.mark.parametrize(("needed_width", "level"), [(46, 0), (45, 0), (23, 1), (22, 1), (11, 2)])
 def test_a_narrow_picture_needs_only_coarse_levels(
     tmp_path: Path, needed_width: int, level: int

@@ -11,18 +11,20 @@ const C0 = Math.sqrt(2 / Math.PI);
 const C1 = C0 * 0.044715;
 
 /**
- * Render an image.
+ * Render an image at the size of a level; below native size it is one sample of each square.
  *
  * @param {Spec} spec
  * @param {Parameters} parameters
+ * @param {number} level 0 for native size
  * @param {number} depth bits of a sample, 8 or 16
- * @param {(done: number) => void} onProgress called now and then with the part that is done
+ * @param {(done: number) => void} [onProgress] called now and then with the part that is done
  * @returns {Uint8Array | Uint16Array} (height, width, channel)
  */
-export function renderCoordinates(spec, parameters, depth, onProgress) {
-  const { width, height, dimOut } = spec;
-  const pixels = new (depth === 16 ? Uint16Array : Uint8Array)(width * height * dimOut);
-  const { columns, rows } = projectedAxes(spec, parameters);
+export function renderCoordinates(spec, parameters, level, depth, onProgress = () => {}) {
+  const { dimOut } = spec;
+  const { columns, rows } = projectedAxes(spec, parameters, 2 ** level);
+  const count = rows.length * columns.length * dimOut;
+  const pixels = new (depth === 16 ? Uint16Array : Uint8Array)(count);
   const trunk = spec.family === "gated" ? gatedTrunk(spec, parameters) : mlpTrunk(spec, parameters);
   const output = affine(parameters, "output");
   const peak = 2 ** depth - 1;
@@ -47,9 +49,10 @@ export function renderCoordinates(spec, parameters, depth, onProgress) {
  *
  * @param {Spec} spec
  * @param {Parameters} parameters
+ * @param {number} step pixels from one sample to the next
  * @returns {{columns: Float64Array[], rows: Float64Array[]}}
  */
-function projectedAxes(spec, parameters) {
+function projectedAxes(spec, parameters, step) {
   const isGated = spec.family === "gated";
   const first = isGated ? "joint" : "layers.0";
   const weights = tensorOf(parameters, `${first}.weight`);
@@ -65,24 +68,26 @@ function projectedAxes(spec, parameters) {
   const axisX = isGated ? gatedLayer(parameters, "axis_x") : same;
   const axisY = isGated ? gatedLayer(parameters, "axis_y") : same;
   return {
-    columns: positionFeatures(spec.family, spec.width).map((x) => toX(axisX(x)).slice()),
-    rows: positionFeatures(spec.family, spec.height).map((y) => toY(axisY(y)).slice()),
+    columns: positionFeatures(spec.family, spec.width, step).map((x) => toX(axisX(x)).slice()),
+    rows: positionFeatures(spec.family, spec.height, step).map((y) => toY(axisY(y)).slice()),
   };
 }
 
 /**
- * Return the Fourier features of all positions on an axis.
+ * Return the Fourier features of evenly spaced positions on an axis.
  *
  * @param {string} family
  * @param {number} length of the axis
+ * @param {number} step
  * @returns {Float64Array[]}
  */
-function positionFeatures(family, length) {
+function positionFeatures(family, length, step) {
   const count = family === "gated" ? numFrequencies(length) : 2 * MLP_FREQUENCIES;
   const featureOf = family === "gated" ? gatedFeature : mlpFeature;
-  return Array.from({ length }, (_, position) =>
-    Float64Array.from({ length: count }, (_unused, i) => featureOf(i, position, length)),
-  );
+  return Array.from({ length: Math.ceil(length / step) }, (_, sample) => {
+    const position = (sample + 0.5) * step - 0.5;
+    return Float64Array.from({ length: count }, (_unused, i) => featureOf(i, position, length));
+  });
 }
 
 /**

@@ -30,6 +30,7 @@ const WRONG_PIXELS =
   "decodes to other pixels than its encoder saw; " +
   "either this machine or a version of imgnet computes wrongly";
 const LATENTS_PART = 0.6; // of the time
+const SAMPLED_LEVELS = [4, 2]; // previews of coordinate networks
 const MANY_PIXELS = 2 ** 21; // of a picture whose half size is worth a preview
 
 /**
@@ -144,7 +145,12 @@ function renderOfCoordinates(encoded, listener) {
   const { parameters, bits } = stream
     ? readCoordinates(spec, stream)
     : { parameters: encoded.parameters, bits: plainBits(encoded) };
-  const samples = renderCoordinates(spec, parameters, depth, listener.onProgress);
+  const { width, height } = spec;
+  for (const level of SAMPLED_LEVELS.filter((one) => Math.min(width, height) >= 2 ** (one + 1))) {
+    const samples = renderCoordinates(spec, parameters, level, 8);
+    listener.onPreview(pictureOf(spec, level, 8, samples), { width, height });
+  }
+  const samples = renderCoordinates(spec, parameters, 0, depth, listener.onProgress);
   return { picture: pictureOf(spec, 0, depth, samples), bits };
 }
 
