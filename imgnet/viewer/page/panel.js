@@ -11,6 +11,7 @@
 export function fillPanel(panel, facts) {
   const { width, height, mode, depth, numBytes, family, prior, parts, metadata } = facts;
   const raw = (width * height * mode.length * depth) / 8;
+  const stored = partsOf(parts, metadata);
   const title = document.createElement("h1");
   title.textContent = facts.name;
   panel.replaceChildren(
@@ -26,13 +27,22 @@ export function fillPanel(panel, facts) {
     ]),
     heading("Bytes"),
     table(
-      parts.map(([part, count]) => [part, bytes(count)]),
-      parts.map(([, count]) => count / numBytes),
+      stored.map(([part, count]) => [part, bytes(count)]),
+      stored.map(([, count]) => count / numBytes),
     ),
   );
-  if (metadata.length) {
-    panel.append(heading("Metadata"), table(metadata.map(([kind, count]) => [kind, bytes(count)])));
-  }
+}
+
+/**
+ * Tell the metadata apart from the header that holds them.
+ *
+ * @param {[string, number][]} parts bytes of the header, of the network and of latents
+ * @param {[string, number][]} metadata bytes of each kind
+ * @returns {[string, number][]}
+ */
+function partsOf([[header, count], ...others], metadata) {
+  const rest = metadata.reduce((left, [, bytes]) => left - bytes, count);
+  return [[header, rest], ...metadata, ...others];
 }
 
 /**

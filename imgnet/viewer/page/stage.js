@@ -24,6 +24,8 @@ export class Stage {
     this._isWhole = false;
     this._isFitted = true;
     this._refining = 0;
+    /** Whether nothing was shown yet. */
+    this.isEmpty = true;
     /** Size of the picture. */
     this.width = 1;
     this.height = 1;
@@ -52,6 +54,7 @@ export class Stage {
    * @param {{width: number, height: number}} size of the picture
    */
   show(shown, { width, height }) {
+    this.isEmpty = false;
     this._shown = shown;
     this._isWhole = shown.width === width && shown.height === height;
     this._pixels.width = shown.width;

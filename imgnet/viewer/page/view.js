@@ -86,7 +86,9 @@ function setState(state) {
   showProgress(0);
   byId("progress").hidden = state !== "decoding";
   byId("fault").hidden = state !== "failed";
-  byId("stage").hidden = state === "failed";
+  for (const id of ["stage", "buttons"]) {
+    byId(id).hidden = state === "failed";
+  }
   const save = /** @type {HTMLButtonElement} */ (document.querySelector("[data-act=save]"));
   save.disabled = state !== "done";
 }
@@ -99,7 +101,8 @@ function showProgress(done) {
 /** Show the scale, and the wipe where there is something to compare. */
 function showView() {
   const percent = 100 * stage.scale;
-  byId("scale").textContent = `${percent < 10 ? percent.toFixed(1) : Math.round(percent)} %`;
+  const rounded = percent < 10 ? percent.toFixed(1) : Math.round(percent);
+  byId("scale").textContent = stage.isEmpty ? "" : `${rounded} %`;
   wipe.hidden = stage.wipe === 1 || stage.scale <= 1;
   wipe.style.setProperty("--at", `${100 * stage.wipe}%`);
 }
