@@ -37,7 +37,8 @@ export class Doubler {
     this._taps = taps.map((tap) => tap * 2 ** -15);
     this._width = width;
     this._margin = margin;
-    this._row = new Float64Array(0);
+    this._narrow = new Float64Array(0);
+    this._wide = new Float64Array(width + 2 * margin);
   }
 
   /**
@@ -49,63 +50,55 @@ export class Doubler {
    * @param {number} at index of the first sample, at x = -margin
    */
   writeRow(plane, y, out, at) {
-    const row = this._doubleDown(plane, y);
-    const { _taps: taps, _margin: margin, _width: width } = this;
-    for (let x = -margin; x < width + margin; x += 1) {
-      const middle = (x >> 1) + plane.margin;
-      out[at + x + margin] = x & 1 ? oddAt(row, middle, 1, taps) : evenAt(row, middle, 1, taps);
+    this._doubleDown(plane, y);
+    this._doubleAcross(plane.margin);
+    out.set(this._wide, at);
+  }
+
+  /**
+   * Write a row of doubled height, over all columns of the plane, to `_narrow`.
+   *
+   * @param {Plane} plane
+   * @param {number} y
+   */
+  _doubleDown(plane, y) {
+    const { values } = plane;
+    const stride = plane.width + 2 * plane.margin;
+    if (this._narrow.length !== stride) {
+      this._narrow = new Float64Array(stride);
+    }
+    const [t0, t1, t2, t3] = this._taps;
+    // Rows from the one at distance 1.25, which lies above for odd and below for even rows.
+    const step = y & 1 ? stride : -stride;
+    const start = ((y >> 1) + plane.margin) * stride;
+    for (let x = 0; x < stride; x += 1) {
+      const at = start + x;
+      this._narrow[x] = limited(
+        t0 * values[at - step] +
+          t1 * values[at] +
+          t2 * values[at + step] +
+          t3 * values[at + 2 * step],
+      );
     }
   }
 
   /**
-   * Double along y.
+   * Write `_narrow` in doubled width to `_wide`.
    *
-   * @param {Plane} plane
-   * @param {number} y
-   * @returns {Float64Array} one row over all columns of the plane
+   * @param {number} narrowMargin
    */
-  _doubleDown(plane, y) {
-    const stride = plane.width + 2 * plane.margin;
-    if (this._row.length !== stride) {
-      this._row = new Float64Array(stride);
+  _doubleAcross(narrowMargin) {
+    const { _narrow: row, _wide: wide, _margin: margin } = this;
+    const [t0, t1, t2, t3] = this._taps;
+    for (let i = 0; i < wide.length; i += 1) {
+      const x = i - margin;
+      const step = x & 1 ? 1 : -1;
+      const at = (x >> 1) + narrowMargin;
+      wide[i] = limited(
+        t0 * row[at - step] + t1 * row[at] + t2 * row[at + step] + t3 * row[at + 2 * step],
+      );
     }
-    const { _taps: taps, _row: row } = this;
-    const start = ((y >> 1) + plane.margin) * stride;
-    for (let x = 0; x < stride; x += 1) {
-      const middle = start + x;
-      row[x] =
-        y & 1
-          ? oddAt(plane.values, middle, stride, taps)
-          : evenAt(plane.values, middle, stride, taps);
-    }
-    return row;
   }
-}
-
-/**
- * @param {Int32Array | Float64Array} z
- * @param {number} i
- * @param {number} step
- * @param {Float64Array} taps
- * @returns {number}
- */
-function evenAt(z, i, step, taps) {
-  return limited(
-    taps[3] * z[i - 2 * step] + taps[2] * z[i - step] + taps[1] * z[i] + taps[0] * z[i + step],
-  );
-}
-
-/**
- * @param {Int32Array | Float64Array} z
- * @param {number} i
- * @param {number} step
- * @param {Float64Array} taps
- * @returns {number}
- */
-function oddAt(z, i, step, taps) {
-  return limited(
-    taps[0] * z[i - step] + taps[1] * z[i] + taps[2] * z[i + step] + taps[3] * z[i + 2 * step],
-  );
 }
 
 /**
