@@ -127,6 +127,7 @@ def test_only_the_levels_that_the_layout_needs_are_decoded(
     [
         ("damaged.inr", "not an .inr file; `imgnet encode` makes one from an image"),
         ("missing.inr", "cannot be read (404 File not found)"),
+        ("http://[", "cannot be read (no connection)"),
     ],
 )
 def test_faults_are_events_with_a_message(
@@ -134,7 +135,7 @@ def test_faults_are_events_with_a_message(
 ) -> None:
     show(window, site, f'<inr-image id="a" src="{name}" alt="A cup" width="80"></inr-image>')
     window.wait("events.length")
-    assert window.run("events") == [["error", "a", f"{name}: {message}"]]
+    assert window.run("events") == [["error", "a", f"{name.split('/')[-1]}: {message}"]]
     assert window.run("a.shadowRoot.querySelector('span').textContent") == "A cup"
     window.problems.clear()  # the browser notes an address that does not exist
 
@@ -166,3 +167,13 @@ def test_another_source_takes_the_place_of_the_first(
     window.run("a.src = 'wide.inr', null")
     window.wait("events.length === 2")
     assert box(window, "a") == [90, 60]
+
+
+def test_only_the_last_of_many_sources_is_shown(window: Browser, site: tuple[Path, str]) -> None:
+    show(window, site, '<inr-image id="a" src="photo.inr"></inr-image>')
+    sources = ["wide", "photo", "missing", "damaged", "wide"]
+    window.run(f"for (const name of {sources}) a.src = `${{name}}.inr`; events.length = 0")
+    window.wait("a.complete")
+    assert window.run("events")[-1:] == [["load", "a", None]]
+    assert box(window, "a") == [90, 60]
+    window.problems.clear()

@@ -141,12 +141,10 @@ class InrImage extends HTMLElement {
     const name = nameOf(address);
     try {
       const file = this._file ?? (await fetched(address, name));
-      this._file = file;
-      pool.run(async (client) => {
-        if (job === this._job) {
-          await this._decode(client, job, name, file, neededWidth);
-        }
-      });
+      if (job === this._job) {
+        this._file = file;
+        await pool.run((client) => this._decode(client, job, name, neededWidth));
+      }
     } catch (error) {
       this._fail(job, error);
     }
@@ -156,22 +154,20 @@ class InrImage extends HTMLElement {
    * @param {Client} client
    * @param {number} job
    * @param {string} name
-   * @param {ArrayBuffer} file
    * @param {number} neededWidth
    */
-  async _decode(client, job, name, file, neededWidth) {
+  async _decode(client, job, name, neededWidth) {
+    if (job !== this._job || !this._file) {
+      return; // another source or size came while it waited
+    }
     const watcher = {
       onPreview: (/** @type {Shown} */ shown, /** @type {Size} */ size) =>
         this._show(job, shown, size),
       onProgress: () => {},
     };
-    try {
-      const { shown, facts } = await client.decode(name, file, watcher, neededWidth);
-      this._show(job, shown, facts);
-      this._finish(job, new Event("load"));
-    } catch (error) {
-      this._fail(job, error);
-    }
+    const { shown, facts } = await client.decode(name, this._file, watcher, neededWidth);
+    this._show(job, shown, facts);
+    this._finish(job, new Event("load"));
   }
 
   /**
@@ -258,7 +254,7 @@ function rulesOf([width, height], natural) {
  * @returns {Promise<ArrayBuffer>}
  */
 async function fetched(address, name) {
-  const response = await fetch(new URL(address, document.baseURI)).catch(() => null);
+  const response = await fetch(address).catch(() => null);
   if (!response?.ok) {
     const fault = response ? `${response.status} ${response.statusText}`.trim() : "no connection";
     throw new Error(`${name}: cannot be read (${fault})`);
@@ -271,6 +267,10 @@ async function fetched(address, name) {
  * @returns {string} its last part
  */
 function nameOf(address) {
-  const { pathname } = new URL(address, document.baseURI);
-  return decodeURIComponent(pathname.split("/").pop() ?? "") || address;
+  return (
+    address
+      .replace(/[?#].*$/, "")
+      .split("/")
+      .pop() || address
+  );
 }

@@ -5,8 +5,7 @@ import { Client } from "../client/client.js";
 
 const MOST = 4;
 
-/** @typedef {(client: Client) => Promise<void>} Job */
-
+/** Workers that are made when they are needed, and kept. */
 export class Pool {
   /**
    * @param {{worker: string, priors: import("../client/client.js").Embedded}} data of the module
@@ -16,29 +15,33 @@ export class Pool {
     this._free = Math.min(MOST, navigator.hardwareConcurrency || 1);
     /** @type {Client[]} */
     this._idle = [];
-    /** @type {Job[]} */
+    /** @type {(() => void)[]} */
     this._waiting = [];
   }
 
   /**
    * Do a job as soon as a worker is free.
    *
-   * @param {Job} job that never rejects
+   * @param {(client: Client) => Promise<void>} job
    */
   async run(job) {
-    if (!this._free) {
-      this._waiting.push(job);
-      return;
+    await this._turn();
+    try {
+      const { worker, priors } = this._data;
+      const client = this._idle.pop() ?? new Client(await inflated(worker), priors);
+      await job(client).finally(() => this._idle.push(client));
+    } finally {
+      const next = this._waiting.shift() ?? (() => (this._free += 1));
+      next();
     }
-    this._free -= 1;
-    const { worker, priors } = this._data;
-    const client = this._idle.pop() ?? new Client(await inflated(worker), priors);
-    await job(client);
-    this._idle.push(client);
-    this._free += 1;
-    const next = this._waiting.shift();
-    if (next) {
-      this.run(next);
+  }
+
+  /** @returns {Promise<void>} fulfilled when a worker is free, which is then taken */
+  _turn() {
+    if (this._free) {
+      this._free -= 1;
+      return Promise.resolve();
     }
+    return new Promise((resolve) => this._waiting.push(resolve));
   }
 }
