@@ -18,7 +18,7 @@ export class Stage {
     this._canvas = canvas;
     this._context = /** @type {CanvasRenderingContext2D} */ (canvas.getContext("2d"));
     this._onChange = onChange;
-    this._pixels = document.createElement("canvas"); // the picture at its own size
+    this._pixels = document.createElement("canvas"); // the picture, pixel for pixel
     /** @type {Shown} */
     this._shown = { width: 1, height: 1, rgba: new Uint8ClampedArray(4) };
     this._isWhole = false;
@@ -36,15 +36,6 @@ export class Stage {
     /** Part of the width from which on the enlargement is bicubic; 1 for nowhere. */
     this.wipe = 1;
     new ResizeObserver(() => this._resize()).observe(canvas);
-  }
-
-  /**
-   * Return the canvas that holds the picture, pixel for pixel.
-   *
-   * @returns {HTMLCanvasElement}
-   */
-  get pixels() {
-    return this._pixels;
   }
 
   /**

@@ -50,7 +50,7 @@ window.addEventListener("keydown", (event) => {
   }
 });
 followDrops();
-open(data.name, bytesOf(data.file));
+openFile(data.name, bytesOf(data.file));
 
 /**
  * Decode a file and show it; its coarse pictures come first.
@@ -58,7 +58,7 @@ open(data.name, bytesOf(data.file));
  * @param {string} name
  * @param {ArrayBuffer} file
  */
-async function open(name, file) {
+async function openFile(name, file) {
   pictureName = name;
   document.title = name;
   byId("stage").ariaLabel = name;
@@ -89,6 +89,7 @@ function setState(state) {
   for (const id of ["stage", "buttons"]) {
     byId(id).hidden = state === "failed";
   }
+  wipe.hidden ||= state === "failed";
   const save = /** @type {HTMLButtonElement} */ (document.querySelector("[data-act=save]"));
   save.disabled = state !== "done";
 }
@@ -143,7 +144,7 @@ function followDrops() {
   window.addEventListener("drop", async (event) => {
     const file = event.dataTransfer?.files[0];
     if (file) {
-      open(file.name, await file.arrayBuffer());
+      openFile(file.name, await file.arrayBuffer());
     }
   });
 }
