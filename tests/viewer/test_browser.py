@@ -150,6 +150,7 @@ def test_the_wipe_compares_with_bicubic(window: Browser, tmp_path: Path) -> None
 def drop(window: Browser, data: bytes) -> None:
     """Drop other.inr on the page."""
     window.run(f"""{{
+        document.title = "before";
         const transfer = new DataTransfer();
         transfer.items.add(new File([new Uint8Array({list(data)})], "other.inr"));
         window.dispatchEvent(new DragEvent("drop", {{ dataTransfer: transfer }}));
