@@ -48,6 +48,7 @@ FLOORS = (
     "pillow",
     "research",
     "bench",
+    "viewer",
     "cli",
     "__init__",
     "__main__",
@@ -171,7 +172,13 @@ def test_help_loads_nothing_heavy(arguments: list[str]) -> None:
 
 @pytest.mark.parametrize(
     "command",
-    [["info"], ["info", "--dot"], ["decode", "-o", "drawn.png"], ["resample", "--scale", "2"]],
+    [
+        ["info"],
+        ["info", "--dot"],
+        ["decode", "-o", "drawn.png"],
+        ["resample", "--scale", "2"],
+        ["view", "-o", "page.html"],
+    ],
 )
 def test_reading_a_file_loads_nothing_of_fits(
     command: list[str], encoded_file: Path, monkeypatch: pytest.MonkeyPatch

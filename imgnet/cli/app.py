@@ -17,6 +17,7 @@ from imgnet.cli.commands.encode import encode
 from imgnet.cli.commands.info import info
 from imgnet.cli.commands.resample import resample
 from imgnet.cli.commands.verify import verify
+from imgnet.cli.commands.view import view
 from imgnet.cli.outputs import StdoutClosed
 from imgnet.cli.terminal import complain, say_lines
 from imgnet.errors import ImgnetError, OutputError, UsageError
@@ -40,7 +41,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 80},
 )
-for command in (encode, decode, resample, info, verify, compare, bench):
+for command in (encode, decode, view, resample, info, verify, compare, bench):
     app.command()(command)
 
 

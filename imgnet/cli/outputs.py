@@ -45,7 +45,7 @@ def shared_output(output: str | None, suffix: str) -> str | None:
     """
     if output == STDIO:
         raise UsageError("<stdout>: takes one result; name a folder with -o to write several")
-    if output is None or _is_folder(output):
+    if output is None or is_folder(output):
         return output
     if os.path.lexists(output):
         raise UsageError(f"{output}: is a file; name a folder with -o to write several")
@@ -96,7 +96,7 @@ def resolve_output(
     if path is None:
         _check_stdout()
         return None
-    derived = output is None or _is_folder(output)
+    derived = output is None or is_folder(output)
     if output is not None and derived:
         _make_folder(Path(output))
         _make_folder(path.parent, parents=True)
@@ -124,7 +124,7 @@ def name_output(
     """
     if output == STDIO or (output is None and source == STDIO):
         return None
-    if output is not None and not _is_folder(output):
+    if output is not None and not is_folder(output):
         return Path(output)
     folder = Path(source).parent if output is None else Path(output) / inside
     return folder / _derived_name(source, suffix)
@@ -206,7 +206,8 @@ def print_result(text: str, stdout: TextIO | None = None) -> None:
         print(text, file=stream, flush=True)
 
 
-def _is_folder(output: str) -> bool:
+def is_folder(output: str) -> bool:
+    """Tell whether an output is a folder, which need not exist if it ends in a slash."""
     return output.endswith(("/", os.sep)) or os.path.isdir(output)
 
 

@@ -1,0 +1,1 @@
+"""A viewer of .inr files in JavaScript, and the pages that hold it."""

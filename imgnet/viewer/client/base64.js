@@ -1,0 +1,18 @@
+/** Base64 of what a page holds. */
+
+/**
+ * @param {string} text in base64
+ * @returns {ArrayBuffer}
+ */
+export function bytesOf(text) {
+  return Uint8Array.from(atob(text), (character) => character.charCodeAt(0)).buffer;
+}
+
+/**
+ * @param {string} text in base64, of the format of zlib
+ * @returns {Promise<string>}
+ */
+export function inflated(text) {
+  const stream = new Blob([bytesOf(text)]).stream();
+  return new Response(stream.pipeThrough(new DecompressionStream("deflate"))).text();
+}

@@ -1,0 +1,40 @@
+/** Decoder of .inr files. */
+
+import { bytesByPart } from "./byte_counts.js";
+import { fromBytes } from "./container.js";
+import { FormatError } from "./errors.js";
+import { render } from "./render.js";
+
+/** @typedef {import("./byte_counts.js").Counts} Counts */
+/** @typedef {import("./container.js").Encoded} Encoded */
+/** @typedef {import("./picture.js").Picture} Picture */
+/** @typedef {import("./priors.js").Priors} Priors */
+/** @typedef {import("./render.js").Listener} Listener */
+
+/**
+ * @typedef {Object} Decoded
+ * @property {Encoded} encoded what the file holds
+ * @property {Picture} picture
+ * @property {Counts} parts bytes of the header, the network and the latents of each level
+ */
+
+/**
+ * Decode a file, coarse pictures first.
+ *
+ * @param {Uint8Array} data
+ * @param {string} name of the file, for messages
+ * @param {Priors} priors
+ * @param {Listener} listener
+ * @param {number} [neededWidth] below half the width of the picture, a coarser one may do
+ * @returns {Decoded}
+ * @throws {FormatError} It is not an .inr file, is damaged, or needs what is not here.
+ */
+export function decode(data, name, priors, listener, neededWidth = Infinity) {
+  try {
+    const encoded = fromBytes(data, priors);
+    const { picture, bits } = render(encoded, priors, listener, neededWidth);
+    return { encoded, picture, parts: bytesByPart(bits, data.length) };
+  } catch (error) {
+    throw error instanceof FormatError ? new FormatError(`${name}: ${error.message}`) : error;
+  }
+}

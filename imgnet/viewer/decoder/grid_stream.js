@@ -1,0 +1,132 @@
+/** Stream of `grid`: the CRC-32 of the pixels, the coded weights, escapes and latents. */
+
+import { latentsPart } from "./byte_counts.js";
+import { GridContext, LARGEST_LATENT } from "./context.js";
+import { LaplaceTables, TOTAL } from "./distributions.js";
+import { FormatError } from "./errors.js";
+import { fromReal } from "./fixed_point.js";
+import { emptyGrid } from "./grids.js";
+import { sizeOf } from "./shapes.js";
+import { GridDecoder, LatentReader } from "./wavefront.js";
+import { GRID_HEADERS, readWeights } from "./weights.js";
+
+/** @typedef {import("./fixed_point.js").Weights} Weights */
+/** @typedef {import("./grids.js").Grid} Grid */
+/** @typedef {import("./priors.js").Priors} Priors */
+/** @typedef {import("./rans.js").Decoder} Decoder */
+/** @typedef {import("./spec.js").Spec} Spec */
+
+const CRC_BYTES = 4;
+const MAX_LATENTS_PER_BYTE = 2 ** 17;
+const ANY_ESCAPES = Int32Array.from([0, TOTAL - 1, TOTAL]);
+const TABLES = new LaplaceTables(); // all files have the same
+const DAMAGED = "the coded stream is damaged";
+
+/** A reader of the stream, level by level from the coarsest. */
+export class GridStream {
+  /**
+   * @param {Spec} spec
+   * @param {Uint8Array} data
+   * @param {Priors} priors
+   * @throws {FormatError} The stream is cut short or damaged, or too short for its claims.
+   */
+  constructor(spec, data, priors) {
+    const shapes = spec.networkShapes();
+    const coded = data.subarray(CRC_BYTES);
+    checkClaims(spec, Math.max(0, coded.length - shapes.size));
+    const { tensors, decoder, bits } = readWeights(GRID_HEADERS, coded, shapes);
+    const prior = priors.tensors(spec);
+    const parameters = new Map();
+    for (const [name, { qStep, values }] of tensors) {
+      const origin = prior.get(name);
+      parameters.set(
+        name,
+        Float64Array.from(values, (value, i) => value * qStep + (origin ? origin[i] : 0)),
+      );
+    }
+    /** CRC-32 of the pixels. */
+    this.pixelsCrc = new DataView(data.buffer, data.byteOffset).getUint32(0, true);
+    /** Parameters of the network in fixed point. */
+    this.weights = fromReal(shapes.keys(), parameters);
+    /** @type {Map<string, number>} code length of each part in bits */
+    this.bits = new Map([["network", bits]]);
+    this._spec = spec;
+    this._decoder = decoder;
+    this._reader = new LatentReader(decoder, TABLES, readEscapes(decoder));
+    /** @type {Grid[]} those that are decoded, in the order of the file */
+    this.grids = [];
+  }
+
+  /**
+   * Decode the grids of the next level.
+   *
+   * @param {number} level
+   * @param {(done: number) => void} onProgress called now and then with the part that is done
+   * @returns {Grid[]}
+   * @throws {FormatError} The stream is damaged.
+   */
+  readLevel(level, onProgress) {
+    const start = this._decoder.bits;
+    const grids = [];
+    const decoders = [];
+    for (let pyramid = 0; pyramid < this._spec.numPyramids(level); pyramid += 1) {
+      const grid = emptyGrid(pyramid, level, this._spec.gridSize(level));
+      const context = new GridContext(this._spec, this.weights, grid, [...this.grids, ...grids]);
+      grids.push(grid);
+      decoders.push(new GridDecoder(grid, context, this._reader));
+    }
+    const { height, width } = grids[0];
+    const wavefronts = width + 2 * (height - 1);
+    for (let t = 0; t < wavefronts; t += 1) {
+      decoders.forEach((decoder) => decoder.decode(t));
+      if (t % 64 === 0) {
+        onProgress(t / wavefronts);
+      }
+    }
+    if (grids.some(({ values }) => values.some((value) => Math.abs(value) > LARGEST_LATENT))) {
+      throw new FormatError(DAMAGED);
+    }
+    this.grids.push(...grids);
+    this.bits.set(latentsPart(level), this._decoder.bits - start);
+    return grids;
+  }
+
+  /**
+   * Check that the stream ends behind the last level.
+   *
+   * @throws {FormatError} It goes on.
+   */
+  finish() {
+    this._reader.finish();
+  }
+}
+
+/**
+ * @param {Decoder} decoder
+ * @returns {number[]}
+ */
+function readEscapes(decoder) {
+  if (!decoder.read(ANY_ESCAPES)) {
+    return [];
+  }
+  const high = decoder.readBits(16);
+  const count = high * TOTAL + decoder.readBits(16);
+  const escapes = [];
+  for (let i = 0; i < count; i += 1) {
+    escapes.push(decoder.readBits(16) - 2 ** 15); // a wrong count reaches the end of the stream
+  }
+  return escapes;
+}
+
+/**
+ * @param {Spec} spec
+ * @param {number} streamBytes
+ */
+function checkClaims(spec, streamBytes) {
+  const latents = spec.grids().reduce((sum, [, level]) => sum + sizeOf(spec.gridSize(level)), 0);
+  if (latents > MAX_LATENTS_PER_BYTE * streamBytes) {
+    throw new FormatError(
+      `${streamBytes} coded bytes cannot hold the ${latents} latents that the header promises`,
+    );
+  }
+}

@@ -1,0 +1,167 @@
+/** Rendering of each family of networks, from what a file holds to samples. */
+
+import { plainBits } from "./byte_counts.js";
+import { renderCoordinates } from "./coordinate.js";
+import { readCoordinates } from "./coordinate_stream.js";
+import { crc32 } from "./crc32.js";
+import { FormatError } from "./errors.js";
+import { GridStream } from "./grid_stream.js";
+import { eightBits } from "./picture.js";
+import { PlainGrids } from "./plain_grids.js";
+import { Synthesis } from "./synthesis.js";
+
+/** @typedef {import("./byte_counts.js").Counts} Counts */
+/** @typedef {import("./container.js").Encoded} Encoded */
+/** @typedef {import("./grids.js").Grid} Grid */
+/** @typedef {import("./picture.js").Picture} Picture */
+/** @typedef {import("./priors.js").Priors} Priors */
+/** @typedef {import("./spec.js").Spec} Spec */
+
+/**
+ * @typedef {Object} Listener
+ * @property {(picture: Picture, size: {width: number, height: number}) => void} onPreview called
+ *   with each coarse picture and the size of the whole one
+ * @property {(done: number) => void} onProgress called now and then with the part that is done
+ */
+
+/** @typedef {{picture: Picture, bits: Counts}} Rendered a picture; code length of each part */
+
+const WRONG_PIXELS =
+  "decodes to other pixels than its encoder saw; " +
+  "either this machine or a version of imgnet computes wrongly";
+const LATENTS_PART = 0.6; // of the time
+const SAMPLED_LEVELS = [4, 2]; // previews of coordinate networks
+const MANY_PIXELS = 2 ** 21; // of a picture whose half size is worth a preview
+
+/**
+ * Render a picture.
+ *
+ * @param {Encoded} encoded
+ * @param {Priors} priors
+ * @param {Listener} listener
+ * @param {number} neededWidth below half the width of the picture, a coarser level may do
+ * @returns {Rendered}
+ * @throws {FormatError} The stream is damaged, or the pixels are not those of the encoder.
+ */
+export function render(encoded, priors, listener, neededWidth) {
+  return encoded.spec.family === "grid"
+    ? renderGrid(encoded, priors, listener, neededLevel(encoded.spec, neededWidth))
+    : renderOfCoordinates(encoded, listener);
+}
+
+/**
+ * Return the coarsest level that is at least twice as fine as the picture that is needed.
+ *
+ * A level just as fine would lack what finer levels contribute to its averages.
+ *
+ * @param {Spec} spec
+ * @param {number} width
+ * @returns {number}
+ */
+function neededLevel(spec, width) {
+  let level = 0;
+  while (level < spec.numLevels - 1 && width * 2 ** (level + 2) <= spec.width) {
+    level += 1;
+  }
+  return level;
+}
+
+/**
+ * @param {Encoded} encoded
+ * @param {Priors} priors
+ * @param {Listener} listener
+ * @param {number} finest level whose size the picture has
+ * @returns {Rendered}
+ */
+function renderGrid(encoded, priors, listener, finest) {
+  const { spec, depth, stream } = encoded;
+  const source = stream ? new GridStream(spec, stream, priors) : new PlainGrids(encoded);
+  const synthesis = new Synthesis(spec, source.weights);
+  for (let level = spec.numLevels - 1; level > finest; level -= 1) {
+    const grids = readLevel(spec, source, level, listener);
+    if (isPreviewed(spec, level)) {
+      const samples = synthesis.render(level, grids, 8);
+      const { width, height } = spec;
+      listener.onPreview(pictureOf(spec, level, 8, samples), { width, height });
+    }
+    synthesis.add(level, grids);
+  }
+  const grids = readLevel(spec, source, finest, listener);
+  const samples = synthesis.render(finest, grids, depth, (part) =>
+    listener.onProgress(LATENTS_PART + (1 - LATENTS_PART) * part),
+  );
+  if (finest === 0) {
+    source.finish();
+    checkPixels(samples, source.pixelsCrc);
+  }
+  return { picture: pictureOf(spec, finest, depth, samples), bits: source.bits };
+}
+
+/**
+ * @param {Uint8Array | Uint16Array} samples
+ * @param {number | null} expected their CRC-32; null where the file does not say
+ */
+function checkPixels(samples, expected) {
+  if (expected !== null && crc32(eightBits(samples)) !== expected) {
+    throw new FormatError(WRONG_PIXELS);
+  }
+}
+
+/**
+ * @param {Spec} spec
+ * @param {GridStream | PlainGrids} source
+ * @param {number} level
+ * @param {Listener} listener
+ * @returns {Grid[]} none below the finest level
+ */
+function readLevel(spec, source, level, listener) {
+  if (level < spec.finest) {
+    return [];
+  }
+  const before = 4 ** -(level + 1); // the part of all latents that coarser levels have
+  return source.readLevel(level, (part) =>
+    listener.onProgress(LATENTS_PART * before * (1 + 3 * part)),
+  );
+}
+
+/**
+ * Tell whether a level is worth its time: some percent of that of the whole picture.
+ *
+ * @param {Spec} spec
+ * @param {number} level
+ * @returns {boolean}
+ */
+function isPreviewed(spec, level) {
+  return level > 1 || spec.width * spec.height >= MANY_PIXELS;
+}
+
+/**
+ * @param {Encoded} encoded
+ * @param {Listener} listener
+ * @returns {Rendered}
+ */
+function renderOfCoordinates(encoded, listener) {
+  const { spec, depth, stream } = encoded;
+  const { parameters, bits } = stream
+    ? readCoordinates(spec, stream)
+    : { parameters: encoded.parameters, bits: plainBits(encoded) };
+  const { width, height } = spec;
+  for (const level of SAMPLED_LEVELS.filter((one) => Math.min(width, height) >= 2 ** (one + 1))) {
+    const samples = renderCoordinates(spec, parameters, level, 8);
+    listener.onPreview(pictureOf(spec, level, 8, samples), { width, height });
+  }
+  const samples = renderCoordinates(spec, parameters, 0, depth, listener.onProgress);
+  return { picture: pictureOf(spec, 0, depth, samples), bits };
+}
+
+/**
+ * @param {Spec} spec
+ * @param {number} level
+ * @param {number} depth
+ * @param {Uint8Array | Uint16Array} samples
+ * @returns {Picture}
+ */
+function pictureOf(spec, level, depth, samples) {
+  const [height, width] = spec.gridSize(level);
+  return { width, height, channels: spec.dimOut, depth, samples };
+}

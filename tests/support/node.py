@@ -1,0 +1,81 @@
+"""The decoder in JavaScript, run by Node."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from imgnet.viewer.bundle import FOLDER, bundle
+from imgnet.viewer.embedded_priors import every_prior
+
+needs_node = pytest.mark.skipif(shutil.which("node") is None, reason="there is no node")
+
+_DRIVER = """
+const { readFileSync, writeFileSync } = require("node:fs");
+const { decode } = modules["decoder/decode.js"];
+const { Priors } = modules["decoder/priors.js"];
+const { toRgba } = modules["decoder/picture.js"];
+const { folder, names, priors, neededWidth } = JSON.parse(readFileSync(0));
+const results = names.map((name) => {
+  const previews = [];
+  const progress = [];
+  const listener = {
+    onPreview: ({ width, height }, size) => previews.push([width, height, size.width]),
+    onProgress: (done) => progress.push(done),
+  };
+  try {
+    const data = new Uint8Array(readFileSync(`${folder}/${name}`));
+    const result = decode(data, name, new Priors(priors), listener, neededWidth);
+    const { encoded, picture, parts } = result;
+    const { width, height, channels, depth, samples } = picture;
+    writeFileSync(`${folder}/${name}.raw`, new Uint8Array(samples.buffer));
+    writeFileSync(`${folder}/${name}.rgba`, toRgba(picture));
+    const shape = [height, width, channels];
+    const { mode } = encoded;
+    return { shape, depth, mode, parts: Object.fromEntries(parts), previews, progress };
+  } catch (error) {
+    return { error: error.message };
+  }
+});
+console.log(JSON.stringify(results));
+"""
+
+
+def decode_with_node(folder: Path, files: Iterable[bytes], **options: Any) -> list[dict[str, Any]]:
+    """Decode files in one process of Node.
+
+    Returns:
+        What `decode.js` returns of each: "pixels" (height, width, channel), "rgba", "shape",
+        "depth", "mode", "parts", "previews" and "progress"; or "error", its message.
+    """
+    names = []
+    for number, data in enumerate(files):
+        names.append(f"{number}.inr")
+        (folder / names[-1]).write_bytes(data)
+    request = {"folder": str(folder), "names": names, "priors": every_prior(), **options}
+    decoder = FOLDER / "decoder"
+    (folder / "decode.js").write_text(
+        bundle(decoder / "decode.js", decoder / "priors.js") + _DRIVER, "utf-8"
+    )
+    results: list[dict[str, Any]] = json.loads(run_node(folder / "decode.js", json.dumps(request)))
+    for name, result in zip(names, results, strict=True):
+        if "error" not in result:
+            dtype = "<u2" if result["depth"] == 16 else np.uint8
+            raw = np.fromfile(folder / f"{name}.raw", dtype)
+            result["pixels"] = raw.reshape(result["shape"])
+            result["rgba"] = np.fromfile(folder / f"{name}.rgba", np.uint8)
+    return results
+
+
+def run_node(script: Path, request: str) -> str:
+    """Run a script that reads a request from stdin; return what it prints."""
+    done = subprocess.run(["node", script], input=request, capture_output=True, text=True)
+    assert not done.returncode, done.stderr
+    return done.stdout
