@@ -151,9 +151,15 @@ function adaptedTensor(spec, name, shape, trained) {
   const coarsest = [...trained.keys()].filter((key) => key.startsWith("upsample.")).length;
   const isUpsampling = name.startsWith("upsample.");
   const stage = Math.min(Number(name.slice("upsample.".length)), coarsest - 1);
-  const tensor = /** @type {Tensor} */ (trained.get(isUpsampling ? `upsample.${stage}` : name));
+  const tensor = trained.get(isUpsampling ? `upsample.${stage}` : name);
+  if (!tensor) {
+    return new Float64Array(sizeOf(shape)); // coarse features of a grid that it is not trained for
+  }
   let rows = rowsOf(tensor);
-  if (name === "context.last.bias") {
+  if (name.startsWith("context.coarse.")) {
+    const columns = trainedSources(spec, coarsest, Number(name.split(".").pop()));
+    rows = rows.map((row) => columns.map((column) => row[column] ?? 0));
+  } else if (name === "context.last.bias") {
     rows = trainedGrids(spec, coarsest).map((index) => rows[index]);
   } else if (name === "hidden.weight" || name === "linear.weight") {
     const columns = trainedFeatures(spec, coarsest);
@@ -212,18 +218,43 @@ function trainedFeatures(spec, coarsest) {
  * @returns {number[]}
  */
 function trainedGrids(spec, coarsest) {
+  const trained = trainedSpec(spec, coarsest).grids().map(String);
+  return spec.grids().map(([pyramid, level]) => {
+    const finest = pyramid ? CHROMA_LEVEL : 0;
+    const nearest = Math.min(Math.max(level, finest), coarsest);
+    return trained.indexOf(String([Math.min(pyramid, COLOURS - 1), nearest]));
+  });
+}
+
+/**
+ * Return the trained column of each coarser grid of a level; -1 where there is none.
+ *
+ * @param {Spec} spec
+ * @param {number} coarsest trained level
+ * @param {number} level
+ * @returns {number[]}
+ */
+function trainedSources(spec, coarsest, level) {
+  const trained = trainedSpec(spec, coarsest).coarserGrids(level).map(String);
+  const colours = spec.dimOut < COLOURS ? 1 : COLOURS;
+  return spec
+    .coarserGrids(level)
+    .map((grid) => (grid[0] < colours ? trained.indexOf(String(grid)) : -1));
+}
+
+/**
+ * @param {Spec} spec
+ * @param {number} coarsest trained level
+ * @returns {Spec} of the trained networks
+ */
+function trainedSpec(spec, coarsest) {
   const picture = {
     dimOut: COLOURS,
     numLevels: coarsest + 1,
     finest: 0,
     chromaLevel: CHROMA_LEVEL,
   };
-  const trained = new Spec({ ...spec, ...picture }).grids().map(String);
-  return spec.grids().map(([pyramid, level]) => {
-    const finest = pyramid ? CHROMA_LEVEL : 0;
-    const nearest = Math.min(Math.max(level, finest), coarsest);
-    return trained.indexOf(String([Math.min(pyramid, COLOURS - 1), nearest]));
-  });
+  return new Spec({ ...spec, ...picture });
 }
 
 /**

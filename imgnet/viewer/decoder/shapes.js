@@ -91,7 +91,7 @@ function contextShapes(spec) {
     .sort((one, other) => one[0] - other[0] || other[1] - one[1])
     .map(([pyramid, level]) => [
       coarseName(pyramid, level),
-      [dimCoarse, grids.filter((grid) => grid[1] > level).length],
+      [dimCoarse, spec.coarserGrids(level).length],
     ]);
   return [
     ["context.first.weight", [dimContext + 2, NUM_INPUTS + dimCoarse]],

@@ -97,6 +97,16 @@ export class Spec {
   }
 
   /**
+   * List the grids that the coarse features of a level come from, in the order of the file.
+   *
+   * @param {number} level
+   * @returns {[number, number][]}
+   */
+  coarserGrids(level) {
+    return this.grids().filter((grid) => grid[1] > level);
+  }
+
+  /**
    * Return [height, width] of a level.
    *
    * @param {number} level
