@@ -4,8 +4,7 @@ The size and the PSNR that a fit ends at depend on the image. So whole fits at d
 follow each other, each at the lmbda that those before it suggest, until one comes near to the
 target. In short fits, pilots, the search is quick, and a long fit then begins near its target. A
 fit that comes near is corrected: it goes on at other lmbdas. In simple images a correction hardly
-changes the size, so a fit that stays away from the target is followed by another. The best file of
-all is the result.
+changes the size, so a fit that stays away from the target is followed by another.
 """
 
 from __future__ import annotations
@@ -28,7 +27,7 @@ from imgnet.request.rate_control import (
     next_lmbda,
     within_limits,
 )
-from imgnet.request.target import Target, distance
+from imgnet.request.target import TOLERANCE_DB, Target, distance
 from imgnet.request.trim import Candidate, trimmed
 from imgnet.spec import Spec
 
@@ -48,7 +47,7 @@ NEAR_TRIED = 1.02  # ratio of two lmbdas that give about the same file
 MOST_CORRECTIONS = 4
 MOST_TIGHTENED = 4  # runs of latent RDOQ for a file that is a little too large
 LOST_DB = 0.1  # PSNR that trimming may cost, where no correction and no fit need follow
-MOST_TRIMMED = 3  # files, the smallest ones first
+MOST_TRIMMED = 3  # files whose trimming does not overshoot, as it may in a small image
 
 
 class Fit(Protocol):
@@ -102,8 +101,7 @@ class TargetSearch:
         options: Options of each fit; the schedule is that of the effort.
         pilot: Schedule of the pilots.
         opened: Opens a fit at a lmbda.
-        extra_bytes: Returns the bytes of the header of a network that the target does not leave
-            out.
+        extra_bytes: Returns the bytes of a header that the target does not leave out.
     """
 
     def __init__(
@@ -267,11 +265,16 @@ class TargetSearch:
 
     def _best(self) -> Found:
         """Return the best of all files, some of which are trimmed."""
-        files = [*self.found, *map(self._trimmed, self._to_trim())]
+        files, num_near = list(self.found), 0
+        for found in self._to_trim():
+            files.append(self._trimmed(found))
+            num_near += self._excess_db(files[-1]) >= -TOLERANCE_DB
+            if num_near == MOST_TRIMMED:
+                break
         return min(files, key=lambda found: self.target.rank(found.candidate))
 
     def _to_trim(self) -> list[Found]:
-        """Return the smallest files that trimming brings to the target without much loss.
+        """Return files that trimming brings to the target without much loss, the smallest first.
 
         If all files are far too large, that is the smallest of them.
         """
@@ -279,7 +282,7 @@ class TargetSearch:
         ordered = sorted(self.found, key=lambda found: found.candidate.num_bytes)
         whole = [found for found in ordered if needs_trimming(found.candidate)]
         near = [f for f in whole if self.target.excess_db(f.candidate) <= self.target.trimmed_db]
-        return near[:MOST_TRIMMED] or (whole[:1] if len(whole) == len(ordered) else [])
+        return near or (whole[:1] if len(whole) == len(ordered) else [])
 
     def _trimmed(self, found: Found) -> Found:
         tensors = trimmed(found.candidate, self.target)

@@ -141,7 +141,7 @@ def test_the_other_families_come_by_the_same_way(model: str) -> None:
 
 @pytest.mark.parametrize("colour", [(0, 0, 0), (17, 93, 201)])
 def test_pictures_of_one_colour_are_nearly_exact_and_small(colour: tuple[int, int, int]) -> None:
-    pixels = np.empty((96, 96, 3), np.uint8)
+    pixels = np.empty((40, 40, 3), np.uint8)
     pixels[:] = colour
     options = Options(schedule_for(1, "grid"), device="cpu")
     encoded, result = encoded_with(

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from itertools import count
 from math import log2
 from typing import Any
 
@@ -212,3 +213,19 @@ def test_a_search_ends_when_it_is_asked_to(monkeypatch: pytest.MonkeyPatch) -> N
     searched(picture, SizeTarget(1000), monkeypatch, should_stop=lambda: True)
     assert len(picture.fits) == 1
     assert picture.corrections == 0
+
+
+def test_a_file_whose_trimming_overshoots_is_followed_by_another(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """So few latents are left in the small files that a single one is worth too much."""
+
+    def overshot(file: File, target: Target) -> Any:
+        assert isinstance(target, PsnrTarget)
+        return file.num_bytes, target.psnr_db - (0.2 if file.num_bytes < 109 else 0.0)
+
+    sizes = count(101)
+    picture = Picture(lambda _lmbda: (next(sizes), 32.0))
+    monkeypatch.setitem(globals(), "trimmed", overshot)
+    _, psnr_db = searched(picture, PsnrTarget(29.0), monkeypatch, first=1e-6)
+    assert psnr_db == 29.0
