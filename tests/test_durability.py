@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-import imgnet
+from imgnet.api import verify
 
 KILLS = int(os.environ.get("IMGNET_TEST_KILLS", "8"))
 
@@ -50,4 +50,4 @@ def test_a_killed_encode_leaves_the_old_file_or_the_new_one(tmp_path: Path) -> N
     print(f"{KILLS} runs, {finished} of them finished before they were killed")
     subprocess.run([*command, "-q", "60"], cwd=tmp_path, check=True)
     assert [path.name for path in out.iterdir()] == ["photo.inr"]
-    assert imgnet.verify(out / "photo.inr")
+    assert verify(out / "photo.inr")

@@ -30,7 +30,7 @@ def main() -> None:
     folder.mkdir(exist_ok=True, parents=True)
     for i, seed in enumerate(seeds()):
         (folder / f"seed-{i}").write_bytes(seed)
-    atheris.Setup([*sys.argv, "-max_len=2000", "-timeout=20", "-rss_limit_mb=1500"], run)
+    atheris.Setup([*sys.argv, "-max_len=2000", "-timeout=300", "-rss_limit_mb=1500"], run)
     atheris.Fuzz()
 
 
