@@ -14,6 +14,8 @@ from PIL import Image
 
 from support.shell import Shell
 
+collect_ignore = ["fuzz"]  # a script that needs atheris
+
 
 @pytest.fixture(scope="session")
 def shell() -> Shell:

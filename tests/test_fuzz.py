@@ -5,6 +5,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -23,8 +25,8 @@ def small_pictures(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.parametrize("path", FOUND, ids=lambda path: path.name)
-def test_found_inputs_do_no_harm(path: object) -> None:
-    run(path.read_bytes())  # type: ignore[attr-defined]
+def test_found_inputs_do_no_harm(path: Path) -> None:
+    run(path.read_bytes())
 
 
 @pytest.mark.parametrize("seed", range(len(SEEDS)))

@@ -25,6 +25,14 @@ a megapixel:
                  network; both are in the history:
                  --size 384 256 --examples 96 --epochs 240 --least-lmbda-index 6 --seed 3
                  --dim-context 32: 46,080 steps in 27 minutes of one core beside other programs
+
+Two priors with coarse features are not ready yet and lie in `samples/priors/`. To go on from one,
+copy it to the shipped ones. Both are trained on 212 photographs, with --size 384 256 --examples 212
+--dim-context 32 --dim-hidden 48 --dim-coarse 6:
+
+    p10-595f70d1 from random weights, --epochs 150 --seed 10; 63,600 steps in 65 minutes
+    p11-4f6e0d11 from p8, whose analysis network it takes, --epochs 100 --seed 11
+                 --least-lmbda-index 5; 42,400 steps in 38 minutes
 """
 
 from __future__ import annotations

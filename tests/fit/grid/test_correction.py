@@ -63,12 +63,12 @@ def test_a_correction_takes_the_time_that_is_left() -> None:
 
 def test_a_file_becomes_smaller_by_latent_rdoq() -> None:
     """Moves towards zero alone can cost as much as the bits that they save."""
-    spec = Spec("grid", 48, 40, 0, 8, 1, num_levels=3, chroma_level=1, dim_context=6)
-    pixels = picture()
+    spec = Spec("grid", 64, 48, 0, 8, 1, num_levels=3, chroma_level=1, dim_context=6)
+    pixels = picture(64, 48)
     options = replace(QUICK, schedule=replace(QUICK.schedule, latent_rdoq_runs=1))
     with ready(spec, pixels, options, LMBDA, None) as fit:
         whole = fit.run()
-        for _ in range(2):
+        for _ in range(4):
             fit.tighten(options)
         result = fit.result()
     assert num_bytes(result, spec) < num_bytes(whole, spec)
