@@ -15,7 +15,7 @@ from PIL import Image
 
 from imgnet.api import verify
 
-KILLS = int(os.environ.get("IMGNET_TEST_KILLS", "8"))
+KILLS = int(os.environ.get("IMGNET_TEST_KILLS", "4"))
 
 
 @pytest.mark.slow
