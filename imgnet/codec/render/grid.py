@@ -172,9 +172,8 @@ def _latents(grid: Float32Array, rows: range, columns: range) -> Float64Array:
         np.clip(samples, 0, length - 1)
         for samples, length in zip((rows, columns), grid.shape, strict=True)
     )
-    part: Float64Array = np.rint(
-        grid[y][:, x].astype(np.float64)
-    )  # not integers yet in a file of floats
+    part: Float64Array = grid[y][:, x].astype(np.float64)
+    np.rint(part, out=part)  # they are no integers yet in a file of floats
     clamp(part, -LARGEST_LATENT, LARGEST_LATENT)
     part *= _ONE
     return part
