@@ -1,4 +1,4 @@
-"""Decoder of latents: from a coded stream and the distributions of a context model."""
+"""Coder of latents: to a coded stream and back, by the distributions of a context model."""
 
 from __future__ import annotations
 
@@ -11,14 +11,38 @@ from numpy.typing import NDArray
 
 from imgnet.codec.entropy.context import Distributions, Features, Integers, LevelModel
 from imgnet.codec.entropy.distributions import LOCATIONS, NUM_SCALES, laplace, reach
-from imgnet.codec.entropy.rans import Decoder
-from imgnet.codec.entropy.wavefront import decode_level
+from imgnet.codec.entropy.rans import Decoder, encode
+from imgnet.codec.entropy.wavefront import decode_level, distributions_of_level, wavefronts
 from imgnet.errors import FormatError
 
 REACHES = np.array([reach(scale) for scale in range(NUM_SCALES)])
 DAMAGED = "the coded stream is damaged"
 
 Latents = NDArray[np.integer]
+Symbols = NDArray[np.int32]  # (N, 2), first slot and number of slots of each
+
+
+class LatentEncoder(Protocol):
+    """Encoder of the latents of a picture, level by level from the coarsest."""
+
+    def level(
+        self,
+        model: LevelModel,
+        grids: Latents,
+        parents: Latents | None,
+        features: Features | None,
+    ) -> tuple[Symbols, list[int]]:
+        """Return the symbols of the grids (G, height, width) of a level, and the escapes.
+
+        Args:
+            model: Of these grids.
+            grids: Their latents.
+            parents: The next coarser grids, or None.
+            features: Coarse features of the level, or None.
+        """
+
+    def stream(self, symbols: Symbols) -> bytes:
+        """Return the coded stream of the symbols of a whole picture."""
 
 
 class LatentDecoder(Protocol):
@@ -63,6 +87,48 @@ class Tables(dict[int, list[int]]):
 
 
 TABLES = Tables()
+
+
+class PlainLatentEncoder:
+    """Encoder that needs NumPy alone."""
+
+    def level(
+        self,
+        model: LevelModel,
+        grids: Latents,
+        parents: Latents | None,
+        features: Features | None,
+    ) -> tuple[Symbols, list[int]]:
+        """See `LatentEncoder.level`."""
+        order = wavefronts(*grids.shape)
+        distributions = distributions_of_level(model, grids, parents, features)
+        values = grids.ravel()[order]
+        of_values = Distributions(*(x.ravel()[order] for x in distributions))
+        start, end, is_escape = slots(values, of_values)
+        symbols = np.stack([start, end - start], axis=1).astype(np.int32)
+        return symbols, values[is_escape].tolist()
+
+    def stream(self, symbols: Symbols) -> bytes:
+        """See `LatentEncoder.stream`."""
+        return encode(*symbols.T.tolist())
+
+
+def slots(
+    values: Latents, distributions: Distributions
+) -> tuple[Integers, Integers, NDArray[np.bool_]]:
+    """Return each latent's first slot, the slot behind its last, and whether it is out of reach."""
+    reaches = REACHES[distributions.scale]
+    symbols = values - distributions.whole + reaches
+    last = 2 * reaches + 2
+    escape = (symbols < 0) | (symbols >= last)
+    symbols[escape] = last[escape]
+    used, which = np.unique(
+        distributions.scale * LOCATIONS + distributions.fraction, return_inverse=True
+    )
+    tables = [TABLES[key] for key in used.tolist()]
+    first = np.cumsum([0] + [len(table) for table in tables])[which] + symbols
+    joined = np.concatenate([np.array(table) for table in tables])
+    return joined[first], joined[first + 1], escape
 
 
 class PlainLatentDecoder:

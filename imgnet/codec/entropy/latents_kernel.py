@@ -1,100 +1,25 @@
-"""Kernel of the compiled decoder of latents: network, distributions and rANS.
+"""Kernels of the compiled coder of latents: distributions to slots, rANS and back.
 
-It computes with the same integers in float64 as `context.py`, block by block of a wavefront, and
-reads each block before the next. The compiler may reorder and fuse sums: by the bounds that
-`test_context.py` proves, all of them are exact. There are no divisions of floats.
+The decoder reads each block of a wavefront before the next; the encoder knows all latents, so that
+it may begin at any wavefront.
 """
 
 from __future__ import annotations
-
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from imgnet.arrays import Float32Array, Float64Array, Int64Array
-from imgnet.codec.entropy import context
-from imgnet.codec.entropy.distributions import LOCATIONS, NUM_SCALES
-from imgnet.compilation.blocks import BLOCK, ZERO, compiled, product
-from imgnet.neighbourhood import CAUSAL, MARGIN, PARENT_MARGIN, PARENTS
+from imgnet.codec.entropy.context_kernel import Int16Array, Weights, blocks, inputs, network, rows
+from imgnet.codec.entropy.distributions import LOCATIONS
+from imgnet.compilation.blocks import BLOCK, compiled
+from imgnet.neighbourhood import MARGIN
 
-Int16Array = NDArray[np.int16]
 Int32Array = NDArray[np.int32]
 Uint16Array = NDArray[np.uint16]
-Weights = tuple[Float64Array, ...]  # first, second, bias of the second, last
 
-_OWN = tuple((MARGIN + dy, MARGIN + dx) for dy, dx in CAUSAL)
-_ABOVE = tuple((PARENT_MARGIN + dy, PARENT_MARGIN + dx) for dy, dx in PARENTS)
-_NUM_OWN, _NUM_NEIGHBOURS = len(_OWN), len(_OWN) + len(_ABOVE)
-_PER_LOCATION, _PER_SCALE = 1 / context.LOCATION_STEP, 1 / context.SCALE_STEP
-_MOST_LOCATION = float(context.LARGEST_LATENT * LOCATIONS)
-_MOST_SCALE = float(NUM_SCALES - 1)
-_MOST_HIDDEN = float(context.LARGEST_HIDDEN)
-_ROW, _STATE_BITS = np.uint64(BLOCK), np.uint64(16)
+_STATE_BITS = np.uint64(16)
 _SLOTS = np.uint64(0xFFFF)
-
-
-@compiled
-def _gather(flat: Int16Array, first: int, step: int, row: int, x: Float64Array, count: int) -> None:
-    """Set a row of a block to every `step`-th number from `first` on."""
-    to, at, by = np.uint64(row * BLOCK), np.uint64(first), np.uint64(step)
-    for p in range(np.uint64(count)):
-        x[to + p] = flat[at]
-        at += by
-
-
-@compiled
-def _gather_above(
-    flat: Any, first: int, stride: int, y: int, row: int, x: Float64Array, count: int
-) -> None:
-    """Set a row of a block to what lies in the parents of rows y, y + 1, ... of a wavefront.
-
-    `first` is the index of what lies in the parent of a row 0.
-    """
-    to = np.uint64(row * BLOCK)
-    for p in range(count):
-        x[to + np.uint64(p)] = flat[np.uint64(first + ((y + p) >> 1) * stride - y - p)]
-
-
-@compiled
-def _limited(
-    x: Float64Array, row: int, bias: float, out: Float64Array, to: int, count: int
-) -> None:
-    """Add a ReLU of a row of a block, rounded down, and a bias to a row of `out`."""
-    at, at_out = np.uint64(row * BLOCK), np.uint64(to * BLOCK)
-    for p in range(np.uint64(count)):
-        out[at_out + p] += min(max(np.floor(x[at + p]) + bias, 0.0), _MOST_HIDDEN)
-
-
-@compiled
-def _network(
-    weights: Weights,
-    bias: Float64Array,
-    x: Float64Array,
-    stacked: Float64Array,
-    hidden: Float64Array,
-    residual: Float64Array,
-    output: Float64Array,
-    count: int,
-) -> None:
-    """Set the first rows of `output` to locations and scales of a block with the inputs x."""
-    first, second, second_bias, last = weights
-    padded = len(second)
-    stacked[:], hidden[:], residual[:], output[:] = 0.0, 0.0, 0.0, 0.0
-    product(first, x, stacked, ZERO, count)
-    for row in range(padded):
-        _limited(stacked, row, bias[row], hidden, row, count)
-    product(second, hidden, residual, ZERO, count)
-    for row in range(padded):
-        _limited(residual, row, second_bias[row], hidden, row, count)
-    product(last, hidden, output, ZERO, count)
-    location, scale = np.uint64(padded * BLOCK), np.uint64((padded + 1) * BLOCK)
-    of_location, of_scale = bias[padded], bias[padded + 1]
-    for p in range(np.uint64(count)):
-        o = np.floor(stacked[location + p]) + of_location + np.floor(output[p])
-        output[p] = min(max(np.floor(o * _PER_LOCATION), -_MOST_LOCATION), _MOST_LOCATION)
-        o = np.floor(stacked[scale + p]) + of_scale + np.floor(output[_ROW + p])
-        output[_ROW + p] = min(max(np.floor(o * _PER_SCALE), 0.0), _MOST_SCALE)
 
 
 @compiled
@@ -175,31 +100,17 @@ def decode(
         cursor: State, words and escapes that were read; see `_read`.
         num_wavefronts: To decode, from the first on.
     """
-    number, height = len(grids), grids.shape[1] - MARGIN
-    stride, stride_above = grids.shape[2], parents.shape[2]
-    width = stride - 2 * MARGIN
-    first, second, _, last = weights
-    x, stacked = np.zeros(first.shape[1] * BLOCK), np.zeros(len(first) * BLOCK)
-    hidden, residual = np.zeros(len(second) * BLOCK), np.zeros(len(second) * BLOCK)
-    output = np.zeros(len(last) * BLOCK)
+    number, height, stride = len(grids), grids.shape[1] - MARGIN, grids.shape[2]
+    width, strides = stride - 2 * MARGIN, (stride, parents.shape[2])
+    x, stacked, hidden, residual, output = blocks(weights)
     for t in range(num_wavefronts):
-        top, bottom = max(0, (t - width + 2) // 2), min(height - 1, t // 2) + 1
+        top, bottom = rows(t, height, width)
         for g in range(number):
             flat, above = grids[g].ravel(), parents[g].ravel()
             for y in range(top, bottom, BLOCK):
                 count = min(BLOCK, bottom - y)
-                here = y * stride + t - 2 * y
-                for i, (dy, dx) in enumerate(_OWN):
-                    _gather(flat, here + dy * stride + dx, stride - 2, i, x, count)
-                if above.size:
-                    for i, (dy, dx) in enumerate(_ABOVE):
-                        at = dy * stride_above + dx + (t >> 1)
-                        _gather_above(above, at, stride_above, y, _NUM_OWN + i, x, count)
-                    at = PARENT_MARGIN * (stride_above + 1) + (t >> 1)
-                    for k in range(features.shape[1]):
-                        plane = features[g, k].ravel()
-                        _gather_above(plane, at, stride_above, y, _NUM_NEIGHBOURS + k, x, count)
-                _network(weights, bias[g], x, stacked, hidden, residual, output, count)
+                first = inputs(flat, above, features[g], strides, t, y, x, count)
+                network(weights, bias[g], x, stacked, hidden, residual, output, count)
                 if not _read(
                     output,
                     tables,
@@ -209,9 +120,127 @@ def decode(
                     escapes,
                     cursor,
                     flat,
-                    here + MARGIN * (stride + 1),
+                    first,
                     stride - 2,
                     count,
                 ):
                     return False
     return True
+
+
+@compiled
+def _write(
+    distributions: Float64Array,
+    tables: Int32Array,
+    begins: Int64Array,
+    reaches: Int64Array,
+    latents: Int16Array,
+    first: int,
+    step: int,
+    symbols: Int32Array,
+    escapes: Int16Array,
+    ends: tuple[int, int],
+    count: int,
+) -> tuple[int, int]:
+    """Append every `step`-th latent from `first` on to symbols and escapes; return their new ends.
+
+    A symbol is its first slot and the number of its slots.
+    """
+    end, num_escapes = ends
+    for p in range(count):
+        location, scale = np.int64(distributions[p]), np.int64(distributions[BLOCK + p])
+        reach, begin = reaches[scale], begins[scale * LOCATIONS + location % LOCATIONS]
+        latent = latents[first + p * step]
+        distance = latent - location // LOCATIONS
+        if distance < -reach or distance > reach + 1:
+            distance = reach + 2
+            escapes[num_escapes] = latent
+            num_escapes += 1
+        at = begin + reach + distance
+        symbols[end, 0], symbols[end, 1] = tables[at], tables[at + 1] - tables[at]
+        end += 1
+    return end, num_escapes
+
+
+@compiled
+def symbols_of(
+    grids: Int16Array,
+    parents: Int16Array,
+    features: Float32Array,
+    weights: Weights,
+    bias: Float64Array,
+    tables: Int32Array,
+    begins: Int64Array,
+    reaches: Int64Array,
+    wavefronts: tuple[int, int],
+    symbols: Int32Array,
+    escapes: Int16Array,
+) -> tuple[int, int]:
+    """Set the symbols and the escapes of some wavefronts of all grids, as `decode` reads them.
+
+    Args:
+        grids: (G, height + MARGIN, width + 2 MARGIN) latents, with zeros around them.
+        parents: See `decode`, as for the next six.
+        features: See `decode`.
+        weights: See `decode`.
+        bias: See `decode`.
+        tables: See `decode`.
+        begins: See `decode`.
+        reaches: See `decode`.
+        wavefronts: The first, and the last + 1.
+        symbols: (N, 2), set to the first slot and the number of slots of each latent.
+        escapes: (N,), set to the latents out of reach.
+
+    Returns:
+        Number of symbols and of escapes.
+    """
+    height, stride = grids.shape[1] - MARGIN, grids.shape[2]
+    width, strides = stride - 2 * MARGIN, (stride, parents.shape[2])
+    x, stacked, hidden, residual, output = blocks(weights)
+    ends = (0, 0)
+    for t in range(wavefronts[0], wavefronts[1]):
+        top, bottom = rows(t, height, width)
+        for g in range(len(grids)):
+            flat, above = grids[g].ravel(), parents[g].ravel()
+            for y in range(top, bottom, BLOCK):
+                count = min(BLOCK, bottom - y)
+                first = inputs(flat, above, features[g], strides, t, y, x, count)
+                network(weights, bias[g], x, stacked, hidden, residual, output, count)
+                ends = _write(
+                    output,
+                    tables,
+                    begins,
+                    reaches,
+                    flat,
+                    first,
+                    stride - 2,
+                    symbols,
+                    escapes,
+                    ends,
+                    count,
+                )
+    return ends
+
+
+@compiled
+def push(symbols: Int32Array, least_state: int, words: Uint16Array) -> tuple[int, int]:
+    """Write symbols (N, 2) to rANS, the last first; see `rans.encode`.
+
+    Args:
+        symbols: First slot and number of slots of each.
+        least_state: First state of the coder.
+        words: Set from the end on, as the decoder reads them.
+
+    Returns:
+        Final state, and index of the first word that was set.
+    """
+    state, place = np.uint64(least_state), len(words)
+    for i in range(len(symbols) - 1, -1, -1):
+        start, frequency = np.uint64(symbols[i, 0]), np.uint64(symbols[i, 1])
+        if state >= frequency << _STATE_BITS:
+            place -= 1
+            words[place] = np.uint16(state & _SLOTS)
+            state = state >> _STATE_BITS
+        quotient = state // frequency
+        state = (quotient << _STATE_BITS) + start + (state - quotient * frequency)
+    return int(state), place

@@ -22,7 +22,7 @@ TOTAL_BITS = 16  # the frequencies of a table add up to 2**16
 
 _WORD_BITS = 16
 _STATE_BYTES = 4
-_LEAST_STATE = 1 << 16  # states lie in 2**16 .. 2**32; encoders start here, decoders end here
+LEAST_STATE = 1 << 16  # states lie in 2**16 .. 2**32; encoders start here, decoders end here
 
 
 def encode(starts: Sequence[int], frequencies: Sequence[int]) -> bytes:
@@ -38,15 +38,23 @@ def encode(starts: Sequence[int], frequencies: Sequence[int]) -> bytes:
     >>> len(encode([0, 32768], [32768, 32768]))
     4
     """
-    state, words = _LEAST_STATE, []
+    state, words = LEAST_STATE, []
     for start, frequency in zip(reversed(starts), reversed(frequencies), strict=True):
         if state >= frequency << _WORD_BITS:
             words.append(state & 0xFFFF)
             state >>= _WORD_BITS
         quotient, remainder = divmod(state, frequency)
         state = (quotient << TOTAL_BITS) + start + remainder
-    head = state.to_bytes(_STATE_BYTES, "little")
-    return head + np.array(words[::-1], "<u2").tobytes()
+    return state_bytes(state) + np.array(words[::-1], "<u2").tobytes()
+
+
+def state_bytes(state: int) -> bytes:
+    """Return the final state of an encoder, as a stream begins with it.
+
+    >>> list(state_bytes(1 << 16))
+    [0, 0, 1, 0]
+    """
+    return state.to_bytes(_STATE_BYTES, "little")
 
 
 class Decoder:
@@ -125,5 +133,5 @@ def check_end(state: int, words: NDArray[np.uint16]) -> None:
     Raises:
         FormatError: The stream is damaged or goes on.
     """
-    if state != _LEAST_STATE or len(words):
+    if state != LEAST_STATE or len(words):
         raise FormatError("the coded stream is damaged")

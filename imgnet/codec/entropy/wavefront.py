@@ -94,7 +94,7 @@ class Neighbourhood:
         rows = self.values[:, : self._own_size].reshape(-1, height + MARGIN, self.stride)
         return rows[:, MARGIN:, MARGIN : MARGIN + width]
 
-    def fill(self, grids: Integers) -> None:
+    def fill(self, grids: NDArray[np.integer]) -> None:
         """Set all latents (number, height, width)."""
         self._own[:] = grids
 
@@ -127,7 +127,7 @@ def _shifts(offsets: Offsets, stride: int) -> Integers:
 
 def distributions_of_level(
     model: Callable[[Array], Distributions],
-    grids: Integers,
+    grids: NDArray[np.integer],
     parents: NDArray[np.integer] | None,
     features: Features | None = None,
 ) -> Distributions:

@@ -14,18 +14,19 @@ import numpy as np
 from numpy.typing import NDArray
 
 from imgnet.codec.entropy.context import LARGEST_LATENT, ContextModel, Distributions, Features
-from imgnet.codec.entropy.distributions import LOCATIONS
 from imgnet.codec.entropy.escapes import escape_symbols, read_escapes
 from imgnet.codec.entropy.fixed_point import from_real
 from imgnet.codec.entropy.latents import (
     DAMAGED,
-    REACHES,
-    TABLES,
     LatentDecoder,
+    LatentEncoder,
     PlainLatentDecoder,
+    PlainLatentEncoder,
+    Symbols,
+    slots,
 )
-from imgnet.codec.entropy.rans import TOTAL_BITS, Decoder, encode
-from imgnet.codec.entropy.wavefront import distributions_of_level, wavefronts
+from imgnet.codec.entropy.rans import TOTAL_BITS, Decoder
+from imgnet.codec.entropy.wavefront import distributions_of_level
 from imgnet.codec.entropy.weights import WeightCoder
 from imgnet.codec.format.quantized import Q_STEPS_PER_OCTAVE, Quantized, q_index_of, q_index_of_bits
 from imgnet.codec.priors import loader as priors
@@ -44,7 +45,7 @@ LARGEST_INTEGER = WEIGHTS.largest
 # holds fewer than half as many. Readers refuse larger claims before they allocate anything.
 MAX_LATENTS_PER_BYTE = 1 << 17
 
-# From here on the compiled decoder saves more than it takes to load; the first time on a machine,
+# From here on the compiled coder saves more than it takes to load; the first time on a machine,
 # that is as long as it takes to compile.
 MANY_LATENTS = 1 << 21
 
@@ -68,29 +69,29 @@ def pack(spec: Spec, quantized: Mapping[str, Quantized], pixels_crc: int) -> byt
     quantized = _limited(quantized)
     network = [quantized[name] for name in network_shapes(spec)]
     headers, starts, widths = WEIGHTS.pack((tensor.q_index, tensor.values) for tensor in network)
-    latent_starts, latent_widths, escapes = _latent_symbols(spec, quantized)
+    encoder = _latent_encoder(_num_latents(spec, spec.levels()))
+    latents, escapes = _latent_symbols(spec, quantized, encoder)
     escape_starts, escape_widths = escape_symbols(escapes)
-    stream = encode(
-        [*starts, *escape_starts, *latent_starts], [*widths, *escape_widths, *latent_widths]
-    )
+    first = np.array([[*starts, *escape_starts], [*widths, *escape_widths]], np.int32).T
+    stream = encoder.stream(np.concatenate([first, *latents]))
     return pixels_crc.to_bytes(CRC_BYTES, "little") + headers + stream
 
 
 def _latent_symbols(
-    spec: Spec, quantized: Mapping[str, Quantized]
-) -> tuple[list[int], list[int], list[int]]:
-    """Return the first slots and the widths of the symbols of all latents, and the escapes."""
-    starts, widths, escapes = list[int](), list[int](), list[int]()
-    for grids, distributions in _distributions_of_levels(spec, quantized):
-        order = wavefronts(*grids.shape)
-        values = grids.ravel()[order]
-        start, end, escape = _latent_slots(
-            values, Distributions(*(x.ravel()[order] for x in distributions))
+    spec: Spec, quantized: Mapping[str, Quantized], encoder: LatentEncoder
+) -> tuple[list[Symbols], list[int]]:
+    """Return the symbols of the latents of each level, and all escapes."""
+    model, symbols, escapes = _context_model(spec, quantized), list[Symbols](), list[int]()
+    for level in spec.levels():
+        of_level, outside = encoder.level(
+            model.of_level(level, _indices(spec, level)),
+            _stacked(spec, quantized, level, level),
+            _parents(spec, quantized, level),
+            _features(model, spec, quantized, level),
         )
-        starts += start.tolist()
-        widths += (end - start).tolist()
-        escapes += values[escape].tolist()
-    return starts, widths, escapes
+        symbols.append(of_level)
+        escapes += outside
+    return symbols, escapes
 
 
 def _limited(quantized: Mapping[str, Quantized]) -> dict[str, Quantized]:
@@ -107,9 +108,8 @@ def distributions_of_grids(
 ) -> dict[str, Distributions]:
     """Return the distributions of the latents of every grid, in the order of `Spec.grids`."""
     distributions = {}
-    for level, (_, of_level) in zip(
-        spec.levels(), _distributions_of_levels(spec, quantized), strict=True
-    ):
+    of_levels = _distributions_of_levels(spec, quantized)
+    for level, of_level in zip(spec.levels(), of_levels, strict=True):
         for grid, pyramid in enumerate(spec.pyramids(level)):
             distributions[latents_name(pyramid, level)] = of_level.at(grid)
     return distributions
@@ -117,14 +117,14 @@ def distributions_of_grids(
 
 def _distributions_of_levels(
     spec: Spec, quantized: Mapping[str, Quantized]
-) -> Iterator[tuple[Integers, Distributions]]:
-    """Yield the grids (G, height, width) of every level and their distributions."""
+) -> Iterator[Distributions]:
+    """Yield the distributions of the grids of every level."""
     model = _context_model(spec, quantized)
     for level in spec.levels():
         grids, of_grids = _stacked(spec, quantized, level, level), _indices(spec, level)
         of_level, parents = model.of_level(level, of_grids), _parents(spec, quantized, level)
         features = _features(model, spec, quantized, level)
-        yield grids, distributions_of_level(of_level, grids, parents, features)
+        yield distributions_of_level(of_level, grids, parents, features)
 
 
 def _indices(spec: Spec, level: int) -> list[tuple[int, int]]:
@@ -157,27 +157,9 @@ def _context_model(spec: Spec, quantized: Mapping[str, Quantized]) -> ContextMod
     return ContextModel(from_real({n: quantized[n].dequantize() for n in spec.context_names}))
 
 
-def _latent_slots(
-    values: NDArray[np.integer], distributions: Distributions
-) -> tuple[Integers, Integers, NDArray[np.bool_]]:
-    """Return each latent's first slot, the slot behind its last, and whether it is out of reach."""
-    reaches = REACHES[distributions.scale]
-    symbols = values - distributions.whole + reaches
-    last = 2 * reaches + 2
-    escape = (symbols < 0) | (symbols >= last)
-    symbols[escape] = last[escape]
-    used, which = np.unique(
-        distributions.scale * LOCATIONS + distributions.fraction, return_inverse=True
-    )
-    tables = [TABLES[key] for key in used.tolist()]
-    first = np.cumsum([0] + [len(table) for table in tables])[which] + symbols
-    joined = np.concatenate([np.array(table) for table in tables])
-    return joined[first], joined[first + 1], escape
-
-
 def latent_bits(values: NDArray[np.integer], distributions: Distributions) -> NDArray[np.float64]:
     """Return the ideal code length of each latent (N,) in bits, without what escapes cost more."""
-    start, end, _ = _latent_slots(values, distributions)
+    start, end, _ = slots(values, distributions)
     bits: NDArray[np.float64] = TOTAL_BITS - np.log2(end - start)
     return bits
 
@@ -262,6 +244,16 @@ def _latent_decoder(number: int, decoder: Decoder) -> LatentDecoder:
 
             return CompiledLatentDecoder(decoder, escapes)
     return PlainLatentDecoder(decoder, escapes)
+
+
+def _latent_encoder(number: int) -> LatentEncoder:
+    """Return an encoder of so many latents."""
+    if number >= MANY_LATENTS:
+        with suppress(ImportError):
+            from imgnet.codec.entropy.compiled_latents import CompiledLatentEncoder
+
+            return CompiledLatentEncoder()
+    return PlainLatentEncoder()
 
 
 def _num_latents(spec: Spec, levels: Iterable[int]) -> int:

@@ -1,4 +1,4 @@
-"""The compiled decoder of latents reads what the plain one reads."""
+"""The compiled coder of latents reads and writes what the plain one does."""
 
 from __future__ import annotations
 
@@ -7,11 +7,18 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
-from imgnet.codec.entropy.compiled_latents import CompiledLatentDecoder
+from imgnet.codec.entropy import compiled_latents
+from imgnet.codec.entropy.compiled_latents import CompiledLatentDecoder, CompiledLatentEncoder
 from imgnet.codec.entropy.context import ContextModel
 from imgnet.codec.entropy.distributions import LOCATIONS, NUM_SCALES, laplace, laplace_tables
 from imgnet.codec.entropy.escapes import escape_symbols, read_escapes
-from imgnet.codec.entropy.latents import LatentDecoder, PlainLatentDecoder
+from imgnet.codec.entropy.latents import (
+    LatentDecoder,
+    LatentEncoder,
+    PlainLatentDecoder,
+    PlainLatentEncoder,
+    Symbols,
+)
 from imgnet.codec.entropy.rans import Decoder, encode
 from imgnet.errors import FormatError
 from support.contexts import coarse_weights, parents_of, random_weights
@@ -56,6 +63,41 @@ def test_both_decoders_read_the_same(
     plain, compiled = (read(kind, data, size, has_parent, num_features) for kind in KINDS)
     assert np.array_equal(plain, compiled)
     assert plain.size < 50 or np.unique(plain).size > 10
+
+
+def written(
+    encoder: LatentEncoder, grids: np.ndarray, has_parent: bool, num_features: int
+) -> tuple[Symbols, list[int], bytes]:
+    """Write two grids."""
+    weights = coarse_weights(num_features, 2, 3000) if num_features else random_weights()
+    model, parents = ContextModel(weights), parents_of(*grids.shape[1:]) if has_parent else None
+    coarser = {} if parents is None else {(p, 1): parents[p] for p in (0, 1)}
+    features = model.coarse_features(0, [0, 1], coarser)
+    symbols, escapes = encoder.level(model.of_level(0, [(2, 0), (3, 1)]), grids, parents, features)
+    return symbols, escapes, encoder.stream(symbols)
+
+
+@pytest.mark.parametrize("size", [(1, 1), (1, 7), (7, 1), (13, 21), (3, 40), (40, 3), (300, 5)])
+@pytest.mark.parametrize(("has_parent", "num_features"), [(False, 0), (True, 0), (True, 3)])
+@pytest.mark.parametrize("part", [256, 3])
+def test_both_encoders_write_the_same(
+    size: tuple[int, int],
+    has_parent: bool,
+    num_features: int,
+    part: int,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(compiled_latents, "PART", part)
+    generator = np.random.default_rng(2)
+    grids = generator.integers(-30, 31, (2, *size))
+    grids[generator.random(grids.shape) < 0.02] = 4096
+    plain, compiled = (
+        written(encoder, grids, has_parent, num_features)
+        for encoder in (PlainLatentEncoder(), CompiledLatentEncoder())
+    )
+    assert np.array_equal(plain[0], compiled[0])
+    assert plain[1:] == compiled[1:]
+    assert len(plain[1]) > 0 or grids.size < 500
 
 
 @pytest.mark.parametrize("kind", KINDS)
