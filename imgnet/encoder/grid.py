@@ -111,7 +111,8 @@ class _Fits:
         began = options.clock()
         spec = self._network(lmbda, fits.scheduled(self.spec, options, pace).schedule, has_prior)
         rest = fits.scheduled(spec, options.in_time(began, 1.0), pace)
-        if original.mask is None and rest.schedule.has_trials:
+        num_pixels = spec.width * spec.height
+        if original.mask is None and rest.schedule.has_trials(num_pixels):
             spec = self._with_best_prior(spec, lmbda, rest)
         options = replace(options, schedule=options.schedule.for_detail(self.detail))
         rest = fits.scheduled(spec, options.in_time(began, 1.0), pace)

@@ -82,7 +82,7 @@ def with_best_prior(
         trial: Returns the cost of a network after a fit of a part of the image: error plus lmbda
             times bits of latents.
     """
-    if not chosen.prior or not options.schedule.has_trials:
+    if not chosen.prior or not options.schedule.has_trials(chosen.width * chosen.height):
         return chosen
     part = _middle(pixels)
     height, width = part.shape[:2]

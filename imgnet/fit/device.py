@@ -9,6 +9,7 @@ from contextlib import contextmanager
 import numpy as np
 import torch
 from torch import Tensor
+from torch.nn import functional
 
 from imgnet.arrays import BoolArray, Float32Array
 from imgnet.errors import UsageError
@@ -53,6 +54,25 @@ def mask_of(mask: BoolArray | Float32Array, device: torch.device) -> Tensor:
     """Return a mask or weights as a tensor: (H, W) in the same shape, (H, W, C) as (C, H, W)."""
     tensor = torch.from_numpy(mask).to(device)
     return tensor if tensor.ndim == 2 else tensor.permute(2, 0, 1).contiguous()
+
+
+def filled(picture: Tensor, mask: Tensor) -> Tensor:
+    """Return a picture (C, H, W) with masked-out samples interpolated from those around them.
+
+    Each level of the recursion halves the sides, so that gaps of any size are filled.
+
+    Args:
+        picture: (C, H, W).
+        mask: (H, W) or (C, H, W), False where a sample is to be replaced.
+    """
+    weights = mask.expand_as(picture).float()
+    if weights.all() or picture[0].numel() == 1:
+        return picture * weights
+    fractions = functional.avg_pool2d(weights, 2, ceil_mode=True)
+    means = functional.avg_pool2d(picture * weights, 2, ceil_mode=True) / fractions.clamp(min=1e-6)
+    coarse = filled(means, fractions > 0)
+    around = functional.interpolate(coarse[None], picture.shape[1:], mode="bilinear")[0]
+    return torch.where(weights.bool(), picture, around)
 
 
 @contextmanager

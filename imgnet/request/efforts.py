@@ -17,6 +17,10 @@ EFFORTS = range(1, 10)
 LARGE = 40_000  # parameters of a coordinate network that takes the steps of the table
 MOST_SCALED = 1.5  # factor on the steps of smaller networks, at most
 USUAL_PIXELS = 768 * 512  # of an image, up to which `grid` takes the steps of the table
+# In a larger image every epoch has more steps for the network, so that fewer epochs do. Steps get
+# larger as well: of each, a part is the same for all sizes, or grows with the image.
+LARGE_POWER = 1 / 3  # of the factor on the pixels, by which epochs get fewer
+MOST_STRIPS = 96  # steps of an epoch
 COARSE_STEPS = 4 / 3  # factor on the steps of `grid` without its finest level
 
 # A fit of fewer epochs than FEW_EPOCHS has little time to leave a bad start. One of fewer than
@@ -41,7 +45,8 @@ COLD_EPOCHS, COLD_PIXELS = 1000, 1 << 17
 
 PLAIN_STEPS = 2  # factor on the steps of a short fit of an image without detail
 
-LEAST_TRIAL_STEPS = 300  # of a fit with trials of priors; these cost about half as many steps
+# A fit with trials of priors has so many steps, since these cost about half as many, and epochs.
+LEAST_TRIAL_STEPS, LEAST_TRIAL_EPOCHS = 300, FEW_EPOCHS
 TRIAL_EPOCHS = 150
 TRIAL_TIME = 0.1  # part of the time limit that each trial may take
 
@@ -86,17 +91,17 @@ class Schedule:
     def for_network(self, spec: Spec) -> Schedule:
         """Return the schedule with the number of steps that suits a network and its image.
 
-        A `grid` network takes more steps for a large image, so that the number of epochs stays the
-        same. Where each step is shorter, a network takes more of them: a `grid` network without its
-        finest level, and a small coordinate network.
+        A `grid` network takes more and larger steps for a large image. Where each step is shorter,
+        a network takes more of them: a `grid` network without its finest level, and a small
+        coordinate network.
 
         >>> base = Schedule(1500, 4096)
         >>> base.for_network(Spec("mlp", 64, 48, 0, 16, 3)).steps
         2250
         >>> base.for_network(Spec("grid", 768, 1024, 0, 4, 1, num_levels=2, dim_context=4)).steps
-        3000
+        2381
         """
-        return replace(self, steps=_STEPS_FOR_NETWORK[spec.family](self.steps, spec))
+        return _SCHEDULE_FOR_NETWORK[spec.family](self, spec)
 
     def for_detail(self, found: float) -> Schedule:
         """Return the schedule for an image of some detail.
@@ -109,7 +114,7 @@ class Schedule:
         >>> Schedule(160, 4096).for_detail(0.0).steps, Schedule(160, 4096).for_detail(0.01).steps
         (320, 160)
         """
-        if found > 0 or self.has_trials:
+        if found > 0 or self.steps >= LEAST_TRIAL_STEPS:
             return self
         return replace(self, steps=PLAIN_STEPS * self.steps)
 
@@ -167,10 +172,13 @@ class Schedule:
         """
         return self.epochs(num_pixels) >= COLD_EPOCHS and num_pixels >= COLD_PIXELS
 
-    @property
-    def has_trials(self) -> bool:
-        """Whether the fit is long enough to try other priors first."""
-        return self.steps >= LEAST_TRIAL_STEPS
+    def has_trials(self, num_pixels: int) -> bool:
+        """Return whether a fit is long enough to try other priors first.
+
+        >>> Schedule(160, 24576).has_trials(768 * 512), Schedule(700, 49152).has_trials(768 * 512)
+        (False, True)
+        """
+        return self.steps >= LEAST_TRIAL_STEPS and self.epochs(num_pixels) >= LEAST_TRIAL_EPOCHS
 
 
 def _nearer_end(course: tuple[float, float], part: float) -> tuple[float, float]:
@@ -179,17 +187,21 @@ def _nearer_end(course: tuple[float, float], part: float) -> tuple[float, float]
     return last + (first - last) * part, last
 
 
-def _coordinate_steps(steps: int, spec: Spec) -> int:
+def _for_coordinates(schedule: Schedule, spec: Spec) -> Schedule:
     factor = sqrt(LARGE / min(spec.num_parameters, LARGE))
-    return round(steps * min(factor, MOST_SCALED))
+    return replace(schedule, steps=round(schedule.steps * min(factor, MOST_SCALED)))
 
 
-def _grid_steps(steps: int, spec: Spec) -> int:
-    steps = round(steps * max(1.0, spec.width * spec.height / USUAL_PIXELS))
-    return round(steps * COARSE_STEPS) if spec.finest else steps
+def _for_grid(schedule: Schedule, spec: Spec) -> Schedule:
+    num_pixels = spec.width * spec.height
+    larger = max(1.0, num_pixels / USUAL_PIXELS)
+    pixels = max(schedule.pixels_per_step, num_pixels // MOST_STRIPS)
+    steps = schedule.steps * larger ** (1 - LARGE_POWER) * schedule.pixels_per_step / pixels
+    more = COARSE_STEPS if spec.finest else 1.0
+    return replace(schedule, steps=round(round(steps) * more), pixels_per_step=pixels)
 
 
-_STEPS_FOR_NETWORK = {"grid": _grid_steps, "gated": _coordinate_steps, "mlp": _coordinate_steps}
+_SCHEDULE_FOR_NETWORK = {"grid": _for_grid, "gated": _for_coordinates, "mlp": _for_coordinates}
 
 
 def trial_schedule(num_pixels: int) -> Schedule:
@@ -214,7 +226,7 @@ COORDINATE_PRESETS = {
 GRID_PRESETS = {
     effort: Schedule(steps, pixels, quantized=0.1, latent_rdoq_runs=runs, weight_rdoq_passes=passes)
     for effort, (steps, pixels, runs, passes) in {
-        1: (160, 24576, 1, 0),
+        1: (200, 24576, 1, 0),
         2: (700, 49152, 2, 1),
         3: (2800, 49152, 2, 1),
         4: (6000, 49152, 3, 1),

@@ -27,6 +27,7 @@ import numpy as np
 import torch
 from safetensors.torch import save_file
 from torch import Tensor
+from torch.nn import functional
 
 from imgnet.codec.priors.loader import analysis_file, lmbda_index_of, prior_tensors
 from imgnet.encoder.levels import detail, with_needed_levels
@@ -65,6 +66,7 @@ class Recipe:
         width: Columns of a crop.
         height: Rows of a crop.
         lr: Peak learning rate of Adam.
+        enlarge: Factor by which every third crop is enlarged, at most; 1 for none.
         qualities: Range of the qualities of steps, which are uniform.
         seed: Seed of all random numbers.
     """
@@ -73,6 +75,7 @@ class Recipe:
     width: int = 384
     height: int = 256
     lr: float = 1e-3
+    enlarge: float = 1.0
     qualities: tuple[float, float] = (5.0, 84.0)
     seed: int = 1
 
@@ -195,10 +198,19 @@ class Training:
     def _next(self) -> Case:
         which, part = torch.rand(2, generator=self.generator).tolist()
         picture = self.pictures[int(which * len(self.pictures))]
-        size = self.recipe.height, self.recipe.width
-        crop = random_crop(picture, size, self.step % 2 == 0, self.generator)
         least, highest = self.recipe.qualities
-        return self.case(crop, least + (highest - least) * part)
+        return self.case(self._crop(picture), least + (highest - least) * part)
+
+    def _crop(self, picture: Tensor) -> Tensor:
+        """Return a random crop of a picture; in turns reduced, as it is, and enlarged."""
+        size, kind = (self.recipe.height, self.recipe.width), self.step % 3
+        if kind < 2 or self.recipe.enlarge <= 1:
+            return random_crop(picture, size, kind == 0, self.generator)
+        scale = 1 + (self.recipe.enlarge - 1) * float(torch.rand(1, generator=self.generator))
+        least = round(size[0] / scale), round(size[1] / scale)
+        crop = random_crop(picture, least, False, self.generator)
+        enlarged = functional.interpolate(crop[None], size=size, mode="bicubic")
+        return enlarged[0].clamp(0, 1)
 
     def case(self, picture: Tensor, quality: float) -> Case:
         """Return the case of a picture (3, H, W) in 0..1 at a quality."""
@@ -254,11 +266,12 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--steps", type=int, default=usual.steps)
     parser.add_argument("--size", type=int, nargs=2, default=(usual.width, usual.height))
     parser.add_argument("--lr", type=float, default=usual.lr)
+    parser.add_argument("--enlarge", type=float, default=usual.enlarge)
     parser.add_argument("--export", action="store_true", help="write the result into the package")
     options = parser.parse_args(arguments)
     pictures, validation = load_photos(options.images, options.validation, load_picture)
     width, height = options.size
-    recipe = Recipe(options.steps, width, height, lr=options.lr, seed=options.seed)
+    recipe = Recipe(options.steps, width, height, options.lr, options.enlarge, seed=options.seed)
     with one_thread_workers(CPU) as workers:
         training = Training(pictures, options.prior, recipe, workers)
         _report("before", training.validate(validation))

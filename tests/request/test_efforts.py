@@ -48,13 +48,25 @@ def test_a_part_of_every_fit_is_taken_on_rounded_weights() -> None:
         assert 0 < schedule.quantized < 1
 
 
-def test_large_images_of_grid_get_steps_in_proportion_and_small_ones_no_fewer() -> None:
-    schedule = schedule_for(3, "grid")
-    small, usual = replace(GRID, width=10, height=10), replace(GRID, width=768, height=512)
-    assert schedule.for_network(small) == schedule.for_network(usual) == schedule
-    larger = schedule.for_network(replace(GRID, width=3, height=USUAL_PIXELS))
-    assert larger.steps == 3 * schedule.steps
-    assert larger.pixels_per_step == schedule.pixels_per_step
+def of_size(effort: int, width: int, height: int) -> Schedule:
+    """Return the schedule of an effort for an image."""
+    return schedule_for(effort, "grid").for_network(replace(GRID, width=width, height=height))
+
+
+@pytest.mark.parametrize("size", [(10, 10), (768, 512)])
+def test_images_of_usual_size_and_below_get_the_steps_of_the_table(size: tuple[int, int]) -> None:
+    assert of_size(3, *size) == schedule_for(3, "grid")
+
+
+@pytest.mark.parametrize("effort", [1, 3, 7])
+def test_large_images_get_fewer_epochs_but_no_fewer_steps(effort: int) -> None:
+    pixels = [USUAL_PIXELS * 4**i for i in range(4)]
+    schedules = [of_size(effort, 1024, count // 1024) for count in pixels]
+    epochs = [s.epochs(count) for s, count in zip(schedules, pixels, strict=True)]
+    assert epochs == sorted(epochs, reverse=True)
+    assert epochs[3] == pytest.approx(epochs[0] / 4, rel=0.02)
+    assert min(s.steps for s in schedules) == schedules[0].steps
+    assert all(s.steps <= 97 * e for s, e in zip(schedules, epochs, strict=True))
 
 
 def test_a_network_without_its_finest_level_gets_more_steps() -> None:
@@ -115,8 +127,9 @@ def test_a_start_is_no_calmer_for_being_asked_for_twice() -> None:
 
 
 def test_long_fits_have_trials() -> None:
-    assert not schedule_for(1, "grid").has_trials
-    assert schedule_for(3, "grid").has_trials
+    assert schedule_for(3, "grid").has_trials(NUM_PIXELS)
+    for pixels in (100, USUAL_PIXELS, 1 << 21, 1 << 24):
+        assert not of_size(1, 1024, -(-pixels // 1024)).has_trials(pixels)
 
 
 @pytest.mark.parametrize("model", ["gated", "grid"])

@@ -6,7 +6,8 @@ The network is trained with a prior; a decoder does not need it.
 
 from __future__ import annotations
 
-from functools import lru_cache
+from concurrent.futures import ThreadPoolExecutor
+from functools import lru_cache, partial
 
 import torch
 from safetensors.torch import load_file
@@ -17,6 +18,7 @@ from imgnet.codec.priors.loader import COLOURS, analysis_file
 
 FINE, DEEP = 48, 64  # channels at half the sides and below
 INPUT_SCALE = 0.25
+STRIP, MARGIN = 64, 6  # rows at half the sides, both even
 
 Planes = dict[tuple[int, int], Tensor]
 
@@ -50,38 +52,80 @@ class AnalysisNetwork(nn.Module):
         """Whether the first pyramid is level-weighted."""
         return bool(self.graded)
 
-    def forward(self, planes: Tensor, lmbda_position: float, num_levels: int) -> Planes:
+    def forward(
+        self,
+        planes: Tensor,
+        lmbda_position: float,
+        num_levels: int,
+        workers: ThreadPoolExecutor | None = None,
+    ) -> Planes:
         """Return a correction (h, w) by pyramid and level.
 
         Args:
             planes: (3, H, W) colours along the directions of the prior, in units of latents.
             lmbda_position: Position of lmbda, from -1, the largest, to 1.
             num_levels: Levels of the pyramids, at least 3.
+            workers: Pool in which strips are corrected at the same time; None for one after
+                another.
         """
+        map_ = workers.map if workers else map
         _, height, width = planes.shape
-        even = functional.pad(
-            planes[None] * INPUT_SCALE, (0, width % 2, 0, height % 2), mode="replicate"
-        )
-        x = functional.pixel_unshuffle(even, 2)
-        x = torch.cat([x, x.new_full((1, 1, *x.shape[2:]), lmbda_position)], dim=1)
-        fine = _residual(self.fine, functional.relu(self.stem(x)))
-        stages = [_residual(self.body, functional.relu(self.down(fine)))]
+        strips = _strips(range((height + 1) // 2))
+        reduce = partial(self._reduced, planes, lmbda_position)
+        fine, reduced = zip(*map_(reduce, strips), strict=True)
+        stages = [torch.cat(reduced, dim=2)]
+        del reduced  # of a large picture, that is much memory
         for _ in range(3, num_levels):
             coarser = functional.relu(self.coarser(stages[-1]))
             stages.append(_residual(self.coarser_body, coarser))
         corrections: Planes = {}
         above = None
         for level in reversed(range(2, num_levels)):
-            x = stages[level - 2]
+            x = stages.pop()
             if above is not None:
-                x = functional.relu(x + _repeated(self.up(above), x))
+                x = (x + _repeated(self.up(above), x)).relu_()
             corrections |= {(p, level): y for p, y in enumerate(self.heads[2](x)[0])}
             above = x
         assert above is not None
-        x = functional.relu(fine + _repeated(self.up_fine(above), fine))
-        corrections[0, 1] = self.heads[1](x)[0, 0]
-        corrections[0, 0] = functional.pixel_shuffle(self.heads[0](x), 2)[0, 0, :height, :width]
+        finest = torch.cat(list(map_(partial(self._corrected, above), fine, strips)), dim=2)
+        corrections[0, 1] = finest[0, 4]
+        corrections[0, 0] = functional.pixel_shuffle(finest[:, :4], 2)[0, 0, :height, :width]
         return corrections
+
+    def _reduced(
+        self, planes: Tensor, lmbda_position: float, strip: range
+    ) -> tuple[Tensor, Tensor]:
+        """Return what belongs to a strip: at half the sides, widened, and at a quarter."""
+        _, height, width = planes.shape
+        first, last = _widened(strip, height)
+        part = planes[None, :, 2 * first : 2 * last] * INPUT_SCALE
+        even = functional.pad(part, (0, width % 2, 0, part.shape[2] % 2), mode="replicate")
+        x = functional.pixel_unshuffle(even, 2)
+        x = torch.cat([x, x.new_full((1, 1, *x.shape[2:]), lmbda_position)], dim=1)
+        fine = _residual(self.fine, functional.relu(self.stem(x)))
+        reduced = _residual(self.body, functional.relu(self.down(fine)))
+        top = (strip.start - first) // 2
+        kept = fine if fine.requires_grad else fine.half()  # in half of the memory
+        return kept, reduced[:, :, top : top + (len(strip) + 1) // 2]
+
+    def _corrected(self, above: Tensor, fine: Tensor, strip: range) -> Tensor:
+        """Return the corrections (1, 5, h, w) of the two finest levels in a strip."""
+        first = max(0, strip.start - MARGIN)
+        below = self.up_fine(above[:, :, first // 2 : (first + fine.shape[2] + 1) // 2])
+        x = functional.relu(fine.float() + _repeated(below, fine))
+        corrections = torch.cat([head(x) for head in self.heads[:2]], dim=1)
+        top = strip.start - first
+        return corrections[:, :, top : top + len(strip)]
+
+
+def _strips(rows: range) -> list[range]:
+    """Cut rows into strips, which take less memory one after the other than all at once."""
+    return [rows[i : i + STRIP] for i in rows[::STRIP]]
+
+
+def _widened(strip: range, height: int) -> tuple[int, int]:
+    """Return the first row and the last + 1 that the results of a strip depend on."""
+    return max(0, strip.start - MARGIN), min((height + 1) // 2, strip.stop + MARGIN)
 
 
 def _conv(dim_in: int, dim_out: int, stride: int = 1) -> nn.Conv2d:

@@ -41,6 +41,8 @@ class LatentRDOQ:
         size: (H, W, C) of the picture.
         least_gain: Part of the cost that a round must save for another round to follow.
         go_on: Called before every round; RDOQ ends when it returns False.
+        is_short: Whether all levels share the gradients before the first round, which predict gains
+            almost as well as those before the first round of each level.
     """
 
     latents: LatentGrids
@@ -49,6 +51,7 @@ class LatentRDOQ:
     size: tuple[int, int, int]
     least_gain: float
     go_on: Callable[[], bool]
+    is_short: bool = False
 
     def run(self, coarsest: int) -> None:
         """Change latents level by level, from fine to coarse, where that lowers the cost.
@@ -57,9 +60,11 @@ class LatentRDOQ:
             coarsest: Last level to change.
         """
         grids = [(level, i) for i, (_, level) in enumerate(self.latents.grids) if level <= coarsest]
+        gradient: torch.Tensor | None = None
         for level, group in groupby(grids, itemgetter(0)):
             if self.go_on():
-                gradient = self._gradient()
+                if gradient is None or not self.is_short:
+                    gradient = self._gradient()
                 for _, i in group:
                     self._optimize(i, level, self.latents.grid(gradient, i).cpu().numpy())
 

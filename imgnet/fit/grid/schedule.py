@@ -18,10 +18,12 @@ from imgnet.fit.rounding import QSteps, rounded
 from imgnet.request.options import Result
 from imgnet.spec import MAX_LEVELS
 
-FINE = 2  # coarsest level of latent RDOQ before weights are rounded; afterwards, all levels
-# Part of the cost that a round of RDOQ must save, times the number n of steps: the last step saves
-# about 1 / (15 n) of the cost, and a round takes as long as two steps.
-ROUND_GAIN = 0.15
+# Levels after the finest of latent RDOQ before weights are rounded, and of the only run of a short
+# fit, in which coarser levels save less than more steps would.
+FINE = 2
+# Part of the cost that a round of RDOQ must save, times the number n of epochs: the last epoch
+# saves about 1 / (15 n) of the cost, and a round takes a sixth of its time.
+ROUND_GAIN = 0.012
 # Part of the schedule whose learning rates the first steps on rounded latents and corrections have.
 LATE = 0.7
 # Time that parts of the end take: the search for q_steps and the first part of weight RDOQ, in
@@ -95,18 +97,19 @@ class GridFit:
     def run_early_latent_rdoq(self) -> None:
         """Run latent RDOQ on the fine levels, half-way through the steps on rounded latents."""
         if self.schedule.latent_rdoq_runs > 1:
-            self.run_latent_rdoq(FINE)
+            self.run_latent_rdoq(self.state.spec.finest + FINE)
 
-    def run_latent_rdoq(self, coarsest: int = MAX_LEVELS) -> None:
-        """Run latent RDOQ on the levels up to `coarsest`."""
+    def run_latent_rdoq(self, coarsest: int = MAX_LEVELS, *, is_short: bool = False) -> None:
+        """Run latent RDOQ on the levels up to `coarsest`; see `LatentRDOQ` for `is_short`."""
         state, spec = self.state, self.state.spec
         rdoq = LatentRDOQ(
             latents=state.latents,
             evaluator=state.evaluator,
             lmbda=self.lmbda,
             size=(spec.height, spec.width, spec.dim_out),
-            least_gain=ROUND_GAIN / self.schedule.steps,
+            least_gain=ROUND_GAIN / self.schedule.epochs(spec.width * spec.height),
             go_on=self._has_time_for_round,
+            is_short=is_short,
         )
         with rounded({n: state.parameters[n] for n in self.q_steps}, self.q_steps, state.prior):
             rdoq.run(coarsest)
@@ -123,8 +126,11 @@ class GridFit:
             self.schedule.pixels_per_step,
         )
         state.weights.limit(self.q_steps)
-        for _ in range(max(1, self.schedule.latent_rdoq_runs - 1)):
-            if self.schedule.latent_rdoq_runs:
+        runs = self.schedule.latent_rdoq_runs
+        if runs == 1:
+            self.run_latent_rdoq(state.spec.finest + FINE, is_short=True)
+        for _ in range(max(1, runs - 1)):
+            if runs > 1:
                 self.run_latent_rdoq()
             self._run_weight_rdoq()
 

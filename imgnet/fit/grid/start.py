@@ -9,7 +9,9 @@ correct the pyramids.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from itertools import product
 
 import torch
 from torch import Tensor
@@ -30,6 +32,7 @@ from imgnet.request.efforts import FirstLatents
 from imgnet.spec import UPSAMPLING_REACH, Spec
 
 DEADZONE = 0.25  # soft threshold of the first latents
+TILE = 1536  # rows and columns of the part of a picture that is transformed at a time
 FINER = 0.6  # factor on the usual q_step for level-weighted pyramids: most of their latents are 0
 
 
@@ -78,7 +81,9 @@ def set_linear_path(
         network.hidden.weight[:, :first] /= gains
 
 
-def laplacian_pyramids(planes: Tensor, num_levels: int, is_level_weighted: bool) -> Planes:
+def laplacian_pyramids(
+    planes: Tensor, num_levels: int, is_level_weighted: bool, chroma_level: int = 0
+) -> Planes:
     """Return the Laplacian pyramid of each plane, as grids (h, w) by pyramid and level.
 
     All levels but the coarsest go through a soft threshold of `DEADZONE`.
@@ -87,17 +92,21 @@ def laplacian_pyramids(planes: Tensor, num_levels: int, is_level_weighted: bool)
         planes: (P, H, W), in units of latents.
         num_levels: Levels of each pyramid.
         is_level_weighted: Whether each level of the first pyramid is multiplied by its `gain`.
+        chroma_level: Finest level of all pyramids but the first.
     """
     taps = planes.new_tensor(BICUBIC)
     pyramids: Planes = {}
     for level in range(num_levels):
-        gains = planes.new_ones(len(planes), 1, 1)
+        above, rest = _halved(planes), planes if level >= chroma_level else planes[:1]
+        gains = rest.new_ones(len(rest), 1, 1)
         gains[0] = gain(level) if is_level_weighted else 1.0
-        above, rest = _halved(planes), planes * gains
         if level < num_levels - 1:
             _, height, width = planes.shape
-            predicted = doubled(padded(above, UPSAMPLING_REACH), taps)[:, :height, :width]
-            rest = functional.softshrink((planes - predicted) * gains, DEADZONE)
+            around = padded(above[: len(rest)], UPSAMPLING_REACH)
+            predicted = doubled(around, taps)[:, :height, :width]
+            rest = functional.softshrink((rest - predicted) * gains, DEADZONE)
+        else:
+            rest = rest * gains
         pyramids |= {(p, level): plane for p, plane in enumerate(rest)}
         planes = above
     return pyramids
@@ -140,7 +149,7 @@ def start_cold(
     mean = flat.mean(1, keepdim=True)
     directions = principal_directions((flat - mean) @ (flat - mean).T)
     planes = (directions.T @ (flat - mean)).view_as(picture) / latent_q_step
-    latents.fill(laplacian_pyramids(planes, spec.num_levels, is_level_weighted=False))
+    latents.fill(laplacian_pyramids(planes, spec.num_levels, False, spec.chroma_level))
     set_linear_path(network, directions, latent_q_step, is_level_weighted=False)
     network.linear.bias.copy_(mean[:, 0])
 
@@ -164,29 +173,81 @@ class WarmStart:
         """Whether the first pyramid is level-weighted."""
         return self.analysis is None or self.analysis.is_level_weighted
 
-    def pyramids(self, picture: Tensor, latent_q_step: float, spec: Spec) -> Planes:
+    def pyramids(
+        self,
+        picture: Tensor,
+        latent_q_step: float,
+        spec: Spec,
+        workers: ThreadPoolExecutor | None = None,
+    ) -> Planes:
         """Return the latents, (h, w) by pyramid and level.
+
+        A large picture is transformed tile by tile, which takes less memory. Only coarse latents
+        depend on what lies further away than the margin of a tile.
 
         Args:
             picture: (C, H, W) in 0..1.
             latent_q_step: Colour difference that a latent of 1 stands for.
             spec: Shape of the network.
+            workers: Pool for the analysis network; None for one thread.
         """
-        centred = (picture - picture.mean((1, 2))[:, None, None]) / latent_q_step
+        scaled = _centred(picture) / latent_q_step
+        rows, columns = (_cut(size, 1 << spec.num_levels - 1) for size in picture.shape[1:])
+        if len(rows) == len(columns) == 1:
+            return self._transformed(scaled, spec, workers)
+        pyramids: Planes = {
+            (p, level): picture.new_empty(spec.grid_size(level)) for p, level in spec.grids()
+        }
+        for (y, around_y), (x, around_x) in product(rows, columns):
+            of_tile = self._transformed(scaled[:, around_y, around_x], spec, workers)
+            for (p, level), whole in pyramids.items():
+                to, of = zip(_at(y, around_y, level), _at(x, around_x, level), strict=True)
+                whole[to] = of_tile[p, level][of]
+        return pyramids
+
+    def _transformed(
+        self, scaled: Tensor, spec: Spec, workers: ThreadPoolExecutor | None
+    ) -> Planes:
+        """Return the latents of a picture without its mean, in units of latents."""
         num_colours = COLOURS if spec.dim_out >= COLOURS else 1
-        channels = centred[:num_colours].expand(COLOURS, -1, -1)
+        channels = scaled[:num_colours].expand(COLOURS, -1, -1)
         planes = (self.directions.T @ channels.flatten(1)).view_as(channels)
-        pyramids = laplacian_pyramids(planes, spec.num_levels, self.is_level_weighted)
+        pyramids = laplacian_pyramids(
+            planes, spec.num_levels, self.is_level_weighted, spec.chroma_level
+        )
         if self.analysis is not None and spec.num_levels > CHROMA_LEVEL:
-            corrections = self.analysis(planes, self.position, spec.num_levels)
+            corrections = self.analysis(planes, self.position, spec.num_levels, workers)
             for grid, correction in corrections.items():
                 pyramids[grid] = pyramids[grid] + correction
         if spec.dim_out > num_colours:  # alpha, which no prior is trained for
-            others = laplacian_pyramids(
-                centred[num_colours:], spec.num_levels, is_level_weighted=False
-            )
+            alpha = scaled[num_colours:]
+            others = laplacian_pyramids(alpha, spec.num_levels, is_level_weighted=False)
             pyramids |= {(num_colours, level): plane for (_, level), plane in others.items()}
         return pyramids
+
+
+def _cut(size: int, margin: int) -> list[tuple[slice, slice]]:
+    """Cut samples into tiles; return each without and with a margin.
+
+    >>> _cut(4000, 64)[1]
+    (slice(1536, 3072, None), slice(1472, 3136, None))
+    """
+    starts = range(0, max(1, size - TILE // 2), TILE)
+    stops = [*starts[1:], size]
+    return [
+        (slice(a, b), slice(max(0, a - margin), min(size, b + margin)))
+        for a, b in zip(starts, stops, strict=True)
+    ]
+
+
+def _at(tile: slice, around: slice, level: int) -> tuple[slice, slice]:
+    """Return where the latents of a tile are in the whole grid, and among those around it."""
+    first, last, start = tile.start >> level, -(-tile.stop >> level), around.start >> level
+    return slice(first, last), slice(first - start, last - start)
+
+
+def _centred(planes: Tensor) -> Tensor:
+    return planes - planes.mean((1, 2))[:, None, None]
 
 
 def first_latents(spec: Spec) -> FirstLatents:
@@ -234,22 +295,3 @@ def lmbda_position(lmbda_index: float) -> float:
     (-1.0, 1.0)
     """
     return 2 * lmbda_index / (NUM_LMBDAS - 1) - 1
-
-
-def filled(picture: Tensor, mask: Tensor) -> Tensor:
-    """Return a picture (C, H, W) with masked-out samples interpolated from those around them.
-
-    Each level of the recursion halves the sides, so that gaps of any size are filled.
-
-    Args:
-        picture: (C, H, W).
-        mask: (H, W) or (C, H, W), False where a sample is to be replaced.
-    """
-    weights = mask.expand_as(picture).float()
-    if weights.all() or picture[0].numel() == 1:
-        return picture * weights
-    fractions = functional.avg_pool2d(weights, 2, ceil_mode=True)
-    means = functional.avg_pool2d(picture * weights, 2, ceil_mode=True) / fractions.clamp(min=1e-6)
-    coarse = filled(means, fractions > 0)
-    around = functional.interpolate(coarse[None], picture.shape[1:], mode="bilinear")[0]
-    return torch.where(weights.bool(), picture, around)

@@ -12,12 +12,12 @@ from torch import Tensor
 from imgnet.arrays import BoolArray, Float32Array, Parameters
 from imgnet.codec.format.quantized import Quantized, q_index_of
 from imgnet.codec.priors.loader import prior_tensors
-from imgnet.fit.device import mask_of, picture_of
+from imgnet.fit.device import filled, mask_of, picture_of
 from imgnet.fit.engine.latents import LatentGrids
 from imgnet.fit.engine.network import GridNetwork
 from imgnet.fit.engine.pick import evaluator_for, latents_for
 from imgnet.fit.engine.tiling import COARSE, STRIP_UNIT, Evaluator, Rows
-from imgnet.fit.grid.start import filled, latent_q_step_at, set_network, start_cold, warm_start
+from imgnet.fit.grid.start import latent_q_step_at, set_network, start_cold, warm_start
 from imgnet.fit.grid.weights import Weights, lr_scale_at
 from imgnet.fit.rounding import QSteps, quantize, rounded
 from imgnet.fit.soap import lr_factor
@@ -99,7 +99,7 @@ class GridState:
         start = warm_start(self.spec.prior, self.spec.lmbda_index, self.device)
         latent_q_step = latent_q_step_at(lmbda, start.is_level_weighted)
         set_network(self.network, self.prior, picture, latent_q_step)
-        self.latents.fill(start.pyramids(picture, latent_q_step, self.spec))
+        self.latents.fill(start.pyramids(picture, latent_q_step, self.spec, self.workers))
         return latent_q_step
 
     def take_step(self, done: float, relaxed_done: float, lmbda: float) -> Rows:

@@ -4,6 +4,7 @@ import pytest
 import torch
 
 from imgnet.encoder.prior import FOR_DETAIL, FOR_SMOOTH
+from imgnet.fit.grid import analysis_network
 from imgnet.fit.grid.analysis_network import AnalysisNetwork, trained_analysis
 
 
@@ -24,6 +25,18 @@ def test_every_level_gets_corrections_of_its_size(size: tuple[int, int]) -> None
     assert set(corrections) == fine | {(p, level) for p in range(3) for level in (2, 3, 4)}
     for (_, level), correction in corrections.items():
         assert correction.shape == (-(-height >> level), -(-width >> level))
+
+
+@pytest.mark.parametrize("size", [(300, 41), (257, 64), (512, 30)])
+def test_strips_give_the_corrections_of_the_whole(
+    size: tuple[int, int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    network = trained_analysis(FOR_DETAIL)
+    assert network is not None
+    whole = network(planes(*size), 0.0, 6)
+    monkeypatch.setattr(analysis_network, "STRIP", 38)
+    for grid, correction in network(planes(*size), 0.0, 6).items():
+        assert torch.allclose(correction, whole[grid], atol=1e-3)
 
 
 def test_more_levels_share_the_weights_of_fewer() -> None:

@@ -111,20 +111,25 @@ def test_rounded_weights_cost_little(monkeypatch: pytest.MonkeyPatch) -> None:
     assert costs[1] < 1.4 * costs[0]  # of so few pixels bits of weights are dear
 
 
-@pytest.mark.parametrize(("runs", "levels"), [(1, [MAX_LEVELS]), (2, [FINE, MAX_LEVELS])])
+@pytest.mark.parametrize(
+    ("runs", "wanted"),
+    [
+        (1, [(1.0, FINE, True)]),
+        (2, [(1 - SHORT.quantized / 2, FINE, False), (1.0, MAX_LEVELS, True)]),
+    ],
+)
 def test_weights_are_rounded_when_the_network_has_settled(
-    runs: int, levels: list[int], monkeypatch: pytest.MonkeyPatch
+    runs: int, wanted: list[tuple[float, int, bool]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    found: list[tuple[int, int, bool]] = []
+    found: list[tuple[float, int, bool]] = []
 
-    def note(fit: GridFit, coarsest: int = MAX_LEVELS) -> None:
-        found.append((fit.state.step, coarsest, bool(fit.q_steps)))
+    def note(fit: GridFit, coarsest: int = MAX_LEVELS, *, is_short: bool = False) -> None:
+        assert is_short == (runs == 1)
+        found.append((fit.state.step / SHORT.steps, coarsest, bool(fit.q_steps)))
 
     monkeypatch.setattr(GridFit, "run_latent_rdoq", note)
     fit_grid(SMALL, PIXELS, replace(QUICK, schedule=replace(SHORT, latent_rdoq_runs=runs)), LMBDA)
-    half_way = round(SHORT.steps * (1 - SHORT.quantized / 2))
-    at = {FINE: (half_way, FINE, False), MAX_LEVELS: (SHORT.steps, MAX_LEVELS, True)}
-    assert found == [at[level] for level in levels]
+    assert found == [(pytest.approx(done), *rest) for done, *rest in wanted]
 
 
 def test_dear_bits_give_small_files(fitted: Result) -> None:

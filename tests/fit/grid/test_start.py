@@ -6,9 +6,12 @@ import torch
 
 from imgnet.codec.format.quantized import Quantized, q_index_of, q_index_of_bits
 from imgnet.codec.render.grid import render
+from imgnet.encoder.prior import FOR_DETAIL, with_prior
+from imgnet.fit.device import picture_of
 from imgnet.fit.engine.latents import LatentGrids
 from imgnet.fit.engine.network import GridNetwork
-from imgnet.fit.grid.start import filled, laplacian_pyramids, set_linear_path, start_cold
+from imgnet.fit.grid import start
+from imgnet.fit.grid.start import laplacian_pyramids, set_linear_path, start_cold, warm_start
 from imgnet.fit.rounding import quantize
 from imgnet.metrics.psnr import psnr_db
 from imgnet.spec import Spec, latents_name
@@ -70,17 +73,6 @@ def test_a_flat_picture_begins_flat_and_finite(spec: Spec, value: int) -> None:
     assert np.array_equal(first_picture(pixels, spec, 0.1), pixels)
 
 
-def test_what_is_not_seen_starts_from_what_is_around() -> None:
-    y, x = np.mgrid[0:37, 0:51]
-    picture = torch.from_numpy(np.stack([x / 51, y / 37, 0 * x + 0.3])).float()
-    seen = torch.rand(37, 51, generator=torch.Generator().manual_seed(3)) < 0.1
-    whole = filled(picture * seen, seen.float())
-    assert torch.equal(whole[:, seen], picture[:, seen])
-    assert (whole - picture).abs().mean() < 0.03  # the mean is 0.25 away in two channels
-    nothing = filled(picture, torch.zeros(3, 37, 51))
-    assert torch.equal(nothing, torch.zeros_like(nothing))
-
-
 def test_a_graded_pyramid_is_finer_the_coarser_its_level() -> None:
     spec = Spec("grid", 64, 64, 0, 6, 2, dim_out=1, num_levels=5, chroma_level=4, dim_context=4)
     network = GridNetwork(spec)
@@ -101,3 +93,23 @@ def test_grading_changes_the_scale_of_the_first_pyramid_alone() -> None:
         # Dead zones are of the same width in other units, so that small latents differ.
         ratio = graded[pyramid, level].abs().mean() / plain[pyramid, level].abs().mean()
         assert ratio == pytest.approx(1.0 if pyramid else 2 ** (level / 2), rel=0.05)
+
+
+def test_tiles_give_the_first_latents_of_the_whole(monkeypatch: pytest.MonkeyPatch) -> None:
+    """But for coarse latents, which depend on what is far away, a little."""
+    spec = with_prior(
+        Spec("grid", 301, 250, 0, 24, 2, num_levels=6, chroma_level=2, dim_context=20),
+        FOR_DETAIL,
+        5,
+    )
+    transform = warm_start(FOR_DETAIL, 5, torch.device("cpu"))
+    colours = picture_of(picture(301, 250), torch.device("cpu"))
+    whole = transform.pyramids(colours, 0.1, spec)
+    monkeypatch.setattr(start, "TILE", 128)
+    tiled = transform.pyramids(colours, 0.1, spec)
+    for grid in spec.grids():
+        assert tiled[grid].shape == whole[grid].shape
+        difference = (tiled[grid] - whole[grid]).abs()
+        assert difference.mean() < 0.03
+        if grid[1] <= 2:
+            assert difference.max() < 0.02
