@@ -65,7 +65,7 @@ def _print(line: str) -> None:
     if sys.stderr is None:  # closed; `print` takes None for stdout
         return
     try:
-        print(line, file=sys.stderr)
+        sys.stderr.write(f"{line}\n")  # in one piece, which a signal does not cut
     except OSError:  # a full disk must not end the work
         mute(sys.stderr)
 
