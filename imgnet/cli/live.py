@@ -13,7 +13,7 @@ from imgnet.cli.inputs import read_bytes
 from imgnet.cli.outputs import print_result, resolve_output
 from imgnet.cli.plan import SUFFIX
 from imgnet.cli.report import Reporter
-from imgnet.cli.terminal import complain, say, watch
+from imgnet.cli.terminal import complain, printable, say, watch
 from imgnet.errors import UsageError
 from imgnet.request.encode_options import EncodeOptions
 
@@ -67,7 +67,7 @@ def view_live(
 
 def _names(source: str) -> tuple[str, str]:
     """Return the name of an image, and of the file to download."""
-    name = "stdin" if source == STDIO else Path(source).name
+    name = "stdin" if source == STDIO else printable(Path(source).name)
     return name, Path(name).stem + SUFFIX
 
 

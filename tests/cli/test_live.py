@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import subprocess
 import sys
@@ -111,6 +112,15 @@ def test_a_named_file_is_written(
     assert run(["view", "--live", "photo.png", "-o", "./"]) == 6
     assert "photo.inr: exists; replace it with --force" in capfd.readouterr().err
     assert len(tasks) == 1
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="names are UTF-8")
+def test_names_may_be_any_bytes(tasks: list[Task], opened: list[Reader]) -> None:
+    name = os.fsdecode(b"caf\xe9 <'%.png")
+    Path("photo.png").rename(name)
+    assert run(["view", "--live", name, "-o", "a.inr"]) == 0
+    opened[0].join()
+    assert tasks[0].source == name
 
 
 def test_the_result_on_stdout(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -41,8 +42,9 @@ def test_the_sum_is_the_latents_of_the_stream() -> None:
     assert rate_map(file).sum() == pytest.approx(latent_bits(file), rel=0.01)
 
 
-def test_the_sum_is_that_of_a_photograph() -> None:
-    file = imgnet.open(SAMPLES / "chelsea.inr")
+@pytest.mark.parametrize("path", [*SAMPLES.glob("chelsea.inr")], ids=lambda path: path.stem)
+def test_the_sum_is_that_of_a_photograph(path: Path) -> None:
+    file = imgnet.open(path)
     assert rate_map(file).sum() == pytest.approx(latent_bits(file), rel=0.01)
 
 

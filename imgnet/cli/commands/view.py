@@ -14,6 +14,7 @@ from imgnet.cli import options
 from imgnet.cli.inputs import read_bytes
 from imgnet.cli.live import view_live
 from imgnet.cli.outputs import is_folder, print_result, resolve_output, write_stdout
+from imgnet.cli.terminal import printable
 from imgnet.errors import OutputError, UsageError
 from imgnet.image.atomic import write_atomically
 from imgnet.request.efforts import EFFORTS
@@ -126,7 +127,7 @@ def _write(path: Path | None, content: bytes) -> None:
 
 
 def _title(source: str) -> str:
-    return "stdin.inr" if source == STDIO else Path(source).name
+    return "stdin.inr" if source == STDIO else printable(Path(source).name)
 
 
 def _show(page: bytes, source: str, *, is_opened: bool) -> None:
