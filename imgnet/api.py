@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from imgnet.codec.families import is_exact, render
 from imgnet.codec.format.container import Encoded, from_bytes, to_bytes
@@ -21,6 +21,9 @@ from imgnet.image.picture import DTYPES, Samples
 from imgnet.progress import Progress
 from imgnet.request.encode_options import EFFORT, MODEL, QUALITY, EncodeOptions
 from imgnet.signature import looks_encoded
+
+if TYPE_CHECKING:
+    from imgnet.request.encode_options import OnSnapshot
 
 
 def encode(
@@ -45,7 +48,7 @@ def encode(
     tune: str = "psnr",
     force_read: bool = False,
     on_progress: Callable[[Progress], None] | None = None,
-    snapshot: tuple[int, Path] | None = None,
+    snapshot: tuple[int, Path | OnSnapshot] | None = None,
     should_stop: Callable[[], bool] | None = None,
 ) -> Encoded:
     """Fit a network to an image.
@@ -77,7 +80,9 @@ def encode(
         tune: Metric that `grid` is fitted to, "psnr" or "msssim".
         force_read: Take what is there of a truncated file; its missing rows are grey or black.
         on_progress: Called a few times a second.
-        snapshot: (N, folder): write a preview there every N steps.
+        snapshot: (N, folder): write a preview there every N steps. (N, function): call it every N
+            steps with the shape of the network, the step and the parameters, as in
+            `imgnet.codec.families.render_native`.
         should_stop: Called before every step; once it returns True, the fit ends early.
 
     Returns:

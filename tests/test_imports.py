@@ -32,6 +32,7 @@ FLOORS = (
     "codec/format",
     "codec/render",
     "codec/families",
+    "figures",
     "request",
     "fit/device",
     "fit/layers",
@@ -60,6 +61,7 @@ ALLOWED = {
     "metrics": {"numpy", "PIL"},
     "compilation": {"numba", "numpy"},
     "codec": {"numpy", "PIL", "safetensors"},
+    "figures": {"numpy"},
     "request": {"numpy"},
 }
 HEAVY = {"numba", "numpy", "PIL", "rich", "safetensors", "torch"}
@@ -175,6 +177,7 @@ def test_help_loads_nothing_heavy(arguments: list[str]) -> None:
     [
         ["info"],
         ["info", "--dot"],
+        ["info", "--map", "map.png", "--pyramid", "pyramid.png"],
         ["decode", "-o", "drawn.png"],
         ["resample", "--scale", "2"],
         ["view", "-o", "page.html"],

@@ -2,8 +2,9 @@
 
 `app.py` registers the commands and turns errors into exit codes. Each command has a file in
 `commands/`; `options.py` holds shared options, `inputs.py` reads inputs, `outputs.py` names and
-writes outputs; `plan.py`, `engine.py` and `report.py` plan, run and report a batch; `terminal.py`
-prints to stderr.
+writes outputs, `figures.py` those of `info`; `plan.py`, `engine.py` and `report.py` plan, run and
+report a batch; `live.py` runs the fit of `view --live`; `terminal.py` prints to stderr,
+`half_blocks.py` pictures.
 
 A command imports NumPy, Pillow and torch only when it needs them, so that `imgnet --help` is
 instant.

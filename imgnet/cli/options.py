@@ -87,7 +87,7 @@ Output = Annotated[
     str | None,
     typer.Option("-o", "--output", metavar="OUT", help="File or folder/ to write; - for stdout."),
 ]
-Force = Annotated[bool, typer.Option("--force", help="Replace a file that -o did not name.")]
+Force = Annotated[bool, typer.Option("--force", help="Replace a file whose name was derived.")]
 Quiet = Annotated[bool, typer.Option("--quiet", help="Print errors only; no progress bar.")]
 Verbose = Annotated[bool, typer.Option("-v", "--verbose", help="Say more about what was done.")]
 Json = Annotated[bool, typer.Option("--json", help="Print results to stdout as JSON, a line each.")]

@@ -136,9 +136,12 @@ def resolve_picture(
     image_format: str | None,
     depth: str | None = None,
     *,
+    ending: str = "",
     force: bool = False,
 ) -> Path | None:
     """Return the output file of a picture as `resolve_output` does, and check its format.
+
+    A derived name ends in `ending`, before its extension.
 
     Raises:
         UsageError: The format or the extension is unknown, or does not have that depth; picture
@@ -146,7 +149,7 @@ def resolve_picture(
         InputError: The input does not exist.
         OutputError: The file cannot be created, or its name was derived and exists.
     """
-    suffix = f".{image_format or DEFAULT_FORMAT}".lower()
+    suffix = f"{ending}.{image_format or DEFAULT_FORMAT}".lower()
     path = resolve_output(source, output, suffix, force=force)
     _try_format(path, image_format, depth)
     return path

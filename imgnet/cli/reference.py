@@ -77,7 +77,8 @@ says so.
 
 ## Environment
 
-- `NO_COLOR`, set to any value, removes the colour of the progress bar.
+- `NO_COLOR`, set to any value, removes the colour of the progress bar, and with it the pictures of
+  `encode -v` and `decode --preview`.
 - `COLUMNS` below 80 makes help narrower.
 - `IMGNET_MAX_PIXELS` lowers the limit of 2^28 pixels on the memory that an image or an untrusted
   file may make imgnet use, and on the size of a rendered picture.

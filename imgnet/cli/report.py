@@ -7,6 +7,7 @@ from collections import Counter
 from typing import TYPE_CHECKING
 
 from imgnet.batch.task import Outcome, name_of
+from imgnet.cli.half_blocks import show_encoded
 from imgnet.cli.inputs import SOME_FAILED, read_bytes
 from imgnet.cli.outputs import print_result, write_stdout
 from imgnet.cli.terminal import complain, say
@@ -60,8 +61,7 @@ class Reporter:
             complain(f"{name_of(result.input)}: {note}")
         say(result.as_text())
         if self.verbose and result.status == "done":
-            for line in detail_lines(outcome):
-                say(line)
+            _say_details(outcome)
         if outcome.advice:
             complain(f"{name_of(result.input)}: {outcome.advice}")
 
@@ -87,8 +87,8 @@ class Reporter:
         return ", ".join(f"{self.counts[kind]} {kind}" for kind in kinds)
 
 
-def detail_lines(outcome: Outcome) -> list[str]:
-    """Return lines about a file that was written and about its fit.
+def _say_details(outcome: Outcome) -> None:
+    """Report a file that was written and its fit, and show its picture.
 
     Raises:
         InputError: The file cannot be read again.
@@ -98,7 +98,9 @@ def detail_lines(outcome: Outcome) -> list[str]:
     result = outcome.result
     data = read_bytes(str(result.output)) if outcome.data is None else outcome.data
     encoded = from_bytes(data, str(result.output))
-    return [network_line(encoded), fit_line(result), *byte_lines(encoded, len(data))]
+    for line in (network_line(encoded), fit_line(result), *byte_lines(encoded, len(data))):
+        say(line)
+    show_encoded(encoded)
 
 
 def fit_line(result: Result) -> str:

@@ -12,7 +12,9 @@ from typing import TYPE_CHECKING, TextIO
 from imgnet.progress import Progress
 
 if TYPE_CHECKING:
+    from rich.console import Console
     from rich.progress import Progress as Bars
+    from rich.text import Text
 
 
 def printable(text: str) -> str:
@@ -48,10 +50,22 @@ def mute(stream: TextIO) -> None:
 
 def say(line: str) -> None:
     """Print one line to stderr, escaped as by `printable`; nothing if stderr cannot be written."""
+    _print(printable(line))
+
+
+def say_styled(console: Console, text: Text) -> None:
+    """Print text of our own making, which may command the terminal, to stderr as `say` does."""
+    with console.capture() as captured:
+        console.print(text, soft_wrap=True)
+    # Not by the console itself, which would write into a progress bar.
+    _print(captured.get().removesuffix("\n"))
+
+
+def _print(line: str) -> None:
     if sys.stderr is None:  # closed; `print` takes None for stdout
         return
     try:
-        print(printable(line), file=sys.stderr)
+        sys.stderr.write(f"{line}\n")  # in one piece, which a signal does not cut
     except OSError:  # a full disk must not end the work
         mute(sys.stderr)
 

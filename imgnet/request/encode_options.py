@@ -13,7 +13,11 @@ from typing import TYPE_CHECKING, Final
 from imgnet.progress import Progress
 
 if TYPE_CHECKING:
+    from imgnet.arrays import Parameters
     from imgnet.image.masks import Mask
+    from imgnet.spec import Spec
+
+    OnSnapshot = Callable[[Spec, int, Parameters], None]
 
 MODEL: Final = "grid"
 QUALITY: Final = 75
@@ -50,7 +54,7 @@ class EncodeOptions:
     tune: str = "psnr"
     force_read: bool = False
     on_progress: Callable[[Progress], None] | None = None
-    snapshot: tuple[int, Path] | None = None
+    snapshot: tuple[int, Path | OnSnapshot] | None = None
     should_stop: Callable[[], bool] | None = None
 
     def later(self, seconds: float) -> EncodeOptions:

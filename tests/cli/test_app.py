@@ -22,6 +22,7 @@ from imgnet import __version__
 from imgnet.cli.app import run
 from imgnet.codec.format.container import from_bytes
 from support.shell import FAST, Shell
+from support.terminal import in_terminal
 
 Capture = pytest.CaptureFixture[str]
 
@@ -341,23 +342,15 @@ def test_info_forms(encoded_file: Path, capfd: Capture) -> None:
 def test_terminals(photo: Path, encoded_file: Path) -> None:
     """Binary data never goes to a terminal, and progress goes nowhere else."""
     terminal, far_end = pty.openpty()
-    command: list[str | Path] = [sys.executable, "-m", "imgnet"]
     refused = subprocess.run(
-        [*command, "decode", encoded_file, "-o", "-"],
+        [sys.executable, "-m", "imgnet", "decode", encoded_file, "-o", "-"],
         stdout=far_end, stderr=subprocess.PIPE, check=False,
     )  # fmt: skip
+    os.close(far_end)
+    os.close(terminal)
     assert refused.returncode == 2
     assert b"terminal" in refused.stderr
-    environment = os.environ | {"NO_COLOR": "1", "TERM": "xterm", "COLUMNS": "200"}
-    watched = subprocess.Popen([*command, "encode", photo, *FAST], stderr=far_end, env=environment)
-    os.close(far_end)
-    shown = b""
-    try:
-        while piece := os.read(terminal, 65536):
-            shown += piece
-    except OSError:  # how Linux reports that the far end is closed
-        pass
-    assert watched.wait() == 0
+    shown = in_terminal("encode", photo, *FAST, NO_COLOR="1", TERM="xterm", COLUMNS="200")
     assert b" left" in shown
     assert b"[3" not in shown  # a colour
 

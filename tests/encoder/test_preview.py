@@ -23,6 +23,14 @@ def test_a_preview_is_the_picture_at_native_size(tmp_path: Path) -> None:
     assert np.array_equal(pixels, render(SPEC, parameters))
 
 
+def test_a_function_takes_previews_itself() -> None:
+    calls: list[object] = []
+    previews(5, lambda *call: calls.append(call))(SPEC, 5, {})
+    assert calls == [(SPEC, 5, {})]
+    with pytest.raises(UsageError, match="every 0 steps"):
+        previews(0, lambda *call: calls.append(call))
+
+
 def test_the_order_of_the_names_is_that_of_the_steps(tmp_path: Path) -> None:
     write = previews(5, tmp_path)
     for step in (1000, 5, 95):

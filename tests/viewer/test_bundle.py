@@ -13,7 +13,7 @@ from imgnet.viewer.bundle import FOLDER, bundle
 from support.node import needs_node
 from support.paths import TESTS
 
-ENTRIES = ["decoder/worker.js", "page/view.js", "element/inr_image.js"]
+ENTRIES = ["decoder/worker.js", "page/view.js", "element/inr_image.js", "live/live.js"]
 MODULES = sorted(FOLDER.glob("*/*.js"))
 
 

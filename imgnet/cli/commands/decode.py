@@ -9,6 +9,7 @@ import typer
 
 from imgnet.batch.task import name_of
 from imgnet.cli import options
+from imgnet.cli.half_blocks import show_pixels
 from imgnet.cli.inputs import load_encoded, naming
 from imgnet.cli.options import check_verbosity
 from imgnet.cli.outputs import choose_depth, resolve_picture, write_picture
@@ -31,6 +32,12 @@ def decode(
     image_format: options.ImageFormat = None,
     depth: options.Depth = None,
     force: options.Force = False,
+    preview: Annotated[
+        bool,
+        typer.Option(
+            "--preview", help="Also show the picture in the terminal, where that has colours."
+        ),
+    ] = False,
     quiet: options.Quiet = False,
     verbose: options.Verbose = False,
 ) -> int:
@@ -39,7 +46,8 @@ def decode(
     Without -o the image goes beside the file, under the same name with the format's extension, and
     the image of stdin goes to stdout. Without --size a crop keeps its native size. A grid file that
     renders other pixels than its encoder did is refused with exit code 4; those of a crop are not
-    compared. With --verbose the command also prints the network and the seconds.
+    compared. With --verbose the command also prints the network and the seconds. --preview draws
+    the picture on stderr in half blocks, at most 64 columns wide.
     """
     from imgnet import api
     from imgnet.image.geometry import Crop
@@ -53,6 +61,8 @@ def decode(
         bits = choose_depth(depth, encoded.depth, path, image_format)
         pixels = api.decode(encoded, size=size, crop=area, depth=bits, zoom=zoom)
     write_picture(pixels, path, image_format, encoded.metadata)
+    if preview and not quiet:
+        show_pixels(pixels)
     if verbose:
         say(network_line(encoded))
         say(drawn_line(name_of(source), pixels.shape, monotonic() - started))

@@ -185,8 +185,8 @@ def encode(
     The fields of --json are input, output, effort, model, status (done, skipped or failed), error,
     bytes, bpp, psnr_db, psnr_unseen_db, seconds, steps, device and ended_early; null stands for a
     number that does not exist. With --verbose each file also gets its network, its steps and their
-    rate, the device, and the bytes of each part. Lines come in the order of the images; with Ray,
-    in the order in which they are done.
+    rate, the device, the bytes of each part and, in a terminal with colours, its picture in half
+    blocks. Lines come in the order of the images; with Ray, in the order in which they are done.
     """
     check_verbosity(quiet=quiet, verbose=verbose)
     if as_json and (output == STDIO or (output is None and STDIO in inputs)):

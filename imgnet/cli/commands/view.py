@@ -12,15 +12,23 @@ import typer
 from imgnet.batch.task import STDIO, name_of
 from imgnet.cli import options
 from imgnet.cli.inputs import read_bytes
+from imgnet.cli.live import view_live
 from imgnet.cli.outputs import is_folder, print_result, resolve_output, write_stdout
+from imgnet.cli.terminal import printable
 from imgnet.errors import OutputError, UsageError
 from imgnet.image.atomic import write_atomically
+from imgnet.request.efforts import EFFORTS
+from imgnet.request.encode_options import EFFORT, QUALITY, EncodeOptions
 
 
 def view(
     source: Annotated[
         str | None,
-        typer.Argument(metavar="FILE", help="Made by encode; - for stdin.", show_default=False),
+        typer.Argument(
+            metavar="FILE",
+            help="Made by encode, or an image with --live; - for stdin.",
+            show_default=False,
+        ),
     ] = None,
     output: options.Output = None,
     no_open: Annotated[
@@ -33,6 +41,26 @@ def view(
             help="Write the script of the element inr-image for web pages; takes no FILE.",
         ),
     ] = False,
+    live: Annotated[
+        bool, typer.Option("--live", help="Fit a network to an image and watch it get sharp.")
+    ] = False,
+    quality: Annotated[
+        int | None,
+        typer.Option(
+            "-q", "--quality", metavar="N", min=0, max=100, help="With --live, as of encode."
+        ),
+    ] = None,
+    effort: Annotated[
+        int | None,
+        typer.Option(
+            "-e",
+            "--effort",
+            metavar="N",
+            min=EFFORTS[0],
+            max=EFFORTS[-1],
+            help="With --live, as of encode.",
+        ),
+    ] = None,
     force: options.Force = False,
 ) -> int:
     """Show an .inr file in a web browser.
@@ -42,19 +70,32 @@ def view(
     is a temporary file, which is opened in the browser; other .inr files can be dropped on it. With
     -o the page is only written, and is small: files dropped on it need the same network of the same
     prior, or none.
+
+    With --live, FILE is an image, and the page shows the picture and its PSNR and rate while encode
+    fits a network. imgnet serves the page to this machine alone, at an address with a secret. In
+    the end the page downloads the .inr file, which -o writes as well. Closing the page does not
+    stop the fit. The command ends when the result is written or downloaded and no page is open.
     """
+    if not live and (quality is not None or effort is not None):
+        raise UsageError("-q and -e are for a fit; add --live")
     if as_module:
-        _write_module(source, output)
-    elif source is None:
+        _write_module(source, output, live=live)
+        return 0
+    if source is None:
         raise UsageError("no FILE given; name an .inr file, or - for stdin")
-    else:
-        _write_page(source, output, no_open=no_open, force=force)
+    if live:
+        quality, effort = (QUALITY if quality is None else quality), effort or EFFORT
+        wanted = EncodeOptions(quality=quality, effort=effort)
+        return view_live(source, output, wanted, no_open=no_open, force=force)
+    _write_page(source, output, no_open=no_open, force=force)
     return 0
 
 
-def _write_module(source: str | None, output: str | None) -> None:
+def _write_module(source: str | None, output: str | None, *, live: bool) -> None:
     from imgnet.viewer.element import element_script
 
+    if live:
+        raise UsageError("--module and --live contradict each other; give one of them")
     if source is not None:
         raise UsageError(f"{source}: --module takes no FILE; leave it out")
     if output is None or is_folder(output):
@@ -86,7 +127,7 @@ def _write(path: Path | None, content: bytes) -> None:
 
 
 def _title(source: str) -> str:
-    return "stdin.inr" if source == STDIO else Path(source).name
+    return "stdin.inr" if source == STDIO else printable(Path(source).name)
 
 
 def _show(page: bytes, source: str, *, is_opened: bool) -> None:

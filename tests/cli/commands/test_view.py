@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import os
 import re
 import sys
 import tempfile
@@ -103,6 +104,16 @@ def test_from_stdin_to_stdout(
     assert run(["view", "-", "-o", "-"]) == 0
     page = capfdbinary.readouterr().out
     assert b64decode(data_of(page)["file"]) == encoded_file.read_bytes()  # type: ignore[arg-type]
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="names are UTF-8")
+def test_names_may_be_any_bytes(encoded_file: Path, opened: list[Path]) -> None:
+    file = encoded_file.rename(encoded_file.with_name(os.fsdecode(b"caf\xe9.inr")))
+    page = file.with_name("page.html")
+    assert run(["view", str(file), "-o", str(page)]) == 0
+    assert data_of(page.read_bytes())["name"] == r"caf\xe9.inr"
+    assert run(["view", str(file)]) == 0
+    assert len(opened) == 1
 
 
 def test_damaged_files_are_refused(encoded_file: Path, opened: list[Path], capfd: Capture) -> None:

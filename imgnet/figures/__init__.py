@@ -1,0 +1,1 @@
+"""Figures of a file of `grid`: where its bits are, and its latents."""

@@ -1,0 +1,1 @@
+"""A page that shows a fit while it runs, and the server of the page."""

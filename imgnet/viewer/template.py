@@ -1,0 +1,39 @@
+"""Template of a page: HTML with places for its style, its data and its script."""
+
+from __future__ import annotations
+
+import json
+import re
+from html import escape
+from typing import Any
+
+from imgnet import __version__
+from imgnet.viewer.bundle import FOLDER, bundle
+
+_PLACE = re.compile(r"\{\{(\w+)\}\}")
+_THEME = FOLDER / "page" / "theme.css"
+
+
+def filled(folder: str, stem: str, title: str, data: Any) -> bytes:
+    """Return a page as one HTML file that loads nothing.
+
+    Args:
+        folder: Subfolder of this one that has the files of the page.
+        stem: Their name without .html, .css and .js.
+        title: Title of the page.
+        data: What its script reads, as JSON.
+    """
+    html, style, script = (FOLDER / folder / f"{stem}.{kind}" for kind in ("html", "css", "js"))
+    parts = {
+        "version": __version__,
+        "title": escape(title),
+        "style": _THEME.read_text("utf-8") + style.read_text("utf-8"),
+        "data": _json(data),
+        "script": f"(() => {{\n{bundle(script)}\n}})();",
+    }
+    return _PLACE.sub(lambda match: parts[match[1]], html.read_text("utf-8")).encode()
+
+
+def _json(value: Any) -> str:
+    # A name may hold "</script>", which would end the element.
+    return json.dumps(value).replace("<", "\\u003c")
