@@ -6,7 +6,7 @@ Gradients are added up in order, so that a fit is repeatable.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from typing import TypeVar
@@ -68,12 +68,10 @@ class CompiledEvaluator:
         of_chunk = partial(self.context.rate, self.context.weights_of(weights))
         tiles = [partial(of_tile, tile) for tile in self.cuts.tiles(rows)]
         chunks = [partial(of_chunk, chunk, lmbda * share / pixels) for chunk, share in shares]
-        outcomes = self._run([*tiles, *chunks])
-        self._collect(outcomes)
-        errors = sum(outcome.value for outcome in outcomes[: len(tiles)])
-        weighed = zip(outcomes[len(tiles) :], shares, strict=True)
-        bits = sum(outcome.value * share for outcome, (_, share) in weighed)
-        return errors / samples, bits / pixels
+        values = self._collect(self._outcomes([*tiles, *chunks]))
+        of_chunks = zip(values[len(tiles) :], shares, strict=True)
+        bits = sum(value * share for value, (_, share) in of_chunks)
+        return sum(values[: len(tiles)]) / samples, bits / pixels
 
     def measure_error(self, rows: Sequence[Rows]) -> float:
         """See `Evaluator.measure_error`."""
@@ -91,17 +89,23 @@ class CompiledEvaluator:
 
     def _run(self, tasks: Sequence[Callable[[], T]]) -> list[T]:
         """Return what tasks return, in order."""
-        return list(self.workers.map(lambda task: task(), tasks))
+        return list(self._outcomes(tasks))
+
+    def _outcomes(self, tasks: Sequence[Callable[[], T]]) -> Iterator[T]:
+        """Yield what tasks return, in order, while those behind them still run."""
+        return self.workers.map(lambda task: task(), tasks)
 
     def _pixels(self, rows: Sequence[Rows]) -> int:
         return self.spec.width * sum(bottom - top for top, bottom in rows)
 
-    def _collect(self, outcomes: Sequence[Outcome]) -> None:
-        """Set the gradients of latents and parameters to the sums over tasks."""
+    def _collect(self, outcomes: Iterable[Outcome]) -> list[float]:
+        """Set the gradients of latents and parameters to sums over tasks; return the values."""
         self.latents.gradient.zero_()
         gradients = self.grids.gradients
         totals = {n: _cleared_gradient(p) for n, p in self.named}
+        values = []
         for outcome in outcomes:
+            values.append(outcome.value)
             for i, top, left, gradient in outcome.crops:
                 latent_kernels.crop_back(gradient, top, left, gradients[i])
             for i, top, left, gradient in outcome.windows:
@@ -110,6 +114,7 @@ class CompiledEvaluator:
                 latent_kernels.repeated_back(gradient, top, shift, outcome.factor, gradients[i])
             for name, gradient in outcome.weights.items():
                 totals[name] += gradient
+        return values
 
     def render(self, tiles: Sequence[Tile]) -> list[Float32Array]:
         """See `Evaluator.render`."""

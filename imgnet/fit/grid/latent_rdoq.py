@@ -18,14 +18,16 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from imgnet.arrays import BoolArray, Float32Array, Float64Array, Int64Array
+from imgnet.arrays import BoolArray, Float32Array, Float64Array
 from imgnet.fit.engine.latents import LatentGrids
 from imgnet.fit.engine.tiling import Evaluator
 
 SPACING = 4  # distance between latents that are tried at once, at least
 LEAST_PREDICTED = 0.5  # predicted gain over the curvature term, of latents that are tried
+_BAND = 256  # rows whose costs are added up at a time
 NMS_PASSES = 3  # of non-maximum suppression; more would select few further latents
 
+Labels = NDArray[np.int32]
 Ranks = NDArray[np.int32]  # of latents by predicted gain; 0 for latents that are not to be tried
 CostMaps = list[tuple[int, Float32Array]]  # level, and the cost of each of its samples
 
@@ -167,17 +169,17 @@ class VoronoiRegions:
         finer: Labels of the samples of finer levels, filled on first use.
     """
 
-    labels: Int64Array
+    labels: Labels
     count: int
     level: int
-    finer: dict[int, Int64Array] = field(default_factory=dict)
+    finer: dict[int, Labels] = field(default_factory=dict)
 
     @classmethod
     def around(cls, latents: BoolArray, level: int) -> VoronoiRegions:
         """Grow a region from each latent that is True in (h, w)."""
         count = int(latents.sum())
-        labels = np.zeros(latents.shape, np.int64)
-        labels[latents] = np.arange(1, count + 1)
+        labels = np.zeros(latents.shape, np.int32)
+        labels[latents] = np.arange(1, count + 1, dtype=np.int32)
         for _ in range(SPACING - 1):
             labels = np.where(labels, labels, max_pool(labels, 1))
         return cls(labels, count, level)
@@ -187,7 +189,9 @@ class VoronoiRegions:
         total = np.zeros(self.count + 1)
         for level, costs in maps:
             labels = self._at(level, costs.shape)
-            total += np.bincount(labels.ravel(), costs.ravel(), self.count + 1)
+            for top in range(0, len(costs), _BAND):  # since counting copies both to 64 bits
+                band = slice(top, top + _BAND)
+                total += np.bincount(labels[band].ravel(), costs[band].ravel(), self.count + 1)
         return total
 
     def merge(self, is_new: BoolArray, new: CostMaps, old: CostMaps) -> CostMaps:
@@ -203,7 +207,7 @@ class VoronoiRegions:
             maps.append((level, np.where(is_new[self._at(level, after.shape)], after, before)))
         return maps
 
-    def _at(self, level: int, size: tuple[int, ...]) -> Int64Array:
+    def _at(self, level: int, size: tuple[int, ...]) -> Labels:
         """Return the labels of the samples of a finer level."""
         if level not in self.finer:
             times = 1 << self.level - level

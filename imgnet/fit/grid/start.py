@@ -32,7 +32,7 @@ from imgnet.request.efforts import FirstLatents
 from imgnet.spec import UPSAMPLING_REACH, Spec
 
 DEADZONE = 0.25  # soft threshold of the first latents
-TILE = 1536  # rows and columns of the part of a picture that is transformed at a time
+TILE = 1024  # rows and columns of the part of a picture that is transformed at a time
 FINER = 0.6  # factor on the usual q_step for level-weighted pyramids: most of their latents are 0
 
 
@@ -191,15 +191,16 @@ class WarmStart:
             spec: Shape of the network.
             workers: Pool for the analysis network; None for one thread.
         """
-        scaled = _centred(picture) / latent_q_step
+        mean = picture.mean((1, 2))[:, None, None]
         rows, columns = (_cut(size, 1 << spec.num_levels - 1) for size in picture.shape[1:])
         if len(rows) == len(columns) == 1:
-            return self._transformed(scaled, spec, workers)
+            return self._transformed((picture - mean) / latent_q_step, spec, workers)
         pyramids: Planes = {
             (p, level): picture.new_empty(spec.grid_size(level)) for p, level in spec.grids()
         }
         for (y, around_y), (x, around_x) in product(rows, columns):
-            of_tile = self._transformed(scaled[:, around_y, around_x], spec, workers)
+            scaled = (picture[:, around_y, around_x] - mean) / latent_q_step
+            of_tile = self._transformed(scaled, spec, workers)
             for (p, level), whole in pyramids.items():
                 to, of = zip(_at(y, around_y, level), _at(x, around_x, level), strict=True)
                 whole[to] = of_tile[p, level][of]
@@ -229,8 +230,8 @@ class WarmStart:
 def _cut(size: int, margin: int) -> list[tuple[slice, slice]]:
     """Cut samples into tiles; return each without and with a margin.
 
-    >>> _cut(4000, 64)[1]
-    (slice(1536, 3072, None), slice(1472, 3136, None))
+    >>> _cut(3000, 64)[1]
+    (slice(1024, 2048, None), slice(960, 2112, None))
     """
     starts = range(0, max(1, size - TILE // 2), TILE)
     stops = [*starts[1:], size]
@@ -244,10 +245,6 @@ def _at(tile: slice, around: slice, level: int) -> tuple[slice, slice]:
     """Return where the latents of a tile are in the whole grid, and among those around it."""
     first, last, start = tile.start >> level, -(-tile.stop >> level), around.start >> level
     return slice(first, last), slice(first - start, last - start)
-
-
-def _centred(planes: Tensor) -> Tensor:
-    return planes - planes.mean((1, 2))[:, None, None]
 
 
 def first_latents(spec: Spec) -> FirstLatents:
