@@ -11,6 +11,7 @@ from typing import Any
 
 from imgnet.codec.families import is_exact, render
 from imgnet.codec.format.container import Encoded, from_bytes, to_bytes
+from imgnet.codec.format.cut import from_start
 from imgnet.codec.render.resize import NEURAL, ZOOMS
 from imgnet.errors import FormatError, InputError, UsageError
 from imgnet.image.atomic import write_atomically
@@ -140,6 +141,7 @@ def decode(
     crop: Crop | None = None,
     depth: int = 8,
     zoom: str = NEURAL,
+    partial: bool = False,
 ) -> Samples:
     """Render an encoded image.
 
@@ -150,6 +152,8 @@ def decode(
         depth: Bits of a sample, 8 or 16.
         zoom: Enlargement of `grid`: "neural", by a network trained on photographs, with detail
             that is plausible and not recovered, or "lanczos".
+        partial: Render what is there of a `grid` file that is cut short: the coarse levels come
+            first. No checksum tells whether that is damaged.
 
     Returns:
         (height, width, channels) pixels: uint8 in 0..255, or uint16 in 0..65535.
@@ -159,7 +163,7 @@ def decode(
         InputError: The file cannot be read.
         FormatError: The source is not an .inr file, is damaged, or is newer than this version.
     """
-    encoded = _encoded(source)
+    encoded = _start_of(source) if partial else _encoded(source)
     with _naming(source):
         return _rendered(encoded, size, crop, depth, zoom)
 
@@ -199,11 +203,7 @@ def open(path: str | Path) -> Encoded:  # read as imgnet.open
         InputError: The file cannot be read.
         FormatError: The source is not an .inr file, is damaged, or is newer than this version.
     """
-    try:
-        with builtins.open(path, "rb") as file:
-            return from_bytes(file.read(), str(path))
-    except OSError as error:
-        raise InputError(f"{path}: {error.strerror}") from error
+    return from_bytes(_bytes_of(path), str(path))
 
 
 def resample(
@@ -270,6 +270,21 @@ def _encoded(source: Encoded | str | Path | bytes) -> Encoded:
     if isinstance(source, Encoded):
         return source
     return from_bytes(source) if isinstance(source, bytes) else open(source)
+
+
+def _start_of(source: Encoded | str | Path | bytes) -> Encoded:
+    if isinstance(source, Encoded):
+        return source
+    if isinstance(source, bytes):
+        return from_start(source)[0]
+    return from_start(_bytes_of(source), str(source))[0]
+
+
+def _bytes_of(path: str | Path) -> bytes:
+    try:
+        return Path(path).read_bytes()
+    except OSError as error:
+        raise InputError(f"{path}: {error.strerror}") from error
 
 
 @contextmanager

@@ -145,6 +145,14 @@ def _read(
 
 
 @compiled
+def _clear(grids: Int16Array, t: int, top: int, bottom: int) -> None:
+    """Set the latents of some rows at wavefront t to 0."""
+    for g in range(len(grids)):
+        for y in range(top, bottom):
+            grids[g, MARGIN + y, MARGIN + t - 2 * y] = 0
+
+
+@compiled
 def decode(
     grids: Int16Array,
     parents: Int16Array,
@@ -159,7 +167,9 @@ def decode(
     cursor: Int64Array,
     num_wavefronts: int,
 ) -> bool:
-    """Decode wavefronts of all grids, if they are in the stream.
+    """Decode wavefronts of all grids; return whether all of them are in the stream.
+
+    The latents of those that are not stay 0.
 
     Args:
         grids: (G, height + MARGIN, width + 2 MARGIN) zeros, set to latents but for the margins.
@@ -213,5 +223,6 @@ def decode(
                     stride - 2,
                     count,
                 ):
+                    _clear(grids, t, top, bottom)
                     return False
     return True
