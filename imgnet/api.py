@@ -147,7 +147,8 @@ def decode(
 
     Args:
         source: An encoded image, or an .inr file as a path or as bytes.
-        size: "1024" or 1024 (long side), "800x600" or (800, 600), "50%"; None for native.
+        size: "1024" or 1024 (long side), "800x600" or (800, 600), "800x600>" (at most so large,
+            never enlarged), "50%"; None for native.
         crop: Part to render, in native pixels; the size is then that of the part.
         depth: Bits of a sample, 8 or 16.
         zoom: Enlargement of `grid`: "neural", by a network trained on photographs, with detail

@@ -10,7 +10,7 @@ import typer
 from imgnet.batch.task import name_of
 from imgnet.cli import options
 from imgnet.cli.inputs import load_encoded, load_start, naming
-from imgnet.cli.options import check_verbosity
+from imgnet.cli.options import check_verbosity, size_within
 from imgnet.cli.outputs import choose_depth, resolve_picture, write_picture
 from imgnet.cli.report import drawn_line, network_line
 from imgnet.cli.terminal import say
@@ -20,6 +20,7 @@ def decode(
     source: Annotated[str, typer.Argument(metavar="FILE", help="Made by encode; - for stdin.")],
     output: options.Output = None,
     size: options.Size = None,
+    fit: options.Fit = None,
     crop: Annotated[
         str | None,
         typer.Option(
@@ -56,12 +57,13 @@ def decode(
 
     check_verbosity(quiet=quiet, verbose=verbose)
     started = monotonic()
+    wanted = size_within(size, fit)
     area = None if crop is None else Crop.parse(crop)
     path = resolve_picture(source, output, image_format, depth, force=force)
     encoded = load_start(source, quiet=quiet) if partial else load_encoded(source)
     with naming(source):
         bits = choose_depth(depth, encoded.depth, path, image_format)
-        pixels = api.decode(encoded, size=size, crop=area, depth=bits, zoom=zoom)
+        pixels = api.decode(encoded, size=wanted, crop=area, depth=bits, zoom=zoom)
     write_picture(pixels, path, image_format, encoded.metadata)
     if verbose:
         say(network_line(encoded))
