@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import re
 from itertools import pairwise
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -107,6 +108,17 @@ def test_a_start_is_also_drawn_at_other_sizes() -> None:
     crop = imgnet.Crop(3, 4, 20, 10)
     part = imgnet.decode(data, partial=True, crop=crop)
     assert np.array_equal(part, imgnet.decode(data, partial=True)[4:14, 3:23])
+
+
+def test_a_path_is_read_as_its_bytes(tmp_path: Path) -> None:
+    path = tmp_path / "cut.inr"
+    path.write_bytes(FILES["grid"][:390])
+    drawn = imgnet.decode(path, partial=True)
+    assert np.array_equal(drawn, imgnet.decode(FILES["grid"][:390], partial=True))
+    with pytest.raises(FormatError, match=re.escape(f"{path}: cut short")):
+        imgnet.decode(path)
+    with pytest.raises(imgnet.InputError, match=r"gone\.inr"):
+        imgnet.decode(tmp_path / "gone.inr", partial=True)
 
 
 @pytest.mark.parametrize("name", ["gated", "mlp", "gated-float16", "grid-float16"])
