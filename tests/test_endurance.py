@@ -15,6 +15,7 @@ from support.paths import TESTS
 ENCODES = int(os.environ.get("IMGNET_TEST_ENCODES", "8"))
 DECODES = int(os.environ.get("IMGNET_TEST_DECODES", "200"))
 MOST_GROWTH = 1.05
+ENDING_THREADS = 2  # that may still be there when a call returns
 
 
 @pytest.mark.slow
@@ -27,5 +28,5 @@ def test_a_long_run_holds_no_more_than_a_short_one() -> None:
     record = json.loads(done.stdout)
     warm, later = record["warm"], record["later"]
     assert later["megabytes"] < MOST_GROWTH * warm["megabytes"]
-    assert later["descriptors"] == warm["descriptors"]
-    assert later["threads"] == warm["threads"]
+    assert later["descriptors"] <= warm["descriptors"]
+    assert later["threads"] <= warm["threads"] + ENDING_THREADS
