@@ -62,6 +62,8 @@ class CompiledLatentDecoder:
             self._cursor,
             num_wavefronts(size) if count is None else count,
         )
+        if self._cursor[2] < 0:
+            raise FormatError(DAMAGED)
         return grids[:, MARGIN:, MARGIN : MARGIN + width], whole
 
     def finish(self) -> None:

@@ -45,6 +45,9 @@ class LatentDecoder(Protocol):
         Returns:
             (G, height, width) grids, and whether the stream has all these wavefronts; the latents
             of those that it lacks are 0.
+
+        Raises:
+            FormatError: The stream is damaged.
         """
 
     def finish(self) -> None:
@@ -110,6 +113,6 @@ class PlainLatentDecoder:
             missing = int(outside.sum())
             found = list(islice(self._escapes, missing))
             if len(found) < missing:
-                return None
+                raise FormatError(DAMAGED)
             latents[outside] = found
         return latents

@@ -113,7 +113,8 @@ def _read(
 ) -> bool:
     """Set every `step`-th latent from `first` on to what follows in the stream, if anything does.
 
-    The cursor holds the state, and the number of words and of escapes that were read.
+    The cursor holds the state, and the number of words and of escapes that were read, or -1 where
+    an escape is missing.
     """
     state, word, escape = np.uint64(cursor[0]), cursor[1], cursor[2]
     for p in range(count):
@@ -137,6 +138,7 @@ def _read(
             latents[first + p * step] = distance + location // LOCATIONS
             continue
         if escape == escapes.size:
+            cursor[2] = -1
             return False
         latents[first + p * step] = escapes[escape]
         escape += 1

@@ -39,6 +39,7 @@ from imgnet.image.picture import MAX_METADATA_BYTES, NO_METADATA, Metadata
 from imgnet.spec import Spec
 
 STREAM = "w"  # name of the coded tensor
+WAY_OUT = ", or draw what is there with `imgnet decode --partial`"
 
 _METADATA_KINDS = ("exif", "icc", "xmp")
 _PLAIN: tuple[np.dtype[Any], ...] = (np.dtype("<f2"), np.dtype("<f4"))
@@ -238,8 +239,7 @@ def _check_length(header: Header, body_bytes: int) -> None:
         return
     fault = f"{body_bytes} bytes of tensors where its header promises {promised}"
     can_draw = STREAM in header.entries and header.spec.family == "grid" and body_bytes < promised
-    way_out = ", or draw what is there with `imgnet decode --partial`" if can_draw else ""
-    raise FormatError(f"cut short or changed, {fault}; {GET_AGAIN}{way_out}")
+    raise FormatError(f"cut short or changed, {fault}; {GET_AGAIN}{WAY_OUT if can_draw else ''}")
 
 
 def read_metadata(entries: Json, body: bytes) -> Metadata:

@@ -23,7 +23,7 @@ from imgnet.codec.entropy.latents import (
     LatentDecoder,
     PlainLatentDecoder,
 )
-from imgnet.codec.entropy.rans import TOTAL_BITS, Decoder, encode
+from imgnet.codec.entropy.rans import CUT_SHORT, TOTAL_BITS, Decoder, encode
 from imgnet.codec.entropy.wavefront import distributions_of_level, wavefronts
 from imgnet.codec.entropy.weights import WeightCoder
 from imgnet.codec.format.grid_levels import context_model, level_context, stacked
@@ -197,7 +197,7 @@ def unpack(
     reader = Reader(spec, data, levels)
     for level in levels:
         if not reader.read(level, count if level == levels[-1] else None):
-            raise FormatError(DAMAGED)
+            raise FormatError(CUT_SHORT)
     if count is None and levels == spec.levels():
         reader.finish()
     return reader.quantized
@@ -241,7 +241,7 @@ class Reader:
             Whether the stream has all these wavefronts; the latents of those that it lacks are 0.
 
         Raises:
-            FormatError: A latent is out of range.
+            FormatError: The stream is damaged.
         """
         spec, quantized = self._spec, self.quantized
         model, parents, features = level_context(self._model, spec, quantized, level)
