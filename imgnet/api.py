@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from imgnet.codec.families import is_exact, render
 from imgnet.codec.format.container import Encoded, from_bytes, to_bytes
+from imgnet.codec.format.cut import from_start
 from imgnet.codec.render.resize import NEURAL, ZOOMS
 from imgnet.errors import FormatError, InputError, UsageError
 from imgnet.image.atomic import write_atomically
@@ -145,16 +146,20 @@ def decode(
     crop: Crop | None = None,
     depth: int = 8,
     zoom: str = NEURAL,
+    partial: bool = False,
 ) -> Samples:
     """Render an encoded image.
 
     Args:
         source: An encoded image, or an .inr file as a path or as bytes.
-        size: "1024" or 1024 (long side), "800x600" or (800, 600), "50%"; None for native.
+        size: "1024" or 1024 (long side), "800x600" or (800, 600), "800x600>" (at most so large,
+            never enlarged), "50%"; None for native.
         crop: Part to render, in native pixels; the size is then that of the part.
         depth: Bits of a sample, 8 or 16.
         zoom: Enlargement of `grid`: "neural", by a network trained on photographs, with detail
             that is plausible and not recovered, or "lanczos".
+        partial: Render what is there of a `grid` file that is cut short: the coarse levels come
+            first. No checksum tells whether that is damaged.
 
     Returns:
         (height, width, channels) pixels: uint8 in 0..255, or uint16 in 0..65535.
@@ -164,7 +169,7 @@ def decode(
         InputError: The file cannot be read.
         FormatError: The source is not an .inr file, is damaged, or is newer than this version.
     """
-    encoded = _encoded(source)
+    encoded = _start_of(source) if partial else _encoded(source)
     with _naming(source):
         return _rendered(encoded, size, crop, depth, zoom)
 
@@ -204,11 +209,7 @@ def open(path: str | Path) -> Encoded:  # read as imgnet.open
         InputError: The file cannot be read.
         FormatError: The source is not an .inr file, is damaged, or is newer than this version.
     """
-    try:
-        with builtins.open(path, "rb") as file:
-            return from_bytes(file.read(), str(path))
-    except OSError as error:
-        raise InputError(f"{path}: {error.strerror}") from error
+    return from_bytes(_bytes_of(path), str(path))
 
 
 def resample(
@@ -275,6 +276,21 @@ def _encoded(source: Encoded | str | Path | bytes) -> Encoded:
     if isinstance(source, Encoded):
         return source
     return from_bytes(source) if isinstance(source, bytes) else open(source)
+
+
+def _start_of(source: Encoded | str | Path | bytes) -> Encoded:
+    if isinstance(source, Encoded):
+        return source
+    if isinstance(source, bytes):
+        return from_start(source)[0]
+    return from_start(_bytes_of(source), str(source))[0]
+
+
+def _bytes_of(path: str | Path) -> bytes:
+    try:
+        return Path(path).read_bytes()
+    except OSError as error:
+        raise InputError(f"{path}: {error.strerror}") from error
 
 
 @contextmanager

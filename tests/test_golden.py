@@ -16,6 +16,7 @@ import pytest
 from numpy.typing import NDArray
 
 import imgnet
+from imgnet.cli.app import run
 from imgnet.codec.format.container import from_bytes, to_bytes
 from imgnet.image.files import read_photo
 from imgnet.image.formats import write_image
@@ -95,6 +96,18 @@ def test_stored_pixels_show_the_picture(name: str) -> None:
 def test_a_stored_file_has_depth_and_metadata() -> None:
     encoded = imgnet.open(path("grid-deep", "inr"))
     assert (encoded.mode, encoded.depth, encoded.metadata) == ("RGBA", 16, METADATA)
+
+
+def test_the_commands_read_stored_files(capfd: pytest.CaptureFixture[str]) -> None:
+    files = [str(path(name, "inr")) for name in OPTIONS]
+    assert run(["info", "--verbose", *files]) == 0
+    assert run(["verify", *files]) == 0
+    out, err = capfd.readouterr()
+    assert err == ""
+    exact = [line for line in out.splitlines() if line.endswith(": exact")]
+    assert len(exact) == sum(
+        options["model"] == "grid" and "weights" not in options for options in OPTIONS.values()
+    )
 
 
 def test_every_stored_file_is_tested() -> None:

@@ -41,7 +41,8 @@ resource.setrlimit(resource.RLIMIT_AS, (limit, limit))
 resource.setrlimit(resource.RLIMIT_CPU, (cpu_s, cpu_s))
 for path in sorted(folder.glob("*.inr")):
     for command in (["info"], ["verify"], ["decode", "-o", "o.png"], ["resample", "-o", "o.png",
-                    "--scale", "2"], ["decode", "-o", "o.png", "--size", "64"]):
+                    "--scale", "2"], ["decode", "-o", "o.png", "--size", "64"],
+                    ["decode", "-o", "o.png", "--partial"]):
         message = io.StringIO()
         with contextlib.redirect_stderr(message), contextlib.redirect_stdout(io.StringIO()):
             code = run([command[0], str(path), *command[1:]])
@@ -87,6 +88,7 @@ FILES = {
     "zero-stream-of-many-latents": forged(grid_spec(1300, 1000)),
     "stream-of-another-picture": forged(grid_spec(1300, 1000), body=STREAM[:150]),
     "stream-longer-than-the-file": forged(grid_spec(8, 8), w=1 << 40),
+    "start-of-most-pixels": forged(grid_spec(1 << 14, 1 << 14), body=bytes(900), w=1 << 40),
     "metadata-longer-than-the-file": forged(grid_spec(8, 8), w=100, icc=1 << 24),
     "metadata-beyond-its-limit": forged(grid_spec(8, 8), w=100, xmp=1 << 30),
     "plain-tensors-of-most-pixels": with_entries(

@@ -52,6 +52,14 @@ def size_of(path: Path) -> tuple[int, int]:
         return image.size
 
 
+def test_a_cut_file(tmp_path: Path) -> None:
+    (tmp_path / "samples").symlink_to(ROOT / "samples")
+    done = bash(recipe("A cut file"), tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert done.stderr.startswith("imgnet: cut.inr is cut: 14,000 of 21,478 bytes; drawn from ")
+    assert size_of(tmp_path / "coffee-so-far.png") == (600, 400)
+
+
 def test_a_folder_overnight(photo: Path) -> None:
     folder = photo.with_name("photos") / "summer"
     folder.mkdir(parents=True)

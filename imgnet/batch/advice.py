@@ -31,8 +31,8 @@ def advise(pixels: Samples, metadata: Metadata, num_bytes: int, image: Path | Bi
         image: The file that came in.
     """
     size, parts = _size_of(image), []
-    if 0 < size < num_bytes:
-        parts.append(f"the .inr file is larger than the image ({size:,} bytes)")
+    if 0 < size <= num_bytes:
+        parts.append(f"the .inr file is not smaller than the image ({size:,} bytes)")
     if (
         png_may_have(num_bytes, pixels)
         and (size := len(smallest_png(pixels, metadata))) < num_bytes

@@ -71,16 +71,15 @@ class Cost:
         return "   ".join([*parts, f"{self.seconds:.0f} s"])
 
 
-def middle(pixels: Samples) -> Samples:
-    """Return the middle of an image, of at most 256x192 pixels.
+def middle(pixels: Samples, width: int = WIDTH, height: int = HEIGHT) -> Samples:
+    """Return the middle of an image, of at most width x height pixels.
 
     >>> import numpy as np
     >>> middle(np.zeros((512, 768, 3), np.uint8)).shape
     (192, 256, 3)
     """
-    height, width = pixels.shape[:2]
-    top, left = max(0, height - HEIGHT) // 2, max(0, width - WIDTH) // 2
-    return pixels[top : top + HEIGHT, left : left + WIDTH].copy()
+    top, left = max(0, len(pixels) - height) // 2, max(0, pixels.shape[1] - width) // 2
+    return pixels[top : top + height, left : left + width].copy()
 
 
 def cost_of(pixels: Samples, epochs: int, dim_coarse: int, seed: int = 0) -> Cost:

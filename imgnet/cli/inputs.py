@@ -90,6 +90,25 @@ def load_encoded(source: str) -> Encoded:
     return from_bytes(read_bytes(source), name_of(source))
 
 
+def load_start(source: str, *, quiet: bool = False) -> Encoded:
+    """Read an .inr file that may be cut short, or stdin for "-".
+
+    Args:
+        source: Input file.
+        quiet: Do not print how much of a cut file is there.
+
+    Raises:
+        InputError: Reading fails.
+        FormatError: It is not an .inr file, is damaged, or too little of it is there.
+    """
+    from imgnet.codec.format.cut import from_start
+
+    encoded, cut = from_start(read_bytes(source), name_of(source))
+    if cut is not None and not quiet:
+        complain(f"{name_of(source)} is {cut}")
+    return encoded
+
+
 @contextmanager
 def naming(source: str) -> Iterator[None]:
     """Name the input in the message of a FormatError."""

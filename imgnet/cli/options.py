@@ -62,6 +62,12 @@ Size = Annotated[
     str | None,
     typer.Option(metavar="SIZE", help="1024 (long side), 800x600 or 50%; default: native size."),
 ]
+Fit = Annotated[
+    str | None,
+    typer.Option(
+        metavar="WxH", help="Render at most this large, aspect ratio kept; never enlarges."
+    ),
+]
 Depth = Annotated[
     Literal["8", "16"] | None,
     typer.Option(help="Bits of a sample; default: those of the source, where the format has them."),
@@ -109,6 +115,24 @@ def check_verbosity(*, quiet: bool, verbose: bool) -> None:
     """
     if quiet and verbose:
         raise UsageError("--quiet and --verbose contradict each other; give one of them")
+
+
+def size_within(size: str | None, box: str | None) -> str | None:
+    """Return the size to render, given --size or --fit.
+
+    Raises:
+        UsageError: Both are given, or the box is not of the form 800x600.
+
+    >>> size_within(None, "800x600"), size_within("50%", None)
+    ('800x600>', '50%')
+    """
+    if box is None:
+        return size
+    if size is not None:
+        raise UsageError("--size and --fit contradict each other; give one of them")
+    if not re.fullmatch(r"[1-9]\d{0,8}x[1-9]\d{0,8}", box):
+        raise UsageError(f"--fit {box!r} is not of the form 800x600")
+    return f"{box}>"
 
 
 def parse_bytes(text: str) -> int:

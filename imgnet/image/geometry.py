@@ -35,14 +35,17 @@ def resolve_size(native: tuple[int, int], size: Size | None) -> tuple[int, int]:
 
     Args:
         native: Width and height of the image, or of the crop to render.
-        size: "1024" or 1024 (long side, aspect ratio kept), "800x600" or (800, 600), "50%", or
-            None for the native size.
+        size: "1024" or 1024 (long side, aspect ratio kept), "800x600" or (800, 600), "800x600>"
+            (within that box, aspect ratio kept, never enlarged), "50%", or None for the native
+            size.
 
     Raises:
         UsageError: The size has none of these forms, or the result is empty or too large.
 
     >>> resolve_size((768, 512), "1024"), resolve_size((768, 512), "50%")
     ((1024, 683), (384, 256))
+    >>> resolve_size((768, 512), "300x300>"), resolve_size((768, 512), "900x900>")
+    ((300, 200), (768, 512))
     """
     width, height = _requested(native, size)
     most = max_pixels()
@@ -64,6 +67,8 @@ def _requested(native: tuple[int, int], size: Size | None) -> tuple[int, int]:
         return _scaled(native, int(match[1]) / max(native))
     if match := re.fullmatch(r"(\d{1,9})x(\d{1,9})", text):
         return int(match[1]), int(match[2])
+    if match := re.fullmatch(r"(\d{1,9})x(\d{1,9})>", text):
+        return _scaled(native, min(1, int(match[1]) / native[0], int(match[2]) / native[1]))
     if match := re.fullmatch(r"(\d{1,6}(?:\.\d{1,6})?)%", text):
         return _scaled(native, float(match[1]) / 100)
     raise UsageError(f"size {size!r} is not of the form 1024 (long side), 800x600 or 50%")

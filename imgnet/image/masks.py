@@ -32,8 +32,8 @@ def fit_mask(pixels: Samples, mask: Mask | None, keep: float | None, seed: int) 
             of the image's size, or the fraction is out of range.
         InputError: The mask file cannot be read, has another size, or has no white pixel.
 
-    >>> fit_mask(np.zeros((4, 4, 3), np.uint8), None, 0.25, 0).sum()
-    np.int64(4)
+    >>> int(fit_mask(np.zeros((4, 4, 3), np.uint8), None, 0.25, 0).sum())
+    4
     """
     height, width, _ = pixels.shape
     if mask is not None and keep is not None:

@@ -131,6 +131,8 @@ def _read_grey(image: Image.Image, maximum: int) -> Uint16Array:
     """Return the grey samples of a mode that Pillow clips or wraps on conversion."""
     raw = raw_mode(image)  # before the samples are loaded
     samples = np.asarray(image)
+    if image.format == "FITS" and raw == image.mode:  # by Pillow 12, which swaps no bytes
+        samples = samples.byteswap()
     if image.mode == "F":
         return _from_floats(samples)
     if raw.startswith("I;32N"):

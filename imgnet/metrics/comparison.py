@@ -181,5 +181,6 @@ def side_by_side(a: Samples, b: Samples, gain: int) -> Samples:
     transparent = has_alpha(a.shape[2])
     if transparent:
         difference = np.maximum(difference[..., :-1], difference[..., -1:])
-    amplified = np.minimum(np.uint32(gain) * difference, peak_of(a.dtype)).astype(a.dtype)
-    return np.concatenate([a, b, _converted(amplified, amplified.shape[2], transparent)], axis=1)
+    amplified = difference.astype(np.uint32) * np.uint32(gain)
+    limited = np.minimum(amplified, peak_of(a.dtype)).astype(a.dtype)
+    return np.concatenate([a, b, _converted(limited, limited.shape[2], transparent)], axis=1)

@@ -73,9 +73,10 @@ def test_an_image_that_is_smaller_is_named(tmp_path: Path) -> None:
     (path := tmp_path / "a.jpg").write_bytes(data)
     size = len(data)
     for image in (path, BytesIO(data)):
-        sentence = f"the .inr file is larger than the image ({size} bytes)"
+        sentence = f"the .inr file is not smaller than the image ({size} bytes)"
         assert advise(noise, NO_METADATA, size + 1, image) == sentence
-        assert advise(noise, NO_METADATA, size, image) == ""
+        assert advise(noise, NO_METADATA, size, image) == sentence
+        assert advise(noise, NO_METADATA, size - 1, image) == ""
 
 
 def test_a_pipe_has_no_size(tmp_path: Path) -> None:
@@ -89,6 +90,6 @@ def test_both_are_one_sentence() -> None:
     image = BytesIO(png(pixels, 8))
     both = advise(pixels, NO_METADATA, 1_000, image)
     assert both == (
-        f"the .inr file is larger than the image ({len(image.getvalue())} bytes); "
+        f"the .inr file is not smaller than the image ({len(image.getvalue())} bytes); "
         f"as PNG this picture has {png_size(pixels, NO_METADATA)} bytes and is exact"
     )

@@ -49,7 +49,7 @@ def test_a_flat_picture_gets_advice_and_a_busy_one_none() -> None:
     assert encode_one(Task("-", busy, None, replace(OPTIONS, quality=10))).advice == ""
     flat = NamedBytes(stored(Image.new("RGB", (24, 16), "red")), "flat.png")
     advice = encode_one(Task("-", flat, None, OPTIONS)).advice
-    assert advice.startswith("the .inr file is larger than the image (")
+    assert advice.startswith("the .inr file is not smaller than the image (")
     assert advice.endswith(" bytes and is exact")
 
 

@@ -13,6 +13,7 @@ import numpy as np
 
 from imgnet.codec.families import is_exact, render
 from imgnet.codec.format.container import STREAM, Encoded, from_bytes, to_bytes
+from imgnet.codec.format.cut import from_start
 from imgnet.codec.format.description import describe, to_dot
 from imgnet.codec.format.header import checksum, to_header
 from imgnet.codec.format.tensors import BYTE, entries_of, join
@@ -50,6 +51,8 @@ def _use(picture: Encoded) -> None:
 
 
 def _file(data: bytes) -> None:
+    with suppress(ImgnetError):
+        _use(from_start(data)[0])
     _use(from_bytes(data))
 
 

@@ -11,7 +11,7 @@ import pytest
 
 import imgnet
 from imgnet.codec.format import grid_stream
-from imgnet.codec.format.container import Encoded, from_bytes, to_bytes
+from imgnet.codec.format.container import WAY_OUT, Encoded, from_bytes, to_bytes
 from imgnet.codec.format.header import checksum, claims_of, to_header
 from imgnet.codec.format.tensors import entries_of, join
 from imgnet.codec.render.grid import render
@@ -191,6 +191,7 @@ def test_faults_have_the_messages_of_the_command_line(tmp_path: Path) -> None:
         with pytest.raises(FormatError) as fault:
             imgnet.decode(from_bytes(data, f"{number}.inr"))
         expected = str(fault.value).removeprefix(f"{number}.inr: ")
+        expected = expected.removesuffix(WAY_OUT)  # a page draws no part
         assert results[number].get("error") == f"{number}.inr: {expected}", name
 
 

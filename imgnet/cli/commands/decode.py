@@ -10,8 +10,8 @@ import typer
 from imgnet.batch.task import name_of
 from imgnet.cli import options
 from imgnet.cli.half_blocks import show_pixels
-from imgnet.cli.inputs import load_encoded, naming
-from imgnet.cli.options import check_verbosity
+from imgnet.cli.inputs import load_encoded, load_start, naming
+from imgnet.cli.options import check_verbosity, size_within
 from imgnet.cli.outputs import choose_depth, resolve_picture, write_picture
 from imgnet.cli.report import drawn_line, network_line
 from imgnet.cli.terminal import say
@@ -21,6 +21,7 @@ def decode(
     source: Annotated[str, typer.Argument(metavar="FILE", help="Made by encode; - for stdin.")],
     output: options.Output = None,
     size: options.Size = None,
+    fit: options.Fit = None,
     crop: Annotated[
         str | None,
         typer.Option(
@@ -29,6 +30,14 @@ def decode(
         ),
     ] = None,
     zoom: options.Zoom = "neural",
+    partial: Annotated[
+        bool,
+        typer.Option(
+            "--partial",
+            help="Render what is there of a grid file that is cut short, such as a "
+            "download that goes on.",
+        ),
+    ] = False,
     image_format: options.ImageFormat = None,
     depth: options.Depth = None,
     force: options.Force = False,
@@ -46,7 +55,9 @@ def decode(
     Without -o the image goes beside the file, under the same name with the format's extension, and
     the image of stdin goes to stdout. Without --size a crop keeps its native size. A grid file that
     renders other pixels than its encoder did is refused with exit code 4; those of a crop are not
-    compared. With --verbose the command also prints the network and the seconds. --preview draws
+    compared. With --partial a grid file of which only the start is there is drawn from its levels,
+    coarse ones first, and a line tells which are there; no checksum can tell whether they are
+    damaged. With --verbose the command also prints the network and the seconds. --preview draws
     the picture on stderr in half blocks, at most 64 columns wide.
     """
     from imgnet import api
@@ -54,12 +65,13 @@ def decode(
 
     check_verbosity(quiet=quiet, verbose=verbose)
     started = monotonic()
+    wanted = size_within(size, fit)
     area = None if crop is None else Crop.parse(crop)
     path = resolve_picture(source, output, image_format, depth, force=force)
-    encoded = load_encoded(source)
+    encoded = load_start(source, quiet=quiet) if partial else load_encoded(source)
     with naming(source):
         bits = choose_depth(depth, encoded.depth, path, image_format)
-        pixels = api.decode(encoded, size=size, crop=area, depth=bits, zoom=zoom)
+        pixels = api.decode(encoded, size=wanted, crop=area, depth=bits, zoom=zoom)
     write_picture(pixels, path, image_format, encoded.metadata)
     if preview and not quiet:
         show_pixels(pixels)

@@ -85,7 +85,7 @@ class CompiledLatentDecoder:
         parents: Latents | None,
         features: Features | None,
         count: int | None,
-    ) -> Latents:
+    ) -> tuple[Latents, bool]:
         """See `LatentDecoder.level`."""
         (height, width), number = size, model.bias.shape[1]
         grids = np.zeros((number, height + MARGIN, width + 2 * MARGIN), np.int16)
@@ -104,9 +104,9 @@ class CompiledLatentDecoder:
             self._cursor,
             num_wavefronts(size) if count is None else count,
         )
-        if not whole:
+        if self._cursor[2] < 0:
             raise FormatError(DAMAGED)
-        return grids[:, MARGIN:, MARGIN : MARGIN + width]
+        return grids[:, MARGIN:, MARGIN : MARGIN + width], whole
 
     def finish(self) -> None:
         """See `LatentDecoder.finish`."""

@@ -55,8 +55,8 @@ class LatentDecoder(Protocol):
         parents: Latents | None,
         features: Features | None,
         count: int | None,
-    ) -> Latents:
-        """Decode the grids (G, height, width) of a level.
+    ) -> tuple[Latents, bool]:
+        """Decode the grids of a level.
 
         Args:
             model: Of these grids.
@@ -66,8 +66,12 @@ class LatentDecoder(Protocol):
             count: Wavefronts to decode, None for all; the latents of the others are 0. No level can
                 follow one of which a part was left out.
 
+        Returns:
+            (G, height, width) grids, and whether the stream has all these wavefronts; the latents
+            of those that it lacks are 0.
+
         Raises:
-            FormatError: The stream is cut short or damaged.
+            FormatError: The stream is damaged.
         """
 
     def finish(self) -> None:
@@ -149,7 +153,7 @@ class PlainLatentDecoder:
         parents: Latents | None,
         features: Features | None,
         count: int | None,
-    ) -> Latents:
+    ) -> tuple[Latents, bool]:
         """See `LatentDecoder.level`."""
         number = model.bias.shape[1]
         return decode_level(model, size, number, parents, self._read, features, count)
@@ -160,10 +164,13 @@ class PlainLatentDecoder:
         if next(self._escapes, None) is not None:
             raise FormatError(DAMAGED)
 
-    def _read(self, distributions: Distributions) -> Integers:
-        """Return the latents that follow in the stream."""
+    def _read(self, distributions: Distributions) -> Integers | None:
+        """Return the latents that follow in the stream, if all of them do."""
         keys = distributions.scale * LOCATIONS + distributions.fraction
-        symbols = np.array(self._decoder.read(map(TABLES.__getitem__, keys.tolist())))
+        try:
+            symbols = np.array(self._decoder.read(map(TABLES.__getitem__, keys.tolist())))
+        except FormatError:
+            return None
         reaches = REACHES.take(distributions.scale)
         symbols -= reaches
         latents: Integers = symbols + distributions.whole

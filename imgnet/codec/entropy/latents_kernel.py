@@ -38,7 +38,8 @@ def _read(
 ) -> bool:
     """Set every `step`-th latent from `first` on to what follows in the stream, if anything does.
 
-    The cursor holds the state, and the number of words and of escapes that were read.
+    The cursor holds the state, and the number of words and of escapes that were read, or -1 where
+    an escape is missing.
     """
     state, word, escape = np.uint64(cursor[0]), cursor[1], cursor[2]
     for p in range(count):
@@ -62,11 +63,20 @@ def _read(
             latents[first + p * step] = distance + location // LOCATIONS
             continue
         if escape == escapes.size:
+            cursor[2] = -1
             return False
         latents[first + p * step] = escapes[escape]
         escape += 1
     cursor[0], cursor[1], cursor[2] = np.int64(state), word, escape
     return True
+
+
+@compiled
+def _clear(grids: Int16Array, t: int, top: int, bottom: int) -> None:
+    """Set the latents of some rows at wavefront t to 0."""
+    for g in range(len(grids)):
+        for y in range(top, bottom):
+            grids[g, MARGIN + y, MARGIN + t - 2 * y] = 0
 
 
 @compiled
@@ -84,7 +94,9 @@ def decode(
     cursor: Int64Array,
     num_wavefronts: int,
 ) -> bool:
-    """Decode wavefronts of all grids, if they are in the stream.
+    """Decode wavefronts of all grids; return whether all of them are in the stream.
+
+    The latents of those that are not stay 0.
 
     Args:
         grids: (G, height + MARGIN, width + 2 MARGIN) zeros, set to latents but for the margins.
@@ -124,6 +136,7 @@ def decode(
                     stride - 2,
                     count,
                 ):
+                    _clear(grids, t, top, bottom)
                     return False
     return True
 

@@ -20,6 +20,8 @@ from imgnet.errors import FormatError
 
 TOTAL_BITS = 16  # the frequencies of a table add up to 2**16
 
+CUT_SHORT = "the coded stream is cut short"
+
 _WORD_BITS = 16
 _STATE_BYTES = 4
 LEAST_STATE = 1 << 16  # states lie in 2**16 .. 2**32; encoders start here, decoders end here
@@ -74,7 +76,7 @@ class Decoder:
 
     def __init__(self, data: bytes) -> None:
         if len(data) < _STATE_BYTES or len(data) % 2:
-            raise FormatError("the coded stream is cut short")
+            raise FormatError(CUT_SHORT)
         self._state = int.from_bytes(data[:_STATE_BYTES], "little")
         self._all_words = np.frombuffer(data, "<u2", offset=_STATE_BYTES)
         self._words = iter(self._all_words.tolist())
@@ -99,7 +101,7 @@ class Decoder:
                     state = state << 16 | next(words)
                 symbols.append(above - 1)
         except StopIteration:
-            raise FormatError("the coded stream is cut short") from None
+            raise FormatError(CUT_SHORT) from None
         self._state = state
         return symbols
 

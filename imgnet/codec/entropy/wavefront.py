@@ -155,24 +155,32 @@ def decode_level(
     size: tuple[int, int],
     number: int,
     parents: NDArray[np.integer] | None,
-    read: Callable[[Distributions], Integers],
+    read: Callable[[Distributions], Integers | None],
     features: Features | None = None,
     count: int | None = None,
-) -> NDArray[np.int32]:
-    """Decode the grids (number, height, width) of a level, wavefront by wavefront.
+) -> tuple[NDArray[np.int32], bool]:
+    """Decode the grids of a level, wavefront by wavefront.
 
     Args:
         model: Of these grids.
         size: (height, width) of each grid.
         number: Of grids.
         parents: The next coarser grids, or None.
-        read: Returns the latents that follow in the stream, given their distributions.
+        read: Returns the latents that follow in the stream, given their distributions; None where
+            some of them do not follow.
         features: Coarse features of the level, or None.
         count: Wavefronts to decode, None for all; the latents of the others are 0.
+
+    Returns:
+        (number, height, width) grids, and whether all these wavefronts were read; the latents of
+        those that were not are 0.
     """
     height, width = size
     around = Neighbourhood(size, number, parents, features)
     for t in range(num_wavefronts(size) if count is None else count):
         rows = slice(max(0, (t - width + 2) // 2), min(height - 1, t // 2) + 1)
-        around.put(rows, t, read(model(around.gather(rows, t))))
-    return around.grids()
+        latents = read(model(around.gather(rows, t)))
+        if latents is None:
+            return around.grids(), False
+        around.put(rows, t, latents)
+    return around.grids(), True

@@ -12,7 +12,7 @@ numbers, the widest first, and then by name, as safetensors demands.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,13 +22,14 @@ from imgnet.codec.format.streams import STREAMS
 from imgnet.codec.format.tensors import (
     BYTE,
     DAMAGED,
+    GET_AGAIN,
     Json,
     begin_of,
-    check_length,
     entries_of,
     join,
     length_of,
     load,
+    promised_bytes,
     read_start,
     split,
     tensor_at,
@@ -38,6 +39,7 @@ from imgnet.image.picture import MAX_METADATA_BYTES, NO_METADATA, Metadata
 from imgnet.spec import Spec
 
 STREAM = "w"  # name of the coded tensor
+WAY_OUT = ", or draw what is there with `imgnet decode --partial`"
 
 _METADATA_KINDS = ("exif", "icc", "xmp")
 _PLAIN: tuple[np.dtype[Any], ...] = (np.dtype("<f2"), np.dtype("<f4"))
@@ -176,42 +178,104 @@ def read_header(file: BinaryIO) -> tuple[Spec, str, Metadata]:
     Raises:
         FormatError: It is not an .inr file, is damaged, or is newer than this version.
     """
-    header = read_start(file)
-    entries = load(split(header)[0])
-    claims, _ = from_header(entries)
-    spec, mode, _ = read_claims(claims)
+    start = read_start(file)
+    header = parse_header(split(start)[0])
     about = {}
-    for name in entries.keys() & set(_METADATA_KINDS):
-        length = length_of(entries[name], MAX_METADATA_BYTES)
-        file.seek(len(header) + begin_of(entries[name]))
+    for name in header.entries.keys() & set(_METADATA_KINDS):
+        length = length_of(header.entries[name], MAX_METADATA_BYTES)
+        file.seek(len(start) + begin_of(header.entries[name]))
         about[name] = file.read(length)
-    return spec, mode, Metadata(**about)
+    return header.spec, header.mode, Metadata(**about)
+
+
+class Header(NamedTuple):
+    """What the header of a file says.
+
+    Attributes:
+        entries: Its tensors, whose sizes are unchecked.
+        claims: Claims of the picture, as `header.py` has them.
+        checksum: Of the claims and all tensors.
+        spec: Shape of the network, which the claims give, as the next two.
+        mode: "L", "LA", "RGB" or "RGBA".
+        depth: Bits of a sample at its source, 8 or 16.
+    """
+
+    entries: Json
+    claims: str
+    checksum: int
+    spec: Spec
+    mode: str
+    depth: int
+
+
+def parse_header(text: bytes) -> Header:
+    """Read the header of a file.
+
+    Raises:
+        FormatError: It makes no sense, is of another program, or of a newer version.
+    """
+    entries = load(text)
+    claims, promised = from_header(entries)
+    return Header(entries, claims, promised, *read_claims(claims))
 
 
 def _read(data: bytes) -> Encoded:
-    header, body = split(data)
-    entries = load(header)
-    claims, promised = from_header(entries)
-    spec, mode, depth = read_claims(claims)
-    tensors, about = _read_tensors(spec, entries, body)
-    if checksum(claims, body) != promised:
+    text, body = split(data)
+    header = parse_header(text)
+    _check_length(header, len(body))
+    entries, dtype = check_entries(header, len(body))
+    names = sorted(entries.keys() - set(_METADATA_KINDS))
+    tensors = {name: tensor_at(body, dtype, entries[name]) for name in names}
+    about = read_metadata(entries, body)
+    if checksum(header.claims, body) != header.checksum:
         raise FormatError(f"{DAMAGED} (its checksum is wrong)")
-    return Encoded(spec, mode, tensors, depth=depth, metadata=about)
+    return Encoded(header.spec, header.mode, tensors, depth=header.depth, metadata=about)
 
 
-def _read_tensors(spec: Spec, entries: Json, body: bytes) -> tuple[Tensors, Metadata]:
-    check_length(entries, len(body))
+def _check_length(header: Header, body_bytes: int) -> None:
+    """Make sure that the body is as long as the header promises."""
+    promised = promised_bytes(header.entries)
+    if promised == body_bytes:
+        return
+    fault = f"{body_bytes} bytes of tensors where its header promises {promised}"
+    can_draw = STREAM in header.entries and header.spec.family == "grid" and body_bytes < promised
+    raise FormatError(f"cut short or changed, {fault}; {GET_AGAIN}{WAY_OUT if can_draw else ''}")
+
+
+def read_metadata(entries: Json, body: bytes) -> Metadata:
+    """Return the metadata that lies in a body in whole, by entries that are known to be right."""
+    return Metadata(
+        **{
+            name: tensor_at(body, BYTE, entry).tobytes()
+            for name, entry in entries.items()
+            if name in _METADATA_KINDS and entry["data_offsets"][1] <= len(body)
+        }
+    )
+
+
+def check_entries(header: Header, body_bytes: int) -> tuple[Json, np.dtype[Any]]:
+    """Check that the tensors of a file are those of its network, and its metadata.
+
+    Args:
+        header: Of the file.
+        body_bytes: Length of all tensors.
+
+    Returns:
+        The entries in integers alone, and what the tensors that are no metadata hold.
+
+    Raises:
+        FormatError: They are not.
+    """
+    spec, entries = header.spec, header.entries
     kinds = [name for name in _METADATA_KINDS if name in entries]
     about = {name: (length_of(entries[name], MAX_METADATA_BYTES),) for name in kinds}
     coded = STREAM in entries
     if spec.prior and not coded:
         raise FormatError(DAMAGED)
-    shapes = {STREAM: (length_of(entries[STREAM], len(body)),)} if coded else spec.shapes()
+    shapes = {STREAM: (length_of(entries[STREAM], body_bytes),)} if coded else spec.shapes()
     for dtype in (BYTE,) if coded else _PLAIN:
         wanted = {name: (shape, dtype) for name, shape in shapes.items()}
         expected = entries_of(wanted | {name: (shape, BYTE) for name, shape in about.items()})
         if entries == expected:
-            tensors = {name: tensor_at(body, dtype, expected[name]) for name in sorted(shapes)}
-            parts = {name: tensor_at(body, BYTE, expected[name]).tobytes() for name in about}
-            return tensors, Metadata(**parts)
+            return expected, dtype
     raise FormatError(f"{DAMAGED} (its tensors are not those of its network)")

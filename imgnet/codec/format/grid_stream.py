@@ -13,9 +13,8 @@ from math import prod
 import numpy as np
 from numpy.typing import NDArray
 
-from imgnet.codec.entropy.context import LARGEST_LATENT, ContextModel, Distributions, Features
+from imgnet.codec.entropy.context import LARGEST_LATENT, Distributions
 from imgnet.codec.entropy.escapes import escape_symbols, read_escapes
-from imgnet.codec.entropy.fixed_point import from_real
 from imgnet.codec.entropy.latents import (
     DAMAGED,
     LatentDecoder,
@@ -25,9 +24,10 @@ from imgnet.codec.entropy.latents import (
     Symbols,
     slots,
 )
-from imgnet.codec.entropy.rans import TOTAL_BITS, Decoder
+from imgnet.codec.entropy.rans import CUT_SHORT, TOTAL_BITS, Decoder
 from imgnet.codec.entropy.wavefront import distributions_of_level
 from imgnet.codec.entropy.weights import WeightCoder
+from imgnet.codec.format.grid_levels import context_model, level_context, stacked
 from imgnet.codec.format.quantized import Q_STEPS_PER_OCTAVE, Quantized, q_index_of, q_index_of_bits
 from imgnet.codec.priors import loader as priors
 from imgnet.errors import FormatError
@@ -81,15 +81,12 @@ def _latent_symbols(
     spec: Spec, quantized: Mapping[str, Quantized], encoder: LatentEncoder
 ) -> tuple[list[Symbols], list[int]]:
     """Return the symbols of the latents of each level, and all escapes."""
-    model, symbols, escapes = _context_model(spec, quantized), list[Symbols](), list[int]()
+    model, symbols, escapes = context_model(spec, quantized), list[Symbols](), list[int]()
     for level in spec.levels():
-        of_level, outside = encoder.level(
-            model.of_level(level, _indices(spec, level)),
-            _stacked(spec, quantized, level, level),
-            _parents(spec, quantized, level),
-            _features(model, spec, quantized, level),
-        )
-        symbols.append(of_level)
+        grids = stacked(spec, quantized, level, level)
+        of_level, parents, features = level_context(model, spec, quantized, level)
+        of_grids, outside = encoder.level(of_level, grids, parents, features)
+        symbols.append(of_grids)
         escapes += outside
     return symbols, escapes
 
@@ -119,42 +116,11 @@ def _distributions_of_levels(
     spec: Spec, quantized: Mapping[str, Quantized]
 ) -> Iterator[Distributions]:
     """Yield the distributions of the grids of every level."""
-    model = _context_model(spec, quantized)
+    model = context_model(spec, quantized)
     for level in spec.levels():
-        grids, of_grids = _stacked(spec, quantized, level, level), _indices(spec, level)
-        of_level, parents = model.of_level(level, of_grids), _parents(spec, quantized, level)
-        features = _features(model, spec, quantized, level)
+        grids = stacked(spec, quantized, level, level)
+        of_level, parents, features = level_context(model, spec, quantized, level)
         yield distributions_of_level(of_level, grids, parents, features)
-
-
-def _indices(spec: Spec, level: int) -> list[tuple[int, int]]:
-    """Return the index in the order of the file and the pyramid of each grid of a level."""
-    grids = spec.grids()
-    return [(grids.index((pyramid, level)), pyramid) for pyramid in spec.pyramids(level)]
-
-
-def _parents(spec: Spec, quantized: Mapping[str, Quantized], level: int) -> Integers | None:
-    """Return the next coarser grids of those of a level, if there are any."""
-    is_coarsest = level == spec.num_levels - 1
-    return None if is_coarsest else _stacked(spec, quantized, level, level + 1)
-
-
-def _features(
-    model: ContextModel, spec: Spec, quantized: Mapping[str, Quantized], level: int
-) -> Features | None:
-    """Return the coarse features of the grids of a level, if there are any."""
-    coarser = {grid: quantized[latents_name(*grid)].values for grid in spec.coarser_grids(level)}
-    return model.coarse_features(level, spec.pyramids(level), coarser)
-
-
-def _stacked(spec: Spec, quantized: Mapping[str, Quantized], level: int, of_level: int) -> Integers:
-    """Return, of the pyramids that a level has, the grids (G, height, width) of some level."""
-    names = [latents_name(pyramid, of_level) for pyramid in spec.pyramids(level)]
-    return np.stack([quantized[name].values for name in names])
-
-
-def _context_model(spec: Spec, quantized: Mapping[str, Quantized]) -> ContextModel:
-    return ContextModel(from_real({n: quantized[n].dequantize() for n in spec.context_names}))
 
 
 def latent_bits(values: NDArray[np.integer], distributions: Distributions) -> NDArray[np.float64]:
@@ -206,33 +172,73 @@ def unpack(
     Raises:
         FormatError: The stream is cut short, damaged or not of this spec.
     """
-    shapes = network_shapes(spec)
-    coded = data[CRC_BYTES:]
-    check_claims(spec, len(data))
-    network, decoder = WEIGHTS.unpack(coded, list(shapes.values()))
-    prior_tensors = priors.prior_tensors(spec)
-    quantized = {
-        name: Quantized(values, q_index, prior_tensors.get(name))
-        for name, (q_index, values) in zip(shapes, network, strict=True)
-    }
-    model = _context_model(spec, quantized)
     levels = [level for level in spec.levels() if level >= finest]
-    latents = _latent_decoder(_num_latents(spec, levels), decoder)
+    reader = Reader(spec, data, levels)
     for level in levels:
-        grids = latents.level(
-            model.of_level(level, _indices(spec, level)),
-            spec.grid_size(level),
-            _parents(spec, quantized, level),
-            _features(model, spec, quantized, level),
-            count if level == levels[-1] else None,
-        )
+        if not reader.read(level, count if level == levels[-1] else None):
+            raise FormatError(CUT_SHORT)
+    if count is None and levels == spec.levels():
+        reader.finish()
+    return reader.quantized
+
+
+class Reader:
+    """Reader of a stream, which may lack its end: the network first, then level by level.
+
+    Args:
+        spec: Shape of the network.
+        data: Stream.
+        levels: Levels that will be read, coarsest first.
+
+    Attributes:
+        quantized: All tensors that were read.
+
+    Raises:
+        FormatError: The stream is too short for the network, or not of this spec.
+    """
+
+    def __init__(self, spec: Spec, data: bytes, levels: Iterable[int]) -> None:
+        shapes = network_shapes(spec)
+        check_claims(spec, len(data))
+        network, decoder = WEIGHTS.unpack(data[CRC_BYTES:], list(shapes.values()))
+        prior_tensors = priors.prior_tensors(spec)
+        self.quantized = {
+            name: Quantized(values, q_index, prior_tensors.get(name))
+            for name, (q_index, values) in zip(shapes, network, strict=True)
+        }
+        self._spec, self._model = spec, context_model(spec, self.quantized)
+        self._latents = _latent_decoder(_num_latents(spec, levels), decoder)
+
+    def read(self, level: int, count: int | None = None) -> bool:
+        """Read the latents of the next level.
+
+        Args:
+            level: The level.
+            count: Wavefronts to read, None for all; the latents of the others are 0.
+
+        Returns:
+            Whether the stream has all these wavefronts; the latents of those that it lacks are 0.
+
+        Raises:
+            FormatError: The stream is damaged.
+        """
+        spec, quantized = self._spec, self.quantized
+        model, parents, features = level_context(self._model, spec, quantized, level)
+        size = spec.grid_size(level)
+        grids, whole = self._latents.level(model, size, parents, features, count)
         if grids.min() < -LARGEST_LATENT or grids.max() > LARGEST_LATENT:
             raise FormatError(DAMAGED)
         for pyramid, grid in zip(spec.pyramids(level), grids, strict=True):
             quantized[latents_name(pyramid, level)] = Quantized(grid, _UNIT)
-    if count is None and levels == spec.levels():
-        latents.finish()
-    return quantized
+        return whole
+
+    def finish(self) -> None:
+        """Check that the stream ends here.
+
+        Raises:
+            FormatError: The stream is damaged or goes on.
+        """
+        self._latents.finish()
 
 
 def _latent_decoder(number: int, decoder: Decoder) -> LatentDecoder:

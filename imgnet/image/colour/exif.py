@@ -37,7 +37,7 @@ def describe_exif(image: Image.Image) -> Description | None:
     space = inner.get(Base.ColorSpace)
     if space == _SRGB:
         return None
-    if space == _ADOBE_RGB or _interop_index(tags) == _ADOBE_INDEX:
+    if space == _ADOBE_RGB or _interop_index(tags, inner) == _ADOBE_INDEX:
         return describe(image, _ADOBE_COLOURS, _ADOBE_CURVE)
     if any(tag in tags for tag in _MEANINGS):
         try:
@@ -57,7 +57,9 @@ def _tags_of(image: Image.Image) -> Image.Exif:
     return exif
 
 
-def _interop_index(tags: Image.Exif) -> str:
+def _interop_index(tags: Image.Exif, inner: Mapping[int, Any]) -> str:
+    if IFD.Interop not in inner:  # where Pillow 12 raises a KeyError
+        return ""
     return str(tags.get_ifd(IFD.Interop).get(_INTEROP_INDEX, "")).rstrip("\0")
 
 

@@ -65,7 +65,8 @@ def test_wavefronts_are_in_the_order_of_the_decoder(size: tuple[int, int]) -> No
         position += len(distributions.whole)
         return np.arange(position - len(distributions.whole), position)
 
-    decoded = decode_level(model(), size, 2, None, read)
+    decoded, whole = decode_level(model(), size, 2, None, read)
+    assert whole
     assert decoded.ravel()[wavefronts(2, *size)].tolist() == list(range(2 * size[0] * size[1]))
 
 
@@ -99,7 +100,7 @@ def test_encoder_and_decoder_see_the_same_distributions(
         seen.append(distributions)
         return values[begin : begin + len(distributions.whole)]
 
-    assert np.array_equal(decode_level(of_level, size, 2, parents, read, features), grids)
+    assert np.array_equal(decode_level(of_level, size, 2, parents, read, features)[0], grids)
     joined = Distributions(*(np.concatenate(parts) for parts in zip(*seen, strict=True)))
     whole = distributions_of_level(of_level, grids, parents, features)
     assert same(joined, in_order(whole, order))

@@ -189,7 +189,7 @@ def latents_by_their_distributions(spec: Spec, seed: int) -> tuple[Tensors, floa
     for index, (pyramid, level) in enumerate(spec.grids()):
         parent = tensors[latents_name(pyramid, level + 1)].values[None] if level < 2 else None
         distribution = model.of_level(level, [(index, pyramid)])
-        (grid,) = decode_level(distribution, spec.grid_size(level), 1, parent, read)
+        (grid,), _ = decode_level(distribution, spec.grid_size(level), 1, parent, read)
         name = latents_name(pyramid, level)
         tensors[name] = Quantized(grid.astype(np.int32), q_index_of_bits(0))
     return tensors, bits
