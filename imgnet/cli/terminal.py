@@ -17,6 +17,10 @@ if TYPE_CHECKING:
     from rich.text import Text
 
 
+# A fit that takes longer is announced, from its first estimate after so many seconds.
+LONG_S, ESTIMATE_AFTER_S = 300.0, 5.0
+
+
 def printable(text: str) -> str:
     r"""Escape control characters and bytes that are not UTF-8, both of which file names may hold.
 
@@ -148,14 +152,33 @@ class Watcher:
         """Show that a file is done."""
 
 
-class _FileWatcher(Watcher):
+class _SingleWatcher(Watcher):
+    """Watcher of a single file; it says once that a fit takes long, if it does."""
+
+    def __init__(self, name: str) -> None:
+        self.name, self.has_estimate = name, False
+
+    def progress(self, _index: int, progress: Progress, /) -> None:
+        # Earlier estimates would count the loading of the kernels as the time of steps.
+        if self.has_estimate or progress.elapsed_s < ESTIMATE_AFTER_S:
+            return
+        self.has_estimate = True
+        seconds = progress.elapsed_s + progress.remaining_s
+        if seconds > LONG_S:
+            minutes = f"about {round(seconds / 60)} minutes"
+            say(f"imgnet: {self.name} takes {minutes}; --effort 1 takes the least time")
+
+
+class _FileWatcher(_SingleWatcher):
     """Progress bar of a single file."""
 
     def __init__(self, bars: Bars, name: str) -> None:
+        super().__init__(name)
         self.bars = bars
         self.bar = bars.add_task(printable(name), total=None, reached="starting")
 
-    def progress(self, _index: int, progress: Progress, /) -> None:
+    def progress(self, index: int, progress: Progress, /) -> None:
+        super().progress(index, progress)
         reached = format_progress(progress)
         self.bars.update(self.bar, completed=progress.step, total=progress.steps, reached=reached)
 
@@ -196,7 +219,7 @@ def watch_all(names: Sequence[str], *, shown: bool = True) -> Iterator[Watcher]:
         The watcher, which takes progress.
     """
     if not (shown and names and is_terminal(sys.stderr)):
-        yield Watcher()
+        yield _SingleWatcher(names[0]) if shown and len(names) == 1 else Watcher()
         return
     with _bars() as bars:
         yield _FileWatcher(bars, names[0]) if len(names) == 1 else _BatchWatcher(bars, len(names))

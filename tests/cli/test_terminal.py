@@ -5,7 +5,8 @@ from pathlib import Path
 import pytest
 
 from imgnet.cli.app import run
-from imgnet.cli.terminal import complain, is_terminal, printable, say, say_lines
+from imgnet.cli.terminal import complain, is_terminal, printable, say, say_lines, watch_all
+from imgnet.progress import Progress
 
 Capture = pytest.CaptureFixture[str]
 
@@ -54,3 +55,28 @@ def test_a_full_disk_of_messages_is_no_fault(monkeypatch: pytest.MonkeyPatch) ->
 def test_quiet_and_verbose_exclude_each_other(command: str, capsys: Capture) -> None:
     assert run([command, "a.inr", "--quiet", "-v"]) == 2
     assert "--quiet and --verbose" in capsys.readouterr().err
+
+
+def report(elapsed_s: float, remaining_s: float) -> Progress:
+    return Progress(5, 100, 30.0, 0.5, elapsed_s, remaining_s)
+
+
+def test_a_long_fit_is_announced_once(capsys: pytest.CaptureFixture[str]) -> None:
+    with watch_all(["photo.jpg"]) as watcher:
+        watcher.progress(0, report(0.2, 9000.0))  # too early to tell
+        watcher.progress(0, report(6.0, 594.0))
+        watcher.progress(0, report(60.0, 540.0))
+    said = capsys.readouterr().err
+    assert said == "imgnet: photo.jpg takes about 10 minutes; --effort 1 takes the least time\n"
+
+
+@pytest.mark.parametrize(
+    ("names", "shown", "remaining_s"),
+    [(["a.png"], True, 200.0), (["a.png"], False, 900.0), (["a.png", "b.png"], True, 900.0)],
+)
+def test_nothing_is_said_of_short_fits_batches_and_where_all_is_quiet(
+    names: list[str], shown: bool, remaining_s: float, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with watch_all(names, shown=shown) as watcher:
+        watcher.progress(0, report(6.0, remaining_s))
+    assert not capsys.readouterr().err
