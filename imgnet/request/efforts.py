@@ -226,7 +226,7 @@ COORDINATE_PRESETS = {
 GRID_PRESETS = {
     effort: Schedule(steps, pixels, quantized=0.1, latent_rdoq_runs=runs, weight_rdoq_passes=passes)
     for effort, (steps, pixels, runs, passes) in {
-        1: (200, 24576, 1, 0),
+        1: (160, 24576, 1, 0),
         2: (700, 49152, 2, 1),
         3: (2800, 49152, 2, 1),
         4: (6000, 49152, 3, 1),

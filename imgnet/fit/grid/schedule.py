@@ -18,9 +18,10 @@ from imgnet.fit.rounding import QSteps, rounded
 from imgnet.request.options import Result
 from imgnet.spec import MAX_LEVELS
 
-# Levels after the finest of latent RDOQ before weights are rounded, and of the only run of a short
-# fit, in which coarser levels save less than more steps would.
-FINE = 2
+# Levels after the finest of latent RDOQ before weights are rounded, and in a fit of few epochs, in
+# which coarser levels save less than more steps would.
+FINE, FINE_AT_END = 2, 4
+RDOQ_EPOCHS = 9  # from which on all levels have RDOQ at the end, each with a gradient of its own
 # Part of the cost that a round of RDOQ must save, times the number n of epochs: the last epoch
 # saves about 1 / (15 n) of the cost, and a round takes a sixth of its time.
 ROUND_GAIN = 0.012
@@ -114,6 +115,14 @@ class GridFit:
         with rounded({n: state.parameters[n] for n in self.q_steps}, self.q_steps, state.prior):
             rdoq.run(coarsest)
 
+    def run_last_latent_rdoq(self) -> None:
+        """Run latent RDOQ on rounded weights, on all levels if the fit has many epochs."""
+        spec = self.state.spec
+        if self.schedule.epochs(spec.width * spec.height) >= RDOQ_EPOCHS:
+            self.run_latent_rdoq()
+        else:
+            self.run_latent_rdoq(spec.finest + FINE_AT_END, is_short=True)
+
     def finish(self) -> None:
         """Round the weights, then alternate RDOQ of latents and of weights."""
         state = self.state
@@ -126,12 +135,9 @@ class GridFit:
             self.schedule.pixels_per_step,
         )
         state.weights.limit(self.q_steps)
-        runs = self.schedule.latent_rdoq_runs
-        if runs == 1:
-            self.run_latent_rdoq(state.spec.finest + FINE, is_short=True)
-        for _ in range(max(1, runs - 1)):
-            if runs > 1:
-                self.run_latent_rdoq()
+        for _ in range(max(1, self.schedule.latent_rdoq_runs - 1)):
+            if self.schedule.latent_rdoq_runs:
+                self.run_last_latent_rdoq()
             self._run_weight_rdoq()
 
     def _run_weight_rdoq(self) -> None:

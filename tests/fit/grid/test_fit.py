@@ -20,7 +20,7 @@ from imgnet.codec.render.grid import render
 from imgnet.errors import UsageError
 from imgnet.fit.grid import schedule
 from imgnet.fit.grid.fit import fit_grid
-from imgnet.fit.grid.schedule import FINE, GridFit
+from imgnet.fit.grid.schedule import FINE, FINE_AT_END, RDOQ_EPOCHS, GridFit
 from imgnet.fit.grid.start import latent_q_step_at
 from imgnet.fit.grid.state import GridState
 from imgnet.fit.rounding import rounded
@@ -112,24 +112,32 @@ def test_rounded_weights_cost_little(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.parametrize(
-    ("runs", "wanted"),
+    ("runs", "epochs", "wanted"),
     [
-        (1, [(1.0, FINE, True)]),
-        (2, [(1 - SHORT.quantized / 2, FINE, False), (1.0, MAX_LEVELS, True)]),
+        (1, RDOQ_EPOCHS, [(1.0, MAX_LEVELS, True)]),
+        (1, RDOQ_EPOCHS - 1, [(1.0, FINE_AT_END, True)]),
+        (2, RDOQ_EPOCHS, [(0.95, FINE, False), (1.0, MAX_LEVELS, True)]),
     ],
 )
 def test_weights_are_rounded_when_the_network_has_settled(
-    runs: int, wanted: list[tuple[float, int, bool]], monkeypatch: pytest.MonkeyPatch
+    runs: int,
+    epochs: int,
+    wanted: list[tuple[float, int, bool]],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     found: list[tuple[float, int, bool]] = []
+    steps, pixels = 20 * epochs, SMALL.width * SMALL.height // 20
+    schedule = replace(
+        SHORT, steps=steps, pixels_per_step=pixels, quantized=0.1, latent_rdoq_runs=runs
+    )
 
     def note(fit: GridFit, coarsest: int = MAX_LEVELS, *, is_short: bool = False) -> None:
-        assert is_short == (runs == 1)
-        found.append((fit.state.step / SHORT.steps, coarsest, bool(fit.q_steps)))
+        assert is_short == (coarsest == FINE_AT_END)
+        found.append((fit.state.step / steps, coarsest, bool(fit.q_steps)))
 
     monkeypatch.setattr(GridFit, "run_latent_rdoq", note)
-    fit_grid(SMALL, PIXELS, replace(QUICK, schedule=replace(SHORT, latent_rdoq_runs=runs)), LMBDA)
-    assert found == [(pytest.approx(done), *rest) for done, *rest in wanted]
+    fit_grid(SMALL, PIXELS, replace(QUICK, schedule=schedule), LMBDA)
+    assert found == [(pytest.approx(done, abs=1 / steps), *rest) for done, *rest in wanted]
 
 
 def test_dear_bits_give_small_files(fitted: Result) -> None:
