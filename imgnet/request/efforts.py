@@ -23,9 +23,10 @@ LARGE_POWER = 1 / 3  # of the factor on the pixels, by which epochs get fewer
 MOST_STRIPS = 96  # steps of an epoch
 COARSE_STEPS = 4 / 3  # factor on the steps of `grid` without its finest level
 
-# A fit of fewer epochs than FEW_EPOCHS has little time to leave a bad start. One of fewer than
+# A fit of fewer epochs than FEW_EPOCHS has little time to leave a bad start, and one of fewer than
+# VERY_FEW_EPOCHS, of a large image or with a short time limit, hardly any. One of fewer than
 # MANY_EPOCHS has little time to settle after noise and large steps have moved its latents.
-FEW_EPOCHS = 20
+VERY_FEW_EPOCHS, FEW_EPOCHS = 9, 20
 MANY_EPOCHS = 100
 TEMPERATURE = (0.35, 0.08)  # of the soft rounding, from the first step to the last
 NOISE = (0.22, 0.15)  # standard deviation, from the first step to the last
@@ -36,8 +37,9 @@ SHORT_MEMORY, MEMORY_PART, LONG_MEMORY = 20.0, 0.57, 1000.0
 COLD_LR_POWER = 0.12
 PYRAMID_LR_POWER = 0.1  # of epochs over MANY_EPOCHS, as a factor on the latents' learning rate
 
-# Fraction of detailed samples above which an image is detailed: in a long fit, and in a short one.
-DETAILED, SOON_DETAILED = 0.02, 0.012
+# Fraction of detailed samples above which an image is detailed: in a long fit, in one of few
+# epochs, and in one of very few.
+DETAILED, SOON_DETAILED, AT_ONCE_DETAILED = 0.02, 0.012, 0.002
 
 # From so many epochs on, a fit of a detailed image of so many pixels saves more bits of latents by
 # starting from random weights than its network then costs.
@@ -95,7 +97,7 @@ class Schedule:
         a network takes more of them: a `grid` network without its finest level, and a small
         coordinate network.
 
-        >>> base = Schedule(1500, 4096)
+        >>> base = Schedule(1500, 24576)
         >>> base.for_network(Spec("mlp", 64, 48, 0, 16, 3)).steps
         2250
         >>> base.for_network(Spec("grid", 768, 1024, 0, 4, 1, num_levels=2, dim_context=4)).steps
@@ -159,10 +161,13 @@ class Schedule:
     def smooth_detail(self, num_pixels: int) -> float:
         """Return the fraction of detailed samples up to which an image is smooth.
 
-        >>> Schedule(10, 4096).smooth_detail(4096), Schedule(100, 4096).smooth_detail(4096)
-        (0.012, 0.02)
+        >>> [Schedule(steps, 4096).smooth_detail(4096) for steps in (5, 10, 100)]
+        [0.002, 0.012, 0.02]
         """
-        return DETAILED if self.epochs(num_pixels) > FEW_EPOCHS else SOON_DETAILED
+        epochs = self.epochs(num_pixels)
+        if epochs < VERY_FEW_EPOCHS:
+            return AT_ONCE_DETAILED
+        return DETAILED if epochs > FEW_EPOCHS else SOON_DETAILED
 
     def is_cold(self, num_pixels: int) -> bool:
         """Return whether the fit of a detailed image starts from random weights.

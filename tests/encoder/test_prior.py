@@ -19,7 +19,15 @@ from imgnet.encoder.prior import (
     with_prior,
 )
 from imgnet.image.picture import Samples
-from imgnet.request.efforts import COLD_EPOCHS, DETAILED, SOON_DETAILED, TRIAL_EPOCHS, Schedule
+from imgnet.request.efforts import (
+    AT_ONCE_DETAILED,
+    COLD_EPOCHS,
+    DETAILED,
+    SOON_DETAILED,
+    TRIAL_EPOCHS,
+    VERY_FEW_EPOCHS,
+    Schedule,
+)
 from imgnet.request.options import Options
 from imgnet.request.target import SizeTarget
 from imgnet.spec import Spec
@@ -45,6 +53,12 @@ def test_short_fits_need_smoother_pictures() -> None:
     ]
     assert found == [FOR_DETAIL, FOR_SMOOTH]
     assert starting_from_prior(usual(128, 64), SOON_DETAILED, 1e-3, SHORT).prior == FOR_SMOOTH
+
+
+def test_fits_of_very_few_epochs_need_the_smoothest_pictures() -> None:
+    schedule = Schedule(VERY_FEW_EPOCHS - 1, 128 * 64)
+    for found, prior in ((AT_ONCE_DETAILED, FOR_SMOOTH), (SOON_DETAILED, FOR_DETAIL)):
+        assert starting_from_prior(usual(128, 64), found, 1e-3, schedule).prior == prior
 
 
 def test_a_network_of_another_shape_starts_without_a_prior() -> None:

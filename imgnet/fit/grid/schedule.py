@@ -15,13 +15,13 @@ from imgnet.fit.grid.weight_rdoq import MOST_WEIGHTS, WeightRDOQ
 from imgnet.fit.grid.weight_steps import choose_q_steps
 from imgnet.fit.meter import Meter
 from imgnet.fit.rounding import QSteps, rounded
+from imgnet.request.efforts import VERY_FEW_EPOCHS
 from imgnet.request.options import Result
 from imgnet.spec import MAX_LEVELS
 
-# Levels after the finest of latent RDOQ before weights are rounded, and in a fit of few epochs, in
-# which coarser levels save less than more steps would.
+# Levels after the finest of latent RDOQ before weights are rounded, and at the end of a fit of very
+# few epochs, in which coarser levels save less than more steps would.
 FINE, FINE_AT_END = 2, 4
-RDOQ_EPOCHS = 9  # from which on all levels have RDOQ at the end, each with a gradient of its own
 # Part of the cost that a round of RDOQ must save, times the number n of epochs: the last epoch
 # saves about 1 / (15 n) of the cost, and a round takes a sixth of its time.
 ROUND_GAIN = 0.012
@@ -116,9 +116,9 @@ class GridFit:
             rdoq.run(coarsest)
 
     def run_last_latent_rdoq(self) -> None:
-        """Run latent RDOQ on rounded weights, on all levels if the fit has many epochs."""
+        """Run latent RDOQ on rounded weights, on all levels unless the fit has very few epochs."""
         spec = self.state.spec
-        if self.schedule.epochs(spec.width * spec.height) >= RDOQ_EPOCHS:
+        if self.schedule.epochs(spec.width * spec.height) >= VERY_FEW_EPOCHS:
             self.run_latent_rdoq()
         else:
             self.run_latent_rdoq(spec.finest + FINE_AT_END, is_short=True)

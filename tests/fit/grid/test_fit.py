@@ -20,7 +20,7 @@ from imgnet.codec.render.grid import render
 from imgnet.errors import UsageError
 from imgnet.fit.grid import schedule
 from imgnet.fit.grid.fit import fit_grid
-from imgnet.fit.grid.schedule import FINE, FINE_AT_END, RDOQ_EPOCHS, GridFit
+from imgnet.fit.grid.schedule import FINE, FINE_AT_END, GridFit
 from imgnet.fit.grid.start import latent_q_step_at
 from imgnet.fit.grid.state import GridState
 from imgnet.fit.rounding import rounded
@@ -28,7 +28,7 @@ from imgnet.image.files import read_image
 from imgnet.image.masks import sample_mask
 from imgnet.metrics.psnr import psnr_db
 from imgnet.progress import Progress
-from imgnet.request.efforts import Schedule
+from imgnet.request.efforts import VERY_FEW_EPOCHS, Schedule
 from imgnet.request.options import LEAST_STEPS, Options, Result
 from imgnet.spec import MAX_LEVELS, Spec
 from support.paths import SAMPLES
@@ -114,9 +114,9 @@ def test_rounded_weights_cost_little(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.parametrize(
     ("runs", "epochs", "wanted"),
     [
-        (1, RDOQ_EPOCHS, [(1.0, MAX_LEVELS, True)]),
-        (1, RDOQ_EPOCHS - 1, [(1.0, FINE_AT_END, True)]),
-        (2, RDOQ_EPOCHS, [(0.95, FINE, False), (1.0, MAX_LEVELS, True)]),
+        (1, VERY_FEW_EPOCHS, [(1.0, MAX_LEVELS, True)]),
+        (1, VERY_FEW_EPOCHS - 1, [(1.0, FINE_AT_END, True)]),
+        (2, VERY_FEW_EPOCHS, [(0.95, FINE, False), (1.0, MAX_LEVELS, True)]),
     ],
 )
 def test_weights_are_rounded_when_the_network_has_settled(
