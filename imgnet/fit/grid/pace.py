@@ -10,17 +10,19 @@ from math import prod
 import torch
 
 from imgnet.codec.entropy.rans import encode
+from imgnet.codec.format.grid_stream import MANY_LATENTS
 from imgnet.request.efforts import Schedule
 from imgnet.request.options import LEAST_STEPS
 from imgnet.spec import Spec
 
 SAMPLE = 4096  # symbols whose coding is timed
 TRIES = 3  # of which the fastest counts
-MOST_BUSY = 8  # cores that a step keeps busy, at most
-# In units of the coding of one symbol, which is plain Python, as is half of packing. On one core:
-PACK = 4.0  # of a latent
+MOST_BUSY = 8  # cores that first latents and steps keep busy, at most
+# In units of the coding of one symbol, which is plain Python, as is half of packing few latents. On
+# one core:
+PACK, PACK_MANY = 4.0, 1.2  # of a latent, and of one of so many that compiled code packs them
 RENDER = 2.3  # of a pixel
-START = 5.5  # of a pixel: the first latents
+START = 6.3  # of a pixel: the first latents
 STEP = 2.7  # of a pixel: one step on it
 LEAST_S = 0.6  # of the smallest file, with the start and the end of the process
 
@@ -45,8 +47,9 @@ class Pace:
         True
         """
         num_latents = sum(prod(spec.grid_size(level)) for _, level in spec.grids())
+        packing = PACK if num_latents < MANY_LATENTS else PACK_MANY
         rendering = RENDER * spec.width * spec.height / self.num_cores
-        return LEAST_S + self.symbol_s * (PACK * num_latents + rendering)
+        return LEAST_S + self.symbol_s * (packing * num_latents + rendering)
 
     def shortened(self, schedule: Schedule, seconds: float, spec: Spec) -> Schedule:
         """Return a schedule with no more steps than a fit has time for, at least `LEAST_STEPS`.
@@ -59,9 +62,10 @@ class Pace:
             spec: Shape of the network.
         """
         num_pixels = spec.width * spec.height
-        start_s = self.symbol_s * START * num_pixels
+        num_busy = min(self.num_cores, MOST_BUSY)
+        start_s = self.symbol_s * START * num_pixels / num_busy
         pixels_per_step = min(schedule.pixels_per_step, num_pixels)
-        step_s = self.symbol_s * STEP * pixels_per_step / min(self.num_cores, MOST_BUSY)
+        step_s = self.symbol_s * STEP * pixels_per_step / num_busy
         steps = max(LEAST_STEPS, round((seconds - start_s) / step_s))
         return replace(schedule, steps=min(schedule.steps, steps))
 
