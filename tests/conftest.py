@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -26,6 +27,13 @@ def shell() -> Shell:
         return subprocess.run(command, check=False, capture_output=True, timeout=120, **options)
 
     return run
+
+
+@pytest.fixture(autouse=True)
+def warnings_of_the_library() -> Iterator[None]:
+    """Let the library warn again after a command line with --quiet."""
+    yield
+    logging.getLogger("imgnet").setLevel(logging.NOTSET)
 
 
 @pytest.fixture

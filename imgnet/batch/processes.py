@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 
@@ -58,7 +59,8 @@ def encode_in_processes(
         The index of each task and its outcome, as they are done.
     """
     num_workers = min(num_workers, len(tasks))
-    program = Program(encode_one, partial(share_cores, num_workers), graceful=graceful)
+    level = logging.getLogger("imgnet").level
+    program = Program(encode_one, partial(_prepare, num_workers, level), graceful=graceful)
     for index, result in run_in_pool(program, tasks, num_workers, on_progress, should_stop):
         if isinstance(result, WorkerDied):
             fault = ImgnetError(
@@ -75,3 +77,9 @@ def share_cores(num_processes: int) -> None:
     with holding_back():
         from imgnet.fit.device import share_threads
     share_threads(num_processes)
+
+
+def _prepare(num_workers: int, log_level: int) -> None:
+    """Give a worker its share of the cores, and the log level of the process that began it."""
+    logging.getLogger("imgnet").setLevel(log_level)
+    share_cores(num_workers)

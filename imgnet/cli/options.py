@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
@@ -107,14 +108,15 @@ Mask = Annotated[
 ]
 
 
-def check_verbosity(*, quiet: bool, verbose: bool) -> None:
-    """Refuse --quiet together with --verbose.
+def set_verbosity(*, quiet: bool, verbose: bool) -> None:
+    """Keep warnings of the library from stderr with --quiet.
 
     Raises:
-        UsageError: Both are given.
+        UsageError: --verbose is given as well.
     """
     if quiet and verbose:
         raise UsageError("--quiet and --verbose contradict each other; give one of them")
+    logging.getLogger("imgnet").setLevel(logging.ERROR if quiet else logging.NOTSET)
 
 
 def size_within(size: str | None, box: str | None) -> str | None:

@@ -52,8 +52,6 @@ def encode_grid(request: Request, spec: Spec, original: Original, options: Optio
     target, began = _stream_target(request, spec, original), options.clock()
     fits = _load_fits()
     options = replace(options.in_time(began, 1.0), tune=request.tune)
-    if options.time_limit_s is None:
-        return _fitted(request, spec, original, options, target)
     with fits.clock_without_compilation(options.clock) as clock:
         return _fitted(request, spec, original, replace(options, clock=clock), target)
 

@@ -11,7 +11,7 @@ from imgnet.batch.task import name_of
 from imgnet.cli import options
 from imgnet.cli.half_blocks import show_pixels
 from imgnet.cli.inputs import load_encoded, load_start, naming
-from imgnet.cli.options import check_verbosity, size_within
+from imgnet.cli.options import set_verbosity, size_within
 from imgnet.cli.outputs import choose_depth, resolve_picture, write_picture
 from imgnet.cli.report import drawn_line, network_line
 from imgnet.cli.terminal import say
@@ -63,7 +63,7 @@ def decode(
     from imgnet import api
     from imgnet.image.geometry import Crop
 
-    check_verbosity(quiet=quiet, verbose=verbose)
+    set_verbosity(quiet=quiet, verbose=verbose)
     started = monotonic()
     wanted = size_within(size, fit)
     area = None if crop is None else Crop.parse(crop)

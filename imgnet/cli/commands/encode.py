@@ -11,7 +11,7 @@ import typer
 from imgnet.batch.task import STDIO
 from imgnet.cli import options
 from imgnet.cli.engine import Engine, carry_out
-from imgnet.cli.options import check_verbosity
+from imgnet.cli.options import set_verbosity
 from imgnet.cli.outputs import check_snapshots
 from imgnet.cli.plan import Plan, notes_on
 from imgnet.cli.report import Reporter
@@ -188,7 +188,7 @@ def encode(
     rate, the device, the bytes of each part and, in a terminal with colours, its picture in half
     blocks. Lines come in the order of the images; with Ray, in the order in which they are done.
     """
-    check_verbosity(quiet=quiet, verbose=verbose)
+    set_verbosity(quiet=quiet, verbose=verbose)
     if as_json and (output == STDIO or (output is None and STDIO in inputs)):
         raise UsageError("--json and -o - both want stdout; choose one of them")
     plan = Plan(inputs, output, recursive, force=force, skip_existing=skip_existing)

@@ -10,7 +10,7 @@ import typer
 from imgnet.batch.task import name_of
 from imgnet.cli import options
 from imgnet.cli.inputs import load_either, naming
-from imgnet.cli.options import check_verbosity
+from imgnet.cli.options import set_verbosity
 from imgnet.cli.outputs import choose_depth, resolve_picture, write_picture
 from imgnet.cli.report import drawn_line
 from imgnet.cli.terminal import say, watch
@@ -54,7 +54,7 @@ def resample(
     from imgnet.codec.format.container import Encoded
     from imgnet.image.geometry import resolve_size
 
-    check_verbosity(quiet=quiet, verbose=verbose)
+    set_verbosity(quiet=quiet, verbose=verbose)
     started = monotonic()
     resolve_size((1, 1), size)  # what no picture can have is not worth a fit
     if (size is None) == (scale is None):

@@ -1,4 +1,4 @@
-"""Clock that stands still while kernels are compiled."""
+"""Clock that stands still while kernels are compiled, and says that they are."""
 
 from __future__ import annotations
 
@@ -55,5 +55,5 @@ def stopped_by_compilation(clock: Callable[[], float]) -> Iterator[CompileClock]
 
 def _say_so() -> None:
     logging.getLogger("imgnet").warning(
-        "imgnet: compiling for this machine, which happens once; the time limit does not count it"
+        "imgnet: compiling for this machine, once, for up to half a minute; no time limit counts it"
     )
