@@ -17,6 +17,18 @@ from imgnet.viewer.embedded_priors import every_prior
 
 needs_node = pytest.mark.skipif(shutil.which("node") is None, reason="there is no node")
 
+# Counts the bytes of all typed arrays with memory of their own, before the decoder is there.
+_METER = """
+let allocatedBytes = 0;
+for (const kind of [Uint8Array, Int16Array, Uint16Array, Int32Array, Uint32Array, Float64Array]) {
+  globalThis[kind.name] = class extends kind {
+    constructor(...parts) {
+      super(...parts);
+      allocatedBytes += parts[0] instanceof ArrayBuffer ? 0 : this.byteLength;
+    }
+  };
+}
+"""
 _DRIVER = """
 const { readFileSync, writeFileSync } = require("node:fs");
 const { decode } = modules["decoder/decode.js"];
@@ -30,6 +42,9 @@ const results = names.map((name) => {
     onPreview: ({ width, height }, size) => previews.push([width, height, size.width]),
     onProgress: (done) => progress.push(done),
   };
+  allocatedBytes = 0;
+  const start = performance.now();
+  const { heapUsed } = process.memoryUsage();
   try {
     const data = new Uint8Array(readFileSync(`${folder}/${name}`));
     const result = decode(data, name, new Priors(priors), listener, neededWidth);
@@ -41,7 +56,9 @@ const results = names.map((name) => {
     const { mode } = encoded;
     return { shape, depth, mode, parts: Object.fromEntries(parts), previews, progress };
   } catch (error) {
-    return { error: error.message };
+    const seconds = (performance.now() - start) / 1000;
+    const heapBytes = process.memoryUsage().heapUsed - heapUsed;
+    return { error: error.message, allocatedBytes, heapBytes, seconds };
   }
 });
 console.log(JSON.stringify(results));
@@ -53,7 +70,8 @@ def decode_with_node(folder: Path, files: Iterable[bytes], **options: Any) -> li
 
     Returns:
         What `decode.js` returns of each: "pixels" (height, width, channel), "rgba", "shape",
-        "depth", "mode", "parts", "previews" and "progress"; or "error", its message.
+        "depth", "mode", "parts", "previews" and "progress"; or "error", its message, "seconds",
+        "allocatedBytes" of typed arrays, and "heapBytes" by which the heap grew.
     """
     names = []
     for number, data in enumerate(files):
@@ -62,7 +80,7 @@ def decode_with_node(folder: Path, files: Iterable[bytes], **options: Any) -> li
     request = {"folder": str(folder), "names": names, "priors": every_prior(), **options}
     decoder = FOLDER / "decoder"
     (folder / "decode.js").write_text(
-        bundle(decoder / "decode.js", decoder / "priors.js") + _DRIVER, "utf-8"
+        _METER + bundle(decoder / "decode.js", decoder / "priors.js") + _DRIVER, "utf-8"
     )
     results: list[dict[str, Any]] = json.loads(run_node(folder / "decode.js", json.dumps(request)))
     for name, result in zip(names, results, strict=True):

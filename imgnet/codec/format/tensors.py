@@ -151,12 +151,15 @@ def check_length(entries: Json, body_bytes: int) -> None:
     """Make sure that the body is as long as the entries promise.
 
     Raises:
-        FormatError: The body is shorter or longer.
+        FormatError: The body is shorter or longer, or an entry has no end.
     """
     try:
-        promised = max(entry["data_offsets"][1] for entry in entries.values())
-    except (LookupError, TypeError, ValueError):
+        ends = [entry["data_offsets"][1] for entry in entries.values()]
+    except (LookupError, TypeError):
         raise FormatError(DAMAGED) from None
+    if not ends or not all(type(end) in (int, float) and end % 1 == 0 for end in ends):
+        raise FormatError(DAMAGED)
+    promised = max(ends)
     if promised != body_bytes:
         fault = f"{body_bytes} bytes of tensors where its header promises {promised}"
         raise FormatError(f"cut short or changed, {fault}; {GET_AGAIN}")

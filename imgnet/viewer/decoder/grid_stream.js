@@ -8,7 +8,7 @@ import { fromReal } from "./fixed_point.js";
 import { emptyGrid } from "./grids.js";
 import { sizeOf } from "./shapes.js";
 import { GridDecoder, LatentReader } from "./wavefront.js";
-import { GRID_HEADERS, readWeights } from "./weights.js";
+import { checkWeights, GRID_HEADERS, readWeights, streamBytesOf } from "./weights.js";
 
 /** @typedef {import("./fixed_point.js").Weights} Weights */
 /** @typedef {import("./grids.js").Grid} Grid */
@@ -33,7 +33,7 @@ export class GridStream {
   constructor(spec, data, priors) {
     const shapes = spec.networkShapes();
     const coded = data.subarray(CRC_BYTES);
-    checkClaims(spec, Math.max(0, coded.length - shapes.size));
+    checkClaims(spec, coded.length);
     const { tensors, decoder, bits } = readWeights(GRID_HEADERS, coded, shapes);
     const prior = priors.tensors(spec);
     const parameters = new Map();
@@ -119,10 +119,14 @@ function readEscapes(decoder) {
 }
 
 /**
+ * Check that a stream of so many bytes may hold the network and the latents.
+ *
  * @param {Spec} spec
- * @param {number} streamBytes
+ * @param {number} numBytes behind the CRC-32
  */
-function checkClaims(spec, streamBytes) {
+function checkClaims(spec, numBytes) {
+  checkWeights(GRID_HEADERS, spec.networkShapes(), numBytes);
+  const streamBytes = streamBytesOf(GRID_HEADERS, spec.networkShapes(), numBytes);
   const latents = spec.grids().reduce((sum, [, level]) => sum + sizeOf(spec.gridSize(level)), 0);
   if (latents > MAX_LATENTS_PER_BYTE * streamBytes) {
     throw new FormatError(
