@@ -1,13 +1,13 @@
 /** Stream of `grid`: the CRC-32 of the pixels, the coded weights, escapes and latents. */
 
 import { latentsPart } from "./byte_counts.js";
-import { GridContext, LARGEST_LATENT } from "./context.js";
-import { LaplaceTables, TOTAL } from "./distributions.js";
+import { LARGEST_LATENT } from "./context.js";
+import { TOTAL } from "./distributions.js";
 import { FormatError } from "./errors.js";
 import { fromReal } from "./fixed_point.js";
 import { emptyGrid } from "./grids.js";
 import { sizeOf } from "./shapes.js";
-import { GridDecoder, LatentReader } from "./wavefront.js";
+import { LatentReader, readGrids } from "./wavefront.js";
 import { checkWeights, GRID_HEADERS, readWeights, streamBytesOf } from "./weights.js";
 
 /** @typedef {import("./fixed_point.js").Weights} Weights */
@@ -19,7 +19,6 @@ import { checkWeights, GRID_HEADERS, readWeights, streamBytesOf } from "./weight
 const CRC_BYTES = 4;
 const MAX_LATENTS_PER_BYTE = 2 ** 17;
 const ANY_ESCAPES = Int32Array.from([0, TOTAL - 1, TOTAL]);
-const TABLES = new LaplaceTables(); // all files have the same
 const DAMAGED = "the coded stream is damaged";
 
 /** A reader of the stream, level by level from the coarsest. */
@@ -52,7 +51,7 @@ export class GridStream {
     this.bits = new Map([["network", bits]]);
     this._spec = spec;
     this._decoder = decoder;
-    this._reader = new LatentReader(decoder, TABLES, readEscapes(decoder));
+    this._reader = new LatentReader(decoder, readEscapes(decoder));
     /** @type {Grid[]} those that are decoded, in the order of the file */
     this.grids = [];
   }
@@ -67,22 +66,10 @@ export class GridStream {
    */
   readLevel(level, onProgress) {
     const start = this._decoder.bits;
-    const grids = [];
-    const decoders = [];
-    for (let pyramid = 0; pyramid < this._spec.numPyramids(level); pyramid += 1) {
-      const grid = emptyGrid(pyramid, level, this._spec.gridSize(level));
-      const context = new GridContext(this._spec, this.weights, grid, [...this.grids, ...grids]);
-      grids.push(grid);
-      decoders.push(new GridDecoder(grid, context, this._reader));
-    }
-    const { height, width } = grids[0];
-    const wavefronts = width + 2 * (height - 1);
-    for (let t = 0; t < wavefronts; t += 1) {
-      decoders.forEach((decoder) => decoder.decode(t));
-      if (t % 64 === 0) {
-        onProgress(t / wavefronts);
-      }
-    }
+    const grids = Array.from({ length: this._spec.numPyramids(level) }, (_, pyramid) =>
+      emptyGrid(pyramid, level, this._spec.gridSize(level)),
+    );
+    readGrids(this._spec, this.weights, this.grids, grids, () => this._reader, onProgress);
     if (grids.some(({ values }) => values.some((value) => Math.abs(value) > LARGEST_LATENT))) {
       throw new FormatError(DAMAGED);
     }
