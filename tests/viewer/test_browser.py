@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import io
-from base64 import b64decode
 from dataclasses import replace
 from pathlib import Path
 from time import sleep
 
 import numpy as np
 import pytest
-from numpy.typing import NDArray
 from PIL import Image, ImageCms
 
 import imgnet
@@ -18,44 +16,14 @@ from imgnet.codec.format.container import from_bytes, to_bytes
 from imgnet.image.colour.icc import icc_profile
 from imgnet.image.files import read_photo
 from imgnet.image.picture import Metadata
-from imgnet.viewer.embedded_priors import every_prior
-from imgnet.viewer.page import page_of
 from support.browser import Browser, needs_browser
 from support.networks import encoded, grid_spec, near_prior, prior_spec, random_tensors
+from support.page import picture_on, press, scale, show, stage
 from support.paths import GOLDEN, SAMPLES
 
 pytestmark = [needs_browser, pytest.mark.slow]
 
 SMALL = to_bytes(encoded(grid_spec(90, 60), random_tensors(grid_spec(90, 60))))
-
-
-def show(window: Browser, folder: Path, data: bytes, name: str = "photo.inr") -> None:
-    """Open the page of a file."""
-    page = folder / "page.html"
-    page.write_bytes(page_of(data, name, every_prior()))
-    window.open(page.as_uri(), "['done', 'failed'].includes(document.body.dataset.state)")
-
-
-def press(window: Browser, act: str) -> None:
-    window.run(f"document.querySelector('[data-act={act}]').click()")
-
-
-def stage(window: Browser) -> NDArray[np.uint8]:
-    """Return what is drawn on the stage, (height, width, 4)."""
-    url = window.run("document.getElementById('stage').toDataURL()")
-    with Image.open(io.BytesIO(b64decode(url.partition(",")[2]))) as image:
-        return np.asarray(image.convert("RGBA"))
-
-
-def picture_on(window: Browser) -> NDArray[np.uint8]:
-    """Return the picture on the stage, without what is around it."""
-    drawn = stage(window)
-    rows, columns = np.nonzero(drawn[..., 3])
-    return drawn[rows.min() : rows.max() + 1, columns.min() : columns.max() + 1]
-
-
-def scale(window: Browser) -> float:
-    return float(window.run("document.getElementById('scale').textContent").removesuffix(" %"))
 
 
 @pytest.mark.parametrize("name", ["astronaut", "chelsea", "coffee"])
