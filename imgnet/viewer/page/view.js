@@ -2,8 +2,8 @@
 
 import { bytesOf, inflated } from "../client/base64.js";
 import { Client } from "../client/client.js";
+import { latest } from "../client/latest.js";
 import { followGestures, KEYS } from "./gestures.js";
-import { latest } from "./latest.js";
 import { Layers } from "./layers.js";
 import { fillLegend } from "./legend.js";
 import { fillPanel } from "./panel.js";
