@@ -64,7 +64,8 @@ export function render(encoded, priors, listener, neededWidth) {
 /**
  * Return the coarsest level that is at least twice as fine as the picture that is needed.
  *
- * A level just as fine would lack what finer levels contribute to its averages.
+ * A level just as fine would lack what finer levels contribute to its averages. From the finest
+ * level of colour on, brightness may be missing: fits may store it in a finer level alone.
  *
  * @param {Spec} spec
  * @param {number} width
@@ -72,7 +73,7 @@ export function render(encoded, priors, listener, neededWidth) {
  */
 function neededLevel(spec, width) {
   let level = 0;
-  while (level < spec.numLevels - 1 && width * 2 ** (level + 2) <= spec.width) {
+  while (level < spec.chromaLevel - 1 && width * 2 ** (level + 2) <= spec.width) {
     level += 1;
   }
   return level;
