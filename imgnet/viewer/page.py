@@ -5,6 +5,9 @@ from __future__ import annotations
 from base64 import b64encode
 from zlib import compress
 
+import numpy as np
+
+from imgnet.figures.ramps import sequential
 from imgnet.viewer.bundle import FOLDER, bundle
 from imgnet.viewer.embedded_priors import Embedded
 from imgnet.viewer.template import filled
@@ -23,6 +26,7 @@ def page_of(data: bytes, name: str, priors: Embedded) -> bytes:
         "file": b64encode(data).decode(),
         "priors": priors,
         "worker": worker_script(),
+        "ramp": b64encode(sequential(np.arange(256.0)[None], 255.0).tobytes()).decode(),
     }
     return filled("page", "view", name, embedded)
 

@@ -106,6 +106,7 @@ def browser(profile: Path) -> Iterator[Browser]:
     for_commands, commands = os.pipe()
     replies, for_replies = os.pipe()
     options = "--headless --no-sandbox --disable-gpu --no-first-run --remote-debugging-pipe"
+    options += " --enable-unsafe-swiftshader"  # WebGL without a GPU
     # The browser reads commands from descriptor 3 and writes replies to descriptor 4.
     shell = f'exec "$0" "$@" 3<&{for_commands} 4>&{for_replies}'
     command = ["bash", "-c", shell, str(CHROMIUM), *options.split(), f"--user-data-dir={profile}"]

@@ -17,12 +17,35 @@ from imgnet.viewer.embedded_priors import every_prior
 
 needs_node = pytest.mark.skipif(shutil.which("node") is None, reason="there is no node")
 
+# Counts the bytes of all typed arrays with memory of their own, before the decoder is there.
+_METER = """
+let allocatedBytes = 0;
+for (const kind of [Uint8Array, Int16Array, Uint16Array, Int32Array, Uint32Array, Float64Array]) {
+  globalThis[kind.name] = class extends kind {
+    constructor(...parts) {
+      super(...parts);
+      allocatedBytes += parts[0] instanceof ArrayBuffer ? 0 : this.byteLength;
+    }
+  };
+}
+"""
+_ENTRIES = [
+    "decoder/decode.js",
+    "decoder/priors.js",
+    "decoder/kept_grids.js",
+    "decoder/rate_map.js",
+]
 _DRIVER = """
 const { readFileSync, writeFileSync } = require("node:fs");
 const { decode } = modules["decoder/decode.js"];
 const { Priors } = modules["decoder/priors.js"];
 const { toRgba } = modules["decoder/picture.js"];
-const { folder, names, priors, neededWidth } = JSON.parse(readFileSync(0));
+const { brightest, drawRateMap, rateMap } = modules["decoder/rate_map.js"];
+const { KeptGrids } = modules["decoder/kept_grids.js"];
+const { renderGrid } = modules["decoder/render.js"];
+const request = JSON.parse(readFileSync(0));
+const { folder, names, priors, neededWidth, omitted, ramp } = request;
+const quiet = { onPreview() {}, onProgress() {} };
 const results = names.map((name) => {
   const previews = [];
   const progress = [];
@@ -30,10 +53,22 @@ const results = names.map((name) => {
     onPreview: ({ width, height }, size) => previews.push([width, height, size.width]),
     onProgress: (done) => progress.push(done),
   };
+  allocatedBytes = 0;
+  const start = performance.now();
+  const { heapUsed } = process.memoryUsage();
   try {
     const data = new Uint8Array(readFileSync(`${folder}/${name}`));
     const result = decode(data, name, new Priors(priors), listener, neededWidth);
-    const { encoded, picture, parts } = result;
+    const { encoded, parts, network } = result;
+    const picture = omitted
+      ? renderGrid(encoded, new KeptGrids(network, omitted), quiet, 0)
+      : result.picture;
+    if (ramp) {
+      const bpp = rateMap(encoded.spec, network, quiet.onProgress);
+      const rates = drawRateMap(bpp, brightest(bpp), Uint8Array.from(ramp.flat()));
+      writeFileSync(`${folder}/${name}.bpp`, new Uint8Array(bpp.buffer));
+      writeFileSync(`${folder}/${name}.rates`, rates);
+    }
     const { width, height, channels, depth, samples } = picture;
     writeFileSync(`${folder}/${name}.raw`, new Uint8Array(samples.buffer));
     writeFileSync(`${folder}/${name}.rgba`, toRgba(picture));
@@ -41,7 +76,9 @@ const results = names.map((name) => {
     const { mode } = encoded;
     return { shape, depth, mode, parts: Object.fromEntries(parts), previews, progress };
   } catch (error) {
-    return { error: error.message };
+    const seconds = (performance.now() - start) / 1000;
+    const heapBytes = process.memoryUsage().heapUsed - heapUsed;
+    return { error: error.message, allocatedBytes, heapBytes, seconds };
   }
 });
 console.log(JSON.stringify(results));
@@ -52,17 +89,18 @@ def decode_with_node(folder: Path, files: Iterable[bytes], **options: Any) -> li
     """Decode files in one process of Node.
 
     Returns:
-        What `decode.js` returns of each: "pixels" (height, width, channel), "rgba", "shape",
-        "depth", "mode", "parts", "previews" and "progress"; or "error", its message.
+        What `decode.js` returns of each: "pixels" (height, width, channel), without parts if the
+        option "omitted" names some, "bpp" and "rates" if there is a "ramp", "rgba", "shape",
+        "depth", "mode", "parts", "previews" and "progress"; or "error", its message, "seconds",
+        "allocatedBytes" of typed arrays, and "heapBytes" by which the heap grew.
     """
     names = []
     for number, data in enumerate(files):
         names.append(f"{number}.inr")
         (folder / names[-1]).write_bytes(data)
     request = {"folder": str(folder), "names": names, "priors": every_prior(), **options}
-    decoder = FOLDER / "decoder"
     (folder / "decode.js").write_text(
-        bundle(decoder / "decode.js", decoder / "priors.js") + _DRIVER, "utf-8"
+        _METER + bundle(*(FOLDER / entry for entry in _ENTRIES)) + _DRIVER, "utf-8"
     )
     results: list[dict[str, Any]] = json.loads(run_node(folder / "decode.js", json.dumps(request)))
     for name, result in zip(names, results, strict=True):
@@ -71,6 +109,10 @@ def decode_with_node(folder: Path, files: Iterable[bytes], **options: Any) -> li
             raw = np.fromfile(folder / f"{name}.raw", dtype)
             result["pixels"] = raw.reshape(result["shape"])
             result["rgba"] = np.fromfile(folder / f"{name}.rgba", np.uint8)
+            if "ramp" in options:
+                shape = result["shape"][:2]
+                result["bpp"] = np.fromfile(folder / f"{name}.bpp").reshape(shape)
+                result["rates"] = np.fromfile(folder / f"{name}.rates", np.uint8).reshape(*shape, 4)
     return results
 
 

@@ -8,6 +8,20 @@ import pytest
 
 from support.browser import Browser, browser
 
+NO_WEBGL2 = """
+const all = HTMLCanvasElement.prototype.getContext;
+HTMLCanvasElement.prototype.getContext = function (kind, ...options) {
+    return kind === "webgl2" ? null : all.call(this, kind, ...options);
+};
+"""
+SMALL_TEXTURES = "WebGL2RenderingContext.prototype.getParameter = () => 16;"
+# What a page runs first, and what then paints its picture.
+PAINTERS = {
+    "webgl2": ("", "webgl2"),
+    "no-webgl2": (NO_WEBGL2, "2d"),
+    "small-textures": (SMALL_TEXTURES, "2d"),
+}
+
 
 @pytest.fixture(scope="package")
 def _running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
@@ -22,4 +36,14 @@ def window(_running: Browser) -> Iterator[Browser]:
     """A browser whose page complains about nothing."""
     _running.problems.clear()
     yield _running
-    assert not _running.problems
+    # An emulated GPU complains when its pixels are read.
+    assert not [problem for problem in _running.problems if "GPU stall" not in problem]
+
+
+@pytest.fixture(params=PAINTERS)
+def painter(window: Browser, request: pytest.FixtureRequest) -> Iterator[str]:
+    """The painter of the pages that a test opens."""
+    script, name = PAINTERS[request.param]
+    added = window.send("Page.addScriptToEvaluateOnNewDocument", source=script)
+    yield name
+    window.send("Page.removeScriptToEvaluateOnNewDocument", **added)

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import io
-from base64 import b64decode
 from dataclasses import replace
 from pathlib import Path
 from time import sleep
 
 import numpy as np
 import pytest
-from numpy.typing import NDArray
 from PIL import Image, ImageCms
 
 import imgnet
@@ -18,44 +16,14 @@ from imgnet.codec.format.container import from_bytes, to_bytes
 from imgnet.image.colour.icc import icc_profile
 from imgnet.image.files import read_photo
 from imgnet.image.picture import Metadata
-from imgnet.viewer.embedded_priors import every_prior
-from imgnet.viewer.page import page_of
 from support.browser import Browser, needs_browser
 from support.networks import encoded, grid_spec, near_prior, prior_spec, random_tensors
+from support.page import picture_on, press, show
 from support.paths import GOLDEN, SAMPLES
 
 pytestmark = [needs_browser, pytest.mark.slow]
 
 SMALL = to_bytes(encoded(grid_spec(90, 60), random_tensors(grid_spec(90, 60))))
-
-
-def show(window: Browser, folder: Path, data: bytes, name: str = "photo.inr") -> None:
-    """Open the page of a file."""
-    page = folder / "page.html"
-    page.write_bytes(page_of(data, name, every_prior()))
-    window.open(page.as_uri(), "['done', 'failed'].includes(document.body.dataset.state)")
-
-
-def press(window: Browser, act: str) -> None:
-    window.run(f"document.querySelector('[data-act={act}]').click()")
-
-
-def stage(window: Browser) -> NDArray[np.uint8]:
-    """Return what is drawn on the stage, (height, width, 4)."""
-    url = window.run("document.getElementById('stage').toDataURL()")
-    with Image.open(io.BytesIO(b64decode(url.partition(",")[2]))) as image:
-        return np.asarray(image.convert("RGBA"))
-
-
-def picture_on(window: Browser) -> NDArray[np.uint8]:
-    """Return the picture on the stage, without what is around it."""
-    drawn = stage(window)
-    rows, columns = np.nonzero(drawn[..., 3])
-    return drawn[rows.min() : rows.max() + 1, columns.min() : columns.max() + 1]
-
-
-def scale(window: Browser) -> float:
-    return float(window.run("document.getElementById('scale').textContent").removesuffix(" %"))
 
 
 @pytest.mark.parametrize("name", ["astronaut", "chelsea", "coffee"])
@@ -108,43 +76,6 @@ def test_a_download_has_all_bits_and_the_metadata(window: Browser, tmp_path: Pat
     pixels, profile = read_photo(download)
     assert np.array_equal(pixels, imgnet.decode(file, depth=16))
     assert profile.metadata.xmp == metadata.xmp
-
-
-def test_the_picture_moves_like_a_map(window: Browser, tmp_path: Path) -> None:
-    show(window, tmp_path, SMALL)
-    press(window, "one")
-    before = stage(window)
-    mouse = {"x": 450, "y": 350, "modifiers": 0}
-    window.send("Input.dispatchMouseEvent", type="mouseWheel", deltaX=0, deltaY=-400, **mouse)
-    window.wait("document.getElementById('scale').textContent !== '100 %'")
-    assert scale(window) > 150
-    press(window, "one")
-    for kind, x, y in [("Pressed", 450, 350), ("Moved", 480, 340), ("Released", 480, 340)]:
-        button = {"button": "left", "buttons": 1, "clickCount": 1}
-        window.send("Input.dispatchMouseEvent", type=f"mouse{kind}", x=x, y=y, **button)
-    for key in ("ArrowRight", "+", "-", "0"):
-        window.send("Input.dispatchKeyEvent", type="keyDown", key=key)
-    assert scale(window) == 500  # the whole picture, enlarged as it is tiny
-    press(window, "one")
-    assert np.array_equal(stage(window), before)
-
-
-def test_the_wipe_compares_with_bicubic(window: Browser, tmp_path: Path) -> None:
-    show(window, tmp_path, SMALL)
-    press(window, "wipe")
-    assert scale(window) > 100
-    sleep(0.2)
-    drawn, factor = picture_on(window), round(scale(window) / 100)
-    native = imgnet.decode(SMALL)
-    nearest = native.repeat(factor, 0).repeat(factor, 1)
-    planes = [Image.fromarray(plane.astype(np.float32)) for plane in np.moveaxis(native, 2, 0)]
-    size = nearest.shape[1], nearest.shape[0]
-    resized = np.dstack([plane.resize(size, Image.Resampling.BICUBIC) for plane in planes])
-    half = nearest.shape[1] // 2
-    assert np.array_equal(drawn[:, : half - 1, :3], nearest[:, : half - 1])
-    inner = slice(3 * factor, -3 * factor)
-    right = (inner, slice(half + 1, -3 * factor))
-    assert np.abs(drawn[..., :3][right] - resized[right].clip(0, 255)).max() < 1
 
 
 def drop(window: Browser, data: bytes) -> None:

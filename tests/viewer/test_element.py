@@ -18,16 +18,19 @@ from PIL import Image
 
 import imgnet
 from imgnet.codec.format.container import to_bytes
+from imgnet.codec.render.grid import render
 from imgnet.viewer.element import element_script
 from support.browser import Browser, needs_browser
 from support.networks import encoded, grid_spec, near_prior, prior_spec, random_tensors
+from support.paths import SAMPLES
 
 pytestmark = [needs_browser, pytest.mark.slow]
 
 PRIOR = prior_spec(40, 30)
+WIDE = grid_spec(90, 60, num_levels=4, chroma_level=2)
 FILES = {
     "photo.inr": to_bytes(encoded(PRIOR, near_prior(PRIOR))),
-    "wide.inr": to_bytes(encoded(spec := grid_spec(90, 60, num_levels=4), random_tensors(spec))),
+    "wide.inr": to_bytes(encoded(WIDE, random_tensors(WIDE))),
     "damaged.inr": b"GIF89a",
 }
 
@@ -138,6 +141,28 @@ def test_faults_are_events_with_a_message(
     assert window.run("events") == [["error", "a", f"{name.split('/')[-1]}: {message}"]]
     assert window.run("a.shadowRoot.querySelector('span').textContent") == "A cup"
     window.problems.clear()  # the browser notes an address that does not exist
+
+
+def test_the_page_of_the_samples_shows_ten_pictures(
+    window: Browser, site: tuple[Path, str]
+) -> None:
+    folder, address = site
+    for path in (SAMPLES / "pictures.html", *SAMPLES.glob("*.inr")):
+        (folder / path.name).write_bytes(path.read_bytes())
+    window.open(f"{address}/pictures.html", "customElements.get('inr-image')")
+    pictures = "[...document.querySelectorAll('inr-image')]"
+    window.run(f"{pictures}.at(-1).scrollIntoView()")
+    window.wait(f"{pictures}.every((picture) => picture.complete)")
+    assert window.run(f"{pictures}.length") == 10
+    for i in range(10):
+        name, width = window.run(f"[{pictures}[{i}].src, {pictures}[{i}].clientWidth]")
+        file = imgnet.open(SAMPLES / name)
+        level = 1 if 4 * width <= file.spec.width else 0
+        expected = render(file.spec, file.parameters(level), level)
+        drawn = canvas(window, f"{pictures}[{i}]")[..., :3]
+        assert np.array_equal(drawn, expected)
+        colour = imgnet.decode(file).mean(axis=(0, 1))
+        assert drawn.mean(axis=(0, 1)) == pytest.approx(colour, abs=1)
 
 
 def test_ten_pictures_share_workers(window: Browser, site: tuple[Path, str]) -> None:

@@ -66,10 +66,10 @@ def view(
     """Show an .inr file in a web browser.
 
     The page is one HTML file that holds the .inr file and a decoder in JavaScript, and needs no
-    network. It shows the pixels of decode at any scale, and the bytes of each part. Without -o it
-    is a temporary file, which is opened in the browser; other .inr files can be dropped on it. With
-    -o the page is only written, and is small: files dropped on it need the same network of the same
-    prior, or none.
+    network. It shows the pixels of decode at any scale, the bytes of each part and, with grid, the
+    bits of each pixel and the picture without some of its parts. Without -o it is a temporary file,
+    which is opened in the browser; other .inr files can be dropped on it. With -o the page is only
+    written, and is small: files dropped on it need the same network of the same prior, or none.
 
     With --live, FILE is an image, and the page shows the picture and its PSNR and rate while encode
     fits a network. imgnet serves the page to this machine alone, at an address with a secret. In

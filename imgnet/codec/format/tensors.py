@@ -151,9 +151,12 @@ def promised_bytes(entries: Json) -> int:
     """Return how long the body is, as the entries claim.
 
     Raises:
-        FormatError: They claim no number.
+        FormatError: They claim no whole number.
     """
     try:
-        return int(max(entry["data_offsets"][1] for entry in entries.values()))
-    except (LookupError, OverflowError, TypeError, ValueError):
+        ends = [entry["data_offsets"][1] for entry in entries.values()]
+    except (LookupError, TypeError):
         raise FormatError(DAMAGED) from None
+    if not ends or not all(type(end) in (int, float) and end % 1 == 0 for end in ends):
+        raise FormatError(DAMAGED)
+    return int(max(ends))

@@ -1,6 +1,8 @@
 /** Client of the worker that decodes files. */
 
 /** @typedef {import("../decoder/worker.js").Facts} Facts */
+/** @typedef {import("../decoder/kept_grids.js").Omitted} Omitted */
+/** @typedef {import("../decoder/worker.js").Rates} Rates */
 /** @typedef {import("../decoder/worker.js").Reply} Reply */
 /** @typedef {import("../decoder/worker.js").Request} Request */
 /** @typedef {import("../decoder/worker.js").Shown} Shown */
@@ -24,6 +26,8 @@ export class Client {
     this._worker = new Worker(address);
     URL.revokeObjectURL(address);
     this._post({ kind: "priors", priors });
+    /** @type {Promise<unknown>} settled when the worker is free */
+    this._turn = Promise.resolve();
   }
 
   /**
@@ -38,6 +42,30 @@ export class Client {
   async decode(name, data, watcher, neededWidth) {
     const reply = await this._ask({ kind: "decode", name, data, neededWidth }, watcher);
     return /** @type {any} */ (reply);
+  }
+
+  /**
+   * Render the picture that was decoded last, which is one of `grid`, without some of its parts.
+   *
+   * @param {Omitted} omitted
+   * @param {Watcher} watcher
+   * @returns {Promise<Shown>}
+   */
+  async render(omitted, watcher) {
+    const reply = await this._ask({ kind: "render", omitted }, watcher);
+    return /** @type {any} */ (reply).shown;
+  }
+
+  /**
+   * Return the rate map of the picture that was decoded last, which is coded.
+   *
+   * @param {Uint8Array} ramp its colours from dark to bright, three samples each
+   * @param {Watcher} watcher
+   * @returns {Promise<Rates>}
+   */
+  async rates(ramp, watcher) {
+    const reply = await this._ask({ kind: "rates", ramp }, watcher);
+    return /** @type {any} */ (reply).rates;
   }
 
   /**
@@ -56,11 +84,24 @@ export class Client {
   }
 
   /**
+   * Ask the worker when it has answered all that it was asked before.
+   *
    * @param {Request} request
    * @param {Watcher} [watcher]
    * @returns {Promise<Reply>}
    */
   _ask(request, watcher) {
+    const answer = this._turn.then(() => this._answer(request, watcher));
+    this._turn = answer.catch(() => {});
+    return answer;
+  }
+
+  /**
+   * @param {Request} request
+   * @param {Watcher} [watcher]
+   * @returns {Promise<Reply>}
+   */
+  _answer(request, watcher) {
     return new Promise((resolve, reject) => {
       this._worker.onerror = (event) => reject(new Error(event.message));
       this._worker.onmessage = ({ data: reply }) => {

@@ -7,6 +7,7 @@ import { render } from "./render.js";
 
 /** @typedef {import("./byte_counts.js").Counts} Counts */
 /** @typedef {import("./container.js").Encoded} Encoded */
+/** @typedef {import("./kept_grids.js").Network} Network */
 /** @typedef {import("./picture.js").Picture} Picture */
 /** @typedef {import("./priors.js").Priors} Priors */
 /** @typedef {import("./render.js").Listener} Listener */
@@ -15,6 +16,7 @@ import { render } from "./render.js";
  * @typedef {Object} Decoded
  * @property {Encoded} encoded what the file holds
  * @property {Picture} picture
+ * @property {Network | null} network of a whole picture of `grid`
  * @property {Counts} parts bytes of the header, the network and the latents of each level
  */
 
@@ -32,8 +34,8 @@ import { render } from "./render.js";
 export function decode(data, name, priors, listener, neededWidth = Infinity) {
   try {
     const encoded = fromBytes(data, priors);
-    const { picture, bits } = render(encoded, priors, listener, neededWidth);
-    return { encoded, picture, parts: bytesByPart(bits, data.length) };
+    const { picture, bits, network } = render(encoded, priors, listener, neededWidth);
+    return { encoded, picture, network, parts: bytesByPart(bits, data.length) };
   } catch (error) {
     throw error instanceof FormatError ? new FormatError(`${name}: ${error.message}`) : error;
   }

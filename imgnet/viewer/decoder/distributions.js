@@ -64,7 +64,7 @@ export function reach(scale) {
 }
 
 /** Tables of Laplace distributions, made when first asked for. */
-export class LaplaceTables {
+class LaplaceTables {
   constructor() {
     /** @type {(Int32Array | undefined)[]} */
     this._tables = new Array(NUM_SCALES * LOCATIONS).fill(undefined);
@@ -103,6 +103,9 @@ export class LaplaceTables {
     return table;
   }
 }
+
+/** Tables of all files. */
+export const TABLES = new LaplaceTables();
 
 /**
  * Return the part above m / 32, m = 0.. 32 (K + 1), in units of 2**-62.

@@ -1,14 +1,14 @@
 /** Stream of `grid`: the CRC-32 of the pixels, the coded weights, escapes and latents. */
 
 import { latentsPart } from "./byte_counts.js";
-import { GridContext, LARGEST_LATENT } from "./context.js";
-import { LaplaceTables, TOTAL } from "./distributions.js";
+import { LARGEST_LATENT } from "./context.js";
+import { TOTAL } from "./distributions.js";
 import { FormatError } from "./errors.js";
 import { fromReal } from "./fixed_point.js";
 import { emptyGrid } from "./grids.js";
 import { sizeOf } from "./shapes.js";
-import { GridDecoder, LatentReader } from "./wavefront.js";
-import { GRID_HEADERS, readWeights } from "./weights.js";
+import { LatentReader, readGrids } from "./wavefront.js";
+import { checkWeights, GRID_HEADERS, readWeights, streamBytesOf } from "./weights.js";
 
 /** @typedef {import("./fixed_point.js").Weights} Weights */
 /** @typedef {import("./grids.js").Grid} Grid */
@@ -19,7 +19,6 @@ import { GRID_HEADERS, readWeights } from "./weights.js";
 const CRC_BYTES = 4;
 const MAX_LATENTS_PER_BYTE = 2 ** 17;
 const ANY_ESCAPES = Int32Array.from([0, TOTAL - 1, TOTAL]);
-const TABLES = new LaplaceTables(); // all files have the same
 const DAMAGED = "the coded stream is damaged";
 
 /** A reader of the stream, level by level from the coarsest. */
@@ -33,7 +32,7 @@ export class GridStream {
   constructor(spec, data, priors) {
     const shapes = spec.networkShapes();
     const coded = data.subarray(CRC_BYTES);
-    checkClaims(spec, Math.max(0, coded.length - shapes.size));
+    checkClaims(spec, coded.length);
     const { tensors, decoder, bits } = readWeights(GRID_HEADERS, coded, shapes);
     const prior = priors.tensors(spec);
     const parameters = new Map();
@@ -52,7 +51,7 @@ export class GridStream {
     this.bits = new Map([["network", bits]]);
     this._spec = spec;
     this._decoder = decoder;
-    this._reader = new LatentReader(decoder, TABLES, readEscapes(decoder));
+    this._reader = new LatentReader(decoder, readEscapes(decoder));
     /** @type {Grid[]} those that are decoded, in the order of the file */
     this.grids = [];
   }
@@ -67,22 +66,10 @@ export class GridStream {
    */
   readLevel(level, onProgress) {
     const start = this._decoder.bits;
-    const grids = [];
-    const decoders = [];
-    for (let pyramid = 0; pyramid < this._spec.numPyramids(level); pyramid += 1) {
-      const grid = emptyGrid(pyramid, level, this._spec.gridSize(level));
-      const context = new GridContext(this._spec, this.weights, grid, [...this.grids, ...grids]);
-      grids.push(grid);
-      decoders.push(new GridDecoder(grid, context, this._reader));
-    }
-    const { height, width } = grids[0];
-    const wavefronts = width + 2 * (height - 1);
-    for (let t = 0; t < wavefronts; t += 1) {
-      decoders.forEach((decoder) => decoder.decode(t));
-      if (t % 64 === 0) {
-        onProgress(t / wavefronts);
-      }
-    }
+    const grids = Array.from({ length: this._spec.numPyramids(level) }, (_, pyramid) =>
+      emptyGrid(pyramid, level, this._spec.gridSize(level)),
+    );
+    readGrids(this._spec, this.weights, this.grids, grids, () => this._reader, onProgress);
     if (grids.some(({ values }) => values.some((value) => Math.abs(value) > LARGEST_LATENT))) {
       throw new FormatError(DAMAGED);
     }
@@ -119,10 +106,14 @@ function readEscapes(decoder) {
 }
 
 /**
+ * Check that a stream of so many bytes may hold the network and the latents.
+ *
  * @param {Spec} spec
- * @param {number} streamBytes
+ * @param {number} numBytes behind the CRC-32
  */
-function checkClaims(spec, streamBytes) {
+function checkClaims(spec, numBytes) {
+  checkWeights(GRID_HEADERS, spec.networkShapes(), numBytes);
+  const streamBytes = streamBytesOf(GRID_HEADERS, spec.networkShapes(), numBytes);
   const latents = spec.grids().reduce((sum, [, level]) => sum + sizeOf(spec.gridSize(level)), 0);
   if (latents > MAX_LATENTS_PER_BYTE * streamBytes) {
     throw new FormatError(

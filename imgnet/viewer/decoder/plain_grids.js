@@ -18,6 +18,8 @@ export class PlainGrids {
     this.weights = fromReal(encoded.spec.networkShapes().keys(), encoded.parameters);
     this.bits = plainBits(encoded);
     this.pixelsCrc = null; // the file does not say
+    /** @type {Grid[]} those that are read, in the order of the file */
+    this.grids = [];
   }
 
   /**
@@ -27,12 +29,14 @@ export class PlainGrids {
    * @returns {Grid[]}
    */
   readLevel(level) {
-    return Array.from({ length: this._spec.numPyramids(level) }, (_, pyramid) => {
+    const grids = Array.from({ length: this._spec.numPyramids(level) }, (_, pyramid) => {
       const latents = tensorOf(this._parameters, latentsName(pyramid, level)).map((latent) =>
         clamp(rint(latent), -LARGEST_LATENT, LARGEST_LATENT),
       );
       return gridOf(pyramid, level, this._spec.gridSize(level), latents);
     });
+    this.grids.push(...grids);
+    return grids;
   }
 
   /** Check nothing: no stream goes on. */

@@ -13,6 +13,8 @@ import { Synthesis } from "./synthesis.js";
 /** @typedef {import("./byte_counts.js").Counts} Counts */
 /** @typedef {import("./container.js").Encoded} Encoded */
 /** @typedef {import("./grids.js").Grid} Grid */
+/** @typedef {import("./kept_grids.js").KeptGrids} KeptGrids */
+/** @typedef {import("./kept_grids.js").Network} Network */
 /** @typedef {import("./picture.js").Picture} Picture */
 /** @typedef {import("./priors.js").Priors} Priors */
 /** @typedef {import("./spec.js").Spec} Spec */
@@ -24,7 +26,12 @@ import { Synthesis } from "./synthesis.js";
  * @property {(done: number) => void} onProgress called now and then with the part that is done
  */
 
-/** @typedef {{picture: Picture, bits: Counts}} Rendered a picture; code length of each part */
+/**
+ * @typedef {Object} Rendered
+ * @property {Picture} picture
+ * @property {Counts} bits code length of each part
+ * @property {Network | null} network of a whole picture of `grid`
+ */
 
 const WRONG_PIXELS =
   "decodes to other pixels than its encoder saw; " +
@@ -44,15 +51,21 @@ const MANY_PIXELS = 2 ** 21; // of a picture whose half size is worth a preview
  * @throws {FormatError} The stream is damaged, or the pixels are not those of the encoder.
  */
 export function render(encoded, priors, listener, neededWidth) {
-  return encoded.spec.family === "grid"
-    ? renderGrid(encoded, priors, listener, neededLevel(encoded.spec, neededWidth))
-    : renderOfCoordinates(encoded, listener);
+  const { spec, stream } = encoded;
+  if (spec.family !== "grid") {
+    return renderOfCoordinates(encoded, listener);
+  }
+  const source = stream ? new GridStream(spec, stream, priors) : new PlainGrids(encoded);
+  const finest = neededLevel(spec, neededWidth);
+  const picture = renderGrid(encoded, source, listener, finest);
+  return { picture, bits: source.bits, network: finest ? null : source };
 }
 
 /**
  * Return the coarsest level that is at least twice as fine as the picture that is needed.
  *
- * A level just as fine would lack what finer levels contribute to its averages.
+ * A level just as fine would lack what finer levels contribute to its averages. From the finest
+ * level of colour on, brightness may be missing: fits may store it in a finer level alone.
  *
  * @param {Spec} spec
  * @param {number} width
@@ -60,22 +73,23 @@ export function render(encoded, priors, listener, neededWidth) {
  */
 function neededLevel(spec, width) {
   let level = 0;
-  while (level < spec.numLevels - 1 && width * 2 ** (level + 2) <= spec.width) {
+  while (level < spec.chromaLevel - 1 && width * 2 ** (level + 2) <= spec.width) {
     level += 1;
   }
   return level;
 }
 
 /**
+ * Render a picture of `grid`.
+ *
  * @param {Encoded} encoded
- * @param {Priors} priors
+ * @param {GridStream | PlainGrids | KeptGrids} source of its latents and weights
  * @param {Listener} listener
  * @param {number} finest level whose size the picture has
- * @returns {Rendered}
+ * @returns {Picture}
+ * @throws {FormatError} The stream is damaged, or the pixels are not those of the encoder.
  */
-function renderGrid(encoded, priors, listener, finest) {
-  const { spec, depth, stream } = encoded;
-  const source = stream ? new GridStream(spec, stream, priors) : new PlainGrids(encoded);
+export function renderGrid({ spec, depth }, source, listener, finest) {
   const synthesis = new Synthesis(spec, source.weights);
   for (let level = spec.numLevels - 1; level > finest; level -= 1) {
     const grids = readLevel(spec, source, level, listener);
@@ -94,7 +108,7 @@ function renderGrid(encoded, priors, listener, finest) {
     source.finish();
     checkPixels(samples, source.pixelsCrc);
   }
-  return { picture: pictureOf(spec, finest, depth, samples), bits: source.bits };
+  return pictureOf(spec, finest, depth, samples);
 }
 
 /**
@@ -109,7 +123,7 @@ function checkPixels(samples, expected) {
 
 /**
  * @param {Spec} spec
- * @param {GridStream | PlainGrids} source
+ * @param {GridStream | PlainGrids | KeptGrids} source
  * @param {number} level
  * @param {Listener} listener
  * @returns {Grid[]} none below the finest level
@@ -151,7 +165,7 @@ function renderOfCoordinates(encoded, listener) {
     listener.onPreview(pictureOf(spec, level, 8, samples), { width, height });
   }
   const samples = renderCoordinates(spec, parameters, 0, depth, listener.onProgress);
-  return { picture: pictureOf(spec, 0, depth, samples), bits };
+  return { picture: pictureOf(spec, 0, depth, samples), bits, network: null };
 }
 
 /**

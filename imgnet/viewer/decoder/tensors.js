@@ -109,7 +109,7 @@ export function lengthOf(entry, most) {
  */
 export function checkLength(entries, bodyBytes) {
   const ends = Object.values(entries).map((entry) => entry?.data_offsets?.[1]);
-  if (!ends.length || !ends.every((end) => typeof end === "number")) {
+  if (!ends.length || !ends.every(Number.isInteger)) {
     throw new FormatError(DAMAGED);
   }
   const promised = Math.max(...ends);

@@ -5,26 +5,33 @@
  * latents lie on earlier t. A wavefront is everything of one t, in all grids of a level.
  */
 
-import { LOCATIONS, reach } from "./distributions.js";
+import { GridContext } from "./context.js";
+import { LOCATIONS, NUM_SCALES, reach, TABLES } from "./distributions.js";
 import { FormatError } from "./errors.js";
 
-/** @typedef {import("./context.js").GridContext} GridContext */
-/** @typedef {import("./distributions.js").LaplaceTables} LaplaceTables */
+/** @typedef {import("./fixed_point.js").Weights} Weights */
 /** @typedef {import("./grids.js").Grid} Grid */
 /** @typedef {import("./rans.js").Decoder} Decoder */
+/** @typedef {import("./spec.js").Spec} Spec */
 
-const REACHES = Int32Array.from({ length: 76 }, (_, scale) => reach(scale));
+/**
+ * What returns the value of a latent, from its location in 1/32, the index of its scale and its
+ * index in the grid.
+ *
+ * @typedef {{read(location: number, scale: number, at: number): number}} Reader
+ */
+
+/** Reach of each scale. */
+export const REACHES = Int32Array.from({ length: NUM_SCALES }, (_, scale) => reach(scale));
 
 /** A reader of latents in the order of the stream. */
 export class LatentReader {
   /**
    * @param {Decoder} decoder
-   * @param {LaplaceTables} tables
    * @param {number[]} escapes values that distributions do not reach, in their order
    */
-  constructor(decoder, tables, escapes) {
+  constructor(decoder, escapes) {
     this._decoder = decoder;
-    this._tables = tables;
     this._escapes = escapes;
     this._used = 0;
   }
@@ -38,7 +45,7 @@ export class LatentReader {
    * @throws {FormatError} The stream is cut short, or there are too few escapes.
    */
   read(location, scale) {
-    const symbol = this._decoder.read(this._tables.of(scale, location & (LOCATIONS - 1)));
+    const symbol = this._decoder.read(TABLES.of(scale, location & (LOCATIONS - 1)));
     const largest = REACHES[scale];
     if (symbol < 2 * largest + 2) {
       return (location >> 5) + symbol - largest;
@@ -63,12 +70,37 @@ export class LatentReader {
   }
 }
 
+/**
+ * Read the grids of a level.
+ *
+ * @param {Spec} spec
+ * @param {Weights} weights in fixed point
+ * @param {Grid[]} earlier those of coarser levels, in the order of the file
+ * @param {Grid[]} grids which are filled
+ * @param {(grid: Grid) => Reader} readerOf
+ * @param {(done: number) => void} onProgress called now and then with the part that is done
+ */
+export function readGrids(spec, weights, earlier, grids, readerOf, onProgress) {
+  const decoders = grids.map((grid, i) => {
+    const context = new GridContext(spec, weights, grid, [...earlier, ...grids.slice(0, i)]);
+    return new GridDecoder(grid, context, readerOf(grid));
+  });
+  const { height, width } = grids[0];
+  const wavefronts = width + 2 * (height - 1);
+  for (let t = 0; t < wavefronts; t += 1) {
+    decoders.forEach((decoder) => decoder.decode(t));
+    if (t % 64 === 0) {
+      onProgress(t / wavefronts);
+    }
+  }
+}
+
 /** Decoder of one grid, wavefront by wavefront. */
-export class GridDecoder {
+class GridDecoder {
   /**
    * @param {Grid} grid which it fills
    * @param {GridContext} context
-   * @param {LatentReader} reader
+   * @param {Reader} reader
    */
   constructor(grid, context, reader) {
     this._grid = grid;
@@ -125,6 +157,6 @@ export class GridDecoder {
         this._scales[slot] = scale;
       }
     }
-    grid.values[centre] = this._reader.read(location, scale);
+    grid.values[centre] = this._reader.read(location, scale, centre);
   }
 }

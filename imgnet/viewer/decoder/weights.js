@@ -5,6 +5,7 @@ import { FormatError } from "./errors.js";
 import { Decoder } from "./rans.js";
 import { sizeOf } from "./shapes.js";
 
+/** @typedef {import("./shapes.js").Shapes} Shapes */
 /** @typedef {{qStep: number, values: Int32Array}} Quantized */
 
 /**
@@ -41,19 +42,16 @@ export const COORDINATE_HEADERS = {
  *
  * @param {HeaderCoder} coder
  * @param {Uint8Array} data the headers and the coded stream behind them
- * @param {import("./shapes.js").Shapes} shapes
+ * @param {Shapes} shapes
  * @returns {{tensors: Map<string, Quantized>, decoder: Decoder, bits: number}} the tensors, the
  *   decoder of what follows them, and their code length
  * @throws {FormatError} The data is cut short or damaged, or too short for so many integers.
  */
 export function readWeights(coder, data, shapes) {
-  const headerBytes = (2 * coder.fieldBits * shapes.size) / 8;
+  checkWeights(coder, shapes, data.length);
+  const headerBytes = headerBytesOf(coder, shapes);
   const stream = data.subarray(headerBytes);
   const sizes = [...shapes.values()].map(sizeOf);
-  checkClaims(
-    sizes.reduce((sum, size) => sum + size, 0),
-    stream.length,
-  );
   const decoder = new Decoder(stream);
   const start = decoder.bits;
   const tensors = new Map();
@@ -66,6 +64,15 @@ export function readWeights(coder, data, shapes) {
     index += 1;
   }
   return { tensors, decoder, bits: 8 * headerBytes + decoder.bits - start };
+}
+
+/**
+ * @param {HeaderCoder} coder
+ * @param {Shapes} shapes
+ * @returns {number}
+ */
+function headerBytesOf(coder, shapes) {
+  return (2 * coder.fieldBits * shapes.size) / 8;
 }
 
 /**
@@ -115,10 +122,28 @@ function headerAt(coder, data, index) {
 }
 
 /**
- * @param {number} count
- * @param {number} streamBytes
+ * Return how many of some bytes are left for the coded stream of tensors.
+ *
+ * @param {HeaderCoder} coder
+ * @param {Shapes} shapes
+ * @param {number} numBytes
+ * @returns {number}
  */
-function checkClaims(count, streamBytes) {
+export function streamBytesOf(coder, shapes, numBytes) {
+  return Math.max(0, numBytes - headerBytesOf(coder, shapes));
+}
+
+/**
+ * Check that tensors fit into so many bytes.
+ *
+ * @param {HeaderCoder} coder
+ * @param {Shapes} shapes
+ * @param {number} numBytes
+ * @throws {FormatError} These are too few for so many integers.
+ */
+export function checkWeights(coder, shapes, numBytes) {
+  const count = [...shapes.values()].reduce((sum, shape) => sum + sizeOf(shape), 0);
+  const streamBytes = streamBytesOf(coder, shapes, numBytes);
   if (count > MAX_INTEGERS_PER_BYTE * streamBytes) {
     throw new FormatError(
       `${streamBytes} coded bytes cannot hold the ${count} weights that the header promises`,

@@ -3,20 +3,26 @@
 import { toSrgb } from "./colour_profile.js";
 import { decode } from "./decode.js";
 import { FormatError } from "./errors.js";
+import { KeptGrids } from "./kept_grids.js";
 import { toRgba } from "./picture.js";
 import { encodePng } from "./png.js";
 import { Priors } from "./priors.js";
+import { brightest, drawRateMap, rateMap } from "./rate_map.js";
+import { renderGrid } from "./render.js";
 
 /** @typedef {import("./decode.js").Decoded} Decoded */
+/** @typedef {import("./kept_grids.js").Omitted} Omitted */
 /** @typedef {import("./picture.js").Picture} Picture */
 
 /**
  * @typedef {Object} Request
- * @property {"priors" | "decode" | "png"} kind
+ * @property {"priors" | "decode" | "render" | "rates" | "png"} kind
  * @property {Record<string, import("./priors.js").EmbeddedPrior>} [priors]
  * @property {string} [name] of the file, for messages
  * @property {ArrayBuffer} [data] content of the file
  * @property {number} [neededWidth] of the picture; a coarser one may do
+ * @property {Omitted} [omitted] parts of the picture that was decoded last
+ * @property {Uint8Array} [ramp] colours of its rate map, three samples each
  */
 
 /**
@@ -44,11 +50,25 @@ import { Priors } from "./priors.js";
  * @property {number} numBytes
  * @property {[string, number][]} parts their bytes
  * @property {[string, number][]} metadata bytes of each kind
+ * @property {number[]} levels that have latents, finest first
+ * @property {number} numPyramids of these
+ * @property {number} numResiduals 3x3 layers
+ * @property {boolean} isCoded whether its latents have a code length
+ */
+
+/**
+ * A rate map.
+ *
+ * @typedef {Object} Rates
+ * @property {Shown} shown
+ * @property {number} most bits a pixel of its brightest colour
+ * @property {number} bits of all latents
  */
 
 /**
  * @typedef {{kind: "preview", shown: Shown, size: Size} | {kind: "progress", done: number}
- *   | {kind: "decoded", shown: Shown, facts: Facts} | {kind: "png", file: Blob}
+ *   | {kind: "decoded", shown: Shown, facts: Facts} | {kind: "rendered", shown: Shown}
+ *   | {kind: "rates", rates: Rates} | {kind: "png", file: Blob}
  *   | {kind: "error", message: string}} Reply
  */
 
@@ -65,20 +85,50 @@ self.onmessage = async ({ data: request }) => {
 };
 
 /** @param {Request} request */
-async function answer({ kind, priors: embedded, name = "", data, neededWidth }) {
+async function answer({ kind, priors: embedded, name = "", data, neededWidth, omitted, ramp }) {
+  const listener = { onPreview, onProgress: throttled() };
   if (kind === "priors") {
     priors = new Priors(embedded ?? {});
   } else if (kind === "decode" && data) {
-    const listener = { onPreview, onProgress: throttled() };
     last = decode(new Uint8Array(data), name, priors, listener, neededWidth);
-    const { width, height } = last.picture;
-    const rgba = await toSrgb(last.picture, last.encoded.metadata.get("icc"));
-    const shown = { width, height, rgba };
+    const shown = await shownOf(last.picture, last);
     reply({ kind: "decoded", shown, facts: factsOf(last, name, data.byteLength) }, [shown]);
+  } else if (kind === "render" && last?.network && omitted) {
+    const grids = new KeptGrids(last.network, omitted);
+    const shown = await shownOf(renderGrid(last.encoded, grids, listener, 0), last);
+    reply({ kind: "rendered", shown }, [shown]);
+  } else if (kind === "rates" && last?.network && ramp) {
+    const rates = ratesOf(last.encoded.spec, last.network, ramp, listener.onProgress);
+    reply({ kind: "rates", rates }, [rates.shown]);
   } else if (kind === "png" && last) {
     const file = await encodePng(last.picture, last.encoded.metadata);
     reply({ kind: "png", file });
   }
+}
+
+/**
+ * @param {Picture} picture
+ * @param {Decoded} decoded
+ * @returns {Promise<Shown>}
+ */
+async function shownOf(picture, { encoded }) {
+  const { width, height } = picture;
+  return { width, height, rgba: await toSrgb(picture, encoded.metadata.get("icc")) };
+}
+
+/**
+ * @param {import("./spec.js").Spec} spec
+ * @param {import("./kept_grids.js").Network} network
+ * @param {Uint8Array} ramp
+ * @param {(done: number) => void} onProgress
+ * @returns {Rates}
+ */
+function ratesOf(spec, network, ramp, onProgress) {
+  const bpp = rateMap(spec, network, onProgress);
+  const most = brightest(bpp);
+  const { width, height } = spec;
+  const shown = { width, height, rgba: drawRateMap(bpp, most, ramp) };
+  return { shown, most, bits: bpp.reduce((sum, bits) => sum + bits, 0) };
 }
 
 /**
@@ -108,8 +158,8 @@ function throttled() {
  * @param {number} numBytes
  * @returns {Facts}
  */
-function factsOf({ encoded, parts }, name, numBytes) {
-  const { spec, mode, depth, metadata } = encoded;
+function factsOf({ encoded, parts, network }, name, numBytes) {
+  const { spec, mode, depth, metadata, stream } = encoded;
   return {
     name,
     width: spec.width,
@@ -121,6 +171,10 @@ function factsOf({ encoded, parts }, name, numBytes) {
     numBytes,
     parts: [...parts],
     metadata: [...metadata].map(([kind, bytes]) => [kind, bytes.length]),
+    levels: network ? spec.levels().reverse() : [],
+    numPyramids: spec.dimOut,
+    numResiduals: network ? spec.numLayers : 0,
+    isCoded: Boolean(network && stream),
   };
 }
 

@@ -130,5 +130,5 @@ function placeOf(event, element) {
  * @returns {boolean}
  */
 function isSlider(target) {
-  return target instanceof HTMLInputElement;
+  return target instanceof HTMLInputElement && target.type === "range";
 }

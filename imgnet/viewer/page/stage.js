@@ -1,8 +1,23 @@
 /** Stage: the canvas on which a part of the picture is drawn, at any scale. */
 
-import { bicubic } from "./bicubic.js";
+import { CpuPainter } from "./cpu_painter.js";
+import { GpuPainter } from "./gpu_painter.js";
 
 /** @typedef {import("../decoder/worker.js").Shown} Shown */
+
+/**
+ * What is visible of a picture, in pixels of the screen.
+ *
+ * @typedef {Object} Sight
+ * @property {number} width of the screen
+ * @property {number} height
+ * @property {number} x of the left edge of the picture
+ * @property {number} y
+ * @property {number} across width of the picture
+ * @property {number} down height of the picture
+ * @property {number} wipe column from which on the enlargement is bicubic
+ * @property {boolean} isSmooth whether pixels are averaged
+ */
 
 const LARGEST_SCALE = 64;
 const ROOM = 72; // for the buttons, in pixels of the layout
@@ -19,11 +34,13 @@ export class Stage {
     this._context = /** @type {CanvasRenderingContext2D} */ (canvas.getContext("2d"));
     this._onChange = onChange;
     this._pixels = document.createElement("canvas"); // the picture, pixel for pixel
-    /** @type {Shown} */
-    this._shown = { width: 1, height: 1, rgba: new Uint8ClampedArray(4) };
+    this._cpu = new CpuPainter(() => this._compose());
+    this._gpu = GpuPainter.create(() => this._loseGpu());
+    /** @type {CpuPainter | GpuPainter} */
+    this._painter = this._cpu;
+    this._layer = this._pixels; // what is visible of it, painted
     this._isWhole = false;
     this._isFitted = true;
-    this._refining = 0;
     /** Whether nothing was shown yet. */
     this.isEmpty = true;
     /** Size of the picture. */
@@ -46,12 +63,13 @@ export class Stage {
    */
   show(shown, { width, height }) {
     this.isEmpty = false;
-    this._shown = shown;
     this._isWhole = shown.width === width && shown.height === height;
     this._pixels.width = shown.width;
     this._pixels.height = shown.height;
     const image = new ImageData(shown.rgba, shown.width, shown.height);
     this._pixels.getContext("2d")?.putImageData(image, 0, 0);
+    this._cpu.load(this._pixels, shown);
+    this._painter = this._gpu?.load(this._pixels) ? this._gpu : this._cpu;
     if (this.width !== width || this.height !== height) {
       Object.assign(this, { width, height });
       this._isFitted = true;
@@ -145,66 +163,33 @@ export class Stage {
     }
   }
 
+  _loseGpu() {
+    this._gpu = null;
+    this._painter = this._cpu;
+    this._draw();
+  }
+
   _draw() {
-    const { _context: context, _canvas: canvas, x, y, scale } = this;
-    const [width, height] = [this.width * scale, this.height * scale];
-    context.clearRect(0, 0, canvas.width, canvas.height);
-    this._drawChecker(x, y, width, height);
-    context.imageSmoothingEnabled = scale < 1 || !this._isWhole;
-    context.imageSmoothingQuality = "high";
-    context.drawImage(this._pixels, x, y, width, height);
-    clearTimeout(this._refining);
-    if (this.wipe < 1 && scale > 1 && this._isWhole) {
-      this._drawSmooth();
-      this._refining = setTimeout(() => this._drawBicubic(), 40);
-    }
-  }
-
-  /** Draw what the browser takes for smooth, until there is time for more. */
-  _drawSmooth() {
-    const { _context: context, x, y, scale } = this;
-    this._clip(() => {
-      context.imageSmoothingEnabled = true;
-      context.drawImage(this._pixels, x, y, this.width * scale, this.height * scale);
+    const { width, height } = this._canvas;
+    this._layer = this._painter.paint({
+      width,
+      height,
+      x: this.x,
+      y: this.y,
+      across: this.width * this.scale,
+      down: this.height * this.scale,
+      wipe: Math.round(this.wipe * width),
+      isSmooth: this.scale < 1 || !this._isWhole,
     });
+    this._canvas.dataset.painter = this._painter.name;
+    this._compose();
   }
 
-  _drawBicubic() {
-    const { _context: context, _canvas: canvas, x, y, scale } = this;
-    const left = this._wipeX();
-    const width = canvas.width - left;
-    if (width > 0) {
-      const view = { x: x - left, y, scale, width, height: canvas.height };
-      const layer = document.createElement("canvas");
-      Object.assign(layer, { width, height: canvas.height });
-      layer.getContext("2d")?.putImageData(bicubic(this._shown, view), 0, 0);
-      this._clip(() => {
-        context.clearRect(left, 0, width, canvas.height);
-        this._drawChecker(x, y, this.width * scale, this.height * scale);
-        context.drawImage(layer, left, 0);
-      });
-    }
-  }
-
-  /** @returns {number} the column of the wipe */
-  _wipeX() {
-    return Math.round(this.wipe * this._canvas.width);
-  }
-
-  /**
-   * Draw only right of the wipe.
-   *
-   * @param {() => void} draw
-   */
-  _clip(draw) {
-    const { _context: context, _canvas: canvas } = this;
-    const left = this._wipeX();
-    context.save();
-    context.beginPath();
-    context.rect(left, 0, canvas.width - left, canvas.height);
-    context.clip();
-    draw();
-    context.restore();
+  _compose() {
+    const { _context: context, _canvas: canvas, scale } = this;
+    context.clearRect(0, 0, canvas.width, canvas.height);
+    this._drawChecker(this.x, this.y, this.width * scale, this.height * scale);
+    context.drawImage(this._layer, 0, 0);
   }
 
   /**

@@ -2,8 +2,12 @@
 
 import { bytesOf, inflated } from "../client/base64.js";
 import { Client } from "../client/client.js";
+import { latest } from "../client/latest.js";
 import { followGestures, KEYS } from "./gestures.js";
+import { Layers } from "./layers.js";
+import { fillLegend } from "./legend.js";
 import { fillPanel } from "./panel.js";
+import { Parts } from "./parts.js";
 import { Stage } from "./stage.js";
 
 /**
@@ -14,18 +18,34 @@ import { Stage } from "./stage.js";
  * @property {string} file its content in base64
  * @property {import("../client/client.js").Embedded} priors
  * @property {string} worker its script, deflated, in base64
+ * @property {string} ramp colours of the rate map in base64, three samples each
  */
+
+/** @typedef {import("../decoder/worker.js").Facts} Facts */
+/** @typedef {import("../decoder/worker.js").Rates} Rates */
+/** @typedef {import("../decoder/worker.js").Shown} Shown */
+/** @typedef {import("../decoder/worker.js").Size} Size */
 
 /** @type {Data} */
 const data = JSON.parse(byId("data").textContent ?? "");
 const stage = new Stage(/** @type {HTMLCanvasElement} */ (byId("stage")), showView);
+const layers = new Layers(stage);
+const parts = new Parts(byId("parts"), () => update());
+const opacity = /** @type {HTMLInputElement} */ (byId("opacity"));
+const ramp = new Uint8Array(bytesOf(data.ramp));
 const wipe = byId("wipe");
 const slider = /** @type {HTMLInputElement} */ (wipe.querySelector("input"));
 /** @type {Client | null} */
 let client = null;
 const script = inflated(data.worker);
 let pictureName = data.name;
+let update = async () => {}; // shows the parts and the rate map that are switched on
 
+const WATCHER = {
+  onPreview: (/** @type {Shown} */ preview, /** @type {Size} */ size) =>
+    layers.showPicture(preview, size),
+  onProgress: showProgress,
+};
 /** @type {Record<string, (stage: Stage) => unknown>} */
 const ACTS = {
   in: KEYS["+"],
@@ -33,20 +53,25 @@ const ACTS = {
   fit: KEYS["0"],
   one: KEYS["1"],
   wipe: toggleWipe,
-  panel: togglePanel,
+  parts: () => toggle("parts", "parts"),
+  rates: toggleRates,
+  panel: () => toggle("panel", "panel"),
   save: savePng,
 };
 /** @type {Record<string, string>} */
-const LETTERS = { w: "wipe", i: "panel", s: "save" };
+const LETTERS = { w: "wipe", p: "parts", r: "rates", i: "panel", s: "save" };
 
 followGestures(byId("stage"), stage);
 document.querySelectorAll("button").forEach((button) => {
   button.addEventListener("click", () => ACTS[button.dataset.act ?? ""](stage));
 });
 slider.addEventListener("input", () => stage.wipeAt(slider.valueAsNumber));
+opacity.addEventListener("input", () => layers.fadeRates(opacity.valueAsNumber));
+layers.fadeRates(opacity.valueAsNumber);
 window.addEventListener("keydown", (event) => {
-  if (!event.ctrlKey && !event.metaKey && !event.altKey && event.key in LETTERS) {
-    ACTS[LETTERS[event.key]](stage);
+  const act = LETTERS[event.key];
+  if (!event.ctrlKey && !event.metaKey && !event.altKey && act && !buttonOf(act).hidden) {
+    ACTS[act](stage);
   }
 });
 followDrops();
@@ -62,21 +87,83 @@ async function openFile(name, file) {
   pictureName = name;
   document.title = name;
   byId("stage").ariaLabel = name;
-  setState("decoding");
-  try {
+  offer(null);
+  await working(async () => {
     const own = new Client(await script, data.priors);
     client?.close();
     client = own;
-    const { shown, facts } = await own.decode(name, file, {
-      onPreview: (preview, size) => stage.show(preview, size),
-      onProgress: showProgress,
-    });
-    stage.show(shown, facts);
+    const { shown, facts } = await own.decode(name, file, WATCHER);
+    layers.showPicture(shown, facts);
     fillPanel(byId("panel"), facts);
+    offer(facts);
+    update = updater(own, shown, facts);
+  });
+}
+
+/**
+ * Do a job of the worker, and show that it lasts and how it ends.
+ *
+ * @param {() => Promise<void>} job
+ */
+async function working(job) {
+  setState("decoding");
+  try {
+    await job();
     setState("done");
   } catch (error) {
     byId("fault").textContent = /** @type {Error} */ (error).message;
     setState("failed");
+  }
+}
+
+/**
+ * Return what shows the parts and the rate map of a file that are switched on.
+ *
+ * @param {Client} own
+ * @param {Shown} whole its picture
+ * @param {Facts} facts
+ * @returns {() => Promise<void>}
+ */
+function updater(own, whole, facts) {
+  const everything = JSON.stringify(parts.omitted);
+  let current = everything;
+  /** @type {Rates | null} */
+  let rates = null;
+  const job = async () => {
+    const { omitted } = parts;
+    const wanted = JSON.stringify(omitted);
+    if (wanted !== current) {
+      const isWhole = wanted === everything;
+      layers.showPicture(isWhole ? whole : await own.render(omitted, WATCHER), facts);
+      current = wanted;
+    }
+    const isOn = isPressed("rates");
+    if (isOn && !rates) {
+      rates = await own.rates(ramp, WATCHER);
+      fillLegend(byId("legend"), rates, ramp);
+    }
+    layers.showRates(isOn && rates ? rates.shown : null);
+    byId("legend").hidden = !isOn;
+  };
+  return latest(() => working(job));
+}
+
+/**
+ * Offer the parts and the rate map that a file has, all parts on and the rate map off.
+ *
+ * @param {Facts | null} facts null while they are not known
+ */
+function offer(facts) {
+  update = async () => {};
+  layers.showRates(null);
+  byId("legend").hidden = true;
+  press("rates", false);
+  buttonOf("rates").hidden = !facts?.isCoded;
+  buttonOf("parts").hidden = !facts?.levels.length;
+  byId("parts").hidden ||= buttonOf("parts").hidden;
+  press("parts", !byId("parts").hidden);
+  if (facts) {
+    parts.offer(facts);
   }
 }
 
@@ -90,8 +177,7 @@ function setState(state) {
     byId(id).hidden = state === "failed";
   }
   wipe.hidden ||= state === "failed";
-  const save = /** @type {HTMLButtonElement} */ (document.querySelector("[data-act=save]"));
-  save.disabled = state !== "done";
+  buttonOf("save").disabled = state !== "done";
 }
 
 /** @param {number} done */
@@ -117,10 +203,19 @@ function toggleWipe() {
   }
 }
 
-function togglePanel() {
-  const panel = byId("panel");
+function toggleRates() {
+  press("rates", !isPressed("rates"));
+  update();
+}
+
+/**
+ * @param {string} act
+ * @param {string} id of what its button shows and hides
+ */
+function toggle(act, id) {
+  const panel = byId(id);
   panel.hidden = !panel.hidden;
-  press("panel", !panel.hidden);
+  press(act, !panel.hidden);
 }
 
 async function savePng() {
@@ -154,7 +249,23 @@ function followDrops() {
  * @param {boolean} isOn
  */
 function press(act, isOn) {
-  document.querySelector(`[data-act=${act}]`)?.setAttribute("aria-pressed", String(isOn));
+  buttonOf(act).ariaPressed = String(isOn);
+}
+
+/**
+ * @param {string} act
+ * @returns {boolean}
+ */
+function isPressed(act) {
+  return buttonOf(act).ariaPressed === "true";
+}
+
+/**
+ * @param {string} act
+ * @returns {HTMLButtonElement}
+ */
+function buttonOf(act) {
+  return /** @type {HTMLButtonElement} */ (document.querySelector(`[data-act=${act}]`));
 }
 
 /**
