@@ -144,13 +144,13 @@ def test_coarse_pictures_of_coordinate_networks_come_first(tmp_path: Path) -> No
 
 
 @pytest.mark.parametrize(
-    ("needed_width", "chroma_level", "level"),
-    [(46, 4, 0), (45, 4, 0), (23, 4, 1), (22, 4, 1), (11, 4, 2), (11, 2, 1), (11, 1, 0)],
+    ("needed_width", "finest", "level"),
+    [(46, 1, 0), (45, 1, 0), (23, 1, 1), (22, 1, 1), (11, 0, 1), (11, 1, 1), (11, 2, 2)],
 )
 def test_a_narrow_picture_needs_only_coarse_levels_with_brightness(
-    tmp_path: Path, needed_width: int, chroma_level: int, level: int
+    tmp_path: Path, needed_width: int, finest: int, level: int
 ) -> None:
-    spec = grid_spec(92, 50, num_levels=5, finest=1, chroma_level=chroma_level)
+    spec = grid_spec(92, 50, num_levels=5, finest=finest, chroma_level=4)
     file = encoded(spec, random_tensors(spec))
     (result,) = decode_with_node(tmp_path, [to_bytes(file)], neededWidth=needed_width)
     assert np.array_equal(result["pixels"], render(spec, file.parameters(level), level))

@@ -32,8 +32,9 @@ _LEAST_ALPHA = 1e-3  # of a quantiser level; with less alpha, the colour is unde
 def needed_level(spec: Spec, size: Size | None, crop: Crop | None) -> int:
     """Return the coarsest level that is at least twice as fine as the requested image.
 
-    A level just as fine would lack the contribution of finer levels to its averages. The level is 0
-    at native size and above.
+    A level just as fine would lack the contribution of finer levels to its averages. Nor is the
+    level coarser than 1 or the finest that the file has: fits may store brightness there alone.
+    The level is 0 at native size and above.
 
     Raises:
         UsageError: The crop is not inside the image, or the size is malformed or too large.
@@ -46,7 +47,7 @@ def needed_level(spec: Spec, size: Size | None, crop: Crop | None) -> int:
     crop.check(spec.width, spec.height)
     width, height = resolve_size((crop.width, crop.height), size)
     level = 0
-    while level < spec.num_levels - 1 and (
+    while level < min(max(1, spec.finest), spec.num_levels - 1) and (
         width << level + 2 <= crop.width and height << level + 2 <= crop.height
     ):
         level += 1

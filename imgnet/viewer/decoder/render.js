@@ -64,16 +64,17 @@ export function render(encoded, priors, listener, neededWidth) {
 /**
  * Return the coarsest level that is at least twice as fine as the picture that is needed.
  *
- * A level just as fine would lack what finer levels contribute to its averages. From the finest
- * level of colour on, brightness may be missing: fits may store it in a finer level alone.
+ * A level just as fine would lack what finer levels contribute to its averages. Nor is the level
+ * coarser than 1 or the finest that the file has: fits may store brightness there alone.
  *
  * @param {Spec} spec
  * @param {number} width
  * @returns {number}
  */
 function neededLevel(spec, width) {
+  const most = Math.min(Math.max(1, spec.finest), spec.numLevels - 1);
   let level = 0;
-  while (level < spec.chromaLevel - 1 && width * 2 ** (level + 2) <= spec.width) {
+  while (level < most && width * 2 ** (level + 2) <= spec.width) {
     level += 1;
   }
   return level;

@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from pathlib import Path
 from zlib import crc32
 
 import numpy as np
@@ -8,6 +10,7 @@ import pytest
 import torch
 from PIL import Image
 
+import imgnet
 from imgnet.arrays import Parameters
 from imgnet.codec.render.grid import render
 from imgnet.codec.render.resize import (
@@ -27,6 +30,7 @@ from imgnet.metrics.psnr import psnr_db
 from imgnet.request.efforts import Schedule
 from imgnet.spec import Spec
 from support.networks import SPECS, grid_spec, random_tensors, real
+from support.paths import SAMPLES
 from support.pictures import Pixels, picture
 
 SPEC = Spec("grid", 97, 73, 0, 8, 2, num_levels=4, chroma_level=2, dim_context=4)
@@ -69,8 +73,8 @@ def smooth() -> Parameters:
         ("24x18", None, 1),
         ("25x18", None, 0),
         ("24x19", None, 0),
-        ("12x9", None, 2),
-        ("1x1", None, 3),
+        ("12x9", None, 1),
+        ("1x1", None, 1),
         ("5x18", None, 1),
         (None, Crop(5, 5, 40, 20), 0),
         ("10x5", Crop(5, 5, 40, 20), 1),
@@ -82,6 +86,23 @@ def test_the_coarsest_level_that_is_fine_enough(
     size: Size | None, crop: Crop | None, level: int
 ) -> None:
     assert needed_level(SPEC, size, crop) == level
+
+
+@pytest.mark.parametrize(("finest", "level"), [(0, 1), (1, 1), (2, 2)])
+def test_a_level_that_may_lack_brightness_is_too_coarse(finest: int, level: int) -> None:
+    assert needed_level(replace(SPEC, finest=finest), "1x1", None) == level
+
+
+def test_a_network_of_one_level_is_read_whole() -> None:
+    assert needed_level(replace(SPEC, num_levels=1, chroma_level=0), "1x1", None) == 0
+
+
+@pytest.mark.parametrize("path", sorted(SAMPLES.glob("*.inr")), ids=lambda path: path.stem)
+def test_small_photographs_are_averages_of_the_whole(path: Path) -> None:
+    with Image.fromarray(imgnet.decode(path)) as whole:
+        size = whole.width // 8, whole.height // 8
+        expected = np.asarray(whole.resize(size, Image.Resampling.LANCZOS))
+    assert psnr_db(imgnet.decode(path, size=size), expected) > 25
 
 
 @pytest.mark.parametrize("zoom", ZOOMS)
@@ -150,7 +171,7 @@ def test_smaller_pictures_are_about_averages_of_the_whole(
     whole = drawn(smooth)
     crop = Crop(0, 0, 97 // factor * factor, 73 // factor * factor)
     size = crop.width // factor, crop.height // factor
-    assert needed_level(SPEC, size, crop) == factor.bit_length() - 2
+    assert needed_level(SPEC, size, crop) == min(factor.bit_length() - 2, 1)
     small = drawn(smooth, size, crop)
     assert psnr_db(averaged(whole, factor), small) > least_db
 
