@@ -17,8 +17,9 @@ if TYPE_CHECKING:
     from rich.text import Text
 
 
-# A fit that takes longer is announced, from its first estimate after so many seconds.
-LONG_S, ESTIMATE_AFTER_S = 300.0, 5.0
+# A fit that takes longer is announced, from its first estimate after so many seconds and steps. The
+# first steps take longer than the others.
+LONG_S, ESTIMATE_AFTER_S, ESTIMATE_AFTER_STEPS = 300.0, 5.0, 20
 
 
 def printable(text: str) -> str:
@@ -159,8 +160,8 @@ class _SingleWatcher(Watcher):
         self.name, self.has_estimate = name, False
 
     def progress(self, _index: int, progress: Progress, /) -> None:
-        # Earlier estimates would count the loading of the kernels as the time of steps.
-        if self.has_estimate or progress.elapsed_s < ESTIMATE_AFTER_S:
+        is_early = progress.elapsed_s < ESTIMATE_AFTER_S or progress.step < ESTIMATE_AFTER_STEPS
+        if self.has_estimate or is_early:
             return
         self.has_estimate = True
         seconds = progress.elapsed_s + progress.remaining_s

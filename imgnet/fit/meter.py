@@ -32,6 +32,7 @@ class Meter:
         self.options = options
         self.closing_s, self.closing_steps = closing_s, closing_steps
         self.started = self._reported = self._step_began = options.clock()
+        self._steps_began: float | None = None
         self._recent_s = deque[float](maxlen=RECENT)
 
     def go_on_in(self, options: Options) -> None:
@@ -45,6 +46,8 @@ class Meter:
             step: Optimiser steps taken; a next one begins now.
         """
         self._step_began = self.options.clock()
+        if self._steps_began is None:
+            self._steps_began = self._step_began
         reserved_s = self.closing_s + self.closing_steps * self._step_s
         return self.options.part_done(step, self.started, reserved_s)
 
@@ -89,6 +92,7 @@ class Meter:
             self.options.on_progress(self._progress(step, error, bpp, now - self.started))
 
     def _progress(self, step: int, error: float, bpp: float, elapsed_s: float) -> Progress:
+        steps_began = self.started if self._steps_began is None else self._steps_began
         done = min(1.0, self.done(step))
         return Progress(
             step=step,
@@ -96,5 +100,6 @@ class Meter:
             psnr_db=-10 * log10(max(error, LEAST_ERROR)),
             bpp=bpp,
             elapsed_s=elapsed_s,
-            remaining_s=elapsed_s / done - elapsed_s,
+            # What comes before the first step takes long for a large picture.
+            remaining_s=(self.started + elapsed_s - steps_began) * (1 / done - 1),
         )

@@ -57,13 +57,14 @@ def test_quiet_and_verbose_exclude_each_other(command: str, capsys: Capture) -> 
     assert "--quiet and --verbose" in capsys.readouterr().err
 
 
-def report(elapsed_s: float, remaining_s: float) -> Progress:
-    return Progress(5, 100, 30.0, 0.5, elapsed_s, remaining_s)
+def report(elapsed_s: float, remaining_s: float, step: int = 30) -> Progress:
+    return Progress(step, 100, 30.0, 0.5, elapsed_s, remaining_s)
 
 
 def test_a_long_fit_is_announced_once(capsys: pytest.CaptureFixture[str]) -> None:
     with watch_all(["photo.jpg"]) as watcher:
         watcher.progress(0, report(0.2, 9000.0))  # too early to tell
+        watcher.progress(0, report(6.0, 9000.0, step=2))
         watcher.progress(0, report(6.0, 594.0))
         watcher.progress(0, report(60.0, 540.0))
     said = capsys.readouterr().err

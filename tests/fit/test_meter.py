@@ -108,3 +108,13 @@ def test_a_time_limit_that_comes_first_shortens_the_plan(clock: Clock) -> None:
         meter.report(step, 0.0, 0.25)
     assert [(p.steps, p.remaining_s) for p in told] == [(40, 5.0), (45, 0.0)]
     assert told[0].psnr_db == pytest.approx(120)  # of no error at all
+
+
+def test_the_estimate_counts_what_comes_before_the_first_step_once(clock: Clock) -> None:
+    told: list[Progress] = []
+    meter = meter_of(clock, on_progress=told.append)
+    clock.now += 40  # for the first latents
+    meter.done(0)
+    clock.now += 2
+    meter.report(2, 0.01, 0.5)
+    assert (told[0].elapsed_s, told[0].remaining_s) == (42, pytest.approx(198))
