@@ -218,8 +218,8 @@ class WarmStart:
         )
         if self.analysis is not None and spec.num_levels > CHROMA_LEVEL:
             corrections = self.analysis(planes, self.position, spec.num_levels, workers)
-            for grid, correction in corrections.items():
-                pyramids[grid] = pyramids[grid] + correction
+            for grid in corrections.keys() & pyramids.keys():
+                pyramids[grid] = pyramids[grid] + corrections[grid]
         if spec.dim_out > num_colours:  # alpha, which no prior is trained for
             alpha = scaled[num_colours:]
             others = laplacian_pyramids(alpha, spec.num_levels, is_level_weighted=False)

@@ -113,3 +113,11 @@ def test_tiles_give_the_first_latents_of_the_whole(monkeypatch: pytest.MonkeyPat
         assert difference.mean() < 0.03
         if grid[1] <= 2:
             assert difference.max() < 0.02
+
+
+@pytest.mark.parametrize("chroma_level", [0, 2, 4])
+def test_colours_may_begin_at_any_level(chroma_level: int) -> None:
+    spec = Spec("grid", 70, 50, 0, 24, 2, num_levels=6, chroma_level=chroma_level, dim_context=20)
+    transform = warm_start(FOR_DETAIL, 5, torch.device("cpu"))
+    colours = picture_of(picture(70, 50), torch.device("cpu"))
+    assert transform.pyramids(colours, 0.1, spec).keys() >= set(spec.grids())
