@@ -55,5 +55,5 @@ def stopped_by_compilation(clock: Callable[[], float]) -> Iterator[CompileClock]
 
 def _say_so() -> None:
     logging.getLogger("imgnet").warning(
-        "imgnet: compiling for this machine, once, for up to half a minute; no time limit counts it"
+        "imgnet: compiling for this machine, which happens once; a time limit does not count it"
     )

@@ -17,7 +17,7 @@ from imgnet.image.formats import write_image
 from imgnet.image.load import Photo
 from imgnet.image.picture import Metadata, Samples
 from imgnet.progress import Progress
-from imgnet.request.efforts import schedule_for
+from imgnet.request.efforts import MOST_STRIPS, schedule_for
 from imgnet.request.encode_options import EncodeOptions
 from imgnet.spec import Spec
 from imgnet.viewer.live.feed import Feed
@@ -67,10 +67,10 @@ def snapshot_steps(options: EncodeOptions, num_pixels: int) -> int:
     Each copies all latents, which would take longer than a step on a small part of them.
 
     >>> snapshot_steps(EncodeOptions(effort=1), 4000 * 3000), snapshot_steps(EncodeOptions(), 9)
-    (122, 1)
+    (24, 1)
     """
     pixels_per_step = schedule_for(options.effort, options.model).pixels_per_step
-    return max(1, num_pixels // (OFFERS * pixels_per_step))
+    return max(1, min(num_pixels // pixels_per_step, MOST_STRIPS) // OFFERS)
 
 
 def _written(outcome: Outcome, path: Path) -> Outcome:
