@@ -13,7 +13,13 @@ import numpy as np
 
 import imgnet
 
-pixels = [imgnet.decode(name, depth=16, zoom="lanczos") for name in sys.argv[1:]]
-reals = np.random.default_rng(1).normal(size=(300, 300))
-of_pixels = crc32(b"".join(samples.astype("<u2").tobytes() for samples in pixels))
-print(f"{of_pixels:08x} {crc32((reals @ reals).astype('<f8').tobytes()):08x}")
+
+def main() -> None:
+    pixels = [imgnet.decode(name, depth=16, zoom="lanczos") for name in sys.argv[1:]]
+    reals = np.random.default_rng(1).normal(size=(300, 300))
+    of_pixels = crc32(b"".join(samples.astype("<u2").tobytes() for samples in pixels))
+    print(f"{of_pixels:08x} {crc32((reals @ reals).astype('<f8').tobytes()):08x}")
+
+
+if __name__ == "__main__":
+    main()
