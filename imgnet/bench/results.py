@@ -62,6 +62,23 @@ class Comparison:
     per_image: dict[str, float | None]
 
 
+@dataclass(frozen=True)
+class TradeOff:
+    """Encode time and BD-rate of a model at an effort against another codec.
+
+    Attributes:
+        effort: 1..9.
+        seconds: Mean encode time of an image.
+        percent: Mean BD-rate; negative if our files are smaller.
+        num_rates: Number of rates; the BD-rate of a single one is the difference at its PSNR.
+    """
+
+    effort: int
+    seconds: float
+    percent: float
+    num_rates: int
+
+
 @dataclass
 class Results:
     """All measurements so far.
@@ -107,6 +124,17 @@ class Results:
             for (model, effort), ours in self._ours().items()
             for name, others in self._others().items()
         ]
+
+    def trade_offs(self) -> dict[tuple[str, str], list[TradeOff]]:
+        """Return trade-offs by model and other codec, where a BD-rate is known, by effort."""
+        found: dict[tuple[str, str], list[TradeOff]] = {}
+        for c in sorted(self.comparisons(), key=lambda compared: compared.effort):
+            if c.percent is not None:
+                points = [p for p in self.points if (p.model, p.effort) == (c.model, c.effort)]
+                seconds, rates = fmean(p.seconds for p in points), {p.rate for p in points}
+                trade_off = TradeOff(c.effort, seconds, c.percent, len(rates))
+                found.setdefault((c.model, c.against), []).append(trade_off)
+        return found
 
     def mean_curves(self) -> tuple[dict[str, Curve], dict[str, Curve]]:
         """Return our mean curves and those of the others; empty if images are missing."""

@@ -10,10 +10,12 @@ import pytest
 from PIL import Image
 
 from imgnet.bench import plot
+from imgnet.bench.results import TradeOff
 from imgnet.errors import OutputError, UsageError
 
 OURS = {"gated effort 3": [(0.2, 27.0), (0.4, 30.0)]}
 OTHERS = {"old codec": [(0.1, 22.0), (0.3, 26.0), (0.9, 31.0)]}
+TRADE_OFFS = {("gated", "old"): [TradeOff(3, 9.0, 12.5, 2), TradeOff(5, 80.0, -7.5, 1)]}
 
 needs_matplotlib = pytest.mark.skipif(
     importlib.util.find_spec("matplotlib") is None, reason="needs the extra `bench`"
@@ -26,10 +28,34 @@ def test_a_figure_names_every_curve(tmp_path: Path, monkeypatch: pytest.MonkeyPa
 
     monkeypatch.setitem(mpl.rcParams, "svg.fonttype", "none")  # text as text
     path = tmp_path / "rd.svg"
-    plot.plot(OURS, OTHERS, "Mean over 2 images", path)
+    plot.plot(OURS, OTHERS, TRADE_OFFS, "Mean over 2 images", path)
     drawn = path.read_text()
     for text in ("gated effort 3", "old codec", "Mean over 2 images", "bits a pixel"):
         assert text in drawn
+    for text in ("gated against old", ">effort 3<", ">effort 5<", "at one rate", "BD-rate in %"):
+        assert text in drawn
+
+
+@needs_matplotlib
+def test_trade_offs_have_the_colour_of_their_codec_and_a_log_axis() -> None:
+    from matplotlib.figure import Figure
+
+    axes = Figure().subplots()
+    plot._plot_trade_offs(axes, TRADE_OFFS, {"gated effort 3": "red", "old codec": "green"})
+    line, wide, single = axes.get_lines()[:3]
+    assert (list(line.get_xdata()), list(line.get_ydata())) == ([9.0, 80.0], [12.5, -7.5])
+    assert {dot.get_color() for dot in (line, wide, single)} == {"green"}
+    assert (wide.get_markerfacecolor(), single.get_markerfacecolor()) == ("green", "white")
+    assert axes.get_xscale() == "log"
+
+
+@needs_matplotlib
+def test_without_trade_offs_the_curves_are_alone(tmp_path: Path) -> None:
+    for name, trade_offs in (("alone.png", {}), ("beside.png", TRADE_OFFS)):
+        plot.plot(OURS, OTHERS, trade_offs, "title", tmp_path / name)
+    with Image.open(tmp_path / "alone.png") as alone, Image.open(tmp_path / "beside.png") as beside:
+        assert alone.width * 1.5 < beside.width
+        assert alone.height == beside.height
 
 
 @needs_matplotlib
@@ -37,7 +63,7 @@ def test_a_figure_names_every_curve(tmp_path: Path, monkeypatch: pytest.MonkeyPa
 def test_the_same_curves_give_the_same_file(name: str, tmp_path: Path) -> None:
     for folder in ("a", "b"):
         (tmp_path / folder).mkdir()
-        plot.plot(OURS, OTHERS, "title", tmp_path / folder / name)
+        plot.plot(OURS, OTHERS, TRADE_OFFS, "title", tmp_path / folder / name)
     assert (tmp_path / "a" / name).read_bytes() == (tmp_path / "b" / name).read_bytes()
     if name.endswith("png"):
         with Image.open(tmp_path / "a" / name) as image:
@@ -47,7 +73,7 @@ def test_the_same_curves_give_the_same_file(name: str, tmp_path: Path) -> None:
 @needs_matplotlib
 def test_a_figure_that_cannot_be_written(tmp_path: Path) -> None:
     with pytest.raises(OutputError, match="absent"):
-        plot.plot(OURS, {}, "title", tmp_path / "absent" / "rd.svg")
+        plot.plot(OURS, {}, {}, "title", tmp_path / "absent" / "rd.svg")
 
 
 @needs_matplotlib

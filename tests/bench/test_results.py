@@ -12,7 +12,7 @@ import pytest
 from imgnet.bench.curves import RatePoint
 from imgnet.bench.jobs import Point
 from imgnet.bench.processes import CommandUsage
-from imgnet.bench.results import Results, load
+from imgnet.bench.results import Results, TradeOff, load
 from imgnet.errors import InputError, UsageError
 
 POINT = Point("a.png", "gated", 3, None, 0.5, 10, 0.49, 30.1235, 2.0, 300.0, 100)
@@ -70,6 +70,19 @@ def test_every_effort_is_compared_with_every_codec() -> None:
         (5, "paper", 1, 0, 0),
     ]
     assert results.comparisons()[0].per_image == {"a": -20, "b": None}
+
+
+def test_trade_offs_go_by_effort_and_need_a_bd_rate() -> None:
+    slow = [replace(p, seconds=8.0) for p in points("a.png", effort=5, factor=0.5)[:1]]
+    fast = [replace(p, seconds=s) for p, s in zip(points("a.png"), [1, 2, 3, 4], strict=True)]
+    results = Results(
+        points=[*slow, *fast],
+        baselines=rivals("a", "jpeg", 1.25),
+        references=rivals("a", "paper", 1.0, first_db=80),
+    )
+    assert results.trade_offs() == {
+        ("gated", "jpeg"): [TradeOff(3, 2.5, -20, 4), TradeOff(5, 8.0, -60, 1)]
+    }
 
 
 def test_a_codec_that_shares_no_image_is_told() -> None:

@@ -73,7 +73,10 @@ def bench(
     ] = False,
     plot: Annotated[
         Path | None,
-        typer.Option(metavar="FILE", help="Plot rate against PSNR as .png, .svg or .pdf."),
+        typer.Option(
+            metavar="FILE",
+            help="Plot PSNR over rate, and BD-rate over time, as .png, .svg or .pdf.",
+        ),
     ] = None,
 ) -> int:
     """Measure size, PSNR, time and memory on images.
@@ -230,4 +233,5 @@ def _plot(results: Results, path: Path) -> None:
     ours = {name: curve for name, curve in ours.items() if curve}
     if not ours:
         raise UsageError(f"--plot {path}: no rate was measured on every image")
-    plot(ours, {name: curve for name, curve in others.items() if curve}, title, path)
+    others = {name: curve for name, curve in others.items() if curve}
+    plot(ours, others, results.trade_offs(), title, path)

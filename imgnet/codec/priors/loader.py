@@ -16,9 +16,9 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
-from safetensors.numpy import load
 
 from imgnet.arrays import Float32Array, Int64Array
+from imgnet.codec.priors.tensors import read_tensors
 from imgnet.errors import FormatError
 from imgnet.neighbourhood import NUM_INPUTS
 from imgnet.spec import Spec, is_output, network_shapes
@@ -157,7 +157,7 @@ def _real(whole: NDArray[np.integer]) -> Float32Array:
 
 @lru_cache(maxsize=2)
 def _load(name: str) -> dict[str, Int16Array]:
-    return load(prior_file(name).read_bytes())
+    return read_tensors(prior_file(name))
 
 
 def _adapted(spec: Spec, trained: Mapping[str, Int16Array]) -> dict[str, Int64Array]:

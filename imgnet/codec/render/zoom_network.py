@@ -14,9 +14,9 @@ from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
-from safetensors.numpy import load
 
 from imgnet.arrays import Float32Array
+from imgnet.codec.priors.tensors import read_tensors
 
 CURRENT = "z4-5f2982b5"
 FOLDER = Path(__file__).parents[1] / "priors" / "zoom"
@@ -84,7 +84,7 @@ def load_network(name: str = CURRENT, folder: Path = FOLDER) -> ZoomNetwork:
     >>> load_network().reach
     7
     """
-    stored = load((folder / f"{name}.safetensors").read_bytes())
+    stored = read_tensors(folder / f"{name}.safetensors")
     tensors = {name: _arranged(t.astype(np.float32)) for name, t in stored.items()}
     return ZoomNetwork(tensors, sum(name.endswith(".alpha") for name in tensors))
 
