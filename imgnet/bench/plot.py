@@ -5,16 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from io import BytesIO
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from imgnet.bench.curves import Curve
+from imgnet.bench.results import TradeOff
 from imgnet.errors import UsageError
 from imgnet.image.atomic import write_atomically
 
-if TYPE_CHECKING:
-    from imgnet.bench.results import TradeOff
-
-TradeOffs = Mapping[tuple[str, str], Sequence["TradeOff"]]  # by model and other codec
+TradeOffs = Mapping[tuple[str, str], Sequence[TradeOff]]  # by model and other codec
 
 FORMATS = ("png", "svg", "pdf")
 MARGIN = 1.6  # factor between the rates of our curves and those at the edges of the figure
@@ -97,13 +95,11 @@ def _plot_curves(
 def _plot_trade_offs(axes: Any, trade_offs: TradeOffs, colours: Mapping[str, str]) -> None:
     """Plot BD-rate over encode time: a point an effort, hollow if it has a single rate."""
     for (model, against), points in trade_offs.items():
-        known = [colour for name, colour in colours.items() if name.startswith(against)]
+        colour = next((c for name, c in colours.items() if name.startswith(against)), "black")
         x, y = [point.seconds for point in points], [point.percent for point in points]
-        label = f"{model} against {against}"
-        (line,) = axes.plot(x, y, color=known[0] if known else None, label=label)
+        axes.plot(x, y, color=colour, label=f"{model} against {against}")
         for point in points:
-            colour, at = line.get_color(), (point.seconds, point.percent)
-            face = "white" if point.num_rates == 1 else colour
+            at, face = (point.seconds, point.percent), "white" if point.num_rates == 1 else colour
             axes.plot(*at, "o", color=colour, markerfacecolor=face)
             axes.annotate(f"effort {point.effort}", at, (5, 5), textcoords="offset points")
     if any(point.num_rates == 1 for points in trade_offs.values() for point in points):

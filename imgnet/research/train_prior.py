@@ -89,7 +89,7 @@ class Recipe:
         width: Columns of a crop.
         height: Rows of a crop.
         rows: Rows of a strip; one step is on one strip.
-        lr: Peak learning rate of the matrices of the networks, vectors take a part of it.
+        lr: Peak learning rate of the matrices of the networks; vectors have `VECTORS` times that.
         least_lmbda_index: First of the lmbda indices of examples, evenly spread up to the last.
         seed: Seed of all random numbers.
     """
@@ -247,7 +247,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--dim-context", type=int, help="units of a layer of the context model")
     parser.add_argument("--dim-hidden", type=int, help="units of the layer that gives colours")
     parser.add_argument("--dim-coarse", type=int, help="coarse features of a latent")
-    parser.add_argument("--lr", type=float, default=usual.lr, help="peak for matrices")
+    parser.add_argument("--lr", type=float, default=usual.lr, help="peak learning rate of matrices")
     parser.add_argument("--export", metavar="NAME", help="write the result into the package")
     options = parser.parse_args(arguments)
     pictures, _ = load_photos(options.images, options.validation, load_picture)

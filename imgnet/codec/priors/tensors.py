@@ -19,7 +19,7 @@ _DTYPES = {"F16": "<f2", "I16": "<i2"}
 def read_tensors(path: Path) -> dict[str, NDArray[Any]]:
     """Return the tensors of a safetensors file of float16 or int16, by name.
 
-    >>> read_tensors(next(Path(__file__).parent.glob("p8-*")))["hidden.bias"].dtype.name
+    >>> read_tensors(next(Path(__file__).parent.glob("*-*.safetensors")))["hidden.bias"].dtype.name
     'int16'
     """
     return {
