@@ -76,31 +76,56 @@ let priors = new Priors({});
 /** @type {Decoded | null} */
 let last = null;
 
-self.onmessage = async ({ data: request }) => {
+/** @type {Record<Request["kind"], (request: Request) => void | Promise<void>>} */
+const ANSWERS = {
+  priors: keepPriors,
+  decode: decodeFile,
+  render: renderParts,
+  rates: drawRates,
+  png: writePng,
+};
+
+self.onmessage = async (/** @type {MessageEvent<Request>} */ { data: request }) => {
   try {
-    await answer(request);
+    await ANSWERS[request.kind](request);
   } catch (error) {
     reply({ kind: "error", message: messageOf(error, request.name ?? "") });
   }
 };
 
 /** @param {Request} request */
-async function answer({ kind, priors: embedded, name = "", data, neededWidth, omitted, ramp }) {
-  const listener = { onPreview, onProgress: throttled() };
-  if (kind === "priors") {
-    priors = new Priors(embedded ?? {});
-  } else if (kind === "decode" && data) {
-    last = decode(new Uint8Array(data), name, priors, listener, neededWidth);
+function keepPriors({ priors: embedded }) {
+  priors = new Priors(embedded ?? {});
+}
+
+/** @param {Request} request */
+async function decodeFile({ name = "", data, neededWidth }) {
+  if (data) {
+    last = decode(new Uint8Array(data), name, priors, listener(), neededWidth);
     const shown = await shownOf(last.picture, last);
     reply({ kind: "decoded", shown, facts: factsOf(last, name, data.byteLength) }, [shown]);
-  } else if (kind === "render" && last?.network && omitted) {
+  }
+}
+
+/** @param {Request} request */
+async function renderParts({ omitted }) {
+  if (last?.network && omitted) {
     const grids = new KeptGrids(last.network, omitted);
-    const shown = await shownOf(renderGrid(last.encoded, grids, listener, 0), last);
+    const shown = await shownOf(renderGrid(last.encoded, grids, listener(), 0), last);
     reply({ kind: "rendered", shown }, [shown]);
-  } else if (kind === "rates" && last?.network && ramp) {
-    const rates = ratesOf(last.encoded.spec, last.network, ramp, listener.onProgress);
+  }
+}
+
+/** @param {Request} request */
+function drawRates({ ramp }) {
+  if (last?.network && ramp) {
+    const rates = ratesOf(last.encoded.spec, last.network, ramp, throttled());
     reply({ kind: "rates", rates }, [rates.shown]);
-  } else if (kind === "png" && last) {
+  }
+}
+
+async function writePng() {
+  if (last) {
     const file = await encodePng(last.picture, last.encoded.metadata);
     reply({ kind: "png", file });
   }
@@ -141,7 +166,12 @@ function onPreview(picture, size) {
   reply({ kind: "preview", shown, size }, [shown]);
 }
 
-/** @returns {(done: number) => void} a listener that passes on each new percent */
+/** @returns {import("./render.js").Listener} a listener that passes on what a picture becomes */
+function listener() {
+  return { onPreview, onProgress: throttled() };
+}
+
+/** @returns {(done: number) => void} passes on each new percent */
 function throttled() {
   let percent = 0;
   return (done) => {
