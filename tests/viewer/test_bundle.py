@@ -14,7 +14,7 @@ from support.node import needs_node
 from support.paths import TESTS
 
 ENTRIES = ["decoder/worker.js", "page/view.js", "element/inr_image.js", "live/live.js"]
-MODULES = sorted(FOLDER.glob("*/*.js"))
+MODULES = sorted(FOLDER.rglob("*.js"))
 
 
 @needs_node
