@@ -1,7 +1,7 @@
-/** Code of the kernels of coordinate networks: float32 in lanes, eight positions at a time. */
+/** Code of the kernels of coordinate networks: float32 in lanes, twelve positions at a time. */
 
 import { doWhile, f32x4, i32, i32x4, increase, v128 } from "./instructions.js";
-import { HEAD, ROWS, TILE } from "./tile.js";
+import { HEAD, INPUTS, ROWS, TILE } from "./tile.js";
 import { I32, Module, V128 } from "./wasm.js";
 
 /** @typedef {import("./wasm.js").Code} Code */
@@ -18,8 +18,8 @@ import { I32, Module, V128 } from "./wasm.js";
  *   positions
  */
 
-// The sums of three rows at eight positions, their weights and an input stay in 15 registers, those
-// that x86-64 has; loops are not unrolled, for engines would then load too much ahead.
+// The sums of three rows at twelve positions, their weights and an input stay in 15 registers, those
+// that x86-64 has for them.
 const GROUP = [...Array(ROWS).keys()];
 const VECTORS = [...Array(TILE / 4).keys()]; // of the positions of a tile
 const VECTOR_BYTES = 16;
@@ -33,18 +33,19 @@ const FRACTION_BITS = 23;
 const LEAK = 0.1;
 const GELU = [Math.sqrt(2 / Math.PI), Math.sqrt(2 / Math.PI) * 0.044715];
 
-/** @type {Record<string, Finish>} */
-const FINISHES = {
-  affine: { rows: 3, of: (_, sums) => sums },
-  leaky: { rows: 3, of: (_, sums) => sums.map((x) => f32x4.max(x, scaled(x, LEAK))) },
-  gated: { rows: 1, of: (kit, sums, shift) => [kit.gate(sums, shift)] },
-};
+/** @type {Finish} */
+const AFFINE = { rows: 3, of: (_, sums) => sums };
+/** @type {Finish} */
+const LEAKY = { rows: 3, of: (kit, sums) => sums.map((x) => f32x4.pmax(x, kit.scaled(x, LEAK))) };
+/** @type {Finish} */
+const GATED = { rows: 1, of: (kit, sums, shift) => [kit.gate(sums, shift)] };
 
 /**
- * Return the binary module. Its functions are those of `Kernel`, with addresses in bytes.
+ * Return the binary module, and what its memory begins with. Its functions are those of `Kernel`,
+ * with addresses in bytes.
  *
  * @param {boolean} isFused whether it multiplies and adds by one instruction, which is relaxed SIMD
- * @returns {Uint8Array<ArrayBuffer>}
+ * @returns {{bytes: Uint8Array<ArrayBuffer>, constants: number[]}}
  */
 export function kernelCode(isFused) {
   const module = new Module();
@@ -54,18 +55,20 @@ export function kernelCode(isFused) {
   /** @type {MultiplyAdd} */
   const separate = (factor, other, summand) => f32x4.add(f32x4.mul(factor, other), summand);
   const multiplyAdd = isFused ? fused : separate;
-  for (const [name, finish] of Object.entries(FINISHES)) {
-    module.exportFunction(name, Array(5).fill(I32), [], (builder, ...parameters) =>
-      product(new Kit(builder, multiplyAdd), finish, parameters),
+  /** @type {number[]} */
+  const constants = [];
+  /** @type {(name: string, count: number, write: (kit: Kit, of: Local[]) => Code) => void} */
+  const add = (name, count, write) => {
+    module.exportFunction(name, Array(count).fill(I32), [], (builder, ...parameters) =>
+      write(new Kit(builder, multiplyAdd, constants), parameters),
     );
-    module.exportFunction(`${name}Sum`, Array(4).fill(I32), [], (builder, ...parameters) =>
-      sum(new Kit(builder, multiplyAdd), finish, parameters),
-    );
-  }
-  module.exportFunction("addScaled", Array(4).fill(I32), [], (builder, ...parameters) =>
-    addScaled(new Kit(builder, multiplyAdd), parameters),
-  );
-  return module.bytes();
+  };
+  add("affine", 5, (kit, parameters) => product(kit, AFFINE, parameters));
+  add("leaky", 5, (kit, parameters) => product(kit, LEAKY, parameters));
+  add("leakySum", 4, (kit, parameters) => sum(kit, LEAKY, parameters));
+  add("gatedSum", 4, (kit, parameters) => sum(kit, GATED, parameters));
+  add("addScaled", 4, addScaled);
+  return { bytes: module.bytes(), constants };
 }
 
 /**
@@ -80,14 +83,17 @@ function product(kit, finish, [layer, groups, input, inputs, output]) {
   const [at, end] = kit.builder.locals(I32, 2);
   const weights = kit.builder.locals(V128, ROWS);
   const x = kit.builder.local(V128);
-  const products = [
-    GROUP.map((row) => weights[row].set(v128.load32_splat(layer.get, 4 * row))),
+  const productsOf = (/** @type {number} */ i) => [
+    GROUP.map((row) => weights[row].set(v128.load32_splat(layer.get, 4 * (ROWS * i + row)))),
     VECTORS.map((column) => [
-      x.set(v128.load(at.get, VECTOR_BYTES * column)),
+      x.set(v128.load(at.get, TILE_BYTES * i + VECTOR_BYTES * column)),
       GROUP.map((row) => kit.accumulate(row, column, x.get, weights[row].get)),
     ]),
-    increase(layer, 4 * ROWS),
-    increase(at, TILE_BYTES),
+  ];
+  const products = [
+    Array.from({ length: INPUTS }, (_, i) => productsOf(i)),
+    increase(layer, 4 * ROWS * INPUTS),
+    increase(at, TILE_BYTES * INPUTS),
   ];
   return [
     end.set(i32.add(input.get, i32.mul(inputs.get, i32.const(TILE_BYTES)))),
@@ -147,10 +153,12 @@ class Kit {
   /**
    * @param {FunctionBuilder} builder
    * @param {MultiplyAdd} multiplyAdd
+   * @param {number[]} constants that are in memory; it adds to them
    */
-  constructor(builder, multiplyAdd) {
+  constructor(builder, multiplyAdd, constants) {
     this.builder = builder;
     this.multiplyAdd = multiplyAdd;
+    this._constants = constants;
     /** @type {Local[][]} sums of each row and vector of positions */
     this.sums = GROUP.map(() => builder.locals(V128, VECTORS.length));
     this._shift = builder.local(V128);
@@ -217,6 +225,28 @@ class Kit {
   }
 
   /**
+   * Return a constant in all lanes, from memory: engines take several instructions to make one.
+   *
+   * @param {number} value
+   * @returns {Code}
+   */
+  constant(value) {
+    if (!this._constants.includes(value)) {
+      this._constants.push(value);
+    }
+    return v128.load32_splat(i32.const(0), 4 * this._constants.indexOf(value));
+  }
+
+  /**
+   * @param {Code} x
+   * @param {number} factor
+   * @returns {Code}
+   */
+  scaled(x, factor) {
+    return f32x4.mul(x, this.constant(factor));
+  }
+
+  /**
    * Return gelu(tanh(q k) v + shift); tanh(x) is 2 / (1 + exp(-2 x)) - 1.
    *
    * @param {Code[]} sums q, k and v
@@ -225,11 +255,11 @@ class Kit {
    */
   gate([q, k, v], shift) {
     const x = this._x;
-    const tanh = f32x4.sub(f32x4.div(f32x4.const(2), this._onePlusExp(f32x4.mul(q, k))), one());
+    const tanh = f32x4.sub(f32x4.div(this.constant(2), this._onePlusExp(f32x4.mul(q, k))), this.constant(1));
     const cubic = this.multiplyAdd(
       f32x4.mul(x.get, x.get),
-      f32x4.const(GELU[1]),
-      f32x4.const(GELU[0]),
+      this.constant(GELU[1]),
+      this.constant(GELU[0]),
     );
     return [
       x.set(this.multiplyAdd(tanh, v, shift)),
@@ -243,37 +273,23 @@ class Kit {
    */
   _onePlusExp(x) {
     const [power, whole, square] = [this._power, this._whole, this._square];
-    const bounded = f32x4.max(
-      f32x4.min(scaled(x, -2 * Math.LOG2E), f32x4.const(LARGEST_EXPONENT)),
-      f32x4.const(-LARGEST_EXPONENT),
+    const bounded = f32x4.pmax(
+      f32x4.pmin(this.scaled(x, -2 * Math.LOG2E), this.constant(LARGEST_EXPONENT)),
+      this.constant(-LARGEST_EXPONENT),
     );
-    const integer = f32x4.sub(whole.get, f32x4.const(TO_INTEGER));
+    const integer = f32x4.sub(whole.get, this.constant(TO_INTEGER));
     const fraction = power;
     const pairs = [0, 2, 4].map((i) =>
-      this.multiplyAdd(f32x4.const(EXP2[i + 1]), fraction.get, f32x4.const(EXP2[i])),
+      this.multiplyAdd(this.constant(EXP2[i + 1]), fraction.get, this.constant(EXP2[i])),
     );
     const mantissa = pairs.reduceRight((sum, pair) => this.multiplyAdd(sum, square.get, pair));
     const exponent = i32x4.shl(whole.get, i32.const(FRACTION_BITS));
     return [
       power.set(bounded),
-      whole.set(f32x4.add(power.get, f32x4.const(TO_INTEGER))),
+      whole.set(f32x4.add(power.get, this.constant(TO_INTEGER))),
       fraction.set(f32x4.sub(power.get, integer)),
       square.set(f32x4.mul(fraction.get, fraction.get)),
-      f32x4.add(i32x4.add(mantissa, exponent), one()),
+      f32x4.add(i32x4.add(mantissa, exponent), this.constant(1)),
     ];
   }
-}
-
-/**
- * @param {Code} x
- * @param {number} factor
- * @returns {Code}
- */
-function scaled(x, factor) {
-  return f32x4.mul(x, f32x4.const(factor));
-}
-
-/** @returns {Code} */
-function one() {
-  return f32x4.const(1);
 }
