@@ -159,7 +159,6 @@ def test_a_layer_of_a_level_has_the_samples_in_the_middle_of_its_squares(tmp_pat
 WORKERS = """
 const { CoordinateNetwork } = modules["decoder/coordinate/network.js"];
 globalThis.self = globalThis;
-self.location = { href: "blob:" };
 Object.defineProperty(globalThis, "navigator", { value: { hardwareConcurrency: 3 } });
 let rendered = 0;
 globalThis.Worker = class {

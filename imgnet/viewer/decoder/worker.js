@@ -1,6 +1,7 @@
 /** Web Worker that decodes files, one after the other; `client.js` is its other side. */
 
 import { toSrgb } from "./colour_profile.js";
+import { Crew } from "./coordinate/crew.js";
 import { CoordinateNetwork } from "./coordinate/network.js";
 import { decode } from "./decode.js";
 import { FormatError } from "./errors.js";
@@ -18,8 +19,9 @@ import { renderGrid } from "./render.js";
 
 /**
  * @typedef {Object} Request
- * @property {"priors" | "decode" | "render" | "rates" | "png" | "join" | "band"} kind
+ * @property {"start" | "decode" | "render" | "rates" | "png" | "join" | "band"} kind
  * @property {Record<string, import("./priors.js").EmbeddedPrior>} [priors]
+ * @property {string} [script] of this worker
  * @property {string} [name] of the file, for messages
  * @property {ArrayBuffer} [data] content of the file
  * @property {number} [neededWidth] of the picture; a coarser one may do
@@ -94,8 +96,9 @@ self.onmessage = async ({ data: request }) => {
 async function answer(request) {
   const { kind, priors: embedded, name = "", data, neededWidth, omitted, ramp } = request;
   const listener = { onPreview, onProgress: throttled() };
-  if (kind === "priors") {
+  if (kind === "start") {
     priors = new Priors(embedded ?? {});
+    Crew.script = request.script ?? "";
   } else if (kind === "decode" && data) {
     last = await decode(new Uint8Array(data), name, priors, listener, neededWidth);
     const shown = await shownOf(last.picture, last);
