@@ -12,7 +12,7 @@ from imgnet.viewer.bundle import FOLDER, bundle
 from support.node import needs_node
 
 ENTRIES = ["decoder/worker.js", "page/view.js", "element/inr_image.js", "live/live.js"]
-MODULES = sorted(FOLDER.glob("*/*.js"))
+MODULES = sorted(FOLDER.rglob("*.js"))
 
 
 @needs_node

@@ -25,7 +25,7 @@ export class Client {
     const address = URL.createObjectURL(new Blob([script], { type: "text/javascript" }));
     this._worker = new Worker(address);
     URL.revokeObjectURL(address);
-    this._post({ kind: "priors", priors });
+    this._post({ kind: "start", priors, script });
     /** @type {Promise<unknown>} settled when the worker is free */
     this._turn = Promise.resolve();
   }

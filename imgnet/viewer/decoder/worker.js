@@ -1,6 +1,8 @@
 /** Web Worker that decodes files, one after the other; `client.js` is its other side. */
 
 import { toSrgb } from "./colour_profile.js";
+import { Crew } from "./coordinate/crew.js";
+import { CoordinateNetwork } from "./coordinate/network.js";
 import { decode } from "./decode.js";
 import { FormatError } from "./errors.js";
 import { KeptGrids } from "./kept_grids.js";
@@ -13,16 +15,20 @@ import { renderGrid } from "./render.js";
 /** @typedef {import("./decode.js").Decoded} Decoded */
 /** @typedef {import("./kept_grids.js").Omitted} Omitted */
 /** @typedef {import("./picture.js").Picture} Picture */
+/** @typedef {import("./coordinate/crew.js").Task} Task */
 
 /**
  * @typedef {Object} Request
- * @property {"priors" | "decode" | "render" | "rates" | "png"} kind
+ * @property {"start" | "decode" | "render" | "rates" | "png" | "join" | "band"} kind
  * @property {Record<string, import("./priors.js").EmbeddedPrior>} [priors]
+ * @property {string} [script] of this worker
  * @property {string} [name] of the file, for messages
  * @property {ArrayBuffer} [data] content of the file
  * @property {number} [neededWidth] of the picture; a coarser one may do
  * @property {Omitted} [omitted] parts of the picture that was decoded last
  * @property {Uint8Array} [ramp] colours of its rate map, three samples each
+ * @property {Task} [task] of a crew, which this worker joins
+ * @property {number} [band] of the picture of the crew
  */
 
 /**
@@ -75,14 +81,18 @@ import { renderGrid } from "./render.js";
 let priors = new Priors({});
 /** @type {Decoded | null} */
 let last = null;
+/** @type {{network: CoordinateNetwork, depth: number} | null} as a member of a crew */
+let membership = null;
 
 /** @type {Record<Request["kind"], (request: Request) => void | Promise<void>>} */
 const ANSWERS = {
-  priors: keepPriors,
+  start,
   decode: decodeFile,
   render: renderParts,
   rates: drawRates,
   png: writePng,
+  join: joinCrew,
+  band: renderBand,
 };
 
 self.onmessage = async (/** @type {MessageEvent<Request>} */ { data: request }) => {
@@ -94,14 +104,15 @@ self.onmessage = async (/** @type {MessageEvent<Request>} */ { data: request }) 
 };
 
 /** @param {Request} request */
-function keepPriors({ priors: embedded }) {
+function start({ priors: embedded, script }) {
   priors = new Priors(embedded ?? {});
+  Crew.script = script ?? "";
 }
 
 /** @param {Request} request */
 async function decodeFile({ name = "", data, neededWidth }) {
   if (data) {
-    last = decode(new Uint8Array(data), name, priors, listener(), neededWidth);
+    last = await decode(new Uint8Array(data), name, priors, listener(), neededWidth);
     const shown = await shownOf(last.picture, last);
     reply({ kind: "decoded", shown, facts: factsOf(last, name, data.byteLength) }, [shown]);
   }
@@ -128,6 +139,24 @@ async function writePng() {
   if (last) {
     const file = await encodePng(last.picture, last.encoded.metadata);
     reply({ kind: "png", file });
+  }
+}
+
+/** @param {Request} request */
+function joinCrew({ task }) {
+  if (task) {
+    const network = new CoordinateNetwork(task.sizes, task.parameters);
+    network.setLevel(0);
+    membership = { network, depth: task.depth };
+    self.postMessage({ kind: "ready" });
+  }
+}
+
+/** @param {Request} request */
+function renderBand({ band = 0 }) {
+  if (membership) {
+    const samples = membership.network.render(band, membership.depth);
+    self.postMessage({ kind: "band", band, samples }, { transfer: [samples.buffer] });
   }
 }
 
