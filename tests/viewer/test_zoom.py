@@ -31,13 +31,14 @@ WebGL2RenderingContext.prototype.getExtension = function (name) {
     return name.startsWith("EXT_color_buffer") ? null : all.call(this, name);
 };
 """
+NEVER_DONE = "WebGL2RenderingContext.prototype.getSyncParameter = () => 0;"
 PATIENCE_S = 60  # an emulated GPU is slow
 
 
 @pytest.fixture
-def without_floats(window: Browser) -> Iterator[None]:
-    """Make a GPU that does not draw to floats."""
-    added = window.send("Page.addScriptToEvaluateOnNewDocument", source=NO_FLOATS)
+def gpu(window: Browser, request: pytest.FixtureRequest) -> Iterator[None]:
+    """What pages run first, to change what the GPU does."""
+    added = window.send("Page.addScriptToEvaluateOnNewDocument", source=request.param)
     yield
     window.send("Page.removeScriptToEvaluateOnNewDocument", **added)
 
@@ -162,7 +163,18 @@ def test_a_rate_map_is_no_photograph(window: Browser, tmp_path: Path) -> None:
     assert window.run("document.getElementById('stage').dataset.zoom") == ""
 
 
-@pytest.mark.usefixtures("without_floats")
+@pytest.mark.usefixtures("gpu")
+@pytest.mark.parametrize("gpu", [NEVER_DONE], ids=["slow"], indirect=True)
+def test_what_is_not_computed_yet_is_bicubic(window: Browser, tmp_path: Path) -> None:
+    open_at_native_size(window, tmp_path, RGB)
+    enlarge(window)
+    inner = slice(12, -12)
+    difference = picture_on(window)[..., :3] - bicubic(imgnet.decode(RGB), 4)
+    assert np.abs(difference[inner, inner]).max() < 1
+
+
+@pytest.mark.usefixtures("gpu")
+@pytest.mark.parametrize("gpu", [NO_FLOATS], ids=["no-floats"], indirect=True)
 def test_a_gpu_without_floats_shows_pixels_and_bicubic(window: Browser, tmp_path: Path) -> None:
     open_at_native_size(window, tmp_path, RGB)
     enlarge(window)
