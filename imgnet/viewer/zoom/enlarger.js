@@ -65,7 +65,7 @@ export class Enlarger {
    * Paint what is finished over a bicubic enlargement.
    *
    * @param {Sight} sight
-   * @returns {boolean} whether all that is visible is finished
+   * @returns {boolean} whether all that is visible was finished
    */
   paint(sight) {
     const picture = (this._picture ??= this._upload());
@@ -77,10 +77,11 @@ export class Enlarger {
     const painted = wanted.flatMap((tile) => this._tiles.findNearest(tile) ?? []);
     this._drawing.draw(sight, picture, this._tiles.series.texture, painted);
     this._missing = wanted.filter((tile) => !this._tiles.find(tile));
+    const isFinished = !this._missing.length; // what is computed now is painted later
     if (!this._isComputing) {
       this._compute();
     }
-    return !this._missing.length;
+    return isFinished;
   }
 
   /** @returns {Picture} */
