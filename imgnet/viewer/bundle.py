@@ -10,6 +10,7 @@ FOLDER = Path(__file__).parent
 
 _IMPORT = re.compile(r'^import (\{[^}]*\}) from "([^"]+)";\n', re.MULTILINE)
 _EXPORT = re.compile(r"^export (?=(?:async )?(?:class|const|function) (\w+))", re.MULTILINE)
+_INDENT = re.compile(r"^ +", re.MULTILINE)
 _COMMENT = re.compile(r"(?:^ *)?/\*\*[\s\S]*?\*/(?: |\n+)?|^ *// .*\n", re.MULTILINE)
 
 
@@ -17,7 +18,8 @@ def bundle(*entries: Path) -> str:
     """Join modules and all that they import into one script, each in a function of its own.
 
     Modules import names by `import { a, b } from "./file.js";` and export declarations. Comments
-    are left out. What a module exports is in `modules`, by the path of its file from this folder.
+    and indents are left out. What a module exports is in `modules`, by the path of its file from
+    this folder.
 
     Args:
         entries: Files of the modules that are wanted.
@@ -53,7 +55,7 @@ def _module(path: Path) -> str:
     def bind(match: re.Match[str]) -> str:
         return f"const {match[1]} = modules[{_key(path.parent / match[2])}];\n"
 
-    body = _EXPORT.sub("", _IMPORT.sub(bind, text)).strip()
+    body = _INDENT.sub("", _EXPORT.sub("", _IMPORT.sub(bind, text))).strip()
     return f"modules[{_key(path)}] = (() => {{\n{body}\nreturn {{ {exported} }};\n}})();"
 
 

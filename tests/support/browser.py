@@ -62,10 +62,10 @@ class Browser:
         self.wait(f"location.search === '{mark}' && document.readyState === 'complete'")
         self.wait(until)
 
-    def wait(self, condition: str) -> None:
+    def wait(self, condition: str, patience_s: float = _PATIENCE_S) -> None:
         """Wait until a condition holds in the page."""
         code = f"""new Promise((resolve) => {{
-            setTimeout(() => resolve(false), {1000 * _PATIENCE_S});
+            setTimeout(() => resolve(false), {1000 * patience_s});
             const check = () => ({condition}) ? resolve(true) : setTimeout(check, 20);
             check();
         }})"""

@@ -11,14 +11,21 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from imgnet.viewer.embedded_priors import every_prior
+from imgnet.viewer.embedded_zoom import EmbeddedZoom
 from imgnet.viewer.page import page_of
 from support.browser import Browser
 
 
-def show(window: Browser, folder: Path, data: bytes, name: str = "photo.inr") -> None:
+def show(
+    window: Browser,
+    folder: Path,
+    data: bytes,
+    name: str = "photo.inr",
+    zoom: EmbeddedZoom | None = None,
+) -> None:
     """Open the page of a file."""
     page = folder / "page.html"
-    page.write_bytes(page_of(data, name, every_prior()))
+    page.write_bytes(page_of(data, name, every_prior(), zoom))
     window.open(page.as_uri(), "['done', 'failed'].includes(document.body.dataset.state)")
 
 

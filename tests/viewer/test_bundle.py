@@ -11,7 +11,13 @@ import pytest
 from imgnet.viewer.bundle import FOLDER, bundle
 from support.node import needs_node
 
-ENTRIES = ["decoder/worker.js", "page/view.js", "element/inr_image.js", "live/live.js"]
+ENTRIES = [
+    "decoder/worker.js",
+    "page/view.js",
+    "zoom/enlarger.js",
+    "element/inr_image.js",
+    "live/live.js",
+]
 MODULES = sorted(FOLDER.rglob("*.js"))
 
 

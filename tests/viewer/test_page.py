@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from base64 import b64encode
 from html.parser import HTMLParser
 
 import pytest
@@ -10,6 +11,7 @@ import pytest
 import imgnet
 from imgnet.codec.format.container import Encoded, to_bytes
 from imgnet.viewer.embedded_priors import needed_by
+from imgnet.viewer.embedded_zoom import zoom_prior
 from imgnet.viewer.page import page_of
 from support.networks import encoded, grid_spec, prior_spec, random_tensors
 
@@ -48,7 +50,13 @@ def test_a_page_loads_nothing() -> None:
 def test_a_page_without_its_file_is_small() -> None:
     file = encoded(prior_spec(8, 8), random_tensors(prior_spec(8, 8)))
     # Base64 of 20 kB takes 27 kB, and a page of that has at most 120 kB.
-    assert len(page(file)) < 93_000
+    assert len(page(file)) - len(b64encode(to_bytes(file))) < 93_000
+
+
+def test_the_zoom_prior_hardly_takes_more_than_its_network() -> None:
+    zoom = zoom_prior()
+    assert len(zoom["network"]) < 140_000
+    assert len(zoom["script"]) < 14_000
 
 
 @pytest.mark.parametrize("name", ["</script><b>.inr", '"&.inr', "{{data}}.inr"])

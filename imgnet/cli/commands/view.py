@@ -31,6 +31,7 @@ def view(
         ),
     ] = None,
     output: options.Output = None,
+    zoom: options.Zoom = "neural",
     no_open: Annotated[
         bool, typer.Option("--no-open", help="Print the name of the page instead of opening it.")
     ] = False,
@@ -67,9 +68,11 @@ def view(
 
     The page is one HTML file that holds the .inr file and a decoder in JavaScript, and needs no
     network. It shows the pixels of decode at any scale, the bytes of each part and, with grid, the
-    bits of each pixel and the picture without some of its parts. Without -o it is a temporary file,
+    bits of each pixel and the picture without some of its parts; WebGL2 enlarges grid by the zoom
+    prior, as decode does, and a slider compares with bicubic. Without -o it is a temporary file,
     which is opened in the browser; other .inr files can be dropped on it. With -o the page is only
     written, and is small: files dropped on it need the same network of the same prior, or none.
+    --zoom lanczos leaves out the zoom prior, 150 kB, and the page enlarges by bicubic alone.
 
     With --live, FILE is an image, and the page shows the picture and its PSNR and rate while encode
     fits a network. imgnet serves the page to this machine alone, at an address with a secret. In
@@ -78,6 +81,8 @@ def view(
     """
     if not live and (quality is not None or effort is not None):
         raise UsageError("-q and -e are for a fit; add --live")
+    if zoom != "neural" and (as_module or live):
+        raise UsageError("--zoom is for the page of an .inr file; leave it out")
     if as_module:
         _write_module(source, output, live=live)
         return 0
@@ -87,7 +92,7 @@ def view(
         quality, effort = (QUALITY if quality is None else quality), effort or EFFORT
         wanted = EncodeOptions(quality=quality, effort=effort)
         return view_live(source, output, wanted, no_open=no_open, force=force)
-    _write_page(source, output, no_open=no_open, force=force)
+    _write_page(source, output, zoom, no_open=no_open, force=force)
     return 0
 
 
@@ -103,16 +108,20 @@ def _write_module(source: str | None, output: str | None, *, live: bool) -> None
     _write(resolve_output(STDIO, output, ".js"), element_script())
 
 
-def _write_page(source: str, output: str | None, *, no_open: bool, force: bool) -> None:
+def _write_page(source: str, output: str | None, zoom: str, *, no_open: bool, force: bool) -> None:
     from imgnet.codec.format.container import from_bytes
+    from imgnet.codec.render.resize import NEURAL
     from imgnet.viewer.embedded_priors import every_prior, needed_by
+    from imgnet.viewer.embedded_zoom import zoom_prior
     from imgnet.viewer.page import page_of
 
     path = None if output is None else resolve_output(source, output, ".html", force=force)
     data = read_bytes(source)
     spec = from_bytes(data, name_of(source)).spec
     # A page for this machine may be large, and takes whatever is dropped on it.
-    page = page_of(data, _title(source), every_prior() if output is None else needed_by(spec))
+    priors = every_prior() if output is None else needed_by(spec)
+    is_zoomed = zoom == NEURAL and (output is None or spec.family == "grid")
+    page = page_of(data, _title(source), priors, zoom_prior() if is_zoomed else None)
     if output is None:
         _show(page, source, is_opened=not no_open)
     else:

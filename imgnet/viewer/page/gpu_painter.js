@@ -1,12 +1,12 @@
 /** Painter of what is visible of a picture, on the GPU (WebGL2). */
 
+import { Program } from "../zoom/program.js";
+
+/** @typedef {import("../decoder/worker.js").Shown} Shown */
+/** @typedef {import("../zoom/enlarger.js").Enlarger} Enlarger */
+/** @typedef {import("../zoom/loader.js").Creator} Creator */
 /** @typedef {import("./stage.js").Sight} Sight */
 
-// A triangle that covers the screen.
-const VERTICES = `#version 300 es
-void main() {
-  gl_Position = vec4(4 * (gl_VertexID & 1) - 1, 2 * (gl_VertexID & 2) - 1, 0, 1);
-}`;
 // Colours are multiplied by opacity. The cubic is that of bicubic.js; below native size, a pixel of
 // the screen is the mean of 4 x 4 samples of its area.
 const FRAGMENTS = `#version 300 es
@@ -70,25 +70,28 @@ export class GpuPainter {
   static create(onLost) {
     const canvas = document.createElement("canvas");
     const gl = canvas.getContext("webgl2", { antialias: false, depth: false });
-    const program = gl && programOf(gl);
+    const program = gl && Program.create(gl, FRAGMENTS);
     return program && new GpuPainter(canvas, gl, program, onLost);
   }
 
   /**
    * @param {HTMLCanvasElement} canvas
    * @param {WebGL2RenderingContext} gl
-   * @param {WebGLProgram} program
+   * @param {Program} program
    * @param {() => void} onLost
    */
   constructor(canvas, gl, program, onLost) {
     this.name = "webgl2";
+    /** Whether what was painted last is as sharp as it gets. */
+    this.isRefined = true;
     this._canvas = canvas;
     this._gl = gl;
     this._program = program;
     this._width = 1;
     this._height = 1;
     canvas.addEventListener("webglcontextlost", onLost);
-    gl.useProgram(program);
+    /** @type {Enlarger | null} */
+    this._enlarger = null;
     gl.bindTexture(gl.TEXTURE_2D, gl.createTexture());
     gl.pixelStorei(gl.UNPACK_PREMULTIPLY_ALPHA_WEBGL, true);
     gl.texParameteri(gl.TEXTURE_2D, gl.TEXTURE_MIN_FILTER, gl.LINEAR_MIPMAP_NEAREST);
@@ -97,18 +100,35 @@ export class GpuPainter {
   }
 
   /**
+   * Draw with the zoom prior too, where the GPU can.
+   *
+   * @param {Creator} create
+   * @param {() => void} onRefined called when there is more to paint
+   */
+  enlargeBy(create, onRefined) {
+    this._enlarger = create(this._gl, onRefined);
+  }
+
+  /** @returns {boolean} whether it draws with the zoom prior */
+  get hasEnlarger() {
+    return Boolean(this._enlarger);
+  }
+
+  /**
    * Take a picture.
    *
    * @param {HTMLCanvasElement} pixels
+   * @param {Shown} shown the same
    * @returns {boolean} whether the GPU holds it
    */
-  load(pixels) {
+  load(pixels, shown) {
     const { _gl: gl } = this;
     const isFit = Math.max(pixels.width, pixels.height) <= gl.getParameter(gl.MAX_TEXTURE_SIZE);
     if (isFit) {
       gl.texImage2D(gl.TEXTURE_2D, 0, gl.RGBA8, gl.RGBA, gl.UNSIGNED_BYTE, pixels);
       gl.generateMipmap(gl.TEXTURE_2D);
       [this._width, this._height] = [pixels.width, pixels.height];
+      this._enlarger?.load(shown);
     }
     return isFit && !gl.isContextLost();
   }
@@ -119,49 +139,24 @@ export class GpuPainter {
    * @param {Sight} sight
    * @returns {HTMLCanvasElement} of the size of the screen, transparent outside the picture
    */
-  paint({ width, height, x, y, across, down, wipe, isSmooth }) {
-    const { _canvas: canvas, _gl: gl } = this;
+  paint(sight) {
+    const { _canvas: canvas, _gl: gl, _program: program } = this;
+    const { width, height, x, y, across, down, isSmooth } = sight;
+    const enlarger = sight.isSharp ? this._enlarger : null;
     if (canvas.width !== width || canvas.height !== height) {
       Object.assign(canvas, { width, height });
-      gl.viewport(0, 0, width, height);
     }
+    gl.viewport(0, 0, width, height);
     const scale = [across / this._width, down / this._height];
-    gl.uniform2f(this._place("corner"), x, y);
-    gl.uniform2f(this._place("scale"), scale[0], scale[1]);
-    gl.uniform1f(this._place("screenHeight"), height);
-    gl.uniform1f(this._place("wipe"), wipe);
-    gl.uniform1f(this._place("lod"), Math.max(0, Math.floor(-Math.log2(4 * scale[0]))));
-    gl.uniform1i(this._place("isSmooth"), Number(isSmooth));
-    gl.drawArrays(gl.TRIANGLES, 0, 3);
+    program.use();
+    gl.uniform2f(program.place("corner"), x, y);
+    gl.uniform2f(program.place("scale"), scale[0], scale[1]);
+    gl.uniform1f(program.place("screenHeight"), height);
+    gl.uniform1f(program.place("wipe"), enlarger ? 0 : sight.wipe);
+    gl.uniform1f(program.place("lod"), Math.max(0, Math.floor(-Math.log2(4 * scale[0]))));
+    gl.uniform1i(program.place("isSmooth"), Number(isSmooth));
+    program.run();
+    this.isRefined = enlarger?.paint(sight) ?? true;
     return canvas;
   }
-
-  /**
-   * @param {string} name of a uniform
-   * @returns {WebGLUniformLocation | null}
-   */
-  _place(name) {
-    return this._gl.getUniformLocation(this._program, name);
-  }
-}
-
-/**
- * @param {WebGL2RenderingContext} gl
- * @returns {WebGLProgram | null} null where the shaders do not compile
- */
-function programOf(gl) {
-  const program = gl.createProgram();
-  /** @type {[number, string][]} */
-  const shaders = [
-    [gl.VERTEX_SHADER, VERTICES],
-    [gl.FRAGMENT_SHADER, FRAGMENTS],
-  ];
-  for (const [kind, source] of shaders) {
-    const shader = /** @type {WebGLShader} */ (gl.createShader(kind));
-    gl.shaderSource(shader, source);
-    gl.compileShader(shader);
-    gl.attachShader(program, shader);
-  }
-  gl.linkProgram(program);
-  return gl.getProgramParameter(program, gl.LINK_STATUS) ? program : null;
 }

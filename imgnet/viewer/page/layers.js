@@ -45,7 +45,8 @@ export class Layers {
   _draw() {
     if (this._picture) {
       const { _picture: picture, _rates: rates } = this;
-      this._stage.show(rates ? covered(picture, rates, this._opacity) : picture, this._size);
+      const shown = rates ? covered(picture, rates, this._opacity) : picture;
+      this._stage.show(shown, this._size, !rates);
     }
   }
 }

@@ -5,6 +5,7 @@
 
 const RESIDUALS = "3x3 residual layers";
 const COLOUR = "Latents of colour";
+const ZOOM = "Zoom prior";
 
 /** The panel with the checkboxes. */
 export class Parts {
@@ -19,17 +20,20 @@ export class Parts {
     this._levels = new Map();
     this._colour = checkbox();
     this._residuals = checkbox();
+    this._zoom = checkbox();
   }
 
   /**
    * Offer the parts that a file has; all of them are on.
    *
    * @param {Facts} facts
+   * @param {boolean} canSharpen whether there is a zoom prior
    */
-  offer({ levels, numPyramids, numResiduals }) {
+  offer({ levels, numPyramids, numResiduals }, canSharpen) {
     this._levels = new Map(levels.map((level) => [level, checkbox()]));
     this._colour = checkbox();
     this._residuals = checkbox();
+    this._zoom = checkbox();
     const title = document.createElement("h2");
     title.textContent = "Parts of the picture";
     this._panel.replaceChildren(
@@ -37,7 +41,13 @@ export class Parts {
       ...[...this._levels].map(([level, box]) => labelled(box, `Latents 1/${2 ** level}`)),
       ...(numPyramids > 1 ? [labelled(this._colour, COLOUR)] : []),
       ...(numResiduals ? [labelled(this._residuals, RESIDUALS)] : []),
+      ...(canSharpen ? [labelled(this._zoom, ZOOM)] : []),
     );
+  }
+
+  /** @returns {boolean} whether the zoom prior is on */
+  get isSharp() {
+    return this._zoom.checked;
   }
 
   /** @returns {Omitted} parts that are switched off */

@@ -4,6 +4,7 @@ import { CpuPainter } from "./cpu_painter.js";
 import { GpuPainter } from "./gpu_painter.js";
 
 /** @typedef {import("../decoder/worker.js").Shown} Shown */
+/** @typedef {import("../zoom/loader.js").Creator} Creator */
 
 /**
  * What is visible of a picture, in pixels of the screen.
@@ -17,6 +18,7 @@ import { GpuPainter } from "./gpu_painter.js";
  * @property {number} down height of the picture
  * @property {number} wipe column from which on the enlargement is bicubic
  * @property {boolean} isSmooth whether pixels are averaged
+ * @property {boolean} isSharp whether the zoom prior enlarges what is left of that column
  */
 
 const LARGEST_SCALE = 64;
@@ -40,6 +42,9 @@ export class Stage {
     this._painter = this._cpu;
     this._layer = this._pixels; // what is visible of it, painted
     this._isWhole = false;
+    this._isPhoto = false;
+    this._isSharpened = false;
+    this._isDue = false; // whether it is drawn again soon
     this._isFitted = true;
     /** Whether nothing was shown yet. */
     this.isEmpty = true;
@@ -60,21 +65,45 @@ export class Stage {
    *
    * @param {Shown} shown
    * @param {{width: number, height: number}} size of the picture
+   * @param {boolean} isPhoto whether the zoom prior may enlarge it
    */
-  show(shown, { width, height }) {
+  show(shown, { width, height }, isPhoto) {
     this.isEmpty = false;
+    this._isPhoto = isPhoto;
     this._isWhole = shown.width === width && shown.height === height;
     this._pixels.width = shown.width;
     this._pixels.height = shown.height;
     const image = new ImageData(shown.rgba, shown.width, shown.height);
     this._pixels.getContext("2d")?.putImageData(image, 0, 0);
     this._cpu.load(this._pixels, shown);
-    this._painter = this._gpu?.load(this._pixels) ? this._gpu : this._cpu;
+    this._painter = this._gpu?.load(this._pixels, shown) ? this._gpu : this._cpu;
     if (this.width !== width || this.height !== height) {
       Object.assign(this, { width, height });
       this._isFitted = true;
     }
     this._update();
+  }
+
+  /** @param {Creator} create gives the zoom prior to the GPU, before a picture is shown */
+  enlargeBy(create) {
+    this._gpu?.enlargeBy(create, () => this._drawSoon());
+  }
+
+  /** @returns {boolean} whether the zoom prior can enlarge pictures */
+  get canSharpen() {
+    return this._painter === this._gpu && this._gpu.hasEnlarger;
+  }
+
+  /** @param {boolean} isOn whether the zoom prior enlarges pictures, where it can */
+  sharpen(isOn) {
+    this._isSharpened = isOn;
+    this._update();
+  }
+
+  /** @returns {boolean} whether the zoom prior enlarges the picture */
+  get isSharp() {
+    const isSuited = this._isWhole && this._isPhoto && this.scale > 1;
+    return isSuited && this._isSharpened && this.canSharpen;
   }
 
   /** Show the whole picture, but not enlarged unless it is tiny. */
@@ -169,6 +198,16 @@ export class Stage {
     this._draw();
   }
 
+  _drawSoon() {
+    if (!this._isDue) {
+      this._isDue = true;
+      requestAnimationFrame(() => {
+        this._isDue = false;
+        this._draw();
+      });
+    }
+  }
+
   _draw() {
     const { width, height } = this._canvas;
     this._layer = this._painter.paint({
@@ -180,7 +219,9 @@ export class Stage {
       down: this.height * this.scale,
       wipe: Math.round(this.wipe * width),
       isSmooth: this.scale < 1 || !this._isWhole,
+      isSharp: this.isSharp,
     });
+    this._canvas.dataset.zoom = this.isSharp && this._gpu?.isRefined ? "neural" : "";
     this._canvas.dataset.painter = this._painter.name;
     this._compose();
   }

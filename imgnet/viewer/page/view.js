@@ -3,6 +3,7 @@
 import { bytesOf, inflated } from "../client/base64.js";
 import { Client } from "../client/client.js";
 import { latest } from "../client/latest.js";
+import { loadEnlarger } from "../zoom/loader.js";
 import { followGestures, KEYS } from "./gestures.js";
 import { Layers } from "./layers.js";
 import { fillLegend } from "./legend.js";
@@ -18,6 +19,7 @@ import { Stage } from "./stage.js";
  * @property {string} file its content in base64
  * @property {import("../client/client.js").Embedded} priors
  * @property {string} worker its script, deflated, in base64
+ * @property {import("../zoom/loader.js").Embedded | null} zoom what enlarges pictures of `grid`
  * @property {string} ramp colours of the rate map in base64, three samples each
  */
 
@@ -30,7 +32,10 @@ import { Stage } from "./stage.js";
 const data = JSON.parse(byId("data").textContent ?? "");
 const stage = new Stage(/** @type {HTMLCanvasElement} */ (byId("stage")), showView);
 const layers = new Layers(stage);
-const parts = new Parts(byId("parts"), () => update());
+const parts = new Parts(byId("parts"), () => {
+  stage.sharpen(parts.isSharp);
+  update();
+});
 const opacity = /** @type {HTMLInputElement} */ (byId("opacity"));
 const ramp = new Uint8Array(bytesOf(data.ramp));
 const wipe = byId("wipe");
@@ -38,6 +43,7 @@ const slider = /** @type {HTMLInputElement} */ (wipe.querySelector("input"));
 /** @type {Client | null} */
 let client = null;
 const script = inflated(data.worker);
+const enlarging = data.zoom && loadEnlarger(data.zoom).then((it) => it && stage.enlargeBy(it));
 let pictureName = data.name;
 let update = async () => {}; // shows the parts and the rate map that are switched on
 
@@ -93,6 +99,7 @@ async function openFile(name, file) {
     client?.close();
     client = own;
     const { shown, facts } = await own.decode(name, file, WATCHER);
+    await enlarging;
     layers.showPicture(shown, facts);
     fillPanel(byId("panel"), facts);
     offer(facts);
@@ -163,8 +170,9 @@ function offer(facts) {
   byId("parts").hidden ||= buttonOf("parts").hidden;
   press("parts", !byId("parts").hidden);
   if (facts) {
-    parts.offer(facts);
+    parts.offer(facts, stage.canSharpen);
   }
+  stage.sharpen(Boolean(facts?.levels.length));
 }
 
 /** @param {"decoding" | "done" | "failed"} state */
@@ -191,6 +199,8 @@ function showView() {
   const rounded = percent < 10 ? percent.toFixed(1) : Math.round(percent);
   byId("scale").textContent = stage.isEmpty ? "" : `${rounded} %`;
   wipe.hidden = stage.wipe === 1 || stage.scale <= 1;
+  const [left] = wipe.getElementsByTagName("span");
+  left.textContent = stage.isSharp ? "zoom prior" : "pixels";
   wipe.style.setProperty("--at", `${100 * stage.wipe}%`);
 }
 

@@ -11,13 +11,17 @@ import tempfile
 import webbrowser
 from base64 import b64decode
 from pathlib import Path
+from typing import Any
 from urllib.request import url2pathname
+from zlib import decompress
 
 import pytest
 
 import imgnet
 from imgnet.cli.app import run
 from imgnet.codec.priors import loader as priors
+from imgnet.codec.render.zoom_network import CURRENT, FOLDER
+from support.paths import GOLDEN
 
 Capture = pytest.CaptureFixture[str]
 Monkey = pytest.MonkeyPatch
@@ -67,6 +71,25 @@ def test_a_named_page_is_only_written(encoded_file: Path, opened: list[Path]) ->
     assert b64decode(data["file"]) == encoded_file.read_bytes()
     assert set(data["priors"]) == {imgnet.open(encoded_file).spec.prior} - {""}
     assert not opened
+
+
+def test_a_page_has_the_zoom_prior(encoded_file: Path, opened: list[Path]) -> None:
+    for options in ([], ["-o", str(encoded_file.with_name("page.html"))]):
+        assert run(["view", str(encoded_file), *options]) == 0
+    for page in (*opened, encoded_file.with_name("page.html")):
+        zoom: Any = data_of(page.read_bytes())["zoom"]
+        network = decompress(b64decode(zoom["network"]))
+        assert network == priors.prior_file(CURRENT, FOLDER).read_bytes()
+
+
+def test_a_page_for_lanczos_or_another_model_has_no_zoom_prior(
+    encoded_file: Path, tmp_path: Path
+) -> None:
+    page = tmp_path / "page.html"
+    for arguments in ([str(encoded_file), "--zoom", "lanczos"], [str(GOLDEN / "v1-gated.inr")]):
+        assert run(["view", *arguments, "-o", str(page)]) == 0
+        assert data_of(page.read_bytes())["zoom"] is None
+        assert len(page.read_bytes()) < 120_000
 
 
 def test_a_derived_page_replaces_nothing(encoded_file: Path, capfd: Capture) -> None:
@@ -143,6 +166,8 @@ def test_the_module_for_web_pages(tmp_path: Path, opened: list[Path]) -> None:
         (["view", "--module"], "--module: name the file to write with -o, such as imgnet.js"),
         (["view", "--module", "-o", "./"], "--module: name the file to write with -o"),
         (["view", "--module", "a.inr", "-o", "a.js"], "a.inr: --module takes no FILE"),
+        (["view", "--module", "--zoom", "lanczos"], "--zoom is for the page of an .inr file"),
+        (["view", "--live", "a.png", "--zoom", "lanczos"], "--zoom is for the page of an .inr"),
     ],
 )
 def test_what_makes_no_sense(arguments: list[str], message: str, capfd: Capture) -> None:
