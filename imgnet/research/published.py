@@ -1,4 +1,4 @@
-"""Published recipes of `gated` and `mlp`: `python -m imgnet.research.published IMAGE [SECONDS] [MODEL]`.
+"""Published recipes, for comparison: `python -m imgnet.research.published IMAGE [SECONDS] [MODEL]`.
 
 `gated`: width 100, two ReZero blocks with alpha from 0.01, batch normalisation in every gated
 layer, RMSprop on the squared error of 10 000 random pixels a step, weights in float32. The recipe

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from base64 import b64encode
+from pathlib import Path
 from zlib import compress
 
 import numpy as np
@@ -32,6 +33,10 @@ def page_of(data: bytes, name: str, priors: Embedded) -> bytes:
 
 
 def worker_script() -> str:
-    """Return the script of the worker that decodes files, deflated, in base64."""
-    script = bundle(FOLDER / "decoder" / "worker.js")
-    return b64encode(compress(script.encode(), 9)).decode()
+    """Return the script of the worker that decodes files, as `deflated_script` does."""
+    return deflated_script(FOLDER / "decoder" / "worker.js")
+
+
+def deflated_script(entry: Path) -> str:
+    """Return the script of a module and all that it imports, deflated, in base64."""
+    return b64encode(compress(bundle(entry).encode(), 9)).decode()

@@ -14,7 +14,8 @@ from support.node import needs_node
 from support.paths import TESTS
 
 ENTRIES = ["decoder/worker.js", "page/view.js", "element/inr_image.js", "live/live.js"]
-MODULES = sorted(FOLDER.glob("*/*.js"))
+ENTRIES += ["fit/page/fit.js", "fit/training/worker.js"]
+MODULES = sorted(FOLDER.rglob("*.js"))
 
 
 @needs_node

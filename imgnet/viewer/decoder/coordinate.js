@@ -81,7 +81,7 @@ function projectedAxes(spec, parameters, step) {
  * @param {number} step
  * @returns {Float64Array[]}
  */
-function positionFeatures(family, length, step) {
+export function positionFeatures(family, length, step) {
   const count = family === "gated" ? numFrequencies(length) : 2 * MLP_FREQUENCIES;
   const featureOf = family === "gated" ? gatedFeature : mlpFeature;
   return Array.from({ length: Math.ceil(length / step) }, (_, sample) => {

@@ -1,0 +1,154 @@
+/** Sums over pixels in WebAssembly, and the sums of columns and rows of a lattice. */
+
+import { f32x4, i32, v128, whileTrue, f32 } from "../../decoder/coordinate/instructions.js";
+import { F32, I32, V128 } from "../../decoder/coordinate/wasm.js";
+import { lanes, multiplyAdd, step, times } from "./products.js";
+
+/** @typedef {import("../../decoder/coordinate/wasm.js").Module} Module */
+/** @typedef {import("../../decoder/coordinate/wasm.js").Code} Code */
+/** @typedef {import("../../decoder/coordinate/wasm.js").Local} Local */
+/** @typedef {import("../../decoder/coordinate/wasm.js").Write} Write */
+
+const FLOAT = 4;
+const VECTOR = 16;
+
+/**
+ * Add `rowSums`, `addScaled`, `dot`, `spread` and `collect`.
+ *
+ * @param {Module} module
+ * @param {boolean} isFused
+ */
+export function addSums(module, isFused) {
+  const madd = multiplyAdd(isFused);
+  module.exportFunction("rowSums", [I32, I32, I32, I32], [], rowSums);
+  module.exportFunction("spread", Array(7).fill(I32), [], spread);
+  module.exportFunction("collect", Array(7).fill(I32), [], collect);
+  module.exportFunction("addScaled", [I32, F32, I32, I32], [], (_, x, factor, out, count) => [
+    count.set(i32.add(out.get, times(count.get, FLOAT))),
+    whileTrue(i32.lt_s(out.get, count.get), [
+      v128.store(out.get, madd(v128.load(x.get), f32x4.splat(factor.get), v128.load(out.get))),
+      next(x, out),
+    ]),
+  ]);
+  module.exportFunction("dot", [I32, I32, I32], [F32], (builder, one, other, count) => {
+    const sum = builder.local(V128);
+    return [
+      count.set(i32.add(one.get, times(count.get, FLOAT))),
+      whileTrue(i32.lt_s(one.get, count.get), [
+        sum.set(madd(v128.load(one.get), v128.load(other.get), sum.get)),
+        next(one, other),
+      ]),
+      lanes(sum),
+    ];
+  });
+}
+
+/** @type {Write} */
+function rowSums(builder, x, rows, pixels, sum) {
+  const end = builder.local(I32);
+  const total = builder.local(V128);
+  return whileTrue(i32.gt_s(rows.get, i32.const(0)), [
+    total.set(f32x4.const(0)),
+    end.set(i32.add(x.get, times(pixels.get, FLOAT))),
+    whileTrue(i32.lt_s(x.get, end.get), [
+      total.set(f32x4.add(total.get, v128.load(x.get))),
+      next(x),
+    ]),
+    addTo(sum, total),
+    step(sum, i32.const(FLOAT)),
+    step(rows, i32.const(-1)),
+  ]);
+}
+
+/** @type {Write} */
+function spread(builder, columns, width, rows, stride, units, height, out) {
+  const [y, x, end] = builder.locals(I32, 3);
+  const row = builder.local(V128);
+  return [
+    width.set(times(width.get, FLOAT)),
+    perUnit(
+      units,
+      [columns, width.get, rows, stride.get],
+      [
+        y.set(i32.const(0)),
+        whileTrue(i32.lt_s(y.get, height.get), [
+          row.set(v128.load32_splat(i32.add(rows.get, times(y.get, FLOAT)))),
+          x.set(columns.get),
+          end.set(i32.add(columns.get, width.get)),
+          whileTrue(i32.lt_s(x.get, end.get), [
+            v128.store(out.get, f32x4.add(v128.load(x.get), row.get)),
+            next(x, out),
+          ]),
+          step(y, i32.const(1)),
+        ]),
+      ],
+    ),
+  ];
+}
+
+/** @type {Write} */
+function collect(builder, gradient, units, height, toColumns, width, toRows, stride) {
+  const [y, x, end] = builder.locals(I32, 3);
+  const [value, total] = builder.locals(V128, 2);
+  const to = builder.local(I32);
+  return [
+    width.set(times(width.get, FLOAT)),
+    perUnit(
+      units,
+      [toColumns, width.get, toRows, stride.get],
+      [
+        y.set(i32.const(0)),
+        whileTrue(i32.lt_s(y.get, height.get), [
+          total.set(f32x4.const(0)),
+          x.set(toColumns.get),
+          end.set(i32.add(toColumns.get, width.get)),
+          whileTrue(i32.lt_s(x.get, end.get), [
+            value.set(v128.load(gradient.get)),
+            total.set(f32x4.add(total.get, value.get)),
+            v128.store(x.get, f32x4.add(v128.load(x.get), value.get)),
+            next(x, gradient),
+          ]),
+          to.set(i32.add(toRows.get, times(y.get, FLOAT))),
+          addTo(to, total),
+          step(y, i32.const(1)),
+        ]),
+      ],
+    ),
+  ];
+}
+
+/**
+ * Repeat a body for each unit, and move to the columns and rows of the next one.
+ *
+ * @param {Local} units counts down
+ * @param {[Local, Code, Local, Code]} moved addresses, each with the bytes of a unit
+ * @param {Code} body
+ * @returns {Code}
+ */
+function perUnit(units, [columns, ofColumns, rows, ofRows], body) {
+  return whileTrue(i32.gt_s(units.get, i32.const(0)), [
+    body,
+    step(columns, ofColumns),
+    step(rows, ofRows),
+    step(units, i32.const(-1)),
+  ]);
+}
+
+/**
+ * Add the lanes of a vector to a float of the memory.
+ *
+ * @param {Local} address
+ * @param {Local} vector
+ * @returns {Code}
+ */
+function addTo(address, vector) {
+  return f32.store(address.get, f32.add(f32.load(address.get), lanes(vector)));
+}
+
+/**
+ * @param {Local[]} addresses
+ * @returns {Code} that moves them to the next vector
+ */
+export function next(...addresses) {
+  return addresses.map((address) => step(address, i32.const(VECTOR)));
+}

@@ -1,0 +1,93 @@
+/** Trainer of one network: steps, the average of its weights, and snapshots of that. */
+
+import { bands } from "../network/lattice.js";
+import { Soap } from "./soap.js";
+import { randomNumbers } from "./random.js";
+import { Sampler } from "./sampler.js";
+import { ask, differentiate } from "./shares.js";
+import { takeSnapshot } from "./snapshot.js";
+import { start } from "./start.js";
+
+/** @typedef {import("../kernels/plain.js").Kernels} Kernels */
+/** @typedef {import("../network/colours.js").Target} Target */
+/** @typedef {import("../network/network.js").Network} Network */
+/** @typedef {import("./snapshot.js").Snapshot} Snapshot */
+
+const PIXELS_PER_STEP = 2048;
+const PIXELS_OF_START = 4096; // of the lattices that statistics are measured on
+const WARM_UP = 30; // steps
+const AVERAGED = 0.1; // part of all steps that the average of the weights remembers
+const NEWS = 0.05; // weight of a step in the running error
+
+export class Trainer {
+  /**
+   * @param {Network} network whose layout nothing was made of yet
+   * @param {(size: number) => Kernels} kernelsOf makes the memory
+   * @param {Target} target
+   * @param {MessagePort[]} helpers workers that know the same network and target
+   */
+  constructor(network, kernelsOf, target, helpers) {
+    this.network = network;
+    this.target = target;
+    this.helpers = helpers;
+    this.optimizer = new Soap(network.layout, network.parameters);
+    this.kernels = kernelsOf(network.layout.size);
+    this.random = randomNumbers(0);
+    const { width, height } = network.spec;
+    this.sampler = new Sampler(width, height, PIXELS_PER_STEP, this.random);
+    this.probes = new Sampler(width, height, PIXELS_OF_START, this.random);
+    this.steps = 0;
+    /** Mean squared error of the last steps, for colours in 0..1. */
+    this.mse = NaN;
+    start(network, this.kernels, target, this.probes.next(), this.random);
+    this.average = this._weights().slice();
+  }
+
+  /** Take one step. */
+  async step() {
+    const { network, kernels, target } = this;
+    const { gradient, count } = network.parameters;
+    const lattice = this.sampler.next();
+    const [own, ...others] = bands(lattice, 1 + this.helpers.length);
+    const asked = others.map((band, i) =>
+      ask(this.helpers[i], { weights: this._weights(), lattice: band }),
+    );
+    let error = differentiate(network, kernels, target, own);
+    const gradients = kernels.data.subarray(gradient, gradient + count);
+    for (const share of await Promise.all(asked)) {
+      error += share.error;
+      share.gradient.forEach((value, i) => (gradients[i] += value));
+    }
+    const colours = lattice.x.count * lattice.y.count * target.channels;
+    gradients.forEach((value, i) => (gradients[i] = value / colours));
+    this.optimizer.step(kernels, Math.min(1, (this.steps + 1) / WARM_UP));
+    network.refresh(kernels);
+    this.steps += 1;
+    this._note(error / colours);
+  }
+
+  /** @returns {Snapshot} of the average of the weights */
+  snapshot() {
+    const { network, kernels, target, average } = this;
+    const real = this._weights().slice();
+    this._weights().set(average);
+    const lattice = this.probes.next();
+    const taken = takeSnapshot(network, kernels, target, lattice, this.mse, this.random);
+    this._weights().set(real);
+    network.refresh(kernels);
+    return taken;
+  }
+
+  /** @param {number} mse of the step */
+  _note(mse) {
+    const news = Math.min(1, 1 / (AVERAGED * this.steps));
+    this._weights().forEach((value, i) => (this.average[i] += news * (value - this.average[i])));
+    this.mse = this.steps === 1 ? mse : this.mse + NEWS * (mse - this.mse);
+  }
+
+  /** @returns {Float32Array} the parameters in the memory */
+  _weights() {
+    const { at, count } = this.network.parameters;
+    return this.kernels.data.subarray(at, at + count);
+  }
+}
