@@ -2,7 +2,7 @@
 
 import { f32x4, i32, i32x4, v128, whileTrue } from "../../decoder/coordinate/instructions.js";
 import { I32, V128 } from "../../decoder/coordinate/wasm.js";
-import { step, times } from "./products.js";
+import { multiplyAdd, step, times } from "./products.js";
 import { next } from "./sums.js";
 
 /** @typedef {import("../../decoder/coordinate/wasm.js").Code} Code */
@@ -15,7 +15,7 @@ const SLOPE = 0.1;
 const C0 = 2 * Math.sqrt(2 / Math.PI);
 const C1 = C0 * 0.044715;
 const LARGEST = 80; // of an exponent: beyond, a sigmoid is 0 or 1 in float32
-const TERMS = 7; // of the series of 2**f, |f| <= 1/2: float32 needs no more
+const TERMS = 6; // of the series of 2**f, |f| <= 1/2: the last is below 1e-5
 const EXPONENT_BITS = 23; // below them is the fraction of a float32
 const BIAS = 127; // of its exponent
 
@@ -23,9 +23,11 @@ const BIAS = 127; // of its exponent
  * Add `leaky`, `leakyBack`, `gate` and `gateBack`.
  *
  * @param {Module} module
+ * @param {boolean} isFused
  */
-export function addElementwise(module) {
-  const sigmoid = module.addFunction([V128], [V128], sigmoidOf);
+export function addElementwise(module, isFused) {
+  const madd = multiplyAdd(isFused);
+  const sigmoid = module.addFunction([V128], [V128], (builder, x) => sigmoidOf(builder, madd, x));
   module.exportFunction("leaky", [I32, I32], [], (builder, x, count) => {
     const value = builder.local(V128);
     return forEach(x, count, [
@@ -132,10 +134,11 @@ function slopeOf(h, factor) {
  * Write 1 / (1 + exp(-x)); the power of 2 that exp is has its whole part in the exponent.
  *
  * @param {FunctionBuilder} builder
+ * @param {import("./products.js").MultiplyAdd} madd
  * @param {Local} x
  * @returns {Code}
  */
-function sigmoidOf(builder, x) {
+function sigmoidOf(builder, madd, x) {
   const [whole, rest, power] = builder.locals(V128, 3);
   const { LN2 } = Math;
   let term = 1;
@@ -147,9 +150,7 @@ function sigmoidOf(builder, x) {
     whole.set(f32x4.nearest(x.get)),
     rest.set(f32x4.sub(x.get, whole.get)),
     power.set(f32x4.const(series[0])),
-    series
-      .slice(1)
-      .map((number) => power.set(f32x4.add(f32x4.mul(power.get, rest.get), f32x4.const(number)))),
+    series.slice(1).map((number) => power.set(madd(power.get, rest.get, f32x4.const(number)))),
     power.set(f32x4.mul(power.get, i32x4.shl(octaves, i32.const(EXPONENT_BITS)))),
     f32x4.div(f32x4.const(1), f32x4.add(f32x4.const(1), power.get)),
   ];

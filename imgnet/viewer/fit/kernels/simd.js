@@ -107,6 +107,6 @@ function moduleBytes(pages, isFused) {
   module.exportMemory("memory", pages);
   addProducts(module, isFused);
   addSums(module, isFused);
-  addElementwise(module);
+  addElementwise(module, isFused);
   return module.bytes();
 }

@@ -14,7 +14,7 @@ import { readOriginal } from "./original.js";
 /** What the page offers of each family; the second width is the usual one. */
 const MODELS = {
   mlp: { widths: [32, 64, 128], numLayers: 3 },
-  gated: { widths: [16, 32, 64], numLayers: 2 },
+  gated: { widths: [16, 32, 64], numLayers: 1 },
 };
 
 /** @type {{worker: string}} script of the workers, deflated, in base64 */

@@ -6,7 +6,7 @@
  */
 
 import { Adam } from "./adam.js";
-import { iterate } from "./orthogonal.js";
+import { orthonormalise } from "./orthogonal.js";
 
 /** @typedef {import("../kernels/plain.js").Kernels} Kernels */
 /** @typedef {import("../network/layout.js").Layout} Layout */
@@ -15,9 +15,10 @@ import { iterate } from "./orthogonal.js";
 
 const BETA = 0.95;
 const REFRESH = 10; // steps between two updates of an eigenbasis
-const FIRST_ITERATIONS = 10; // of the first eigenbasis
+const FIRST_ITERATIONS = 3; // of the first eigenbasis
 const MATRIX_LR = 1e-2;
 const VECTOR_LR = 3e-3;
+const RIDGE = 1e-7; // of the trace: keeps a covariance of low rank from losing directions
 const LANES = 8; // sides of matrices are padded to a multiple, as kernels need it
 
 export class Soap {
@@ -123,8 +124,8 @@ class MatrixPart {
       const { mean } = this.adam;
       data.set(mean, rotated);
       this._rotateBack(kernels, rotated, this.turned);
-      left.turn(data, steps ? 1 : FIRST_ITERATIONS);
-      right.turn(data, steps ? 1 : FIRST_ITERATIONS);
+      left.turn(kernels, steps ? 1 : FIRST_ITERATIONS);
+      right.turn(kernels, steps ? 1 : FIRST_ITERATIONS);
       this._rotate(kernels, this.turned, rotated);
       mean.set(data.subarray(rotated, rotated + this.size));
     }
@@ -182,6 +183,7 @@ class Side {
     /** The basis as a matrix whose rows are its vectors, and its transpose. */
     this.rows = layout.reserve(size * size);
     this.columns = layout.reserve(size * size);
+    this.product = layout.reserve(size * size);
     this.basis = new Float64Array(size * size);
     for (let i = 0; i < size; i += 1) {
       this.basis[i * size + i] = 1;
@@ -196,15 +198,45 @@ class Side {
   }
 
   /**
-   * @param {Float32Array} data
+   * Turn the basis towards the eigenvectors by orthogonal iteration.
+   *
+   * @param {Kernels} kernels
    * @param {number} iterations
    */
-  turn(data, iterations) {
-    const { size, basis, covariance, rows, columns } = this;
-    const matrix = Float64Array.from(data.subarray(covariance, covariance + size * size));
+  turn(kernels, iterations) {
+    this._write(kernels.data);
     for (let i = 0; i < iterations; i += 1) {
-      iterate(matrix, basis, size);
+      this._iterate(kernels);
+      this._write(kernels.data);
     }
+  }
+
+  /**
+   * Orthonormalise the products of the covariance with the vectors.
+   *
+   * @param {Kernels} kernels
+   */
+  _iterate(kernels) {
+    const { data } = kernels;
+    const { size, basis, covariance, product } = this;
+    let trace = 0;
+    for (let i = 0; i < size; i += 1) {
+      trace += data[covariance + i * size + i];
+    }
+    const ridge = RIDGE * trace + Number.MIN_VALUE;
+    data.fill(0, product, product + size * size);
+    kernels.product(covariance, size, size, this.columns, product, size);
+    for (let i = 0; i < size; i += 1) {
+      for (let j = 0; j < size; j += 1) {
+        basis[i * size + j] = data[product + j * size + i] + ridge * basis[i * size + j];
+      }
+    }
+    orthonormalise(basis, size);
+  }
+
+  /** @param {Float32Array} data */
+  _write(data) {
+    const { size, basis, rows, columns } = this;
     data.set(basis, rows);
     for (let i = 0; i < size; i += 1) {
       for (let j = 0; j < size; j += 1) {

@@ -14,8 +14,7 @@ import { start } from "./start.js";
 /** @typedef {import("./snapshot.js").Snapshot} Snapshot */
 
 const PIXELS_PER_STEP = 2048;
-const PIXELS_OF_START = 4096; // of the lattices that statistics are measured on
-const WARM_UP = 30; // steps
+const WARM_UP = 10; // steps
 const AVERAGED = 0.1; // part of all steps that the average of the weights remembers
 const NEWS = 0.05; // weight of a step in the running error
 
@@ -35,11 +34,10 @@ export class Trainer {
     this.random = randomNumbers(0);
     const { width, height } = network.spec;
     this.sampler = new Sampler(width, height, PIXELS_PER_STEP, this.random);
-    this.probes = new Sampler(width, height, PIXELS_OF_START, this.random);
     this.steps = 0;
     /** Mean squared error of the last steps, for colours in 0..1. */
     this.mse = NaN;
-    start(network, this.kernels, target, this.probes.next(), this.random);
+    start(network, this.kernels, target, this.sampler.next(), this.random);
     this.average = this._weights().slice();
   }
 
@@ -71,7 +69,7 @@ export class Trainer {
     const { network, kernels, target, average } = this;
     const real = this._weights().slice();
     this._weights().set(average);
-    const lattice = this.probes.next();
+    const lattice = this.sampler.next();
     const taken = takeSnapshot(network, kernels, target, lattice, this.mse, this.random);
     this._weights().set(real);
     network.refresh(kernels);

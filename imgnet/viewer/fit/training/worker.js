@@ -34,7 +34,8 @@ import { Trainer } from "./trainer.js";
 
 const CHANNELS = 3;
 const FIRST_SNAPSHOT = 0.2; // seconds
-const SHARE = 8; // steps take so many times as long as snapshots
+const SHARE = 6; // steps take so many times as long as snapshots,
+const LONGEST_WAIT = 2; // but no more seconds than this
 const BREATH = 0.05; // seconds between two looks for a request
 
 /** @type {Fit | null} */
@@ -87,7 +88,7 @@ class Fit {
       if (now() >= due) {
         const before = now();
         this.report(now() - start, false);
-        due = now() + SHARE * (now() - before);
+        due = now() + Math.min(SHARE * (now() - before), LONGEST_WAIT);
       }
       if (now() >= breath) {
         await nextTask();

@@ -71,8 +71,9 @@ function bestFor(values) {
   let best = { scale: first, excess: 0 };
   let least = Infinity;
   for (let scale = first; scale < Math.min(first + CANDIDATES, NUM_SCALES); scale += 1) {
+    const slots = slotsOf(scale, counts.length);
     for (let excess = 0; excess < (values.length > MANY ? EXCESSES : 1); excess += 1) {
-      const bits = bitsOf(counts, { scale, excess });
+      const bits = bitsOf(counts, slots, excess);
       if (bits < least) {
         [best, least] = [{ scale, excess }, bits];
       }
@@ -99,16 +100,32 @@ function magnitudes(values) {
 }
 
 /**
+ * Return about the slots that each magnitude has without an excess; exact tables take long to make.
+ *
+ * @param {number} scale
+ * @param {number} count of magnitudes
+ * @returns {number[]}
+ */
+function slotsOf(scale, count) {
+  const decay = -1 / (2 * 2 ** (scale / 8 - 3)); // logarithm of that of the distribution
+  const shared = TOTAL - 2 * support(scale) - 1;
+  const tail = (/** @type {number} */ k) => 1 / (1 + Math.exp(-decay * (2 * k + 1)));
+  const outer = Array.from({ length: count - 1 }, (_, k) => 1 + shared * (tail(k) - tail(k + 1)));
+  return [1 + shared * (1 - 2 * tail(0)), ...outer];
+}
+
+/**
  * @param {number[]} counts
- * @param {Distribution} distribution
+ * @param {number[]} slots without an excess
+ * @param {number} excess eighths of the slots of other integers that 0 has instead
  * @returns {number}
  */
-function bitsOf(counts, distribution) {
-  const table = cachedTable(distribution);
-  const centre = support(distribution.scale);
+function bitsOf(counts, slots, excess) {
+  const part = 1 - excess / EXCESSES;
+  const [ofZero] = slots;
   return counts.reduce((sum, count, magnitude) => {
-    const width = table[centre + magnitude + 1] - table[centre + magnitude];
-    return count ? sum - count * Math.log2(width / TOTAL) : sum;
+    const own = magnitude ? 1 + (slots[magnitude] - 1) * part : TOTAL - (TOTAL - ofZero) * part;
+    return count ? sum - count * Math.log2(own / TOTAL) : sum;
   }, 0);
 }
 
