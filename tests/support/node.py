@@ -46,7 +46,7 @@ const { renderGrid } = modules["decoder/render.js"];
 const request = JSON.parse(readFileSync(0));
 const { folder, names, priors, neededWidth, omitted, ramp } = request;
 const quiet = { onPreview() {}, onProgress() {} };
-const results = names.map((name) => {
+const resultOf = async (name) => {
   const previews = [];
   const progress = [];
   const listener = {
@@ -58,7 +58,7 @@ const results = names.map((name) => {
   const { heapUsed } = process.memoryUsage();
   try {
     const data = new Uint8Array(readFileSync(`${folder}/${name}`));
-    const result = decode(data, name, new Priors(priors), listener, neededWidth);
+    const result = await decode(data, name, new Priors(priors), listener, neededWidth);
     const { encoded, parts, network } = result;
     const picture = omitted
       ? renderGrid(encoded, new KeptGrids(network, omitted), quiet, 0)
@@ -80,13 +80,27 @@ const results = names.map((name) => {
     const heapBytes = process.memoryUsage().heapUsed - heapUsed;
     return { error: error.message, allocatedBytes, heapBytes, seconds };
   }
-});
-console.log(JSON.stringify(results));
+};
+(async () => {
+  const results = [];
+  for (const name of names) {
+    results.push(await resultOf(name));
+  }
+  console.log(JSON.stringify(results));
+})();
 """
 
 
-def decode_with_node(folder: Path, files: Iterable[bytes], **options: Any) -> list[dict[str, Any]]:
+def decode_with_node(
+    folder: Path, files: Iterable[bytes], *, setup: str = "", **options: Any
+) -> list[dict[str, Any]]:
     """Decode files in one process of Node.
+
+    Args:
+        folder: Where the files go.
+        files: Their content.
+        setup: Script that runs after the modules are there and before the first file.
+        **options: What the driver reads of its request.
 
     Returns:
         What `decode.js` returns of each: "pixels" (height, width, channel), without parts if the
@@ -99,9 +113,8 @@ def decode_with_node(folder: Path, files: Iterable[bytes], **options: Any) -> li
         names.append(f"{number}.inr")
         (folder / names[-1]).write_bytes(data)
     request = {"folder": str(folder), "names": names, "priors": every_prior(), **options}
-    (folder / "decode.js").write_text(
-        _METER + bundle(*(FOLDER / entry for entry in _ENTRIES)) + _DRIVER, "utf-8"
-    )
+    modules = bundle(*(FOLDER / entry for entry in _ENTRIES))
+    (folder / "decode.js").write_text(_METER + modules + setup + _DRIVER, "utf-8")
     results: list[dict[str, Any]] = json.loads(run_node(folder / "decode.js", json.dumps(request)))
     for name, result in zip(names, results, strict=True):
         if "error" not in result:

@@ -22,9 +22,9 @@ export class Client {
    * @param {Embedded} priors
    */
   constructor(script, priors) {
-    const address = URL.createObjectURL(new Blob([script], { type: "text/javascript" }));
-    this._worker = new Worker(address);
-    URL.revokeObjectURL(address);
+    // It stays, for the worker starts others with its script.
+    this._address = URL.createObjectURL(new Blob([script], { type: "text/javascript" }));
+    this._worker = new Worker(this._address);
     this._post({ kind: "priors", priors });
     /** @type {Promise<unknown>} settled when the worker is free */
     this._turn = Promise.resolve();
@@ -81,6 +81,7 @@ export class Client {
   /** End the worker, whatever it does. */
   close() {
     this._worker.terminate();
+    URL.revokeObjectURL(this._address);
   }
 
   /**

@@ -28,13 +28,13 @@ import { render } from "./render.js";
  * @param {Priors} priors
  * @param {Listener} listener
  * @param {number} [neededWidth] below half the width of the picture, a coarser one may do
- * @returns {Decoded}
+ * @returns {Promise<Decoded>}
  * @throws {FormatError} It is not an .inr file, is damaged, or needs what is not here.
  */
-export function decode(data, name, priors, listener, neededWidth = Infinity) {
+export async function decode(data, name, priors, listener, neededWidth = Infinity) {
   try {
     const encoded = fromBytes(data, priors);
-    const { picture, bits, network } = render(encoded, priors, listener, neededWidth);
+    const { picture, bits, network } = await render(encoded, priors, listener, neededWidth);
     return { encoded, picture, network, parts: bytesByPart(bits, data.length) };
   } catch (error) {
     throw error instanceof FormatError ? new FormatError(`${name}: ${error.message}`) : error;

@@ -1,7 +1,8 @@
 /** Rendering of each family of networks, from what a file holds to samples. */
 
 import { plainBits } from "./byte_counts.js";
-import { renderCoordinates } from "./coordinate.js";
+import { Crew } from "./coordinate/crew.js";
+import { BAND, CoordinateNetwork } from "./coordinate/network.js";
 import { readCoordinates } from "./coordinate_stream.js";
 import { crc32 } from "./crc32.js";
 import { FormatError } from "./errors.js";
@@ -47,10 +48,10 @@ const MANY_PIXELS = 2 ** 21; // of a picture whose half size is worth a preview
  * @param {Priors} priors
  * @param {Listener} listener
  * @param {number} neededWidth below half the width of the picture, a coarser level may do
- * @returns {Rendered}
+ * @returns {Promise<Rendered>}
  * @throws {FormatError} The stream is damaged, or the pixels are not those of the encoder.
  */
-export function render(encoded, priors, listener, neededWidth) {
+export async function render(encoded, priors, listener, neededWidth) {
   const { spec, stream } = encoded;
   if (spec.family !== "grid") {
     return renderOfCoordinates(encoded, listener);
@@ -153,20 +154,60 @@ function isPreviewed(spec, level) {
 /**
  * @param {Encoded} encoded
  * @param {Listener} listener
- * @returns {Rendered}
+ * @returns {Promise<Rendered>}
  */
-function renderOfCoordinates(encoded, listener) {
+async function renderOfCoordinates(encoded, listener) {
   const { spec, depth, stream } = encoded;
   const { parameters, bits } = stream
     ? readCoordinates(spec, stream)
     : { parameters: encoded.parameters, bits: plainBits(encoded) };
+  const crew = new Crew({ sizes: spec, parameters, depth }); // which gets ready beside the previews
+  try {
+    const network = new CoordinateNetwork(spec, parameters);
+    showPreviews(spec, network, listener);
+    const samples = await wholePicture(spec, network, depth, crew, listener.onProgress);
+    return { picture: pictureOf(spec, 0, depth, samples), bits, network: null };
+  } finally {
+    crew.close();
+  }
+}
+
+/**
+ * @param {Spec} spec
+ * @param {CoordinateNetwork} network
+ * @param {Listener} listener
+ */
+function showPreviews(spec, network, listener) {
   const { width, height } = spec;
   for (const level of SAMPLED_LEVELS.filter((one) => Math.min(width, height) >= 2 ** (one + 1))) {
-    const samples = renderCoordinates(spec, parameters, level, 8);
+    network.setLevel(level);
+    const [rows, columns] = spec.gridSize(level);
+    const samples = new Uint8Array(rows * columns * spec.dimOut);
+    for (let band = 0; band < network.numBands; band += 1) {
+      samples.set(network.render(band, 8), band * BAND * columns * spec.dimOut);
+    }
     listener.onPreview(pictureOf(spec, level, 8, samples), { width, height });
   }
-  const samples = renderCoordinates(spec, parameters, 0, depth, listener.onProgress);
-  return { picture: pictureOf(spec, 0, depth, samples), bits, network: null };
+}
+
+/**
+ * @param {Spec} spec
+ * @param {CoordinateNetwork} network
+ * @param {number} depth
+ * @param {Crew} crew
+ * @param {(done: number) => void} onProgress
+ * @returns {Promise<Uint8Array | Uint16Array>}
+ */
+async function wholePicture({ width, height, dimOut }, network, depth, crew, onProgress) {
+  network.setLevel(0);
+  const samples = new (depth === 16 ? Uint16Array : Uint8Array)(height * width * dimOut);
+  let done = 0;
+  await crew.render(network, depth, (band, part) => {
+    samples.set(part, band * BAND * width * dimOut);
+    done += part.length;
+    onProgress(done / samples.length);
+  });
+  return samples;
 }
 
 /**

@@ -1,6 +1,7 @@
 /** Web Worker that decodes files, one after the other; `client.js` is its other side. */
 
 import { toSrgb } from "./colour_profile.js";
+import { CoordinateNetwork } from "./coordinate/network.js";
 import { decode } from "./decode.js";
 import { FormatError } from "./errors.js";
 import { KeptGrids } from "./kept_grids.js";
@@ -13,16 +14,19 @@ import { renderGrid } from "./render.js";
 /** @typedef {import("./decode.js").Decoded} Decoded */
 /** @typedef {import("./kept_grids.js").Omitted} Omitted */
 /** @typedef {import("./picture.js").Picture} Picture */
+/** @typedef {import("./coordinate/crew.js").Task} Task */
 
 /**
  * @typedef {Object} Request
- * @property {"priors" | "decode" | "render" | "rates" | "png"} kind
+ * @property {"priors" | "decode" | "render" | "rates" | "png" | "join" | "band"} kind
  * @property {Record<string, import("./priors.js").EmbeddedPrior>} [priors]
  * @property {string} [name] of the file, for messages
  * @property {ArrayBuffer} [data] content of the file
  * @property {number} [neededWidth] of the picture; a coarser one may do
  * @property {Omitted} [omitted] parts of the picture that was decoded last
  * @property {Uint8Array} [ramp] colours of its rate map, three samples each
+ * @property {Task} [task] of a crew, which this worker joins
+ * @property {number} [band] of the picture of the crew
  */
 
 /**
@@ -75,6 +79,8 @@ import { renderGrid } from "./render.js";
 let priors = new Priors({});
 /** @type {Decoded | null} */
 let last = null;
+/** @type {{network: CoordinateNetwork, depth: number} | null} as a member of a crew */
+let membership = null;
 
 self.onmessage = async ({ data: request }) => {
   try {
@@ -85,12 +91,13 @@ self.onmessage = async ({ data: request }) => {
 };
 
 /** @param {Request} request */
-async function answer({ kind, priors: embedded, name = "", data, neededWidth, omitted, ramp }) {
+async function answer(request) {
+  const { kind, priors: embedded, name = "", data, neededWidth, omitted, ramp } = request;
   const listener = { onPreview, onProgress: throttled() };
   if (kind === "priors") {
     priors = new Priors(embedded ?? {});
   } else if (kind === "decode" && data) {
-    last = decode(new Uint8Array(data), name, priors, listener, neededWidth);
+    last = await decode(new Uint8Array(data), name, priors, listener, neededWidth);
     const shown = await shownOf(last.picture, last);
     reply({ kind: "decoded", shown, facts: factsOf(last, name, data.byteLength) }, [shown]);
   } else if (kind === "render" && last?.network && omitted) {
@@ -103,6 +110,21 @@ async function answer({ kind, priors: embedded, name = "", data, neededWidth, om
   } else if (kind === "png" && last) {
     const file = await encodePng(last.picture, last.encoded.metadata);
     reply({ kind: "png", file });
+  } else {
+    answerCrew(request);
+  }
+}
+
+/** @param {Request} request */
+function answerCrew({ kind, task, band = 0 }) {
+  if (kind === "join" && task) {
+    const network = new CoordinateNetwork(task.sizes, task.parameters);
+    network.setLevel(0);
+    membership = { network, depth: task.depth };
+    self.postMessage({ kind: "ready" });
+  } else if (kind === "band" && membership) {
+    const samples = membership.network.render(band, membership.depth);
+    self.postMessage({ kind: "band", band, samples }, { transfer: [samples.buffer] });
   }
 }
 

@@ -126,6 +126,18 @@ export function whileTrue(condition, body) {
 }
 
 /**
+ * Run a body, and again as long as a condition holds behind it.
+ *
+ * @param {Code} body
+ * @param {Code} condition
+ * @returns {Code}
+ */
+export function doWhile(body, condition) {
+  const [LOOP, BR_IF] = [0x03, 0x0d];
+  return [LOOP, NO_RESULT, body, condition, BR_IF, 0, END];
+}
+
+/**
  * Repeat a body for a variable that counts from its value up to an end, at least once.
  *
  * @param {Local} variable of type i32
@@ -135,9 +147,16 @@ export function whileTrue(condition, body) {
  * @returns {Code}
  */
 export function countUp(variable, end, step, body) {
-  const [LOOP, BR_IF] = [0x03, 0x0d];
-  const next = variable.set(i32.add(variable.get, i32.const(step)));
-  return [LOOP, NO_RESULT, body, next, i32.lt_s(variable.get, end), BR_IF, 0, END];
+  return doWhile([body, increase(variable, step)], i32.lt_s(variable.get, end));
+}
+
+/**
+ * @param {Local} variable of type i32
+ * @param {number} step
+ * @returns {Code}
+ */
+export function increase(variable, step) {
+  return variable.set(i32.add(variable.get, i32.const(step)));
 }
 
 /**

@@ -16,8 +16,8 @@ const C0 = 2 * Math.sqrt(2 / Math.PI);
 const C1 = C0 * 0.044715;
 const LARGEST = 80; // of an exponent: beyond, a sigmoid is 0 or 1 in float32
 const TERMS = 6; // of the series of 2**f, |f| <= 1/2: the last is below 1e-5
-const EXPONENT_BITS = 23; // below them is the fraction of a float32
-const BIAS = 127; // of its exponent
+const FRACTION_BITS = 23; // of the fraction of a float32, below its exponent
+const TO_INTEGER = 1.5 * 2 ** FRACTION_BITS; // a float32 as large as this has no fraction
 
 /**
  * Add `leaky`, `leakyBack`, `gate` and `gateBack`.
@@ -139,19 +139,19 @@ function slopeOf(h, factor) {
  * @returns {Code}
  */
 function sigmoidOf(builder, madd, x) {
-  const [whole, rest, power] = builder.locals(V128, 3);
+  const [moved, rest, power] = builder.locals(V128, 3);
   const { LN2 } = Math;
   let term = 1;
   const series = Array.from({ length: TERMS }, (_, i) => (term *= i ? LN2 / i : 1)).reverse();
-  const octaves = i32x4.add(i32x4.trunc_sat_f32x4_s(whole.get), i32x4.splat(i32.const(BIAS)));
+  const octaves = i32x4.shl(moved.get, i32.const(FRACTION_BITS));
   return [
     x.set(f32x4.min(f32x4.max(x.get, f32x4.const(-LARGEST)), f32x4.const(LARGEST))),
     x.set(scaled(-1 / LN2, x.get)),
-    whole.set(f32x4.nearest(x.get)),
-    rest.set(f32x4.sub(x.get, whole.get)),
+    moved.set(f32x4.add(x.get, f32x4.const(TO_INTEGER))),
+    rest.set(f32x4.sub(x.get, f32x4.sub(moved.get, f32x4.const(TO_INTEGER)))),
     power.set(f32x4.const(series[0])),
     series.slice(1).map((number) => power.set(madd(power.get, rest.get, f32x4.const(number)))),
-    power.set(f32x4.mul(power.get, i32x4.shl(octaves, i32.const(EXPONENT_BITS)))),
+    power.set(i32x4.add(power.get, octaves)),
     f32x4.div(f32x4.const(1), f32x4.add(f32x4.const(1), power.get)),
   ];
 }

@@ -1,6 +1,6 @@
 /** Axis of a lattice: from positions to the summands of the first joint layer. */
 
-import { positionFeatures } from "../../decoder/coordinate.js";
+import { featureOf, numFeatures } from "../../decoder/coordinate/positions.js";
 import { paddedCount } from "./lattice.js";
 import { gatedLayer } from "./layers.js";
 
@@ -22,8 +22,11 @@ export class Axis {
     const length = side === "x" ? spec.width : spec.height;
     const capacity = paddedCount(length);
     const joint = isGated ? "joint" : "layers.0";
-    this.features = positionFeatures(spec.family, length, 1);
-    this.input = layout.reserve(this.features[0].length * capacity);
+    /** Values of each feature at all pixels. */
+    this.features = Array.from({ length: numFeatures(spec.family, length) }, (_, i) =>
+      Float32Array.from({ length }, (_unused, x) => featureOf(spec.family, i, x, length)),
+    );
+    this.input = layout.reserve(this.features.length * capacity);
     this.branch = isGated ? gatedLayer(layout, parameters, `axis_${side}`, capacity) : null;
     this.half = new Half(layout, parameters, joint, side, capacity);
   }
@@ -42,12 +45,12 @@ export class Axis {
   forward(kernels, comb) {
     const positions = paddedCount(comb.count);
     const { input, features, branch } = this;
-    kernels.data.fill(0, input, input + features[0].length * positions);
-    for (let i = 0; i < comb.count; i += 1) {
-      features[comb.start + i * comb.stride].forEach((value, feature) => {
-        kernels.data[input + feature * positions + i] = value;
-      });
-    }
+    kernels.data.fill(0, input, input + features.length * positions);
+    features.forEach((values, feature) => {
+      for (let i = 0; i < comb.count; i += 1) {
+        kernels.data[input + feature * positions + i] = values[comb.start + i * comb.stride];
+      }
+    });
     const x = branch ? branch.forward(kernels, input, positions) : input;
     return this.half.forward(kernels, x, positions);
   }
