@@ -30,6 +30,7 @@ const network = new Network(new Spec(spec));
 const Kernels = { plain: PlainKernels, simd: SimdKernels }[kind];
 const kernels = new Kernels(network.layout.size);
 const { at, gradient, count } = network.parameters;
+network.prepare(kernels);
 kernels.data.set(parameters, at);
 network.refresh(kernels);
 const target = { width: spec.width, channels: spec.dimOut, samples: Uint8Array.from(samples) };

@@ -3,7 +3,7 @@
 import { f32x4, i32, i32x4, v128, whileTrue } from "../../decoder/coordinate/instructions.js";
 import { I32, V128 } from "../../decoder/coordinate/wasm.js";
 import { multiplyAdd, step, times } from "./products.js";
-import { next } from "./sums.js";
+import { forEach, next } from "./sums.js";
 
 /** @typedef {import("../../decoder/coordinate/wasm.js").Code} Code */
 /** @typedef {import("../../decoder/coordinate/wasm.js").FunctionBuilder} FunctionBuilder */
@@ -153,21 +153,6 @@ function sigmoidOf(builder, madd, x) {
     series.slice(1).map((number) => power.set(madd(power.get, rest.get, f32x4.const(number)))),
     power.set(i32x4.add(power.get, octaves)),
     f32x4.div(f32x4.const(1), f32x4.add(f32x4.const(1), power.get)),
-  ];
-}
-
-/**
- * Repeat a body, which moves an address from vector to vector, for a number of floats.
- *
- * @param {Local} address
- * @param {Local} count becomes the end
- * @param {Code} body
- * @returns {Code}
- */
-function forEach(address, count, body) {
-  return [
-    count.set(i32.add(address.get, times(count.get, FLOAT))),
-    whileTrue(i32.lt_s(address.get, count.get), body),
   ];
 }
 

@@ -1,22 +1,25 @@
 /**
  * Kernels of a fit in plain JavaScript: the arithmetic of layers, forward and backward.
  *
- * All arrays lie in one memory, `data`; arguments are the index of their first float. An array of
- * activations is (units, pixels), and the number of pixels is a multiple of 8. These kernels are
- * the specification of those in `simd.js`, and run where there is no SIMD.
+ * An array of activations is (units, pixels), and the number of pixels is a multiple of 8. These
+ * kernels are the specification of those in `simd.js`, and run where there is no SIMD.
  */
+
+import { Memory } from "./memory.js";
 
 const C0 = 2 * Math.sqrt(2 / Math.PI); // GELU in its tanh form is h sigmoid(C0 h + C1 h^3)
 const C1 = C0 * 0.044715;
 const SLOPE = 0.1; // of LeakyReLU below 0
 
 /**
- * @typedef {Object} Kernels
- * @property {Float32Array} data
- * @property {(matrix: number, rows: number, inputs: number, x: number, out: number,
+ * Arithmetic besides what `Memory` moves. A matrix has `stride` floats from row to row.
+ *
+ * @typedef {Object} Arithmetic
+ * @property {(matrix: number, stride: number, rows: number, inputs: number, x: number, out: number,
  *   pixels: number) => void} product adds the transpose of matrix (inputs, rows) times x to out
  * @property {(gradient: number, rows: number, x: number, inputs: number, sum: number,
- *   pixels: number) => void} outer adds gradient times the transpose of x to sum (rows, inputs)
+ *   stride: number, pixels: number) => void} outer adds gradient times the transpose of x to the
+ *   matrix sum (rows, inputs)
  * @property {(x: number, rows: number, pixels: number, sum: number) => void} rowSums adds the sum
  *   of each row of x to sum (rows)
  * @property {(x: number, count: number) => void} leaky is LeakyReLU, in place
@@ -28,9 +31,11 @@ const SLOPE = 0.1; // of LeakyReLU below 0
  * @property {(stacked: number, kept: number, units: number, pixels: number, gradient: number,
  *   toStacked: number) => void} gateBack writes the gradient of `stacked`, and that of h in place
  *   of the gradient
- * @property {(x: number, factor: number, out: number, count: number) => void} addScaled adds a
- *   multiple of x to out
- * @property {(one: number, other: number, count: number) => number} dot
+ * @property {(x: number, out: number, count: number) => void} add adds x to out
+ * @property {(x: number, factor: number, out: number, count: number) => void} addTimes adds x times
+ *   the float at `factor` to out
+ * @property {(one: number, other: number, count: number, sum: number) => void} addDot adds the sum
+ *   of products to the float at `sum`
  * @property {(columns: number, width: number, rows: number, stride: number, units: number,
  *   height: number, out: number) => void} spread writes the sum of each column (units, width) and
  *   each row, of which a unit has the next `stride` floats, to out (units, height, width)
@@ -39,30 +44,31 @@ const SLOPE = 0.1; // of LeakyReLU below 0
  *   those of columns and rows
  */
 
-/** @implements {Kernels} */
-export class PlainKernels {
+/** @typedef {Memory & Arithmetic} Kernels */
+
+/** @implements {Arithmetic} */
+export class PlainKernels extends Memory {
   /** @param {number} size of the memory in floats */
   constructor(size) {
-    this.data = new Float32Array(size);
+    super(new Float32Array(size));
   }
 
   /** @type {Kernels["product"]} */
-  product(matrix, rows, inputs, x, out, pixels) {
-    const { data } = this;
+  product(matrix, stride, rows, inputs, x, out, pixels) {
     for (let row = 0; row < rows; row += 1) {
       for (let input = 0; input < inputs; input += 1) {
-        this.addScaled(x + input * pixels, data[matrix + input * rows + row], out, pixels);
+        this.addTimes(x + input * pixels, matrix + input * stride + row, out, pixels);
       }
       out += pixels;
     }
   }
 
   /** @type {Kernels["outer"]} */
-  outer(gradient, rows, x, inputs, sum, pixels) {
+  outer(gradient, rows, x, inputs, sum, stride, pixels) {
     for (let row = 0; row < rows; row += 1) {
       for (let input = 0; input < inputs; input += 1) {
-        const at = sum + row * inputs + input;
-        this.data[at] += this.dot(gradient + row * pixels, x + input * pixels, pixels);
+        const to = sum + row * stride + input;
+        this.addDot(gradient + row * pixels, x + input * pixels, pixels, to);
       }
     }
   }
@@ -126,22 +132,31 @@ export class PlainKernels {
     }
   }
 
-  /** @type {Kernels["addScaled"]} */
-  addScaled(x, factor, out, count) {
+  /** @type {Kernels["add"]} */
+  add(x, out, count) {
     const { data } = this;
     for (let i = 0; i < count; i += 1) {
-      data[out + i] += factor * data[x + i];
+      data[out + i] += data[x + i];
     }
   }
 
-  /** @type {Kernels["dot"]} */
-  dot(one, other, count) {
+  /** @type {Kernels["addTimes"]} */
+  addTimes(x, factor, out, count) {
+    const { data } = this;
+    const times = data[factor];
+    for (let i = 0; i < count; i += 1) {
+      data[out + i] += times * data[x + i];
+    }
+  }
+
+  /** @type {Kernels["addDot"]} */
+  addDot(one, other, count, sum) {
     const { data } = this;
     let total = 0;
     for (let i = 0; i < count; i += 1) {
       total += data[one + i] * data[other + i];
     }
-    return total;
+    data[sum] += total;
   }
 
   /** @type {Kernels["spread"]} */
@@ -162,7 +177,7 @@ export class PlainKernels {
   collect(gradient, units, height, toColumns, width, toRows, stride) {
     for (let unit = 0; unit < units; unit += 1) {
       for (let y = 0; y < height; y += 1) {
-        this.addScaled(gradient, 1, toColumns + unit * width, width);
+        this.add(gradient, toColumns + unit * width, width);
         this.rowSums(gradient, 1, width, toRows + unit * stride + y);
         gradient += width;
       }

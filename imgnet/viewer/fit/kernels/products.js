@@ -35,7 +35,7 @@ export function multiplyAdd(isFused) {
  */
 export function addProducts(module, isFused) {
   const madd = multiplyAdd(isFused);
-  const numbers = Array(6).fill(I32);
+  const numbers = Array(7).fill(I32);
   module.exportFunction("product", numbers, [], (builder, ...parameters) =>
     product(builder, madd, ...parameters),
   );
@@ -47,12 +47,12 @@ export function addProducts(module, isFused) {
 /**
  * @param {FunctionBuilder} builder
  * @param {MultiplyAdd} madd
- * @param {Local[]} parameters those of `Kernels.product`, addresses in bytes
+ * @param {Local[]} parameters those of `Kernels.product`, addresses and the stride in bytes
  * @returns {Code}
  */
-function product(builder, madd, ...[matrix, rows, inputs, x, out, pixels]) {
+function product(builder, madd, ...[matrix, rowBytes, rows, inputs, x, out, pixels]) {
   const [row, end, stride, at, entry, to] = builder.locals(I32, 6);
-  const [left, rowBytes] = builder.locals(I32, 2);
+  const left = builder.local(I32);
   const vectors = builder.locals(V128, COLUMNS);
   const sums = builder.locals(V128, ROWS * COLUMNS);
   const splat = builder.local(V128);
@@ -88,7 +88,6 @@ function product(builder, madd, ...[matrix, rows, inputs, x, out, pixels]) {
   ];
   return [
     stride.set(times(pixels.get, FLOAT)),
-    rowBytes.set(times(rows.get, FLOAT)),
     end.set(i32.add(out.get, stride.get)),
     whileTrue(i32.lt_s(out.get, end.get), [
       row.set(i32.const(0)),
@@ -102,10 +101,10 @@ function product(builder, madd, ...[matrix, rows, inputs, x, out, pixels]) {
 /**
  * @param {FunctionBuilder} builder
  * @param {MultiplyAdd} madd
- * @param {Local[]} parameters those of `Kernels.outer`, addresses in bytes
+ * @param {Local[]} parameters those of `Kernels.outer`, addresses and the stride in bytes
  * @returns {Code}
  */
-function outer(builder, madd, ...[gradient, rows, x, inputs, sum, pixels]) {
+function outer(builder, madd, ...[gradient, rows, x, inputs, sum, rowBytes, pixels]) {
   const [row, column, stride, at, to] = builder.locals(I32, 5);
   const lefts = builder.locals(I32, ROWS);
   const rights = builder.locals(I32, COLUMNS);
@@ -130,13 +129,14 @@ function outer(builder, madd, ...[gradient, rows, x, inputs, sum, pixels]) {
       ]),
       step(at, i32.const(VECTOR)),
     ]),
-    to.set(i32.add(sum.get, times(i32.add(i32.mul(row.get, inputs.get), column.get), FLOAT))),
+    to.set(i32.add(i32.mul(row.get, rowBytes.get), times(column.get, FLOAT))),
+    step(to, sum.get),
     upTo(height).map((i) => [
       upTo(width).map((j) => {
         const before = f32.load(to.get, FLOAT * j);
         return f32.store(to.get, f32.add(before, lanes(sums[width * i + j])), FLOAT * j);
       }),
-      step(to, times(inputs.get, FLOAT)),
+      step(to, rowBytes.get),
     ]),
   ];
   return [

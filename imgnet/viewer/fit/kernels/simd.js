@@ -2,23 +2,25 @@
 
 import { Module } from "../../decoder/coordinate/wasm.js";
 import { addElementwise } from "./elementwise.js";
+import { Memory } from "./memory.js";
 import { addProducts } from "./products.js";
 import { addSums } from "./sums.js";
 
+/** @typedef {import("./plain.js").Arithmetic} Arithmetic */
 /** @typedef {import("./plain.js").Kernels} Kernels */
 /** @typedef {Record<string, (...numbers: number[]) => number>} Functions */
 
 const FLOAT = 4; // bytes
 const PAGE = 2 ** 16;
 
-/** @implements {Kernels} */
-export class SimdKernels {
+/** @implements {Arithmetic} */
+export class SimdKernels extends Memory {
   /** @param {number} size of the memory in floats */
   constructor(size) {
     const pages = Math.ceil((FLOAT * size) / PAGE);
     const exports = instance(pages).exports;
     const memory = /** @type {WebAssembly.Memory} */ (exports.memory);
-    this.data = new Float32Array(memory.buffer, 0, size);
+    super(new Float32Array(memory.buffer, 0, size));
     this._functions = /** @type {Functions} */ (/** @type {unknown} */ (exports));
   }
 
@@ -28,13 +30,15 @@ export class SimdKernels {
   }
 
   /** @type {Kernels["product"]} */
-  product(matrix, rows, inputs, x, out, pixels) {
-    this._functions.product(FLOAT * matrix, rows, inputs, FLOAT * x, FLOAT * out, pixels);
+  product(matrix, stride, rows, inputs, x, out, pixels) {
+    const shape = [FLOAT * stride, rows, inputs];
+    this._functions.product(FLOAT * matrix, ...shape, FLOAT * x, FLOAT * out, pixels);
   }
 
   /** @type {Kernels["outer"]} */
-  outer(gradient, rows, x, inputs, sum, pixels) {
-    this._functions.outer(FLOAT * gradient, rows, FLOAT * x, inputs, FLOAT * sum, pixels);
+  outer(gradient, rows, x, inputs, sum, stride, pixels) {
+    const to = [FLOAT * sum, FLOAT * stride];
+    this._functions.outer(FLOAT * gradient, rows, FLOAT * x, inputs, ...to, pixels);
   }
 
   /** @type {Kernels["rowSums"]} */
@@ -64,14 +68,19 @@ export class SimdKernels {
     this._functions.gateBack(FLOAT * stacked, FLOAT * kept, units * pixels, ...places);
   }
 
-  /** @type {Kernels["addScaled"]} */
-  addScaled(x, factor, out, count) {
-    this._functions.addScaled(FLOAT * x, factor, FLOAT * out, count);
+  /** @type {Kernels["add"]} */
+  add(x, out, count) {
+    this._functions.add(FLOAT * x, FLOAT * out, count);
   }
 
-  /** @type {Kernels["dot"]} */
-  dot(one, other, count) {
-    return this._functions.dot(FLOAT * one, FLOAT * other, count);
+  /** @type {Kernels["addTimes"]} */
+  addTimes(x, factor, out, count) {
+    this._functions.addTimes(FLOAT * x, FLOAT * factor, FLOAT * out, count);
+  }
+
+  /** @type {Kernels["addDot"]} */
+  addDot(one, other, count, sum) {
+    this._functions.addDot(FLOAT * one, FLOAT * other, count, FLOAT * sum);
   }
 
   /** @type {Kernels["spread"]} */

@@ -1,7 +1,7 @@
 /** Sums over pixels in WebAssembly, and the sums of columns and rows of a lattice. */
 
 import { f32x4, i32, v128, whileTrue, f32 } from "../../decoder/coordinate/instructions.js";
-import { F32, I32, V128 } from "../../decoder/coordinate/wasm.js";
+import { I32, V128 } from "../../decoder/coordinate/wasm.js";
 import { lanes, multiplyAdd, step, times } from "./products.js";
 
 /** @typedef {import("../../decoder/coordinate/wasm.js").Module} Module */
@@ -13,7 +13,7 @@ const FLOAT = 4;
 const VECTOR = 16;
 
 /**
- * Add `rowSums`, `addScaled`, `dot`, `spread` and `collect`.
+ * Add `rowSums`, `add`, `addTimes`, `addDot`, `spread` and `collect`.
  *
  * @param {Module} module
  * @param {boolean} isFused
@@ -23,22 +23,30 @@ export function addSums(module, isFused) {
   module.exportFunction("rowSums", [I32, I32, I32, I32], [], rowSums);
   module.exportFunction("spread", Array(7).fill(I32), [], spread);
   module.exportFunction("collect", Array(7).fill(I32), [], collect);
-  module.exportFunction("addScaled", [I32, F32, I32, I32], [], (_, x, factor, out, count) => [
-    count.set(i32.add(out.get, times(count.get, FLOAT))),
-    whileTrue(i32.lt_s(out.get, count.get), [
-      v128.store(out.get, madd(v128.load(x.get), f32x4.splat(factor.get), v128.load(out.get))),
+  module.exportFunction("add", [I32, I32, I32], [], (_, x, out, count) =>
+    forEach(out, count, [
+      v128.store(out.get, f32x4.add(v128.load(x.get), v128.load(out.get))),
       next(x, out),
     ]),
-  ]);
-  module.exportFunction("dot", [I32, I32, I32], [F32], (builder, one, other, count) => {
-    const sum = builder.local(V128);
+  );
+  module.exportFunction("addTimes", [I32, I32, I32, I32], [], (builder, x, factor, out, count) => {
+    const times = builder.local(V128);
     return [
-      count.set(i32.add(one.get, times(count.get, FLOAT))),
-      whileTrue(i32.lt_s(one.get, count.get), [
-        sum.set(madd(v128.load(one.get), v128.load(other.get), sum.get)),
+      times.set(v128.load32_splat(factor.get)),
+      forEach(out, count, [
+        v128.store(out.get, madd(v128.load(x.get), times.get, v128.load(out.get))),
+        next(x, out),
+      ]),
+    ];
+  });
+  module.exportFunction("addDot", [I32, I32, I32, I32], [], (builder, one, other, count, sum) => {
+    const total = builder.local(V128);
+    return [
+      forEach(one, count, [
+        total.set(madd(v128.load(one.get), v128.load(other.get), total.get)),
         next(one, other),
       ]),
-      lanes(sum),
+      addTo(sum, total),
     ];
   });
 }
@@ -151,4 +159,19 @@ function addTo(address, vector) {
  */
 export function next(...addresses) {
   return addresses.map((address) => step(address, i32.const(VECTOR)));
+}
+
+/**
+ * Repeat a body, which moves an address from vector to vector, for a number of floats.
+ *
+ * @param {Local} address
+ * @param {Local} count becomes the end
+ * @param {Code} body
+ * @returns {Code}
+ */
+export function forEach(address, count, body) {
+  return [
+    count.set(i32.add(address.get, times(count.get, FLOAT))),
+    whileTrue(i32.lt_s(address.get, count.get), body),
+  ];
 }

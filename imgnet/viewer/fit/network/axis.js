@@ -22,13 +22,23 @@ export class Axis {
     const length = side === "x" ? spec.width : spec.height;
     const capacity = paddedCount(length);
     const joint = isGated ? "joint" : "layers.0";
-    /** Values of each feature at all pixels. */
-    this.features = Array.from({ length: numFeatures(spec.family, length) }, (_, i) =>
-      Float32Array.from({ length }, (_unused, x) => featureOf(spec.family, i, x, length)),
-    );
-    this.input = layout.reserve(this.features.length * capacity);
+    this.family = spec.family;
+    this.length = length;
+    this.features = numFeatures(spec.family, length);
+    this.table = layout.reserve(this.features * length);
+    this.input = layout.reserve(this.features * capacity);
     this.branch = isGated ? gatedLayer(layout, parameters, `axis_${side}`, capacity) : null;
     this.half = new Half(layout, parameters, joint, side, capacity);
+  }
+
+  /** @param {Float32Array} data gets the features of all pixels */
+  prepare(data) {
+    const { family, length, features, table } = this;
+    for (let i = 0; i < features; i += 1) {
+      for (let x = 0; x < length; x += 1) {
+        data[table + i * length + x] = featureOf(family, i, x, length);
+      }
+    }
   }
 
   /** @param {Kernels} kernels */
@@ -44,13 +54,8 @@ export class Axis {
    */
   forward(kernels, comb) {
     const positions = paddedCount(comb.count);
-    const { input, features, branch } = this;
-    kernels.data.fill(0, input, input + features.length * positions);
-    features.forEach((values, feature) => {
-      for (let i = 0; i < comb.count; i += 1) {
-        kernels.data[input + feature * positions + i] = values[comb.start + i * comb.stride];
-      }
-    });
+    const { input, branch } = this;
+    kernels.gather(this.table, this.features, this.length, comb, input, positions);
     const x = branch ? branch.forward(kernels, input, positions) : input;
     return this.half.forward(kernels, x, positions);
   }
@@ -87,54 +92,39 @@ class Half {
     this.weight = weight.at + first;
     this.toWeight = weight.gradient + first;
     this.bias = side === "y" ? parameters.of(`${name}.bias`) : null;
-    this.matrix = layout.reserve(rows * inputs);
     this.transposed = layout.reserve(rows * inputs);
-    this.toMatrix = layout.reserve(rows * inputs);
     this.out = layout.reserve(rows * capacity);
     this.toX = layout.reserve(inputs * capacity);
     this.x = 0;
   }
 
   /** @param {Kernels} kernels */
-  refresh({ data }) {
-    const { rows, inputs, stride, weight, matrix, transposed } = this;
-    for (let row = 0; row < rows; row += 1) {
-      for (let input = 0; input < inputs; input += 1) {
-        const value = data[weight + row * stride + input];
-        data[matrix + row * inputs + input] = value;
-        data[transposed + input * rows + row] = value;
-      }
-    }
+  refresh(kernels) {
+    kernels.transpose(this.weight, this.stride, this.rows, this.inputs, this.transposed);
   }
 
   /** @type {import("./layers.js").Layer["forward"]} */
   forward(kernels, x, positions) {
     const { out, rows } = this;
     this.x = x;
-    for (let row = 0; row < rows; row += 1) {
-      const start = this.bias ? kernels.data[this.bias.at + row] : 0;
-      kernels.data.fill(start, out + row * positions, out + (row + 1) * positions);
+    if (this.bias) {
+      kernels.fillRows(this.bias.at, rows, positions, out);
+    } else {
+      kernels.clear(out, rows * positions);
     }
-    kernels.product(this.transposed, rows, this.inputs, x, out, positions);
+    kernels.product(this.transposed, rows, rows, this.inputs, x, out, positions);
     return out;
   }
 
   /** @type {import("./layers.js").Layer["backward"]} */
   backward(kernels, gradient, positions) {
-    const { data } = kernels;
-    const { rows, inputs, stride, toMatrix, toX } = this;
-    data.fill(0, toMatrix, toMatrix + rows * inputs);
-    kernels.outer(gradient, rows, this.x, inputs, toMatrix, positions);
-    for (let row = 0; row < rows; row += 1) {
-      for (let input = 0; input < inputs; input += 1) {
-        data[this.toWeight + row * stride + input] += data[toMatrix + row * inputs + input];
-      }
-    }
+    const { rows, inputs, stride, toX } = this;
+    kernels.outer(gradient, rows, this.x, inputs, this.toWeight, stride, positions);
     if (this.bias) {
       kernels.rowSums(gradient, rows, positions, this.bias.gradient);
     }
-    data.fill(0, toX, toX + inputs * positions);
-    kernels.product(this.matrix, inputs, rows, gradient, toX, positions);
+    kernels.clear(toX, inputs * positions);
+    kernels.product(this.weight, stride, inputs, rows, gradient, toX, positions);
     return toX;
   }
 }

@@ -46,34 +46,27 @@ export class Affine {
   }
 
   /** @type {Layer["refresh"]} */
-  refresh({ data }) {
+  refresh(kernels) {
     const { weight, transposed, rows, inputs } = this;
-    for (let row = 0; row < rows; row += 1) {
-      for (let input = 0; input < inputs; input += 1) {
-        data[transposed + input * rows + row] = data[weight.at + row * inputs + input];
-      }
-    }
+    kernels.transpose(weight.at, inputs, rows, inputs, transposed);
   }
 
   /** @type {Layer["forward"]} */
   forward(kernels, x, pixels) {
     const { out, rows, inputs } = this;
     this.x = x;
-    for (let row = 0; row < rows; row += 1) {
-      const bias = kernels.data[this.bias.at + row];
-      kernels.data.fill(bias, out + row * pixels, out + (row + 1) * pixels);
-    }
-    kernels.product(this.transposed, rows, inputs, x, out, pixels);
+    kernels.fillRows(this.bias.at, rows, pixels, out);
+    kernels.product(this.transposed, rows, rows, inputs, x, out, pixels);
     return out;
   }
 
   /** @type {Layer["backward"]} */
   backward(kernels, gradient, pixels) {
     const { x, toX, rows, inputs } = this;
-    kernels.outer(gradient, rows, x, inputs, this.weight.gradient, pixels);
+    kernels.outer(gradient, rows, x, inputs, this.weight.gradient, inputs, pixels);
     kernels.rowSums(gradient, rows, pixels, this.bias.gradient);
-    kernels.data.fill(0, toX, toX + inputs * pixels);
-    kernels.product(this.weight.at, inputs, rows, gradient, toX, pixels);
+    kernels.clear(toX, inputs * pixels);
+    kernels.product(this.weight.at, inputs, inputs, rows, gradient, toX, pixels);
     return toX;
   }
 }
@@ -214,20 +207,19 @@ export class ReZero {
   forward(kernels, x, pixels) {
     const count = this.units * pixels;
     this.residual = this.inner.forward(kernels, x, pixels);
-    kernels.data.copyWithin(this.out, x, x + count);
-    kernels.addScaled(this.residual, kernels.data[this.alpha.at], this.out, count);
+    kernels.copy(x, this.out, count);
+    kernels.addTimes(this.residual, this.alpha.at, this.out, count);
     return this.out;
   }
 
   /** @type {Layer["backward"]} */
   backward(kernels, gradient, pixels) {
-    const { data } = kernels;
     const count = this.units * pixels;
-    data[this.alpha.gradient] += kernels.dot(gradient, this.residual, count);
-    data.fill(0, this.toInner, this.toInner + count);
-    kernels.addScaled(gradient, data[this.alpha.at], this.toInner, count);
+    kernels.addDot(gradient, this.residual, count, this.alpha.gradient);
+    kernels.clear(this.toInner, count);
+    kernels.addTimes(gradient, this.alpha.at, this.toInner, count);
     const toX = this.inner.backward(kernels, this.toInner, pixels);
-    kernels.addScaled(gradient, 1, toX, count);
+    kernels.add(gradient, toX, count);
     return toX;
   }
 }

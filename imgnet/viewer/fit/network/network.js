@@ -52,6 +52,16 @@ export class Network {
   }
 
   /**
+   * Write what does not change into a new memory.
+   *
+   * @param {Kernels} kernels
+   */
+  prepare({ data }) {
+    this.x.prepare(data);
+    this.y.prepare(data);
+  }
+
+  /**
    * Take note of new parameters.
    *
    * @param {Kernels} kernels
@@ -83,8 +93,8 @@ export class Network {
   differentiate(kernels, lattice, visit) {
     const { units, toColumns, toRows } = this;
     const stride = paddedCount(lattice.y.count);
-    kernels.data.fill(0, toColumns, toColumns + units * paddedCount(lattice.x.count));
-    kernels.data.fill(0, toRows, toRows + units * stride);
+    kernels.clear(toColumns, units * paddedCount(lattice.x.count));
+    kernels.clear(toRows, units * stride);
     for (const chunk of this._chunks(kernels, lattice)) {
       visit(kernels.data, chunk);
       const { width, height, first } = chunk;

@@ -37,6 +37,7 @@ export function differentiate(network, kernels, target, lattice) {
  */
 export function help(port, network, kernels, target) {
   const { at, gradient, count } = network.parameters;
+  network.prepare(kernels);
   port.onmessage = (/** @type {MessageEvent<Order>} */ { data: { weights, lattice } }) => {
     kernels.data.set(weights, at);
     network.refresh(kernels);

@@ -118,8 +118,8 @@ class MatrixPart {
     const { height, width, gradient, rotated, left, right, steps } = this;
     left.decay(data);
     right.decay(data);
-    kernels.outer(gradient, height, gradient, height, left.covariance, width);
-    kernels.product(gradient, width, height, gradient, right.covariance, width);
+    kernels.outer(gradient, height, gradient, height, left.covariance, height, width);
+    kernels.product(gradient, width, width, height, gradient, right.covariance, width);
     if (steps % REFRESH === 0) {
       const { mean } = this.adam;
       data.set(mean, rotated);
@@ -166,8 +166,8 @@ class MatrixPart {
     const { height, width, scratch, size } = this;
     kernels.data.fill(0, scratch, scratch + size);
     kernels.data.fill(0, out, out + size);
-    kernels.product(a, height, height, x, scratch, width);
-    kernels.outer(scratch, height, b, width, out, width);
+    kernels.product(a, height, height, height, x, scratch, width);
+    kernels.outer(scratch, height, b, width, out, width, width);
   }
 }
 
@@ -225,7 +225,7 @@ class Side {
     }
     const ridge = RIDGE * trace + Number.MIN_VALUE;
     data.fill(0, product, product + size * size);
-    kernels.product(covariance, size, size, this.columns, product, size);
+    kernels.product(covariance, size, size, size, this.columns, product, size);
     for (let i = 0; i < size; i += 1) {
       for (let j = 0; j < size; j += 1) {
         basis[i * size + j] = data[product + j * size + i] + ridge * basis[i * size + j];

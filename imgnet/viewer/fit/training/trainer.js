@@ -31,6 +31,7 @@ export class Trainer {
     this.helpers = helpers;
     this.optimizer = new Soap(network.layout, network.parameters);
     this.kernels = kernelsOf(network.layout.size);
+    network.prepare(this.kernels);
     this.random = randomNumbers(0);
     const { width, height } = network.spec;
     this.sampler = new Sampler(width, height, PIXELS_PER_STEP, this.random);
