@@ -27,13 +27,18 @@ import { Parameters } from "./parameters.js";
 
 /** @typedef {(data: Float32Array, chunk: Chunk) => void} Visit */
 
-const CHUNK = 192; // pixels, unless a row is longer
+const CHUNK = 192; // pixels whose activations fit into the cache
 
 export class Network {
-  /** @param {Spec} spec */
-  constructor(spec) {
+  /**
+   * @param {Spec} spec
+   * @param {number} [chunk] pixels of a chunk, unless a row is longer
+   */
+  constructor(spec, chunk = CHUNK) {
     const layout = new Layout();
-    const capacity = Math.max(CHUNK, paddedCount(spec.width));
+    const capacity = Math.max(chunk, paddedCount(spec.width));
+    this.chunk = chunk;
+    this.capacity = capacity;
     this.spec = spec;
     this.parameters = new Parameters(layout, spec.networkShapes());
     this.x = new Axis(layout, this.parameters, spec, "x");
@@ -116,7 +121,7 @@ export class Network {
     const stride = paddedCount(lattice.y.count);
     const columns = this.x.forward(kernels, lattice.x);
     const rows = this.y.forward(kernels, lattice.y);
-    const most = Math.max(1, Math.floor(CHUNK / width));
+    const most = Math.max(1, Math.floor(this.chunk / width));
     for (let first = 0; first < lattice.y.count; first += most) {
       const height = Math.min(most, lattice.y.count - first);
       kernels.spread(columns, width, rows + first, stride, units, height, joined);
