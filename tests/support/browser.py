@@ -17,6 +17,8 @@ import pytest
 _NAMES = ("chromium", "chromium-browser", "google-chrome")
 CHROMIUM = next(filter(None, map(shutil.which, _NAMES)), None)
 
+EMULATED_GPU = "--enable-unsafe-webgpu --use-webgpu-adapter=swiftshader"  # for WebGPU
+
 _PATIENCE_S = 15  # so that a page that does nothing ends a test
 
 needs_browser = pytest.mark.skipif(CHROMIUM is None, reason="there is no chromium")

@@ -17,7 +17,7 @@ from imgnet.codec.render.coordinate import render
 from imgnet.fit.coordinate.network import build
 from imgnet.spec import Spec
 from imgnet.viewer.bundle import FOLDER, bundle
-from support.browser import Browser, browser, needs_browser
+from support.browser import EMULATED_GPU, Browser, browser, needs_browser
 from support.node import needs_node, run_node
 
 pytestmark = needs_node
@@ -47,7 +47,6 @@ network.render(kernels, all, pixelWriter(spec.dimOut, all, pixels));
 const gradients = [...kernels.data.subarray(gradient, gradient + count)];
 console.log(JSON.stringify({ error: sum.error, gradients, pixels: [...pixels] }));
 """
-EMULATED_GPU = "--enable-unsafe-webgpu --use-webgpu-adapter=swiftshader"
 GPU_DRIVER = """
 const { GpuGradients } = modules["fit/gpu/gradients.js"];
 const { Spec } = modules["decoder/spec.js"];

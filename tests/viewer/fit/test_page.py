@@ -15,7 +15,7 @@ from PIL import Image
 import imgnet
 from imgnet.metrics.psnr import psnr_db
 from imgnet.viewer.fit_page import fit_page
-from support.browser import Browser, needs_browser
+from support.browser import EMULATED_GPU, Browser, browser, needs_browser
 from support.pictures import picture
 
 pytestmark = [needs_browser, pytest.mark.slow]
@@ -123,6 +123,15 @@ def test_a_machine_without_simd_fits_too(window: Browser, tmp_path: Path) -> Non
     assert imgnet.decode(file).shape == (9, 16, 3)
 
 
+def test_a_flat_picture_becomes_exact(window: Browser, tmp_path: Path) -> None:
+    pixels = np.full((8, 9, 3), (90, 30, 200), np.uint8)
+    show(window, tmp_path)
+    drop(window, png(pixels))
+    window.wait("document.getElementById('facts').innerText.includes('exact')")
+    stopped(window)
+    assert np.array_equal(imgnet.decode(saved(window, tmp_path, "photo.inr")), pixels)
+
+
 def test_large_pictures_are_scaled_down(window: Browser, tmp_path: Path) -> None:
     show(window, tmp_path)
     drop(window, png(np.full((1000, 1600, 3), 90, np.uint8)))
@@ -141,3 +150,17 @@ def test_another_picture_takes_the_place_of_one(window: Browser, tmp_path: Path)
     drop(window, png(picture(20, 50)), "two.png")
     window.wait("!save.disabled")
     assert window.run("[picture.width, picture.height, document.title]") == [20, 50, "two.png"]
+
+
+def test_a_gpu_is_tried(tmp_path: Path) -> None:
+    pixels = picture(48, 32)
+    with browser(tmp_path / "profile", EMULATED_GPU) as window:
+        show(window, tmp_path)
+        if not window.run("navigator.gpu?.requestAdapter().then(Boolean)"):
+            pytest.skip("this browser emulates no GPU")
+        drop(window, png(pixels))
+        window.wait("state.textContent.includes('GPU')")
+        stopped(window)
+        decoded = imgnet.decode(saved(window, tmp_path, "photo.inr"))
+        assert psnr_db(pixels, decoded) == pytest.approx(fact(window, "PSNR"), abs=0.1)
+        assert not window.problems

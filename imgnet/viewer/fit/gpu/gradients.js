@@ -8,7 +8,7 @@ import { GpuKernels } from "./kernels.js";
 /** @typedef {import("../training/shares.js").Order} Order */
 /** @typedef {import("../training/shares.js").Share} Share */
 
-const CHUNK = 8192; // pixels: those of a step at once
+const CHUNK = 4096; // pixels: those of a step at once
 
 export class GpuGradients {
   /**

@@ -1,4 +1,4 @@
-/** Crew of workers that fit one picture: a trainer, and helpers that share its steps. */
+/** Crew of workers that fit one picture: a trainer, and helpers, one of which may have a GPU. */
 
 /** @typedef {import("../training/worker.js").Report} Report */
 /** @typedef {import("../training/worker.js").Task} Task */
@@ -18,17 +18,14 @@ export class Crew {
    */
   constructor(script, task, onReport) {
     const address = URL.createObjectURL(new Blob([script], { type: "text/javascript" }));
-    this._workers = Array.from({ length: numThreads() }, () => new Worker(address));
+    this._workers = Array.from({ length: numThreads() + 1 }, () => new Worker(address));
     URL.revokeObjectURL(address);
-    const [trainer, ...helpers] = this._workers;
-    const channels = helpers.map(() => new MessageChannel());
-    helpers.forEach((helper, i) => {
-      helper.postMessage({ kind: "help", task, port: channels[i].port2 }, [channels[i].port2]);
-    });
-    const ports = channels.map(({ port1 }) => port1);
+    const [trainer, withGpu, ...helpers] = this._workers;
+    const gpu = hire(withGpu, "helpWithGpu", task);
+    const ports = helpers.map((helper) => hire(helper, "help", task));
     trainer.onmessage = ({ data }) => onReport(data);
     trainer.onerror = (event) => onReport({ kind: "failed", message: event.message });
-    trainer.postMessage({ kind: "train", task, ports }, ports);
+    trainer.postMessage({ kind: "train", task, ports, gpu }, [gpu, ...ports]);
     this._trainer = trainer;
   }
 
@@ -45,4 +42,18 @@ export class Crew {
   close() {
     this._workers.forEach((worker) => worker.terminate());
   }
+}
+
+/**
+ * Have a worker help another one.
+ *
+ * @param {Worker} worker
+ * @param {"help" | "helpWithGpu"} kind
+ * @param {Task} task
+ * @returns {MessagePort} for the other one
+ */
+function hire(worker, kind, task) {
+  const { port1, port2 } = new MessageChannel();
+  worker.postMessage({ kind, task, port: port2 }, [port2]);
+  return port1;
 }

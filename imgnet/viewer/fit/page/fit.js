@@ -120,14 +120,27 @@ function show(report) {
   }
   latest = report;
   draw(report);
-  curve.add(report.steps, report.psnr, report.steps);
-  curve.draw();
+  if (Number.isFinite(report.psnr)) {
+    curve.add(report.steps, report.psnr, report.steps);
+    curve.draw();
+  }
   fillTable(byId("facts"), factsOf(report));
   const { scaled, width: columns, height } = /** @type {any} */ (source).original;
   const size = scaled ? `, scaled down from ${scaled}` : "";
-  const threads = numThreads() > 1 ? ` in ${numThreads()} threads` : "";
-  const doing = report.isLast ? "Stopped" : `Fitting${threads}`;
+  const doing = report.isLast ? "Stopped" : `Fitting ${placeOf(report)}`;
   setState(report.isLast ? "stopped" : "fitting", `${doing}: ${columns}x${height}${size}`);
+}
+
+/**
+ * @param {Snapshot} snapshot
+ * @returns {string} where the fit runs
+ */
+function placeOf({ faster }) {
+  const threads = `in ${numThreads()} ${numThreads() > 1 ? "threads" : "thread"}`;
+  if (!faster) {
+    return threads;
+  }
+  return faster === "gpu" ? "on the GPU" : `${threads}, faster than the GPU`;
 }
 
 /** @param {Snapshot} snapshot */
@@ -145,7 +158,7 @@ function draw({ pixels }) {
 function factsOf({ file, psnr, steps, seconds }) {
   const bpp = (8 * file.length) / (picture.width * picture.height);
   return [
-    ["PSNR", `${psnr.toFixed(2)} dB`],
+    ["PSNR", Number.isFinite(psnr) ? `${psnr.toFixed(2)} dB` : "exact"],
     ["Rate", `${bpp.toFixed(3)} bpp`],
     ["File", byteCount(file.length)],
     ["Step", steps.toLocaleString("en")],

@@ -21,6 +21,7 @@ import { COORDINATE_HEADERS } from "../../decoder/weights.js";
  */
 
 const PROBES = 4; // random sums of colours whose gradients show the curvature
+const LEAST = 1 / (12 * 255 * 255); // mean squared error of samples of 8 bits
 const ROUNDING = 0.1; // squared error that rounding may add, as a part of that of the fit
 
 /**
@@ -39,7 +40,11 @@ export function takeSnapshot(network, kernels, target, lattice, mse, random) {
   network.refresh(kernels);
   const curvatures = measureCurvatures(network, kernels, lattice, random);
   const colours = lattice.x.count * lattice.y.count * spec.dimOut;
-  const qIndices = chooseQSteps(curvatures, parameters.count, ROUNDING * mse * colours);
+  const qIndices = chooseQSteps(
+    curvatures,
+    parameters.count,
+    ROUNDING * Math.max(mse, LEAST) * colours,
+  );
   const tensors = parameters.places.map(({ at, size }, i) =>
     rounded(kernels.data.subarray(at, at + size), qIndices[i]),
   );

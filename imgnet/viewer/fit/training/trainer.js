@@ -1,10 +1,9 @@
 /** Trainer of one network: steps, the average of its weights, and snapshots of that. */
 
-import { bands } from "../network/lattice.js";
 import { Soap } from "./soap.js";
 import { randomNumbers } from "./random.js";
 import { Sampler } from "./sampler.js";
-import { ask, differentiate } from "./shares.js";
+import { Shares } from "./shares.js";
 import { takeSnapshot } from "./snapshot.js";
 import { start } from "./start.js";
 
@@ -24,13 +23,14 @@ export class Trainer {
    * @param {(size: number) => Kernels} kernelsOf makes the memory
    * @param {Target} target
    * @param {MessagePort[]} helpers workers that know the same network and target
+   * @param {MessagePort | null} gpu one that has a GPU
    */
-  constructor(network, kernelsOf, target, helpers) {
+  constructor(network, kernelsOf, target, helpers, gpu) {
     this.network = network;
     this.target = target;
-    this.helpers = helpers;
     this.optimizer = new Soap(network.layout, network.parameters);
     this.kernels = kernelsOf(network.layout.size);
+    this.shares = new Shares(network, this.kernels, target, helpers, gpu);
     network.prepare(this.kernels);
     this.random = randomNumbers(0);
     const { width, height } = network.spec;
@@ -47,16 +47,8 @@ export class Trainer {
     const { network, kernels, target } = this;
     const { gradient, count } = network.parameters;
     const lattice = this.sampler.next();
-    const [own, ...others] = bands(lattice, 1 + this.helpers.length);
-    const asked = others.map((band, i) =>
-      ask(this.helpers[i], { weights: this._weights(), lattice: band }),
-    );
-    let error = differentiate(network, kernels, target, own);
+    const error = await this.shares.differentiate(lattice);
     const gradients = kernels.data.subarray(gradient, gradient + count);
-    for (const share of await Promise.all(asked)) {
-      error += share.error;
-      share.gradient.forEach((value, i) => (gradients[i] += value));
-    }
     const colours = lattice.x.count * lattice.y.count * target.channels;
     gradients.forEach((value, i) => (gradients[i] = value / colours));
     this.optimizer.step(kernels, Math.min(1, (this.steps + 1) / WARM_UP));

@@ -1,10 +1,12 @@
 /** Web Worker of a fit, a trainer or one of its helpers; `crew.js` is its other side. */
 
 import { Spec } from "../../decoder/spec.js";
+import { GpuGradients } from "../gpu/gradients.js";
 import { PlainKernels } from "../kernels/plain.js";
 import { SimdKernels } from "../kernels/simd.js";
+import { everyPixel } from "../network/lattice.js";
 import { Network } from "../network/network.js";
-import { help } from "./shares.js";
+import { computeWith, help } from "./shares.js";
 import { Trainer } from "./trainer.js";
 
 /**
@@ -20,15 +22,17 @@ import { Trainer } from "./trainer.js";
  */
 
 /**
- * @typedef {{kind: "train", task: Task, ports: MessagePort[]}
- *   | {kind: "help", task: Task, port: MessagePort} | {kind: "stop"} | {kind: "goOn"}} Request
+ * @typedef {{kind: "train", task: Task, ports: MessagePort[], gpu: MessagePort | null}
+ *   | {kind: "help" | "helpWithGpu", task: Task, port: MessagePort}
+ *   | {kind: "stop"} | {kind: "goOn"}} Request
  */
 
 /**
  * A snapshot with what is known of the fit, or the end of a fit.
  *
  * @typedef {{kind: "snapshot", file: Uint8Array<ArrayBuffer>, pixels: Uint8Array<ArrayBuffer>,
- *   psnr: number, steps: number, seconds: number, isLast: boolean}
+ *   psnr: number, steps: number, seconds: number, faster: "gpu" | "threads" | null,
+ *   isLast: boolean}
  *   | {kind: "failed", message: string}} Report
  */
 
@@ -47,15 +51,35 @@ self.onmessage = ({ data }) => answer(data);
 function answer(request) {
   if (request.kind === "help") {
     const { network, target } = partsOf(request.task);
-    help(request.port, network, kernelsOf(network.layout.size), target);
+    help(request.port, computeWith(network, kernelsOf(network.layout.size), target));
+  } else if (request.kind === "helpWithGpu") {
+    helpWithGpu(request.port, request.task);
   } else if (request.kind === "train") {
     const { network, target } = partsOf(request.task);
-    fit = new Fit(new Trainer(network, kernelsOf, target, request.ports));
+    fit = new Fit(new Trainer(network, kernelsOf, target, request.ports, request.gpu));
     fit.run();
   } else if (request.kind === "stop") {
     fit?.stop();
   } else {
     fit?.run();
+  }
+}
+
+/**
+ * Help if there is a GPU; the first gradient compiles its shaders.
+ *
+ * @param {MessagePort} port
+ * @param {Task} task
+ */
+async function helpWithGpu(port, task) {
+  const { gpu } = /** @type {any} */ (navigator);
+  const adapter = await gpu?.requestAdapter();
+  if (adapter) {
+    const { network, target } = partsOf(task);
+    const gradients = new GpuGradients(await adapter.requestDevice(), network.spec, target);
+    const weights = new Float32Array(network.parameters.count);
+    await gradients.compute({ weights, lattice: everyPixel(1, 1) });
+    help(port, (order) => gradients.compute(order));
   }
 }
 
@@ -106,9 +130,10 @@ class Fit {
    */
   report(seconds, isLast) {
     const { file, pixels, psnr } = this.trainer.snapshot();
-    const { steps } = this.trainer;
+    const { steps, shares } = this.trainer;
+    const { faster } = shares;
     self.postMessage(
-      { kind: "snapshot", file, pixels, psnr, steps, seconds, isLast },
+      { kind: "snapshot", file, pixels, psnr, steps, seconds, faster, isLast },
       { transfer: [file.buffer, pixels.buffer] },
     );
   }
