@@ -113,7 +113,9 @@ export const SHADERS = {
   },
   transpose: {
     parameters: ["matrix", "stride", "rows", "inputs", "out"],
-    code: "data[out + i % inputs * rows + i / inputs] = data[matrix + i / inputs * stride + i % inputs];",
+    code: `
+      let value = data[matrix + i / inputs * stride + i % inputs];
+      data[out + i % inputs * rows + i / inputs] = value;`,
   },
   gather: {
     parameters: ["table", "length", "start", "stride", "count", "out", "pixels"],

@@ -12,7 +12,7 @@ import { bands } from "../network/lattice.js";
 /** @typedef {{gradient: Float32Array, error: number}} Share */
 /** @typedef {(order: Order) => Promise<Share>} Compute */
 
-const TRIAL = 10; // steps; the GPU is faster if it takes as many in less time than the threads
+const TRIAL = 10; // steps that the GPU must take in less time than the threads
 
 /**
  * Set the gradients of the parameters to those of the squared error of a lattice.
@@ -83,7 +83,7 @@ export class Shares {
     gpu?.start();
   }
 
-  /** @returns {"gpu" | "threads" | null} the faster one, null without a GPU or before it is known */
+  /** @returns {"gpu" | "threads" | null} the faster one, null while it is not known */
   get faster() {
     const { gpu, threads } = this.times;
     if (!this.gpu || threads.length < TRIAL) {
