@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from imgnet.pillow.hook import register_soon
 
-__version__ = "0.0.1"
+__version__ = "0.1.0"
 
 if TYPE_CHECKING:
     from imgnet.api import decode as decode

@@ -27,7 +27,7 @@ case ${1:-} in
 esac
 architecture=$1
 shift
-[[ $# -gt 0 ]] || set -- tests/golden/v1-grid{,-coarse,-deep}.inr
+[[ $# -gt 0 ]] || set -- tests/golden/v1-grid{,-coarse,-deep,-fine,-grey,-row}.inr
 
 skip() {
     printf '%s: skipped, since %s\n' "$architecture" "$1"

@@ -18,8 +18,8 @@ from support.paths import GOLDEN, SAMPLES, TESTS
 # Kernels of OpenBLAS and a flag of the processors that can run them.
 KERNELS = {"Prescott": "pni", "Haswell": "avx2", "SkylakeX": "avx512f"}
 THREADS = 1, 2
-FILES = [GOLDEN / f"v1-{name}.inr" for name in ("grid", "grid-coarse", "grid-deep")]
-FILES += [SAMPLES / "coffee.inr"]
+EXACT = "grid", "grid-coarse", "grid-deep", "grid-fine", "grid-grey", "grid-row"
+FILES = [*(GOLDEN / f"v1-{name}.inr" for name in EXACT), SAMPLES / "coffee.inr"]
 PROGRAM = TESTS / "support" / "print_pixels.py"
 
 

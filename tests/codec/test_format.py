@@ -304,4 +304,4 @@ def test_the_page_names_every_mode() -> None:
 
 
 def test_the_page_says_when_the_format_is_final() -> None:
-    assert "Until release 0.1.0 the format may still change" in FORMAT
+    assert "This version is final since release 0.1.0" in FORMAT

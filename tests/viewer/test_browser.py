@@ -12,10 +12,12 @@ import pytest
 from PIL import Image, ImageCms
 
 import imgnet
-from imgnet.codec.format.container import WAY_OUT, from_bytes, to_bytes
+from imgnet.codec.format.container import WAY_OUT, Encoded, from_bytes, to_bytes
 from imgnet.image.colour.icc import icc_profile
 from imgnet.image.files import read_photo
 from imgnet.image.picture import Metadata
+from imgnet.spec import Spec
+from imgnet.viewer.page import page_of
 from support.browser import Browser, needs_browser
 from support.networks import encoded, grid_spec, near_prior, prior_spec, random_tensors
 from support.page import picture_on, press, show
@@ -44,6 +46,22 @@ def test_stored_files_have_their_pixels(window: Browser, tmp_path: Path, path: P
     press(window, "one")
     difference = picture_on(window)[..., :3].astype(int) - imgnet.decode(path)
     assert np.abs(difference).max() <= (0 if "grid" in path.stem else 1)
+
+
+@pytest.mark.parametrize("policy", ["", "'wasm-unsafe-eval' "])
+def test_a_large_coordinate_network_has_its_pixels(
+    window: Browser, tmp_path: Path, policy: str
+) -> None:
+    spec, rng = Spec("gated", 300, 200, 64, 64, 1), np.random.default_rng(4)
+    tensors = {n: rng.normal(0, 0.25, s).astype("f2") for n, s in spec.shapes().items()}
+    data = to_bytes(Encoded(spec, "RGB", tensors))
+    page = tmp_path / "page.html"
+    # Without this part of its policy, the page cannot use WebAssembly.
+    page.write_bytes(page_of(data, "photo.inr", {}).replace(policy.encode(), b"", 1))
+    window.open(page.as_uri(), "['done', 'failed'].includes(document.body.dataset.state)")
+    press(window, "one")
+    difference = picture_on(window)[..., :3].astype(int) - imgnet.decode(data)
+    assert np.abs(difference).max() <= 1
 
 
 def test_colours_are_those_of_the_profile(window: Browser, tmp_path: Path) -> None:

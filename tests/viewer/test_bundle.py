@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import shutil
 import subprocess
 from pathlib import Path
 
@@ -11,7 +10,6 @@ import pytest
 
 from imgnet.viewer.bundle import FOLDER, bundle
 from support.node import needs_node
-from support.paths import TESTS
 
 ENTRIES = ["decoder/worker.js", "page/view.js", "element/inr_image.js", "live/live.js"]
 ENTRIES += ["fit/page/fit.js", "fit/training/worker.js"]
@@ -25,14 +23,6 @@ def test_a_bundle_is_a_script(entry: str, tmp_path: Path) -> None:
     script.write_text(bundle(FOLDER / entry), "utf-8")
     done = subprocess.run(["node", "--check", script], capture_output=True, text=True)
     assert not done.returncode, done.stderr
-
-
-@pytest.mark.slow
-@pytest.mark.skipif(shutil.which("tsc") is None, reason="there is no tsc")
-def test_types_in_comments_are_right() -> None:
-    command = ["tsc", "--project", TESTS / "viewer"]
-    done = subprocess.run(command, capture_output=True, text=True)
-    assert not done.returncode, done.stdout
 
 
 @pytest.mark.parametrize("entry", ENTRIES)

@@ -73,7 +73,7 @@ def run(folder: Path, script: str) -> Any:
     return json.loads(run_node(path, ""))
 
 
-# The largest difference of a kernel from the plain one; `relative` to numbers beyond 1.
+# The largest difference of a kernel from the plain one, as a part of the largest number above 1.
 DIFFERENCE = """
 const random = (seed) => () => {
   seed = (Math.imul(seed, 1103515245) + 12345) & 0x7fffffff;
@@ -84,7 +84,7 @@ const outputOf = (kernel, name, groups, inputs, scale) => {
   const layer = kernel.reserve(groups * (4 + 3 * inputs));
   const rows = kernel.reserve(TILE * Math.max(inputs, 3 * groups));
   const output = kernel.reserve(TILE * 3 * groups);
-  kernel.floats.forEach((_, i) => { kernel.floats[i] = scale * next(); });
+  for (let i = layer; i < output; i += 1) kernel.floats[i] = scale * next();
   if (name === "addScaled") kernel.addScaled(output, rows, layer, 3 * groups);
   else if (name.endsWith("Sum")) kernel[name](layer, groups, rows, output);
   else kernel[name](layer, groups, rows, inputs, output);
@@ -93,20 +93,20 @@ const outputOf = (kernel, name, groups, inputs, scale) => {
 const difference = (make, ...options) => {
   const plain = outputOf(new PlainKernel(), ...options);
   const found = outputOf(make(), ...options);
-  return Math.max(...found.map((x, i) => Math.abs(x - plain[i]) / Math.max(1, Math.abs(plain[i]))));
+  const largest = Math.max(1, ...plain.map(Math.abs));
+  return Math.max(...found.map((x, i) => Math.abs(x - plain[i]) / largest));
 };
 """
-KERNELS = ["affine", "leaky", "gated", "affineSum", "leakySum", "gatedSum", "addScaled"]
+KERNELS = ["affine", "leaky", "leakySum", "gatedSum", "addScaled"]
 
 
 @pytest.mark.parametrize(("name", "scale"), [*product(KERNELS, [0.3, 2, 300])])
 def test_kernels_agree_with_plain_ones(tmp_path: Path, name: str, scale: float) -> None:
     script = f"""
-    print([[1, 1], [2, 5], [7, 64]].map(([groups, inputs]) =>
+    print([[1, 2], [2, 6], [7, 64]].map(([groups, inputs]) =>
       difference(() => new WasmKernel(false), "{name}", groups, inputs, {scale})));
     """
-    # Sums of large numbers that cancel each other lose digits.
-    assert max(run(tmp_path, DIFFERENCE + script)) < (4e-6 if scale < 10 else 3e-5)
+    assert max(run(tmp_path, DIFFERENCE + script)) < 1e-6
 
 
 def test_webassembly_is_used_where_it_is_allowed(tmp_path: Path) -> None:
@@ -159,7 +159,6 @@ def test_a_layer_of_a_level_has_the_samples_in_the_middle_of_its_squares(tmp_pat
 WORKERS = """
 const { CoordinateNetwork } = modules["decoder/coordinate/network.js"];
 globalThis.self = globalThis;
-self.location = { href: "blob:" };
 Object.defineProperty(globalThis, "navigator", { value: { hardwareConcurrency: 3 } });
 let rendered = 0;
 globalThis.Worker = class {

@@ -22,10 +22,10 @@ export class Client {
    * @param {Embedded} priors
    */
   constructor(script, priors) {
-    // It stays, for the worker starts others with its script.
-    this._address = URL.createObjectURL(new Blob([script], { type: "text/javascript" }));
-    this._worker = new Worker(this._address);
-    this._post({ kind: "priors", priors });
+    const address = URL.createObjectURL(new Blob([script], { type: "text/javascript" }));
+    this._worker = new Worker(address);
+    URL.revokeObjectURL(address);
+    this._post({ kind: "start", priors, script });
     /** @type {Promise<unknown>} settled when the worker is free */
     this._turn = Promise.resolve();
   }
@@ -81,7 +81,6 @@ export class Client {
   /** End the worker, whatever it does. */
   close() {
     this._worker.terminate();
-    URL.revokeObjectURL(this._address);
   }
 
   /**

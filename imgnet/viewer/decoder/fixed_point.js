@@ -53,16 +53,16 @@ export function tensorOf(weights, name) {
  *
  * @param {Float64Array} matrix (rows, columns)
  * @param {number} columns
- * @param {number} padded rows of the result, at least as many as there are
+ * @param {number} stride rows of the result, at least as many as there are
  * @param {number} scale of all numbers
- * @returns {Float64Array} (columns, padded)
+ * @returns {Float64Array} (columns, stride)
  */
-export function transposed(matrix, columns, padded, scale) {
+export function transposed(matrix, columns, stride, scale) {
   const rows = matrix.length / columns;
-  const result = new Float64Array(columns * padded);
+  const result = new Float64Array(columns * stride);
   for (let row = 0; row < rows; row += 1) {
     for (let column = 0; column < columns; column += 1) {
-      result[column * padded + row] = matrix[row * columns + column] * scale;
+      result[column * stride + row] = matrix[row * columns + column] * scale;
     }
   }
   return result;

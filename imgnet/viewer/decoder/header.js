@@ -120,6 +120,7 @@ export function claimsOf(spec, mode, depth, priors) {
 /**
  * @param {number} width
  * @param {number} height
+ * @returns {{width: number, height: number}}
  */
 function sizeOf(width, height) {
   integers(

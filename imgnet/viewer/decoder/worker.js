@@ -1,6 +1,7 @@
 /** Web Worker that decodes files, one after the other; `client.js` is its other side. */
 
 import { toSrgb } from "./colour_profile.js";
+import { Crew } from "./coordinate/crew.js";
 import { CoordinateNetwork } from "./coordinate/network.js";
 import { decode } from "./decode.js";
 import { FormatError } from "./errors.js";
@@ -18,8 +19,9 @@ import { renderGrid } from "./render.js";
 
 /**
  * @typedef {Object} Request
- * @property {"priors" | "decode" | "render" | "rates" | "png" | "join" | "band"} kind
+ * @property {"start" | "decode" | "render" | "rates" | "png" | "join" | "band"} kind
  * @property {Record<string, import("./priors.js").EmbeddedPrior>} [priors]
+ * @property {string} [script] of this worker
  * @property {string} [name] of the file, for messages
  * @property {ArrayBuffer} [data] content of the file
  * @property {number} [neededWidth] of the picture; a coarser one may do
@@ -82,47 +84,77 @@ let last = null;
 /** @type {{network: CoordinateNetwork, depth: number} | null} as a member of a crew */
 let membership = null;
 
-self.onmessage = async ({ data: request }) => {
+/** @type {Record<Request["kind"], (request: Request) => void | Promise<void>>} */
+const ANSWERS = {
+  start,
+  decode: decodeFile,
+  render: renderParts,
+  rates: drawRates,
+  png: writePng,
+  join: joinCrew,
+  band: renderBand,
+};
+
+self.onmessage = async (/** @type {MessageEvent<Request>} */ { data: request }) => {
   try {
-    await answer(request);
+    await ANSWERS[request.kind](request);
   } catch (error) {
     reply({ kind: "error", message: messageOf(error, request.name ?? "") });
   }
 };
 
 /** @param {Request} request */
-async function answer(request) {
-  const { kind, priors: embedded, name = "", data, neededWidth, omitted, ramp } = request;
-  const listener = { onPreview, onProgress: throttled() };
-  if (kind === "priors") {
-    priors = new Priors(embedded ?? {});
-  } else if (kind === "decode" && data) {
-    last = await decode(new Uint8Array(data), name, priors, listener, neededWidth);
+function start({ priors: embedded, script }) {
+  priors = new Priors(embedded ?? {});
+  Crew.script = script ?? "";
+}
+
+/** @param {Request} request */
+async function decodeFile({ name = "", data, neededWidth }) {
+  if (data) {
+    last = await decode(new Uint8Array(data), name, priors, listener(), neededWidth);
     const shown = await shownOf(last.picture, last);
     reply({ kind: "decoded", shown, facts: factsOf(last, name, data.byteLength) }, [shown]);
-  } else if (kind === "render" && last?.network && omitted) {
-    const grids = new KeptGrids(last.network, omitted);
-    const shown = await shownOf(renderGrid(last.encoded, grids, listener, 0), last);
-    reply({ kind: "rendered", shown }, [shown]);
-  } else if (kind === "rates" && last?.network && ramp) {
-    const rates = ratesOf(last.encoded.spec, last.network, ramp, listener.onProgress);
-    reply({ kind: "rates", rates }, [rates.shown]);
-  } else if (kind === "png" && last) {
-    const file = await encodePng(last.picture, last.encoded.metadata);
-    reply({ kind: "png", file });
-  } else {
-    answerCrew(request);
   }
 }
 
 /** @param {Request} request */
-function answerCrew({ kind, task, band = 0 }) {
-  if (kind === "join" && task) {
+async function renderParts({ omitted }) {
+  if (last?.network && omitted) {
+    const grids = new KeptGrids(last.network, omitted);
+    const shown = await shownOf(renderGrid(last.encoded, grids, listener(), 0), last);
+    reply({ kind: "rendered", shown }, [shown]);
+  }
+}
+
+/** @param {Request} request */
+function drawRates({ ramp }) {
+  if (last?.network && ramp) {
+    const rates = ratesOf(last.encoded.spec, last.network, ramp, throttled());
+    reply({ kind: "rates", rates }, [rates.shown]);
+  }
+}
+
+async function writePng() {
+  if (last) {
+    const file = await encodePng(last.picture, last.encoded.metadata);
+    reply({ kind: "png", file });
+  }
+}
+
+/** @param {Request} request */
+function joinCrew({ task }) {
+  if (task) {
     const network = new CoordinateNetwork(task.sizes, task.parameters);
     network.setLevel(0);
     membership = { network, depth: task.depth };
     self.postMessage({ kind: "ready" });
-  } else if (kind === "band" && membership) {
+  }
+}
+
+/** @param {Request} request */
+function renderBand({ band = 0 }) {
+  if (membership) {
     const samples = membership.network.render(band, membership.depth);
     self.postMessage({ kind: "band", band, samples }, { transfer: [samples.buffer] });
   }
@@ -163,7 +195,12 @@ function onPreview(picture, size) {
   reply({ kind: "preview", shown, size }, [shown]);
 }
 
-/** @returns {(done: number) => void} a listener that passes on each new percent */
+/** @returns {import("./render.js").Listener} a listener that passes on what a picture becomes */
+function listener() {
+  return { onPreview, onProgress: throttled() };
+}
+
+/** @returns {(done: number) => void} passes on each new percent */
 function throttled() {
   let percent = 0;
   return (done) => {

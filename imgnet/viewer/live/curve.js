@@ -7,6 +7,7 @@ const TOP = 8;
 const RIGHT = 8;
 const NEWS = 0.2; // weight of a value in the running mean of a fit whose steps see strips of rows
 
+/** The curve of one value, drawn into an SVG. */
 export class Curve {
   /**
    * @param {SVGSVGElement} svg
@@ -67,6 +68,7 @@ export class Curve {
     this.draw();
   }
 
+  /** Draw all anew. */
   draw() {
     const values = this.points.map(([, value]) => value);
     if (values.length) {
@@ -123,6 +125,7 @@ export class Curve {
     return best;
   }
 
+  /** @returns {DOMRect} place of the drawing on the screen */
   size() {
     return this.svg.getBoundingClientRect();
   }
@@ -132,6 +135,7 @@ export class Curve {
    * @param {number} x
    * @param {number} y
    * @param {"start" | "middle" | "end"} anchor
+   * @returns {SVGElement}
    */
   label(text, x, y, anchor) {
     const label = element("text", { x, y, "text-anchor": anchor });

@@ -41,7 +41,7 @@ export function fillPanel(panel, facts) {
  * @returns {[string, number][]}
  */
 function partsOf([[header, count], ...others], metadata) {
-  const rest = metadata.reduce((left, [, bytes]) => left - bytes, count);
+  const rest = metadata.reduce((left, [, size]) => left - size, count);
   return [[header, rest], ...metadata, ...others];
 }
 

@@ -222,7 +222,7 @@ async function savePng() {
   if (client && document.body.dataset.state === "done") {
     const link = document.createElement("a");
     link.href = URL.createObjectURL(await client.png());
-    link.download = pictureName.replace(/\.inr$/i, "") + ".png";
+    link.download = `${pictureName.replace(/\.inr$/i, "")}.png`;
     link.click();
     setTimeout(() => URL.revokeObjectURL(link.href), 10000);
   }

@@ -25,6 +25,9 @@ const AHEAD = 2; // bands that a member has, so that it need not wait
 
 /** Workers with the script of this one. There are none where a page or browser forbids it. */
 export class Crew {
+  /** Script of this worker, which it cannot read itself. */
+  static script = "";
+
   /** @param {Task} task */
   constructor(task) {
     /** @type {Map<Worker, Set<number>>} bands that each member has */
@@ -75,7 +78,10 @@ export class Crew {
   /** @param {Task} task */
   _hire(task) {
     try {
-      const worker = new Worker(self.location.href);
+      // The address of this worker's script is not one for its workers where a page is a file.
+      const address = URL.createObjectURL(new Blob([Crew.script], { type: "text/javascript" }));
+      const worker = new Worker(address);
+      URL.revokeObjectURL(address);
       this._isAlone = false;
       worker.onmessage = ({ data }) => this._onReply(worker, data);
       worker.onerror = (event) => {
@@ -131,7 +137,11 @@ export class Crew {
     this._wake();
   }
 
-  /** Let replies of members come in. */
+  /**
+   * Let replies of members come in.
+   *
+   * @returns {Promise<null> | null} null when there is nobody to hear
+   */
   _hear() {
     return this._isAlone ? null : new Promise((resolve) => hearing(() => resolve(null)));
   }

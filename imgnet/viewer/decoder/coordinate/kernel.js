@@ -6,18 +6,17 @@ import { PlainKernel } from "./plain_kernel.js";
 /**
  * Kernels and the memory that they work on. Addresses count float32 numbers.
  *
- * A row has the numbers of TILE positions. A layer is groups of three rows of weights: their
- * biases, the shift of the gate, and then three weights for each input. Sums have heads alone,
- * the biases and the shift of each group. Of a group, `affine` writes three rows, `leaky` their
- * leaky ReLU, and `gated` one row, of the gate of q, k and v.
+ * A row has the numbers of TILE positions. A layer is groups of three rows of weights: a head and
+ * then three weights for each input. The head is the biases of the rows and the shift of a gate.
+ * Of a group, `affine` writes three rows, `leaky` and `leakySum` their leaky ReLU, and `gatedSum`
+ * one row: gelu(tanh(q k) v + shift) of the three. Gates of many groups beside each other take
+ * less time than each behind its products.
  *
  * @typedef {Object} Kernel
  * @property {Float32Array} floats the memory, until more is reserved
  * @property {(count: number) => number} reserve memory, which begins as 0; returns its address
  * @property {Product} affine
  * @property {Product} leaky
- * @property {Product} gated
- * @property {Sum} affineSum
  * @property {Sum} leakySum
  * @property {Sum} gatedSum
  * @property {(rows: number, summands: number, factor: number, count: number) => void} addScaled
@@ -25,7 +24,7 @@ import { PlainKernel } from "./plain_kernel.js";
 
 /**
  * @typedef {(layer: number, groups: number, input: number, inputs: number, output: number) => void
- *   } Product of a layer and rows
+ *   } Product of a layer and rows, whose number is a multiple of INPUTS
  */
 
 /**
@@ -61,11 +60,13 @@ export class WasmKernel {
    * @throws {Error} The engine lacks the instructions, or the page forbids WebAssembly.
    */
   constructor(isFused) {
-    const module = new WebAssembly.Module(kernelCode(isFused));
+    const { bytes, constants } = kernelCode(isFused);
+    const module = new WebAssembly.Module(bytes);
     this._memory = new WebAssembly.Memory({ initial: 1 });
     const { exports } = new WebAssembly.Instance(module, { js: { memory: this._memory } });
     this.floats = new Float32Array(this._memory.buffer);
-    this._used = 0;
+    this.floats.set(constants);
+    this._used = constants.length;
     const call = (/** @type {string} */ name) => /** @type {Function} */ (exports[name]);
     const product = (/** @type {string} */ name) => {
       const run = call(name);
@@ -81,8 +82,6 @@ export class WasmKernel {
     const addScaled = call("addScaled");
     this.affine = product("affine");
     this.leaky = product("leaky");
-    this.gated = product("gated");
-    this.affineSum = sum("affineSum");
     this.leakySum = sum("leakySum");
     this.gatedSum = sum("gatedSum");
     /** @type {Kernel["addScaled"]} */

@@ -1,7 +1,7 @@
 /** Layers of coordinate networks, as the kernels read them. */
 
 import { tensorOf } from "../fixed_point.js";
-import { HEAD, ROWS, TILE } from "./tile.js";
+import { HEAD, INPUTS, ROWS, TILE } from "./tile.js";
 
 /** @typedef {import("./kernel.js").Kernel} Kernel */
 /** @typedef {import("../container.js").Parameters} Parameters */
@@ -20,29 +20,39 @@ export class Layer {
     this._kernel = kernel;
     this._kind = kind;
     this._groups = groups.length;
-    this._inputs = inputs;
-    const size = HEAD + ROWS * inputs;
+    this._inputs = INPUTS * Math.ceil(inputs / INPUTS);
+    const size = HEAD + ROWS * this._inputs;
     this._address = kernel.reserve(size * groups.length);
+    this._heads = kind === "gated" ? kernel.reserve(HEAD * groups.length) : 0;
     /** Rows that it writes. */
     this.outputs = (kind === "gated" ? 1 : ROWS) * groups.length;
     groups.forEach((rows, group) => {
-      const values = kernel.floats.subarray(this._address + size * group);
+      const { floats } = kernel;
+      const address = this._address + size * group;
+      const head = kind === "gated" ? this._heads + HEAD * group : address;
       rows.forEach((row, i) => {
-        values[i] = bias[row] ?? 0; // rows that fill the last group are 0
+        floats[head + i] = bias[row] ?? 0; // rows that fill the last group are 0
         for (let input = 0; input < inputs; input += 1) {
-          values[HEAD + ROWS * input + i] = weights[row * inputs + input] ?? 0;
+          floats[address + HEAD + ROWS * input + i] = weights[row * inputs + input] ?? 0;
         }
       });
-      values[ROWS] = shift[group] ?? 0;
+      floats[head + ROWS] = shift[group] ?? 0;
     });
   }
 
   /**
    * @param {number} input address of rows
    * @param {number} output address of rows, which are written
+   * @param {number} sums address of three rows a group, for the sums of a gated layer
    */
-  run(input, output) {
-    this._kernel[this._kind](this._address, this._groups, input, this._inputs, output);
+  run(input, output, sums) {
+    const { _kernel: kernel, _kind: kind, _address: layer, _groups: groups } = this;
+    if (kind === "gated") {
+      kernel.affine(layer, groups, input, this._inputs, sums);
+      kernel.gatedSum(this._heads, groups, sums, output);
+    } else {
+      kernel[kind](layer, groups, input, this._inputs, output);
+    }
   }
 }
 
@@ -76,12 +86,13 @@ export function numbersOf(parameters, name) {
 }
 
 /**
- * Reserve rows of a tile for the output of a layer, whose last group may be filled with zeros.
+ * Reserve rows of a tile for layers to write and read, which fill the last ones with zeros.
  *
  * @param {Kernel} kernel
  * @param {number} count
  * @returns {number} their address
  */
 export function reserveRows(kernel, count) {
-  return kernel.reserve(TILE * ROWS * Math.ceil(count / ROWS));
+  const filled = ROWS * INPUTS;
+  return kernel.reserve(TILE * filled * Math.ceil(count / filled));
 }

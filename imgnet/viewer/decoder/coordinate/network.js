@@ -24,7 +24,7 @@ export class CoordinateNetwork {
    * @param {Kernel} [kernel]
    */
   constructor(sizes, parameters, kernel = fastestKernel()) {
-    const { family, width, dimHidden, numLayers } = sizes;
+    const { family, width, dimAxis, dimHidden, numLayers } = sizes;
     this._sizes = sizes;
     this._kernel = kernel;
     this._isGated = family === "gated";
@@ -49,6 +49,7 @@ export class CoordinateNetwork {
     this._columns = kernel.reserve(Math.ceil(width / TILE) * this._x.size);
     this._rows = kernel.reserve(this._y.size);
     this._heads = kernel.reserve(this._y.groups * HEAD);
+    this._sums = reserveRows(kernel, ROWS * Math.max(dimHidden, dimAxis));
     this._buffers = Array.from({ length: 3 }, () => reserveRows(kernel, dimHidden));
     this._colours = reserveRows(kernel, this._output.outputs);
     this._step = 0;
@@ -62,7 +63,7 @@ export class CoordinateNetwork {
   setLevel(level) {
     this._step = 2 ** level;
     for (let x = 0; x < this._width; x += TILE) {
-      this._x.project(x, this._step, this._columns + (x / TILE) * this._x.size);
+      this._x.project(x, this._step, this._columns + (x / TILE) * this._x.size, this._sums);
     }
   }
 
@@ -91,7 +92,7 @@ export class CoordinateNetwork {
     const count = Math.min(BAND, this._height - BAND * band);
     const rowSize = this._width * dimOut;
     const samples = new (depth === 16 ? Uint16Array : Uint8Array)(count * rowSize);
-    this._y.project(BAND * band, this._step, this._rows);
+    this._y.project(BAND * band, this._step, this._rows, this._sums);
     for (let row = 0; row < count; row += 1) {
       this._readHeads(row);
       for (let x = 0; x < this._width; x += TILE) {
@@ -122,20 +123,20 @@ export class CoordinateNetwork {
 
   /** @param {number} columns address of what they contribute to the first joint layer */
   _renderTile(columns) {
-    const { _kernel: kernel, _heads: heads } = this;
+    const { _kernel: kernel, _heads: heads, _sums: sums } = this;
     const [hidden, inner, residual] = this._buffers;
     let [now, next] = [hidden, inner];
     kernel[this._isGated ? "gatedSum" : "leakySum"](heads, this._y.groups, columns, hidden);
     for (const { first, second, alpha } of this._blocks) {
-      first.run(hidden, inner);
-      second.run(inner, residual);
+      first.run(hidden, inner, sums);
+      second.run(inner, residual, sums);
       kernel.addScaled(hidden, residual, alpha, second.outputs);
     }
     for (const layer of this._layers) {
-      layer.run(now, next);
+      layer.run(now, next, sums);
       [now, next] = [next, now];
     }
-    this._output.run(now, this._colours);
+    this._output.run(now, this._colours, sums);
   }
 
   /**
@@ -187,8 +188,9 @@ class Axis {
    * @param {number} first sample of a tile
    * @param {number} step pixels from one sample to the next
    * @param {number} output address of three rows a group
+   * @param {number} sums address of rows for those of a gated layer
    */
-  project(first, step, output) {
+  project(first, step, output, sums) {
     for (let i = 0; i < this._numFeatures; i += 1) {
       for (let j = 0; j < TILE; j += 1) {
         const position = (first + j + 0.5) * step - 0.5;
@@ -196,8 +198,8 @@ class Axis {
         this._kernel.floats[this._features + TILE * i + j] = feature;
       }
     }
-    this._layer?.run(this._features, this._hidden);
-    this._joint.run(this._hidden, output);
+    this._layer?.run(this._features, this._hidden, sums);
+    this._joint.run(this._hidden, output, sums);
   }
 }
 

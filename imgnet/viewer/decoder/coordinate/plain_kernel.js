@@ -42,8 +42,6 @@ export class PlainKernel {
     };
     this.affine = product(affine);
     this.leaky = product(leaky);
-    this.gated = product(gated);
-    this.affineSum = sum(affine);
     this.leakySum = sum(leaky);
     this.gatedSum = sum(gated);
   }

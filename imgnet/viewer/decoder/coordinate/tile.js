@@ -1,7 +1,10 @@
 /** Sizes of what kernels of coordinate networks take at a time. */
 
 /** Positions in a row of numbers. */
-export const TILE = 8;
+export const TILE = 12;
+
+/** Inputs that a layer takes at a time; the last ones may be zeros. */
+export const INPUTS = 2;
 
 /** Rows of weights in a group. */
 export const ROWS = 3;
