@@ -10,6 +10,7 @@ import { GpuKernels } from "./kernels.js";
 
 const CHUNK = 4096; // pixels: those of a step at once
 
+/** A network in the memory of a GPU. */
 export class GpuGradients {
   /**
    * @param {any} device a GPUDevice

@@ -55,10 +55,11 @@ export function addElementwise(module, isFused) {
 /**
  * @param {FunctionBuilder} builder
  * @param {FunctionBuilder} sigmoid
- * @param {Local[]} parameters those of `Kernels.gate`, addresses in bytes
+ * @param {...Local} given parameters of `Kernels.gate`, addresses in bytes
  * @returns {Code}
  */
-function gate(builder, sigmoid, ...[stacked, shift, units, pixels, kept, out]) {
+function gate(builder, sigmoid, ...given) {
+  const [stacked, shift, units, pixels, kept, out] = given;
   const [bytes, bytesBoth, end] = builder.locals(I32, 3);
   const [s, h, t] = builder.locals(V128, 3);
   const product = f32x4.mul(v128.load(stacked.get), at(stacked, bytes));
@@ -86,11 +87,12 @@ function gate(builder, sigmoid, ...[stacked, shift, units, pixels, kept, out]) {
 
 /**
  * @param {FunctionBuilder} builder
- * @param {Local[]} parameters those of `Kernels.gateBack`, but the number of floats of an array
+ * @param {...Local} given parameters of `Kernels.gateBack`, but the number of floats of an array
  *   for units and pixels; addresses in bytes
  * @returns {Code}
  */
-function gateBack(builder, ...[stacked, kept, count, gradient, toStacked]) {
+function gateBack(builder, ...given) {
+  const [stacked, kept, count, gradient, toStacked] = given;
   const [bytes, bytesBoth] = builder.locals(I32, 2);
   const [s, h, t, toH, toProduct] = builder.locals(V128, 5);
   const bell = (/** @type {Local} */ value) =>

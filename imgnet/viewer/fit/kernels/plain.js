@@ -57,9 +57,9 @@ export class PlainKernels extends Memory {
   product(matrix, stride, rows, inputs, x, out, pixels) {
     for (let row = 0; row < rows; row += 1) {
       for (let input = 0; input < inputs; input += 1) {
-        this.addTimes(x + input * pixels, matrix + input * stride + row, out, pixels);
+        const to = out + row * pixels;
+        this.addTimes(x + input * pixels, matrix + input * stride + row, to, pixels);
       }
-      out += pixels;
     }
   }
 
@@ -165,10 +165,10 @@ export class PlainKernels extends Memory {
     for (let unit = 0; unit < units; unit += 1) {
       for (let y = 0; y < height; y += 1) {
         const row = data[rows + unit * stride + y];
+        const to = out + (unit * height + y) * width;
         for (let x = 0; x < width; x += 1) {
-          data[out + x] = data[columns + unit * width + x] + row;
+          data[to + x] = data[columns + unit * width + x] + row;
         }
-        out += width;
       }
     }
   }
@@ -177,9 +177,9 @@ export class PlainKernels extends Memory {
   collect(gradient, units, height, toColumns, width, toRows, stride) {
     for (let unit = 0; unit < units; unit += 1) {
       for (let y = 0; y < height; y += 1) {
-        this.add(gradient, toColumns + unit * width, width);
-        this.rowSums(gradient, 1, width, toRows + unit * stride + y);
-        gradient += width;
+        const row = gradient + (unit * height + y) * width;
+        this.add(row, toColumns + unit * width, width);
+        this.rowSums(row, 1, width, toRows + unit * stride + y);
       }
     }
   }

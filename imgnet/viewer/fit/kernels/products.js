@@ -47,44 +47,40 @@ export function addProducts(module, isFused) {
 /**
  * @param {FunctionBuilder} builder
  * @param {MultiplyAdd} madd
- * @param {Local[]} parameters those of `Kernels.product`, addresses and the stride in bytes
+ * @param {...Local} given parameters of `Kernels.product`, addresses and the stride in bytes
  * @returns {Code}
  */
-function product(builder, madd, ...[matrix, rowBytes, rows, inputs, x, out, pixels]) {
-  const [row, end, stride, at, entry, to] = builder.locals(I32, 6);
-  const left = builder.local(I32);
-  const vectors = builder.locals(V128, COLUMNS);
+function product(builder, madd, ...given) {
+  const [matrix, rowBytes, rows, inputs, x, out, pixels] = given;
+  const [row, end, stride, at, entry, to, left] = builder.locals(I32, 7);
+  const [splat, ...vectors] = builder.locals(V128, 1 + COLUMNS);
   const sums = builder.locals(V128, ROWS * COLUMNS);
-  const splat = builder.local(V128);
 
-  /** @type {(count: number) => Code} of a block of rows and two vectors of pixels */
-  const block = (count) => [
-    entry.set(i32.add(matrix.get, times(row.get, FLOAT))),
+  /** @type {(count: number, act: (sum: Local, offset: number) => Code) => Code} */
+  const forEachSum = (count, act) => [
     to.set(i32.add(out.get, i32.mul(row.get, stride.get))),
-    at.set(x.get),
-    left.set(inputs.get),
     upTo(count).map((i) => [
-      upTo(COLUMNS).map((j) => sums[COLUMNS * i + j].set(v128.load(to.get, VECTOR * j))),
+      upTo(COLUMNS).map((j) => act(sums[COLUMNS * i + j], VECTOR * j)),
       step(to, stride.get),
     ]),
+  ];
+  /** @type {(count: number) => Code} of a block of rows and two vectors of pixels */
+  const block = (count) => [
+    forEachSum(count, (sum, offset) => sum.set(v128.load(to.get, offset))),
+    entry.set(i32.add(matrix.get, times(row.get, FLOAT))),
+    at.set(x.get),
+    left.set(inputs.get),
     whileTrue(i32.gt_s(left.get, i32.const(0)), [
       upTo(COLUMNS).map((j) => vectors[j].set(v128.load(at.get, VECTOR * j))),
       upTo(count).map((i) => [
         splat.set(v128.load32_splat(entry.get, FLOAT * i)),
-        upTo(COLUMNS).map((j) => {
-          const sum = sums[COLUMNS * i + j];
-          return sum.set(madd(splat.get, vectors[j].get, sum.get));
-        }),
+        upTo(COLUMNS).map((j) => accumulate(sums[COLUMNS * i + j], madd, splat, vectors[j])),
       ]),
       step(at, stride.get),
       step(entry, rowBytes.get),
       step(left, i32.const(-1)),
     ]),
-    to.set(i32.add(out.get, i32.mul(row.get, stride.get))),
-    upTo(count).map((i) => [
-      upTo(COLUMNS).map((j) => v128.store(to.get, sums[COLUMNS * i + j].get, VECTOR * j)),
-      step(to, stride.get),
-    ]),
+    forEachSum(count, (sum, offset) => v128.store(to.get, sum.get, offset)),
   ];
   return [
     stride.set(times(pixels.get, FLOAT)),
@@ -101,10 +97,11 @@ function product(builder, madd, ...[matrix, rowBytes, rows, inputs, x, out, pixe
 /**
  * @param {FunctionBuilder} builder
  * @param {MultiplyAdd} madd
- * @param {Local[]} parameters those of `Kernels.outer`, addresses and the stride in bytes
+ * @param {...Local} given parameters of `Kernels.outer`, addresses and the stride in bytes
  * @returns {Code}
  */
-function outer(builder, madd, ...[gradient, rows, x, inputs, sum, rowBytes, pixels]) {
+function outer(builder, madd, ...given) {
+  const [gradient, rows, x, inputs, sum, rowBytes, pixels] = given;
   const [row, column, stride, at, to] = builder.locals(I32, 5);
   const lefts = builder.locals(I32, ROWS);
   const rights = builder.locals(I32, COLUMNS);
@@ -122,20 +119,14 @@ function outer(builder, madd, ...[gradient, rows, x, inputs, sum, rowBytes, pixe
       upTo(width).map((j) => vectors[j].set(v128.load(i32.add(rights[j].get, at.get)))),
       upTo(height).map((i) => [
         left.set(v128.load(i32.add(lefts[i].get, at.get))),
-        upTo(width).map((j) => {
-          const total = sums[width * i + j];
-          return total.set(madd(left.get, vectors[j].get, total.get));
-        }),
+        upTo(width).map((j) => accumulate(sums[width * i + j], madd, left, vectors[j])),
       ]),
       step(at, i32.const(VECTOR)),
     ]),
     to.set(i32.add(i32.mul(row.get, rowBytes.get), times(column.get, FLOAT))),
     step(to, sum.get),
     upTo(height).map((i) => [
-      upTo(width).map((j) => {
-        const before = f32.load(to.get, FLOAT * j);
-        return f32.store(to.get, f32.add(before, lanes(sums[width * i + j])), FLOAT * j);
-      }),
+      upTo(width).map((j) => addTo(to, sums[width * i + j], FLOAT * j)),
       step(to, rowBytes.get),
     ]),
   ];
@@ -147,6 +138,17 @@ function outer(builder, madd, ...[gradient, rows, x, inputs, sum, rowBytes, pixe
       inBlocks(column, inputs, COLUMNS, (width) => block(height, width)),
     ]),
   ];
+}
+
+/**
+ * @param {Local} sum
+ * @param {MultiplyAdd} madd
+ * @param {Local} one
+ * @param {Local} other
+ * @returns {Code} that adds a product to a sum
+ */
+function accumulate(sum, madd, one, other) {
+  return sum.set(madd(one.get, other.get, sum.get));
 }
 
 /**
@@ -180,12 +182,17 @@ function inBlocks(variable, end, size, body) {
 }
 
 /**
+ * Add the lanes of a vector to a float of the memory.
+ *
+ * @param {Local} address
  * @param {Local} vector
- * @returns {Code} the sum of its lanes
+ * @param {number} [offset] in bytes
+ * @returns {Code}
  */
-export function lanes(vector) {
+export function addTo(address, vector, offset = 0) {
   const lane = (/** @type {number} */ i) => f32x4.extract_lane(vector.get, i);
-  return f32.add(f32.add(lane(0), lane(1)), f32.add(lane(2), lane(3)));
+  const lanes = f32.add(f32.add(lane(0), lane(1)), f32.add(lane(2), lane(3)));
+  return f32.store(address.get, f32.add(f32.load(address.get, offset), lanes), offset);
 }
 
 /**

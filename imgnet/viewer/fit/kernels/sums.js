@@ -1,8 +1,8 @@
 /** Sums over pixels in WebAssembly, and the sums of columns and rows of a lattice. */
 
-import { f32x4, i32, v128, whileTrue, f32 } from "../../decoder/coordinate/instructions.js";
+import { f32x4, i32, v128, whileTrue } from "../../decoder/coordinate/instructions.js";
 import { I32, V128 } from "../../decoder/coordinate/wasm.js";
-import { lanes, multiplyAdd, step, times } from "./products.js";
+import { addTo, multiplyAdd, step, times } from "./products.js";
 
 /** @typedef {import("../../decoder/coordinate/wasm.js").Module} Module */
 /** @typedef {import("../../decoder/coordinate/wasm.js").Code} Code */
@@ -30,11 +30,11 @@ export function addSums(module, isFused) {
     ]),
   );
   module.exportFunction("addTimes", [I32, I32, I32, I32], [], (builder, x, factor, out, count) => {
-    const times = builder.local(V128);
+    const splat = builder.local(V128);
     return [
-      times.set(v128.load32_splat(factor.get)),
+      splat.set(v128.load32_splat(factor.get)),
       forEach(out, count, [
-        v128.store(out.get, madd(v128.load(x.get), times.get, v128.load(out.get))),
+        v128.store(out.get, madd(v128.load(x.get), splat.get, v128.load(out.get))),
         next(x, out),
       ]),
     ];
@@ -143,18 +143,7 @@ function perUnit(units, [columns, ofColumns, rows, ofRows], body) {
 }
 
 /**
- * Add the lanes of a vector to a float of the memory.
- *
- * @param {Local} address
- * @param {Local} vector
- * @returns {Code}
- */
-function addTo(address, vector) {
-  return f32.store(address.get, f32.add(f32.load(address.get), lanes(vector)));
-}
-
-/**
- * @param {Local[]} addresses
+ * @param {...Local} addresses
  * @returns {Code} that moves them to the next vector
  */
 export function next(...addresses) {

@@ -29,6 +29,7 @@ import { Parameters } from "./parameters.js";
 
 const CHUNK = 192; // pixels whose activations fit into the cache
 
+/** The places of all layers in a memory, which is made for its layout. */
 export class Network {
   /**
    * @param {Spec} spec

@@ -5,11 +5,12 @@
 
 const MOST_THREADS = 8; // more would wait for each other
 
-/** Workers this machine has room for. */
+/** @returns {number} workers this machine has room for */
 export function numThreads() {
   return Math.max(1, Math.min(navigator.hardwareConcurrency ?? 1, MOST_THREADS));
 }
 
+/** Workers that fit until they are closed. */
 export class Crew {
   /**
    * @param {string} script of the workers
@@ -34,6 +35,7 @@ export class Crew {
     this._trainer.postMessage({ kind: "stop" });
   }
 
+  /** Take steps again. */
   goOn() {
     this._trainer.postMessage({ kind: "goOn" });
   }

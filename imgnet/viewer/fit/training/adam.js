@@ -2,6 +2,7 @@
 
 const LEAST = 1e-8; // added to the root
 
+/** State of one tensor. */
 export class Adam {
   /**
    * @param {number} size

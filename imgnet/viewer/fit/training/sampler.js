@@ -6,6 +6,7 @@ import { comb, paddedCount } from "../network/lattice.js";
 
 const WIDEST = 1.5; // ratio of the strides that are tried to equal ones
 
+/** Lattices of one picture. */
 export class Sampler {
   /**
    * @param {number} width

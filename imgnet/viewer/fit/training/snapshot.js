@@ -88,13 +88,14 @@ function measureCurvatures(network, kernels, lattice, random) {
  */
 function rounded(values, qIndex) {
   const most = values.reduce((largest, value) => Math.max(largest, Math.abs(value)), 0);
-  while (most / COORDINATE_HEADERS.qStepOf(qIndex) > LARGEST) {
-    qIndex += 1;
+  let index = qIndex;
+  while (most / COORDINATE_HEADERS.qStepOf(index) > LARGEST) {
+    index += 1;
   }
-  const qStep = COORDINATE_HEADERS.qStepOf(qIndex);
+  const qStep = COORDINATE_HEADERS.qStepOf(index);
   const integers = Int32Array.from(values, (value) => Math.round(value / qStep));
   integers.forEach((integer, i) => (values[i] = integer * qStep));
-  return { qIndex, values: integers };
+  return { qIndex: index, values: integers };
 }
 
 /**

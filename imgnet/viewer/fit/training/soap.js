@@ -21,6 +21,7 @@ const VECTOR_LR = 3e-3;
 const RIDGE = 1e-7; // of the trace: keeps a covariance of low rank from losing directions
 const LANES = 8; // sides of matrices are padded to a multiple, as kernels need it
 
+/** State of all tensors of a network. */
 export class Soap {
   /**
    * @param {Layout} layout

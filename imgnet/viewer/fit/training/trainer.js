@@ -17,6 +17,7 @@ const WARM_UP = 10; // steps
 const AVERAGED = 0.1; // part of all steps that the average of the weights remembers
 const NEWS = 0.05; // weight of a step in the running error
 
+/** State of one fit. */
 export class Trainer {
   /**
    * @param {Network} network whose layout nothing was made of yet
