@@ -57,11 +57,20 @@ function answer(request) {
   } else if (request.kind === "train") {
     const { network, target } = partsOf(request.task);
     fit = new Fit(new Trainer(network, kernelsOf, target, request.ports, request.gpu));
-    fit.run();
+    run(fit);
   } else if (request.kind === "stop") {
     fit?.stop();
-  } else {
-    fit?.run();
+  } else if (fit) {
+    run(fit);
+  }
+}
+
+/** @param {Fit} wanted */
+async function run(wanted) {
+  try {
+    await wanted.run();
+  } catch (error) {
+    self.postMessage({ kind: "failed", message: String(error) });
   }
 }
 
