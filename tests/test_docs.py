@@ -94,13 +94,14 @@ def test_paths_in_the_documents_exist(path: str) -> None:
 
 def test_the_tree_of_readme_is_that_of_the_package() -> None:
     (tree,) = blocks(README, "text")
-    entries = [line.split()[0] for line in tree.splitlines()]
+    lines = tree.splitlines()
+    entries = [line.split()[0] for line in lines]
     package = ROOT / "imgnet"
     files = [path for path in package.glob("*.py") if not path.name.startswith("__")]
     folders = [path.parent for path in package.rglob("*/__init__.py")]
     assert {path.name for path in files} <= {*entries}
     assert {f"{path.name}/" for path in folders} - {*entries} <= IN_A_LINE_OF_THEIR_PARENT
-    assert len(entries) == len({*entries})
+    assert len(lines) == len({*lines})
 
 
 @pytest.mark.parametrize("document", DOCUMENTS[1:], ids=lambda document: document.stem)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from base64 import b64encode
+from pathlib import Path
 
 import numpy as np
 
@@ -34,5 +35,10 @@ def page_of(data: bytes, name: str, priors: Embedded, zoom: EmbeddedZoom | None 
 
 
 def worker_script() -> str:
-    """Return the script of the worker that decodes files, deflated, in base64."""
-    return deflated(bundle(FOLDER / "decoder" / "worker.js").encode())
+    """Return the script of the worker that decodes files, as `deflated_script` does."""
+    return deflated_script(FOLDER / "decoder" / "worker.js")
+
+
+def deflated_script(entry: Path) -> str:
+    """Return the script of a module and all that it imports, deflated, in base64."""
+    return deflated(bundle(entry).encode())

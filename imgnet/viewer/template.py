@@ -14,7 +14,7 @@ _PLACE = re.compile(r"\{\{(\w+)\}\}")
 _THEME = FOLDER / "page" / "theme.css"
 
 
-def filled(folder: str, stem: str, title: str, data: Any) -> bytes:
+def filled(folder: str, stem: str, title: str, data: Any, also: str | None = None) -> bytes:
     """Return a page as one HTML file that loads nothing.
 
     Args:
@@ -22,12 +22,14 @@ def filled(folder: str, stem: str, title: str, data: Any) -> bytes:
         stem: Their name without .html, .css and .js.
         title: Title of the page.
         data: What its script reads, as JSON.
+        also: Style before that of the page, in this folder.
     """
     html, style, script = (FOLDER / folder / f"{stem}.{kind}" for kind in ("html", "css", "js"))
+    styles = [_THEME, *([FOLDER / also] if also else []), style]
     parts = {
         "version": __version__,
         "title": escape(title),
-        "style": _THEME.read_text("utf-8") + style.read_text("utf-8"),
+        "style": "".join(path.read_text("utf-8") for path in styles),
         "data": _json(data),
         "script": f"(() => {{\n{bundle(script)}\n}})();",
     }

@@ -167,7 +167,7 @@ def test_a_fit_that_fails(
         ("view encoded.inr -q 50", 2, "-q and -e are for a fit; add --live"),
         ("view encoded.inr -e 1", 2, "-q and -e are for a fit; add --live"),
         ("view --live", 2, "no FILE given"),
-        ("view --live --module -o a.js", 2, "--module and --live contradict each other"),
+        ("view --live --module -o a.js", 2, "--module, --live and --fit contradict each other"),
         ("view --live photo.png --no-open -o -", 2, "both want stdout"),
         ("view --live photo.png -o photo.png", 2, "is the input as well"),
         ("view --live missing.png", 3, "missing.png: cannot be read"),

@@ -17,6 +17,8 @@ import pytest
 _NAMES = ("chromium", "chromium-browser", "google-chrome")
 CHROMIUM = next(filter(None, map(shutil.which, _NAMES)), None)
 
+EMULATED_GPU = "--enable-unsafe-webgpu --use-webgpu-adapter=swiftshader"  # for WebGPU
+
 _PATIENCE_S = 15  # so that a page that does nothing ends a test
 
 needs_browser = pytest.mark.skipif(CHROMIUM is None, reason="there is no chromium")
@@ -101,12 +103,12 @@ class Browser:
 
 
 @contextmanager
-def browser(profile: Path) -> Iterator[Browser]:
-    """Run a browser with a new profile."""
+def browser(profile: Path, more: str = "") -> Iterator[Browser]:
+    """Run a browser with a new profile, and with more options."""
     for_commands, commands = os.pipe()
     replies, for_replies = os.pipe()
     options = "--headless --no-sandbox --disable-gpu --no-first-run --remote-debugging-pipe"
-    options += " --enable-unsafe-swiftshader"  # WebGL without a GPU
+    options += f" --enable-unsafe-swiftshader {more}"  # WebGL without a GPU
     # The browser reads commands from descriptor 3 and writes replies to descriptor 4.
     shell = f'exec "$0" "$@" 3<&{for_commands} 4>&{for_replies}'
     command = ["bash", "-c", shell, str(CHROMIUM), *options.split(), f"--user-data-dir={profile}"]

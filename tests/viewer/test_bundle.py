@@ -18,6 +18,7 @@ ENTRIES = [
     "element/inr_image.js",
     "live/live.js",
 ]
+ENTRIES += ["fit/page/fit.js", "fit/training/worker.js"]
 MODULES = sorted(FOLDER.rglob("*.js"))
 
 

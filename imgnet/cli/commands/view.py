@@ -45,6 +45,12 @@ def view(
     live: Annotated[
         bool, typer.Option("--live", help="Fit a network to an image and watch it get sharp.")
     ] = False,
+    fit: Annotated[
+        bool,
+        typer.Option(
+            "--fit", help="Fit a network in the browser to a picture dropped on the page."
+        ),
+    ] = False,
     quality: Annotated[
         int | None,
         typer.Option(
@@ -78,13 +84,21 @@ def view(
     fits a network. imgnet serves the page to this machine alone, at an address with a secret. In
     the end the page downloads the .inr file, which -o writes as well. Closing the page does not
     stop the fit. The command ends when the result is written or downloaded and no page is open.
+
+    With --fit there is no FILE: the page fits a small network, mlp or gated, to a picture that is
+    dropped on it, in the browser, and saves .inr files. It needs no network either.
     """
     if not live and (quality is not None or effort is not None):
         raise UsageError("-q and -e are for a fit; add --live")
-    if zoom != "neural" and (as_module or live):
+    if [as_module, live, fit].count(True) > 1:
+        raise UsageError("--module, --live and --fit contradict each other; give one of them")
+    if zoom != "neural" and (as_module or live or fit):
         raise UsageError("--zoom is for the page of an .inr file; leave it out")
     if as_module:
-        _write_module(source, output, live=live)
+        _write_module(source, output)
+        return 0
+    if fit:
+        _write_fit_page(source, output, no_open=no_open)
         return 0
     if source is None:
         raise UsageError("no FILE given; name an .inr file, or - for stdin")
@@ -96,16 +110,27 @@ def view(
     return 0
 
 
-def _write_module(source: str | None, output: str | None, *, live: bool) -> None:
+def _write_module(source: str | None, output: str | None) -> None:
     from imgnet.viewer.element import element_script
 
-    if live:
-        raise UsageError("--module and --live contradict each other; give one of them")
     if source is not None:
         raise UsageError(f"{source}: --module takes no FILE; leave it out")
     if output is None or is_folder(output):
         raise UsageError("--module: name the file to write with -o, such as imgnet.js")
     _write(resolve_output(STDIO, output, ".js"), element_script())
+
+
+def _write_fit_page(source: str | None, output: str | None, *, no_open: bool) -> None:
+    from imgnet.viewer.fit_page import fit_page
+
+    if source is not None:
+        raise UsageError(f"{source}: --fit takes no FILE; drop it on the page")
+    if output is None:
+        _show(fit_page(), "fit", is_opened=not no_open)
+    elif is_folder(output):
+        raise UsageError("--fit: name the file to write with -o, such as fit.html")
+    else:
+        _write(resolve_output(STDIO, output, ".html"), fit_page())
 
 
 def _write_page(source: str, output: str | None, zoom: str, *, no_open: bool, force: bool) -> None:

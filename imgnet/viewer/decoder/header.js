@@ -102,7 +102,7 @@ export function readClaims(claims, priors) {
  * @param {Priors} priors
  * @returns {string}
  */
-function claimsOf(spec, mode, depth, priors) {
+export function claimsOf(spec, mode, depth, priors) {
   const net = NET[spec.family].map((name) => spec[name]).join();
   return [
     `${spec.width}x${spec.height}`,

@@ -18,8 +18,8 @@ import { sizeOf } from "./shapes.js";
  * @property {number} numDistributions
  */
 
-const MANY = 64; // integers of a tensor; the distribution of a larger one has an excess of zeros
-const EXCESS_BITS = 3;
+export const MANY = 64; // integers of a tensor; a larger one may have an excess of zeros
+export const EXCESS_BITS = 3;
 const MAX_INTEGERS_PER_BYTE = 2048;
 
 /** @type {HeaderCoder} */
@@ -95,7 +95,7 @@ function readIntegers(decoder, distribution, count) {
  * @param {number} excess
  * @returns {Int32Array}
  */
-function tableOf(distribution, excess) {
+export function tableOf(distribution, excess) {
   const [, ...whole] = zeroMeanSlots(distribution);
   const outer = whole.map((slots) => 1 + (((slots - 1) * (8 - excess)) >> EXCESS_BITS));
   const centre = TOTAL - 2 * outer.reduce((sum, slots) => sum + slots, 0);

@@ -5,17 +5,19 @@ const LEFT = 44;
 const BOTTOM = 18;
 const TOP = 8;
 const RIGHT = 8;
-const NEWS = 0.2; // weight of a value in the running mean: each step sees another strip of rows
+const NEWS = 0.2; // weight of a value in the running mean of a fit whose steps see strips of rows
 
 /** The curve of one value, drawn into an SVG. */
 export class Curve {
   /**
    * @param {SVGSVGElement} svg
    * @param {number} digits behind the decimal point, of the labels
+   * @param {number} [news] weight of a value in the running mean
    */
-  constructor(svg, digits) {
+  constructor(svg, digits, news = NEWS) {
     this.svg = svg;
     this.digits = digits;
+    this.news = news;
     /** @type {[number, number, number][]} steps, values and their running means */
     this.points = [];
     this.steps = 1;
@@ -31,8 +33,16 @@ export class Curve {
    */
   add(step, value, steps) {
     const before = this.last?.[2] ?? value;
-    this.points.push([step, value, before + NEWS * (value - before)]);
+    this.points.push([step, value, before + this.news * (value - before)]);
     this.steps = Math.max(step, steps);
+  }
+
+  /** Forget all points. */
+  clear() {
+    this.points = [];
+    this.steps = 1;
+    this.at = -1;
+    this.svg.replaceChildren();
   }
 
   /**

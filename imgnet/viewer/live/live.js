@@ -1,5 +1,6 @@
 /** Page that shows a fit while it runs. */
 
+import { byId, byteCount, download, duration, fillTable, svgById } from "../client/elements.js";
 import { Curve } from "./curve.js";
 
 /**
@@ -49,7 +50,7 @@ let isDrawing = false;
 let latest = null;
 
 save.textContent = `Download ${data.result}`;
-save.addEventListener("click", download);
+save.addEventListener("click", () => download(address("result.inr"), data.result));
 picture.addEventListener("load", showPicture);
 window.addEventListener("resize", draw);
 setState("starting", "Starting");
@@ -93,7 +94,7 @@ function draw() {
   }
   const { step, steps, psnr_db: psnr, bpp, elapsed_s: elapsed, remaining_s: left } = latest;
   if (document.body.dataset.state === "fitting") {
-    fill([
+    fillTable(byId("facts"), [
       ["Step", `${step} of ${steps}`],
       ["PSNR", `${psnr.toFixed(2)} dB`],
       ["Rate", `${bpp.toFixed(3)} bpp`],
@@ -135,9 +136,11 @@ function showPicture() {
 /** @param {Done} done */
 function showEnd({ bytes, metadata, bpp, psnr_db: psnr, seconds }) {
   setState("done", "Done");
-  fill([
-    ["File", count(bytes)],
-    ...(metadata ? /** @type {[string, string][]} */ ([["Metadata in it", count(metadata)]]) : []),
+  fillTable(byId("facts"), [
+    ["File", byteCount(bytes)],
+    ...(metadata
+      ? /** @type {[string, string][]} */ ([["Metadata in it", byteCount(metadata)]])
+      : []),
     ["PSNR", psnr === null ? "exact" : `${psnr.toFixed(2)} dB`],
     ["Rate", `${bpp.toFixed(3)} bpp`],
     ["Time", duration(seconds)],
@@ -150,13 +153,6 @@ function showEnd({ bytes, metadata, bpp, psnr_db: psnr, seconds }) {
   save.disabled = false;
 }
 
-function download() {
-  const link = document.createElement("a");
-  link.href = address("result.inr");
-  link.download = data.result;
-  link.click();
-}
-
 /**
  * @param {"starting" | "fitting" | "done" | "failed" | "ended"} state
  * @param {string} message
@@ -167,57 +163,10 @@ function setState(state, message) {
   byId("progress").hidden = state !== "starting" && state !== "fitting";
 }
 
-/** @param {[string, string][]} rows */
-function fill(rows) {
-  const table = /** @type {HTMLTableElement} */ (byId("facts"));
-  table.replaceChildren();
-  for (const [name, value] of rows) {
-    const row = table.insertRow();
-    const head = document.createElement("th");
-    head.scope = "row";
-    head.textContent = name;
-    row.append(head);
-    row.insertCell().textContent = value;
-  }
-}
-
-/**
- * @param {number} bytes
- * @returns {string}
- */
-function count(bytes) {
-  return `${bytes.toLocaleString("en")} bytes`;
-}
-
-/**
- * @param {number} seconds
- * @returns {string} minutes and seconds
- */
-function duration(seconds) {
-  const whole = Math.round(seconds);
-  return `${Math.floor(whole / 60)}:${String(whole % 60).padStart(2, "0")}`;
-}
-
 /**
  * @param {string} path
  * @returns {string}
  */
 function address(path) {
   return `${path}?${token}`;
-}
-
-/**
- * @param {string} id
- * @returns {HTMLElement}
- */
-function byId(id) {
-  return /** @type {HTMLElement} */ (document.getElementById(id));
-}
-
-/**
- * @param {string} id
- * @returns {SVGSVGElement}
- */
-function svgById(id) {
-  return /** @type {SVGSVGElement} */ (document.querySelector(`svg#${id}`));
 }

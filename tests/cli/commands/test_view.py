@@ -159,6 +159,15 @@ def test_the_module_for_web_pages(tmp_path: Path, opened: list[Path]) -> None:
     assert not opened
 
 
+def test_the_page_that_fits(tmp_path: Path, opened: list[Path]) -> None:
+    page = tmp_path / "fit.html"
+    assert run(["view", "--fit", "-o", str(page)]) == 0
+    assert not opened
+    assert run(["view", "--fit"]) == 0
+    assert opened[0].read_bytes() == page.read_bytes()
+    assert set(data_of(page.read_bytes())) == {"worker"}
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
@@ -168,6 +177,9 @@ def test_the_module_for_web_pages(tmp_path: Path, opened: list[Path]) -> None:
         (["view", "--module", "a.inr", "-o", "a.js"], "a.inr: --module takes no FILE"),
         (["view", "--module", "--zoom", "lanczos"], "--zoom is for the page of an .inr file"),
         (["view", "--live", "a.png", "--zoom", "lanczos"], "--zoom is for the page of an .inr"),
+        (["view", "--fit", "a.png"], "a.png: --fit takes no FILE; drop it on the page"),
+        (["view", "--fit", "-o", "./"], "--fit: name the file to write with -o, such as fit.html"),
+        (["view", "--fit", "--module"], "--module, --live and --fit contradict each other"),
     ],
 )
 def test_what_makes_no_sense(arguments: list[str], message: str, capfd: Capture) -> None:
