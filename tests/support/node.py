@@ -32,17 +32,17 @@ for (const kind of [Uint8Array, Int16Array, Uint16Array, Int32Array, Uint32Array
 _ENTRIES = [
     "decoder/decode.js",
     "decoder/priors.js",
-    "decoder/kept_grids.js",
-    "decoder/rate_map.js",
+    "decoder/grids/kept_grids.js",
+    "decoder/render/rate_map.js",
 ]
 _DRIVER = """
 const { readFileSync, writeFileSync } = require("node:fs");
 const { decode } = modules["decoder/decode.js"];
 const { Priors } = modules["decoder/priors.js"];
-const { toRgba } = modules["decoder/picture.js"];
-const { brightest, drawRateMap, rateMap } = modules["decoder/rate_map.js"];
-const { KeptGrids } = modules["decoder/kept_grids.js"];
-const { renderGrid } = modules["decoder/render.js"];
+const { toRgba } = modules["decoder/picture/picture.js"];
+const { brightest, drawRateMap, rateMap } = modules["decoder/render/rate_map.js"];
+const { KeptGrids } = modules["decoder/grids/kept_grids.js"];
+const { renderGrid } = modules["decoder/render/render.js"];
 const request = JSON.parse(readFileSync(0));
 const { folder, names, priors, neededWidth, omitted, ramp } = request;
 const quiet = { onPreview() {}, onProgress() {} };

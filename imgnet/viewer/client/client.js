@@ -1,7 +1,7 @@
 /** Client of the worker that decodes files. */
 
 /** @typedef {import("../decoder/worker.js").Facts} Facts */
-/** @typedef {import("../decoder/kept_grids.js").Omitted} Omitted */
+/** @typedef {import("../decoder/grids/kept_grids.js").Omitted} Omitted */
 /** @typedef {import("../decoder/worker.js").Rates} Rates */
 /** @typedef {import("../decoder/worker.js").Reply} Reply */
 /** @typedef {import("../decoder/worker.js").Request} Request */

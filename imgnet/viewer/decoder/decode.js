@@ -1,16 +1,16 @@
 /** Decoder of .inr files. */
 
-import { bytesByPart } from "./byte_counts.js";
-import { fromBytes } from "./container.js";
+import { bytesByPart } from "./format/byte_counts.js";
+import { fromBytes } from "./format/container.js";
 import { FormatError } from "./errors.js";
-import { render } from "./render.js";
+import { render } from "./render/render.js";
 
-/** @typedef {import("./byte_counts.js").Counts} Counts */
-/** @typedef {import("./container.js").Encoded} Encoded */
-/** @typedef {import("./kept_grids.js").Network} Network */
-/** @typedef {import("./picture.js").Picture} Picture */
+/** @typedef {import("./format/byte_counts.js").Counts} Counts */
+/** @typedef {import("./format/container.js").Encoded} Encoded */
+/** @typedef {import("./grids/kept_grids.js").Network} Network */
+/** @typedef {import("./picture/picture.js").Picture} Picture */
 /** @typedef {import("./priors.js").Priors} Priors */
-/** @typedef {import("./render.js").Listener} Listener */
+/** @typedef {import("./render/render.js").Listener} Listener */
 
 /**
  * @typedef {Object} Decoded

@@ -4,9 +4,9 @@ import { DAMAGED, FormatError } from "./errors.js";
 import { NUM_INPUTS } from "./neighbourhood.js";
 import { sizeOf } from "./shapes.js";
 import { Spec } from "./spec.js";
-import { numbersAt, split } from "./tensors.js";
+import { numbersAt, split } from "./format/tensors.js";
 
-/** @typedef {import("./tensors.js").Json} Json */
+/** @typedef {import("./format/tensors.js").Json} Json */
 
 /**
  * Consecutive networks of a prior.

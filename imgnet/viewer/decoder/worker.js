@@ -1,20 +1,20 @@
 /** Web Worker that decodes files, one after the other; `client.js` is its other side. */
 
-import { toSrgb } from "./colour_profile.js";
+import { toSrgb } from "./picture/colour_profile.js";
 import { Crew } from "./coordinate/crew.js";
 import { CoordinateNetwork } from "./coordinate/network.js";
 import { decode } from "./decode.js";
 import { FormatError } from "./errors.js";
-import { KeptGrids } from "./kept_grids.js";
-import { toRgba } from "./picture.js";
-import { encodePng } from "./png.js";
+import { KeptGrids } from "./grids/kept_grids.js";
+import { toRgba } from "./picture/picture.js";
+import { encodePng } from "./picture/png.js";
 import { Priors } from "./priors.js";
-import { brightest, drawRateMap, rateMap } from "./rate_map.js";
-import { renderGrid } from "./render.js";
+import { brightest, drawRateMap, rateMap } from "./render/rate_map.js";
+import { renderGrid } from "./render/render.js";
 
 /** @typedef {import("./decode.js").Decoded} Decoded */
-/** @typedef {import("./kept_grids.js").Omitted} Omitted */
-/** @typedef {import("./picture.js").Picture} Picture */
+/** @typedef {import("./grids/kept_grids.js").Omitted} Omitted */
+/** @typedef {import("./picture/picture.js").Picture} Picture */
 /** @typedef {import("./coordinate/crew.js").Task} Task */
 
 /**
@@ -172,7 +172,7 @@ async function shownOf(picture, { encoded }) {
 
 /**
  * @param {import("./spec.js").Spec} spec
- * @param {import("./kept_grids.js").Network} network
+ * @param {import("./grids/kept_grids.js").Network} network
  * @param {Uint8Array} ramp
  * @param {(done: number) => void} onProgress
  * @returns {Rates}
@@ -195,7 +195,7 @@ function onPreview(picture, size) {
   reply({ kind: "preview", shown, size }, [shown]);
 }
 
-/** @returns {import("./render.js").Listener} a listener that passes on what a picture becomes */
+/** @returns {import("./render/render.js").Listener} passes on what a picture becomes */
 function listener() {
   return { onPreview, onProgress: throttled() };
 }

@@ -1,6 +1,6 @@
 /** Parts of a picture of `grid`, each with a checkbox that leaves it out. */
 
-/** @typedef {import("../decoder/kept_grids.js").Omitted} Omitted */
+/** @typedef {import("../decoder/grids/kept_grids.js").Omitted} Omitted */
 /** @typedef {import("../decoder/worker.js").Facts} Facts */
 
 const RESIDUALS = "3x3 residual layers";

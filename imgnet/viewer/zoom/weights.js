@@ -1,6 +1,6 @@
 /** Weights of the zoom prior, in the order in which the shader of a layer reads them. */
 
-import { numbersAt, split } from "../decoder/tensors.js";
+import { numbersAt, split } from "../decoder/format/tensors.js";
 
 /**
  * A layer, computed in passes that write 16 channels each.

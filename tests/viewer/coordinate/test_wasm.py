@@ -132,7 +132,7 @@ def test_vector_instructions_work_lane_by_lane(tmp_path: Path) -> None:
     const floats = (bits) => ({{ bits: bits | 0 }});
     const mask = (condition) => floats(condition ? -1 : 0);
     const bitsOf = (result) => result.bits ?? ints(result);
-    const {{ rint }} = modules["decoder/fixed_point.js"];
+    const {{ rint }} = modules["decoder/entropy/fixed_point.js"];
     const lanes = [[1.5, -0.75, 300, 2.5], [1.5, 7, -0.125, 3], [5, -3.5, 1e-3, 0.5]];
     const wrong = [];
     const tables = {{ f32x4, i32x4, v128 }};
@@ -157,7 +157,9 @@ def test_vector_instructions_work_lane_by_lane(tmp_path: Path) -> None:
     }}
     print(wrong);
     """
-    fixed_point = bundle(FOLDER / "decoder/fixed_point.js").removeprefix("const modules = {};")
+    fixed_point = bundle(FOLDER / "decoder/entropy/fixed_point.js").removeprefix(
+        "const modules = {};"
+    )
     assert run(tmp_path, fixed_point + script) == []
 
 

@@ -8,7 +8,7 @@
  *
  * @typedef {Object} Task
  * @property {import("../spec.js").Sizes} sizes
- * @property {import("../container.js").Parameters} parameters
+ * @property {import("../format/container.js").Parameters} parameters
  * @property {number} depth
  */
 

@@ -1,10 +1,10 @@
 /** Layers of coordinate networks, as the kernels read them. */
 
-import { tensorOf } from "../fixed_point.js";
+import { tensorOf } from "../entropy/fixed_point.js";
 import { HEAD, INPUTS, ROWS, TILE } from "./tile.js";
 
 /** @typedef {import("./kernel.js").Kernel} Kernel */
-/** @typedef {import("../container.js").Parameters} Parameters */
+/** @typedef {import("../format/container.js").Parameters} Parameters */
 /** @typedef {{weights: Float64Array, bias: ArrayLike<number>, shift: ArrayLike<number>}} Numbers */
 
 /** A layer in the memory of a kernel. */

@@ -1,6 +1,6 @@
 /** Coordinate network in the memory of a kernel, which renders bands of rows of a picture. */
 
-import { rint, tensorOf } from "../fixed_point.js";
+import { rint, tensorOf } from "../entropy/fixed_point.js";
 import { fastestKernel } from "./kernel.js";
 import { groupsOf, Layer, numbersOf, reserveRows } from "./layers.js";
 import { featureOf, numFeatures } from "./positions.js";
@@ -8,7 +8,7 @@ import { HEAD, ROWS, TILE } from "./tile.js";
 
 /** @typedef {import("./kernel.js").Kernel} Kernel */
 /** @typedef {import("./layers.js").Numbers} Numbers */
-/** @typedef {import("../container.js").Parameters} Parameters */
+/** @typedef {import("../format/container.js").Parameters} Parameters */
 /** @typedef {import("../spec.js").Sizes} Sizes */
 
 /** @typedef {Uint8Array<ArrayBuffer> | Uint16Array<ArrayBuffer>} Samples */

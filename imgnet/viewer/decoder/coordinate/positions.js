@@ -1,6 +1,6 @@
 /** Fourier features of positions on an axis. */
 
-import { rint } from "../fixed_point.js";
+import { rint } from "../entropy/fixed_point.js";
 import { MLP_FREQUENCIES, numFrequencies } from "../shapes.js";
 
 /**

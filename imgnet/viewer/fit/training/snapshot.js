@@ -5,7 +5,7 @@ import { everyPixel } from "../network/lattice.js";
 import { inrFile } from "../writer/inr_file.js";
 import { chooseQSteps } from "../writer/q_steps.js";
 import { LARGEST } from "../writer/weight_encoder.js";
-import { COORDINATE_HEADERS } from "../../decoder/weights.js";
+import { COORDINATE_HEADERS } from "../../decoder/entropy/weights.js";
 
 /** @typedef {import("../kernels/plain.js").Kernels} Kernels */
 /** @typedef {import("../network/colours.js").Target} Target */

@@ -1,8 +1,8 @@
 /** Writer of an .inr file of coded weights, `gated` or `mlp`; its reader is `container.js`. */
 
-import { checksumOf, claimsOf } from "../../decoder/header.js";
+import { checksumOf, claimsOf } from "../../decoder/format/header.js";
 import { Priors } from "../../decoder/priors.js";
-import { entriesOf } from "../../decoder/tensors.js";
+import { entriesOf } from "../../decoder/format/tensors.js";
 import { encodeWeights } from "./weight_encoder.js";
 
 const VERSION = 1;

@@ -5,7 +5,7 @@
  * proportional to the root of its curvature, the mean square of the derivatives of all colours.
  */
 
-import { COORDINATE_HEADERS } from "../../decoder/weights.js";
+import { COORDINATE_HEADERS } from "../../decoder/entropy/weights.js";
 
 const NUM_Q_STEPS = 256;
 const LEAST_CURVATURE = 1e-6; // in units of the largest

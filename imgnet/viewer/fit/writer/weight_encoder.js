@@ -1,7 +1,7 @@
 /** Encoder of network weights as integers and a q_step a tensor, whose decoder is `weights.js`. */
 
-import { support, TOTAL } from "../../decoder/distributions.js";
-import { EXCESS_BITS, MANY, tableOf } from "../../decoder/weights.js";
+import { support, TOTAL } from "../../decoder/entropy/distributions.js";
+import { EXCESS_BITS, MANY, tableOf } from "../../decoder/entropy/weights.js";
 import { encode } from "./rans_encoder.js";
 
 /** @typedef {import("./rans_encoder.js").Interval} Interval */

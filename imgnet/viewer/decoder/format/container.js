@@ -1,11 +1,11 @@
 /** An .inr file: a safetensors file with a coded stream, or with all parameters. */
 
-import { DAMAGED, FormatError } from "./errors.js";
+import { DAMAGED, FormatError } from "../errors.js";
 import { checksumOf, fromHeader, readClaims } from "./header.js";
 import { bytesAt, checkLength, entriesOf, isSame, lengthOf, numbersAt, split } from "./tensors.js";
 
-/** @typedef {import("./priors.js").Priors} Priors */
-/** @typedef {import("./spec.js").Spec} Spec */
+/** @typedef {import("../priors.js").Priors} Priors */
+/** @typedef {import("../spec.js").Spec} Spec */
 /** @typedef {import("./tensors.js").Dtype} Dtype */
 /** @typedef {import("./tensors.js").Json} Json */
 /** @typedef {import("./tensors.js").Kinds} Kinds */

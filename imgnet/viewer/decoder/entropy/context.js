@@ -9,12 +9,12 @@ import { coarseMap } from "./coarse_features.js";
 import { firstBias, firstLayer, LOCATION_STEP, SCALE_STEP } from "./context_layer.js";
 import { LOCATIONS, NUM_SCALES } from "./distributions.js";
 import { accumulate, clamp, fours, padded, tensorOf, transposed } from "./fixed_point.js";
-import { CAUSAL, NUM_NEIGHBOURS, PARENTS } from "./neighbourhood.js";
+import { CAUSAL, NUM_NEIGHBOURS, PARENTS } from "../neighbourhood.js";
 
 /** @typedef {import("./fixed_point.js").Weights} Weights */
-/** @typedef {import("./grids.js").Grid} Grid */
-/** @typedef {import("./neighbourhood.js").Offset} Offset */
-/** @typedef {import("./spec.js").Spec} Spec */
+/** @typedef {import("../grids/grids.js").Grid} Grid */
+/** @typedef {import("../neighbourhood.js").Offset} Offset */
+/** @typedef {import("../spec.js").Spec} Spec */
 
 export const LARGEST_LATENT = 4096;
 const LARGEST_HIDDEN = 2 ** 24 - 1;

@@ -1,24 +1,24 @@
 /** Rendering of each family of networks, from what a file holds to samples. */
 
-import { plainBits } from "./byte_counts.js";
-import { Crew } from "./coordinate/crew.js";
-import { BAND, CoordinateNetwork } from "./coordinate/network.js";
-import { readCoordinates } from "./coordinate_stream.js";
-import { crc32 } from "./crc32.js";
-import { FormatError } from "./errors.js";
-import { GridStream } from "./grid_stream.js";
-import { eightBits } from "./picture.js";
-import { PlainGrids } from "./plain_grids.js";
+import { plainBits } from "../format/byte_counts.js";
+import { Crew } from "../coordinate/crew.js";
+import { BAND, CoordinateNetwork } from "../coordinate/network.js";
+import { readCoordinates } from "../format/coordinate_stream.js";
+import { crc32 } from "../crc32.js";
+import { FormatError } from "../errors.js";
+import { GridStream } from "../format/grid_stream.js";
+import { eightBits } from "../picture/picture.js";
+import { PlainGrids } from "../grids/plain_grids.js";
 import { Synthesis } from "./synthesis.js";
 
-/** @typedef {import("./byte_counts.js").Counts} Counts */
-/** @typedef {import("./container.js").Encoded} Encoded */
-/** @typedef {import("./grids.js").Grid} Grid */
-/** @typedef {import("./kept_grids.js").KeptGrids} KeptGrids */
-/** @typedef {import("./kept_grids.js").Network} Network */
-/** @typedef {import("./picture.js").Picture} Picture */
-/** @typedef {import("./priors.js").Priors} Priors */
-/** @typedef {import("./spec.js").Spec} Spec */
+/** @typedef {import("../format/byte_counts.js").Counts} Counts */
+/** @typedef {import("../format/container.js").Encoded} Encoded */
+/** @typedef {import("../grids/grids.js").Grid} Grid */
+/** @typedef {import("../grids/kept_grids.js").KeptGrids} KeptGrids */
+/** @typedef {import("../grids/kept_grids.js").Network} Network */
+/** @typedef {import("../picture/picture.js").Picture} Picture */
+/** @typedef {import("../priors.js").Priors} Priors */
+/** @typedef {import("../spec.js").Spec} Spec */
 
 /**
  * @typedef {Object} Listener

@@ -1,12 +1,12 @@
 /** Grids of a plain file of `grid`, which are read as those of a coded stream are. */
 
-import { plainBits } from "./byte_counts.js";
-import { LARGEST_LATENT } from "./context.js";
-import { clamp, fromReal, rint, tensorOf } from "./fixed_point.js";
+import { plainBits } from "../format/byte_counts.js";
+import { LARGEST_LATENT } from "../entropy/context.js";
+import { clamp, fromReal, rint, tensorOf } from "../entropy/fixed_point.js";
 import { gridOf } from "./grids.js";
-import { latentsName } from "./shapes.js";
+import { latentsName } from "../shapes.js";
 
-/** @typedef {import("./container.js").Encoded} Encoded */
+/** @typedef {import("../format/container.js").Encoded} Encoded */
 /** @typedef {import("./grids.js").Grid} Grid */
 
 /** The counterpart of a `GridStream`. */

@@ -1,11 +1,11 @@
 /** Entropy coder of network weights, as integers and a q_step a tensor. */
 
 import { support, TOTAL, zeroMeanSlots } from "./distributions.js";
-import { FormatError } from "./errors.js";
+import { FormatError } from "../errors.js";
 import { Decoder } from "./rans.js";
-import { sizeOf } from "./shapes.js";
+import { sizeOf } from "../shapes.js";
 
-/** @typedef {import("./shapes.js").Shapes} Shapes */
+/** @typedef {import("../shapes.js").Shapes} Shapes */
 /** @typedef {{qStep: number, values: Int32Array}} Quantized */
 
 /**

@@ -5,10 +5,10 @@
  * pixel behind the other, four numbers each.
  */
 
-import { clamp, fours, padded, tensorOf, transposed } from "./fixed_point.js";
+import { clamp, fours, padded, tensorOf, transposed } from "../entropy/fixed_point.js";
 
-/** @typedef {import("./fixed_point.js").Weights} Weights */
-/** @typedef {import("./spec.js").Spec} Spec */
+/** @typedef {import("../entropy/fixed_point.js").Weights} Weights */
+/** @typedef {import("../spec.js").Spec} Spec */
 
 const LARGEST_HIDDEN = 2 ** 24 - 1;
 const LARGEST_COLOUR = 2 ** 22 - 1;

@@ -7,12 +7,12 @@
 
 import { GridContext } from "./context.js";
 import { LOCATIONS, NUM_SCALES, reach, TABLES } from "./distributions.js";
-import { FormatError } from "./errors.js";
+import { FormatError } from "../errors.js";
 
 /** @typedef {import("./fixed_point.js").Weights} Weights */
-/** @typedef {import("./grids.js").Grid} Grid */
+/** @typedef {import("../grids/grids.js").Grid} Grid */
 /** @typedef {import("./rans.js").Decoder} Decoder */
-/** @typedef {import("./spec.js").Spec} Spec */
+/** @typedef {import("../spec.js").Spec} Spec */
 
 /**
  * What returns the value of a latent, from its location in 1/32, the index of its scale and its

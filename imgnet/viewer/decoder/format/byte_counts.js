@@ -1,6 +1,6 @@
 /** Bytes of a file by part: header, network and latents. */
 
-import { sizeOf } from "./shapes.js";
+import { sizeOf } from "../shapes.js";
 
 /** @typedef {import("./container.js").Encoded} Encoded */
 /** @typedef {Map<string, number>} Counts by part */

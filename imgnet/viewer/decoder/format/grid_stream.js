@@ -1,20 +1,20 @@
 /** Stream of `grid`: the CRC-32 of the pixels, the coded weights, escapes and latents. */
 
 import { latentsPart } from "./byte_counts.js";
-import { LARGEST_LATENT } from "./context.js";
-import { TOTAL } from "./distributions.js";
-import { FormatError } from "./errors.js";
-import { fromReal } from "./fixed_point.js";
-import { emptyGrid } from "./grids.js";
-import { sizeOf } from "./shapes.js";
-import { LatentReader, readGrids } from "./wavefront.js";
-import { checkWeights, GRID_HEADERS, readWeights, streamBytesOf } from "./weights.js";
+import { LARGEST_LATENT } from "../entropy/context.js";
+import { TOTAL } from "../entropy/distributions.js";
+import { FormatError } from "../errors.js";
+import { fromReal } from "../entropy/fixed_point.js";
+import { emptyGrid } from "../grids/grids.js";
+import { sizeOf } from "../shapes.js";
+import { LatentReader, readGrids } from "../entropy/wavefront.js";
+import { checkWeights, GRID_HEADERS, readWeights, streamBytesOf } from "../entropy/weights.js";
 
-/** @typedef {import("./fixed_point.js").Weights} Weights */
-/** @typedef {import("./grids.js").Grid} Grid */
-/** @typedef {import("./priors.js").Priors} Priors */
-/** @typedef {import("./rans.js").Decoder} Decoder */
-/** @typedef {import("./spec.js").Spec} Spec */
+/** @typedef {import("../entropy/fixed_point.js").Weights} Weights */
+/** @typedef {import("../grids/grids.js").Grid} Grid */
+/** @typedef {import("../priors.js").Priors} Priors */
+/** @typedef {import("../entropy/rans.js").Decoder} Decoder */
+/** @typedef {import("../spec.js").Spec} Spec */
 
 const CRC_BYTES = 4;
 const MAX_LATENTS_PER_BYTE = 2 ** 17;

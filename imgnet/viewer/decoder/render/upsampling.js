@@ -1,6 +1,6 @@
 /** Doubling of planes of features, in exact integers. */
 
-import { clamp } from "./fixed_point.js";
+import { clamp } from "../entropy/fixed_point.js";
 
 /**
  * A plane of whole numbers with a margin, in units of 2**-12.

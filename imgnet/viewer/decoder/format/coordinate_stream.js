@@ -1,15 +1,16 @@
 /** Stream of `gated` and `mlp`: the coded weights alone. */
 
-import { COORDINATE_HEADERS, readWeights } from "./weights.js";
+import { COORDINATE_HEADERS, readWeights } from "../entropy/weights.js";
 
 /**
  * Read all tensors.
  *
- * @param {import("./spec.js").Spec} spec
+ * @param {import("../spec.js").Spec} spec
  * @param {Uint8Array} data
  * @returns {{parameters: Map<string, Float64Array>, bits: Map<string, number>}} the tensors, and
  *   the code length of the network
- * @throws {import("./errors.js").FormatError} The stream is cut short, damaged or not of this spec.
+ * @throws {import("../errors.js").FormatError} The stream is cut short, damaged or not of this
+ *   spec.
  */
 export function readCoordinates(spec, data) {
   const { tensors, decoder, bits } = readWeights(COORDINATE_HEADERS, data, spec.shapes());

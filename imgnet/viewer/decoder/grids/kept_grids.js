@@ -1,6 +1,6 @@
 /** Grids that were read before, some of them left out: a picture without some of its parts. */
 
-/** @typedef {import("./fixed_point.js").Weights} Weights */
+/** @typedef {import("../entropy/fixed_point.js").Weights} Weights */
 /** @typedef {import("./grids.js").Grid} Grid */
 
 /**

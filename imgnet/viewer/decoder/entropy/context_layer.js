@@ -1,10 +1,10 @@
 /** First layer of the context model, prepared for the sums over a grid. */
 
 import { fours, tensorOf } from "./fixed_point.js";
-import { NUM_INPUTS, NUM_NEIGHBOURS } from "./neighbourhood.js";
+import { NUM_INPUTS, NUM_NEIGHBOURS } from "../neighbourhood.js";
 
 /** @typedef {import("./fixed_point.js").Weights} Weights */
-/** @typedef {import("./grids.js").Grid} Grid */
+/** @typedef {import("../grids/grids.js").Grid} Grid */
 
 // Of locations and scales: units a step, and half a step, which makes rounding down rounding.
 export const LOCATION_STEP = 128;

@@ -1,7 +1,7 @@
 /** The layout of a safetensors file: a length, a JSON header, and tensors one behind the other. */
 
-import { DAMAGED, FormatError, GET_AGAIN } from "./errors.js";
-import { sizeOf } from "./shapes.js";
+import { DAMAGED, FormatError, GET_AGAIN } from "../errors.js";
+import { sizeOf } from "../shapes.js";
 
 /** @typedef {Record<string, any>} Json */
 /** @typedef {"U8" | "F16" | "F32" | "I16"} Dtype */

@@ -6,13 +6,13 @@
  * in memory.
  */
 
-import { ColourNetwork } from "./colours.js";
-import { clamp, tensorOf } from "./fixed_point.js";
+import { ColourNetwork } from "../picture/colours.js";
+import { clamp, tensorOf } from "../entropy/fixed_point.js";
 import { Doubler, emptyPlane, LARGEST_FEATURE } from "./upsampling.js";
 
-/** @typedef {import("./fixed_point.js").Weights} Weights */
-/** @typedef {import("./grids.js").Grid} Grid */
-/** @typedef {import("./spec.js").Spec} Spec */
+/** @typedef {import("../entropy/fixed_point.js").Weights} Weights */
+/** @typedef {import("../grids/grids.js").Grid} Grid */
+/** @typedef {import("../spec.js").Spec} Spec */
 /** @typedef {import("./upsampling.js").Plane} Plane */
 /** @typedef {Uint8Array | Uint16Array} Samples (height, width, channel) */
 

@@ -1,12 +1,12 @@
 /** Rate map: the bits of the latents of a file, spread over its pixels. */
 
-import { LOCATIONS, TABLES, TOTAL } from "./distributions.js";
-import { clamp, rint } from "./fixed_point.js";
-import { REACHES, readGrids } from "./wavefront.js";
+import { LOCATIONS, TABLES, TOTAL } from "../entropy/distributions.js";
+import { clamp, rint } from "../entropy/fixed_point.js";
+import { REACHES, readGrids } from "../entropy/wavefront.js";
 
-/** @typedef {import("./grids.js").Grid} Grid */
-/** @typedef {import("./kept_grids.js").Network} Network */
-/** @typedef {import("./spec.js").Spec} Spec */
+/** @typedef {import("../grids/grids.js").Grid} Grid */
+/** @typedef {import("../grids/kept_grids.js").Network} Network */
+/** @typedef {import("../spec.js").Spec} Spec */
 
 const BRIGHTEST = 0.99; // part of the pixels that no colour has to tell apart from brighter ones
 

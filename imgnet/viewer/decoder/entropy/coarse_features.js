@@ -1,10 +1,10 @@
 /** Coarse features of latents: linear maps of all coarser grids at their place. */
 
 import { accumulate, clamp, fours, transposed } from "./fixed_point.js";
-import { coarseName } from "./shapes.js";
+import { coarseName } from "../shapes.js";
 
 /** @typedef {import("./fixed_point.js").Weights} Weights */
-/** @typedef {import("./grids.js").Grid} Grid */
+/** @typedef {import("../grids/grids.js").Grid} Grid */
 
 const LARGEST_COARSE = 2 ** 23; // in units of 2**-8
 

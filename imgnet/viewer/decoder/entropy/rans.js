@@ -1,6 +1,6 @@
 /** Bytes to symbols: the decoder of a range coder (rANS). */
 
-import { FormatError } from "./errors.js";
+import { FormatError } from "../errors.js";
 
 const STATE_BYTES = 4;
 const LEAST_STATE = 2 ** 16; // states lie in 2**16 .. 2**32, where decoders end

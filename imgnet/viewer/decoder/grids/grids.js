@@ -1,6 +1,6 @@
 /** Grids of latents, each with a margin of zeros, so that every neighbour exists. */
 
-import { MARGIN } from "./neighbourhood.js";
+import { MARGIN } from "../neighbourhood.js";
 
 /**
  * @typedef {Object} Grid

@@ -1,6 +1,6 @@
 /** PNG files of pictures: all their bits, and the metadata of the .inr file. */
 
-import { crc32 } from "./crc32.js";
+import { crc32 } from "../crc32.js";
 
 /** @typedef {import("./picture.js").Picture} Picture */
 

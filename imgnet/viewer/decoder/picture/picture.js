@@ -1,7 +1,7 @@
 /** Pictures in memory: samples, and what a screen shows of them. */
 
 import { quantized } from "./colours.js";
-import { rint } from "./fixed_point.js";
+import { rint } from "../entropy/fixed_point.js";
 
 /**
  * @typedef {Object} Picture

@@ -1,12 +1,12 @@
 /** Header of an .inr file: shape of the network, mode and depth, called its claims. */
 
-import { crc32 } from "./crc32.js";
-import { DAMAGED, FormatError } from "./errors.js";
-import { FAMILIES, RANGES, Spec } from "./spec.js";
+import { crc32 } from "../crc32.js";
+import { DAMAGED, FormatError } from "../errors.js";
+import { FAMILIES, RANGES, Spec } from "../spec.js";
 import { integers } from "./tensors.js";
 
-/** @typedef {import("./priors.js").Priors} Priors */
-/** @typedef {import("./spec.js").Sizes} Sizes */
+/** @typedef {import("../priors.js").Priors} Priors */
+/** @typedef {import("../spec.js").Sizes} Sizes */
 /** @typedef {import("./tensors.js").Json} Json */
 /** @typedef {Map<string, string>} Named */
 
