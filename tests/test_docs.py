@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import shlex
+from collections.abc import Iterator
 from importlib.util import find_spec
 from itertools import takewhile
 from pathlib import Path
@@ -94,14 +95,23 @@ def test_paths_in_the_documents_exist(path: str) -> None:
 
 def test_the_tree_of_readme_is_that_of_the_package() -> None:
     (tree,) = blocks(README, "text")
-    lines = tree.splitlines()
-    entries = [line.split()[0] for line in lines]
+    entries = [line.split()[0] for line in tree.splitlines()]
     package = ROOT / "imgnet"
     files = [path for path in package.glob("*.py") if not path.name.startswith("__")]
     folders = [path.parent for path in package.rglob("*/__init__.py")]
     assert {path.name for path in files} <= {*entries}
     assert {f"{path.name}/" for path in folders} - {*entries} <= IN_A_LINE_OF_THEIR_PARENT
-    assert len(lines) == len({*lines})
+    paths = list(paths_of(tree))
+    assert len(paths) == len({*paths})
+
+
+def paths_of(tree: str) -> Iterator[str]:
+    """Yield the path of each line of a tree; two more spaces are one folder deeper."""
+    folders: list[str] = []
+    for line in tree.splitlines():
+        del folders[(len(line) - len(line.lstrip())) // 2 :]
+        folders.append(line.split()[0])
+        yield "".join(folders)
 
 
 @pytest.mark.parametrize("document", DOCUMENTS[1:], ids=lambda document: document.stem)

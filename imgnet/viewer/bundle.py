@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import re
+from base64 import b64encode
 from collections.abc import Iterator
 from pathlib import Path
+from zlib import compress
 
 FOLDER = Path(__file__).parent
 
@@ -26,6 +28,20 @@ def bundle(*entries: Path) -> str:
     """
     modules = [_module(path) for path in _in_order(*entries)]
     return "\n".join(["const modules = {};", *modules])
+
+
+def deflated_bundle(entry: Path) -> str:
+    """Return the bundle of a module, as `deflated` does."""
+    return deflated(bundle(entry).encode())
+
+
+def deflated(data: bytes) -> str:
+    """Return data in the format of zlib, in base64, as `base64.js` inflates it.
+
+    >>> deflated(b"")
+    'eNoDAAAAAAE='
+    """
+    return b64encode(compress(data, 9)).decode()
 
 
 def _in_order(*entries: Path) -> list[Path]:

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from base64 import b64encode
 from typing import TypedDict
-from zlib import compress
 
 from imgnet.codec.priors.loader import prior_file
 from imgnet.codec.render.zoom_network import CURRENT
 from imgnet.codec.render.zoom_network import FOLDER as ZOOM_FOLDER
-from imgnet.viewer.bundle import FOLDER, bundle
+from imgnet.viewer.bundle import FOLDER, bundle, deflated
 
 
 class EmbeddedZoom(TypedDict):
@@ -30,12 +28,3 @@ def zoom_prior() -> EmbeddedZoom:
     export = 'export const { Enlarger } = modules["zoom/enlarger.js"];'
     network = prior_file(CURRENT, ZOOM_FOLDER).read_bytes()
     return {"script": deflated(f"{script}\n{export}\n".encode()), "network": deflated(network)}
-
-
-def deflated(data: bytes) -> str:
-    """Return data in the format of zlib, in base64, as `base64.js` inflates it.
-
-    >>> deflated(b"")
-    'eNoDAAAAAAE='
-    """
-    return b64encode(compress(data, 9)).decode()

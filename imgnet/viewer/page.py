@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from base64 import b64encode
-from pathlib import Path
 
 import numpy as np
 
 from imgnet.figures.ramps import sequential
-from imgnet.viewer.bundle import FOLDER, bundle
+from imgnet.viewer.bundle import FOLDER, deflated_bundle
 from imgnet.viewer.embedded_priors import Embedded
-from imgnet.viewer.embedded_zoom import EmbeddedZoom, deflated
+from imgnet.viewer.embedded_zoom import EmbeddedZoom
 from imgnet.viewer.template import filled
 
 
@@ -35,10 +34,5 @@ def page_of(data: bytes, name: str, priors: Embedded, zoom: EmbeddedZoom | None 
 
 
 def worker_script() -> str:
-    """Return the script of the worker that decodes files, as `deflated_script` does."""
-    return deflated_script(FOLDER / "decoder" / "worker.js")
-
-
-def deflated_script(entry: Path) -> str:
-    """Return the script of a module and all that it imports, deflated, in base64."""
-    return deflated(bundle(entry).encode())
+    """Return the script of the worker that decodes files, deflated, in base64."""
+    return deflated_bundle(FOLDER / "decoder" / "worker.js")

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Mapping
 from html import escape
+from pathlib import Path
 from typing import Any
 
 from imgnet import __version__
 from imgnet.viewer.bundle import FOLDER, bundle
 
 _PLACE = re.compile(r"\{\{(\w+)\}\}")
+_HEAD = FOLDER / "page" / "head.html"
 _THEME = FOLDER / "page" / "theme.css"
 
 
@@ -33,7 +36,12 @@ def filled(folder: str, stem: str, title: str, data: Any, also: str | None = Non
         "data": _json(data),
         "script": f"(() => {{\n{bundle(script)}\n}})();",
     }
-    return _PLACE.sub(lambda match: parts[match[1]], html.read_text("utf-8")).encode()
+    parts["head"] = _placed(_HEAD, parts)
+    return _placed(html, parts).encode()
+
+
+def _placed(path: Path, parts: Mapping[str, str]) -> str:
+    return _PLACE.sub(lambda match: parts[match[1]], path.read_text("utf-8"))
 
 
 def _json(value: Any) -> str:

@@ -1,5 +1,7 @@
 /** Elements of a page by their id, and what they are filled with. */
 
+const BEING_SAVED = 10000; // milliseconds that a browser may read what it saves
+
 /**
  * @param {string} id
  * @returns {HTMLElement}
@@ -26,13 +28,26 @@ export function fillTable(table, rows) {
   const filled = /** @type {HTMLTableElement} */ (table);
   filled.replaceChildren();
   for (const [name, value] of rows) {
-    const row = filled.insertRow();
-    const head = document.createElement("th");
-    head.scope = "row";
-    head.textContent = name;
-    row.append(head);
-    row.insertCell().textContent = value;
+    addRow(filled, name, value);
   }
+}
+
+/**
+ * Add a row to a table of names and values.
+ *
+ * @param {HTMLTableElement} table
+ * @param {string} name
+ * @param {string} value
+ * @returns {HTMLTableRowElement}
+ */
+export function addRow(table, name, value) {
+  const row = table.insertRow();
+  const head = document.createElement("th");
+  head.scope = "row";
+  head.textContent = name;
+  row.append(head);
+  row.insertCell().textContent = value;
+  return row;
 }
 
 /**
@@ -63,4 +78,16 @@ export function download(address, name) {
   link.href = address;
   link.download = name;
   link.click();
+}
+
+/**
+ * Have the browser save data as a file.
+ *
+ * @param {Blob} data
+ * @param {string} name
+ */
+export function downloadBlob(data, name) {
+  const address = URL.createObjectURL(data);
+  download(address, name);
+  setTimeout(() => URL.revokeObjectURL(address), BEING_SAVED);
 }

@@ -1,5 +1,7 @@
 /** Panel with what is known of the file. */
 
+import { addRow, byteCount } from "../client/elements.js";
+
 /** @typedef {import("../decoder/worker.js").Facts} Facts */
 
 /**
@@ -19,7 +21,7 @@ export function fillPanel(panel, facts) {
     table([
       ["Size", `${width} × ${height}`],
       ["Samples", `${mode}, ${depth} bits`],
-      ["File", bytes(numBytes)],
+      ["File", byteCount(numBytes)],
       ["Rate", `${((8 * numBytes) / (width * height)).toFixed(3)} bpp`],
       ["Of raw", `1/${(raw / numBytes).toFixed(1)}`],
       ["Model", family],
@@ -27,7 +29,7 @@ export function fillPanel(panel, facts) {
     ]),
     heading("Bytes"),
     table(
-      stored.map(([part, count]) => [part, bytes(count)]),
+      stored.map(([part, count]) => [part, byteCount(count)]),
       stored.map(([, count]) => count / numBytes),
     ),
   );
@@ -63,23 +65,10 @@ function heading(text) {
 function table(rows, parts) {
   const element = document.createElement("table");
   rows.forEach(([name, value], i) => {
-    const row = element.insertRow();
-    const head = document.createElement("th");
-    head.scope = "row";
-    head.textContent = name;
-    row.append(head);
-    row.insertCell().textContent = value;
+    const row = addRow(element, name, value);
     if (parts) {
       row.style.setProperty("--part", `${Math.max(0, 100 * parts[i])}%`);
     }
   });
   return element;
-}
-
-/**
- * @param {number} count
- * @returns {string}
- */
-function bytes(count) {
-  return `${count.toLocaleString("en")} bytes`;
 }

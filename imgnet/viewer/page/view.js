@@ -2,6 +2,7 @@
 
 import { bytesOf, inflated } from "../client/base64.js";
 import { Client } from "../client/client.js";
+import { byId, downloadBlob } from "../client/elements.js";
 import { latest } from "../client/latest.js";
 import { loadEnlarger } from "../zoom/loader.js";
 import { followGestures, KEYS } from "./gestures.js";
@@ -230,11 +231,7 @@ function toggle(act, id) {
 
 async function savePng() {
   if (client && document.body.dataset.state === "done") {
-    const link = document.createElement("a");
-    link.href = URL.createObjectURL(await client.png());
-    link.download = `${pictureName.replace(/\.inr$/i, "")}.png`;
-    link.click();
-    setTimeout(() => URL.revokeObjectURL(link.href), 10000);
+    downloadBlob(await client.png(), `${pictureName.replace(/\.inr$/i, "")}.png`);
   }
 }
 
@@ -276,12 +273,4 @@ function isPressed(act) {
  */
 function buttonOf(act) {
   return /** @type {HTMLButtonElement} */ (document.querySelector(`[data-act=${act}]`));
-}
-
-/**
- * @param {string} id
- * @returns {HTMLElement}
- */
-function byId(id) {
-  return /** @type {HTMLElement} */ (document.getElementById(id));
 }

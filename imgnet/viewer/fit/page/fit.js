@@ -1,7 +1,14 @@
 /** Page that fits a network to a picture that is dropped on it. */
 
 import { inflated } from "../../client/base64.js";
-import { byId, byteCount, download, duration, fillTable, svgById } from "../../client/elements.js";
+import {
+  byId,
+  byteCount,
+  downloadBlob,
+  duration,
+  fillTable,
+  svgById,
+} from "../../client/elements.js";
 import { Curve } from "../../live/curve.js";
 import { Crew, numThreads } from "./crew.js";
 import { readOriginal } from "./original.js";
@@ -19,7 +26,7 @@ const MODELS = {
 
 /** @type {{worker: string}} script of the workers, deflated, in base64 */
 const data = JSON.parse(byId("data").textContent ?? "");
-const script = inflated(data.worker);
+const inflating = inflated(data.worker);
 const picture = /** @type {HTMLCanvasElement} */ (byId("picture"));
 const chosen = /** @type {HTMLInputElement} */ (byId("file"));
 const family = /** @type {HTMLSelectElement} */ (byId("family"));
@@ -29,6 +36,8 @@ const save = /** @type {HTMLButtonElement} */ (byId("save"));
 const curve = new Curve(svgById("psnr"), 1, 1);
 /** @type {{name: string, original: Original} | null} */
 let source = null;
+/** @type {File | null} the last one that was asked for */
+let opening = null;
 /** @type {Crew | null} */
 let crew = null;
 /** @type {Snapshot | null} */
@@ -77,16 +86,24 @@ async function open(file) {
     return;
   }
   end();
+  source = null;
+  opening = file;
   try {
-    source = { name: file.name, original: await readOriginal(file) };
-    begin();
+    const original = await readOriginal(file);
+    if (opening === file) {
+      source = { name: file.name, original };
+      begin();
+    }
   } catch (error) {
-    setState("failed", `${file.name}: ${/** @type {Error} */ (error).message}`);
+    if (opening === file) {
+      setState("failed", `${file.name}: ${/** @type {Error} */ (error).message}`);
+    }
   }
 }
 
 /** Start the fit anew. */
 async function begin() {
+  const script = await inflating;
   if (!source) {
     return;
   }
@@ -101,7 +118,7 @@ async function begin() {
   picture.hidden = false;
   Object.assign(picture, { width: original.width, height: original.height });
   setState("fitting", "Fitting");
-  crew = new Crew(await script, task, show);
+  crew = new Crew(script, task, show);
 }
 
 /** End the fit and forget it. */
@@ -178,9 +195,7 @@ function stopOrGoOn() {
 
 function saveFile() {
   if (latest && source) {
-    const address = URL.createObjectURL(new Blob([latest.file]));
-    download(address, source.name.replace(/(\.[^.]*)?$/, ".inr"));
-    URL.revokeObjectURL(address);
+    downloadBlob(new Blob([latest.file]), source.name.replace(/(\.[^.]*)?$/, ".inr"));
   }
 }
 

@@ -115,8 +115,11 @@ export class Shares {
       gradients.fill(0);
     }
     for (const share of await Promise.all(asked)) {
+      if (!share && !gpu) {
+        throw new Error("a thread of the fit has failed");
+      }
       if (!share) {
-        this.gpu = null; // lost, and the helpers cannot fail
+        this.gpu = null; // lost
         return this.differentiate(lattice);
       }
       error += share.error;
