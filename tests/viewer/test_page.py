@@ -50,7 +50,7 @@ def test_a_page_loads_nothing() -> None:
 def test_a_page_without_its_file_is_small() -> None:
     file = encoded(prior_spec(8, 8), random_tensors(prior_spec(8, 8)))
     # Base64 of 20 kB takes 27 kB, and a page of that has at most 120 kB.
-    assert len(page(file)) - len(b64encode(to_bytes(file))) < 90_000
+    assert len(page(file)) - len(b64encode(to_bytes(file))) < 93_000
 
 
 def test_the_zoom_prior_hardly_takes_more_than_its_network() -> None:

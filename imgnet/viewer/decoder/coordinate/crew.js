@@ -1,5 +1,7 @@
 /** Crew of workers that share the bands of a picture of a coordinate network. */
 
+import { nextTurn } from "../turn.js";
+
 /** @typedef {import("./network.js").CoordinateNetwork} CoordinateNetwork */
 /** @typedef {import("./network.js").Samples} Samples */
 
@@ -140,10 +142,10 @@ export class Crew {
   /**
    * Let replies of members come in.
    *
-   * @returns {Promise<null> | null} null when there is nobody to hear
+   * @returns {Promise<void> | null} null when there is nobody to hear
    */
   _hear() {
-    return this._isAlone ? null : new Promise((resolve) => hearing(() => resolve(null)));
+    return this._isAlone ? null : nextTurn();
   }
 }
 
@@ -160,18 +162,4 @@ function numMembers({ sizes, parameters }) {
     return 0;
   }
   return Math.min(MOST, (navigator.hardwareConcurrency || 1) - 1);
-}
-
-/**
- * Call a function after the messages that have come; a timer would wait for milliseconds.
- *
- * @param {() => void} next
- */
-function hearing(next) {
-  const { port1, port2 } = new MessageChannel();
-  port1.onmessage = () => {
-    port1.close();
-    next();
-  };
-  port2.postMessage(null);
 }

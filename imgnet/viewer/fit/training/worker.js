@@ -1,6 +1,7 @@
 /** Web Worker of a fit, a trainer or one of its helpers; `crew.js` is its other side. */
 
 import { Spec } from "../../decoder/spec.js";
+import { nextTurn } from "../../decoder/turn.js";
 import { GpuGradients } from "../gpu/gradients.js";
 import { PlainKernels } from "../kernels/plain.js";
 import { SimdKernels } from "../kernels/simd.js";
@@ -124,7 +125,7 @@ class Fit {
         due = now() + Math.min(SHARE * (now() - before), LONGEST_WAIT);
       }
       if (now() >= breath) {
-        await nextTask();
+        await nextTurn();
         breath = now() + BREATH;
       }
     }
@@ -171,16 +172,4 @@ function kernelsOf(size) {
 /** @returns {number} seconds */
 function now() {
   return performance.now() / 1000;
-}
-
-/** @returns {Promise<void>} settled when requests that have come were answered */
-function nextTask() {
-  return new Promise((resolve) => {
-    const { port1, port2 } = new MessageChannel();
-    port1.onmessage = () => {
-      port1.close();
-      resolve();
-    };
-    port2.postMessage(null);
-  });
 }
